@@ -1,0 +1,30 @@
+"""Installs kaleido_tf: `pip install -e .` (extras: `test`, `gpu`)."""
+
+import setuptools
+
+setuptools.setup(
+    name="kaleido_tf",
+    version="0.1.0",
+    description="Fashion vision-language pre-training in TensorFlow 2: Kaleido-BERT, from product photos to retrieval ranks",
+    packages=setuptools.find_packages(include=["kaleido_tf*", "data_prep*"]),
+    python_requires=">=3.10,<3.13",
+    install_requires=[
+        # One TensorFlow line: tensorflow-text and tf-models-official are compiled and tested against it.
+        "tensorflow>=2.20,<2.21",
+        "tf_keras>=2.20,<2.21",
+        "tensorflow-text>=2.20,<2.21",
+        "tf-models-official>=2.20,<2.21",
+        "tensorflow-datasets>=4.9,<5",
+        "numpy>=1.26,<3",
+        "pillow>=10,<14",
+        "absl-py>=1.4,<3",
+        "h5py>=3.10,<4",
+        "opencv-python-headless>=4.8,<6",
+        "matplotlib>=3.8,<4",
+        "scikit-learn>=1.4,<2",
+    ],
+    extras_require={
+        "test": ["pytest>=8,<10", "tokenizers>=0.19,<1"],
+        "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
+    },
+)
