@@ -1,0 +1,184 @@
+"""Convolutional networks that turn patches into features (Kaleido-BERT, section 3.2: ResNet-50).
+
+A backbone is a fully convolutional network with global average pooling: any patch size goes in, F floats come
+out. Weights are read from HDF5 as arrays, by layer name and shape; nothing stored in a file is ever executed.
+"""
+
+import dataclasses
+import hashlib
+import inspect
+import os
+import pathlib
+from collections.abc import Callable
+
+import h5py
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from kaleido_tf.errors import InputError
+
+IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
+ALIASES = {"resnet50": "ResNet50"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Backbone:
+    """A feature network.
+
+    `extract`: [N, h, w, 3] uint8 RGB -> [N, feature_size] float32. `smallest_side`: of a patch it can take, pixels.
+    `digest`: sha256 over the weights' names, shapes and bytes.
+    """
+
+    name: str
+    weights: str
+    feature_size: int
+    smallest_side: int
+    digest: str
+    extract: Callable[[tf.Tensor], tf.Tensor]
+    model: tf_keras.Model
+
+
+def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
+    """Builds a backbone and loads its weights.
+
+    Args:
+      name: `squeezenet` (1.1, 512 floats), `resnet50` (2048 floats) or any model of `tf_keras.applications`.
+      weights: `imagenet` (downloaded by tf_keras once), `random` (seeded; for tests and drawn catalogues) or the
+        path of a Keras HDF5 file.
+      seed: of random weights.
+    Raises: InputError for an unknown name, a missing or unreadable file, or arrays that do not fit the network.
+    """
+    if name == "squeezenet":
+        if weights == "imagenet":
+            raise InputError(
+                "--backbone=squeezenet needs --backbone_weights=PATH (squeezenet_weights_tf_dim_ordering_tf_kernels_"
+                "notop.h5) or random: tf_keras has no download for it. Received: imagenet"
+            )
+        model, preprocess, smallest = _squeezenet(), _caffe_preprocess, 17
+    else:
+        model, preprocess, smallest = _application(name, weights)
+    if weights == "random":
+        _draw_weights(model, seed)
+    if weights not in ("imagenet", "random"):
+        load_hdf5_weights(model, weights)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
+    def extract(images):
+        return model(preprocess(tf.cast(images, tf.float32)), training=False)
+
+    return Backbone(name, weights, model.output_shape[-1], smallest, weights_digest(model), extract, model)
+
+
+def _draw_weights(model: tf_keras.Model, seed: int) -> None:
+    """Gives every kernel random weights that depend on `seed` alone."""
+    generator = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, (tf_keras.layers.Conv2D, tf_keras.layers.Dense)):
+            for weight in layer.trainable_weights:
+                if weight.shape.rank > 1:  # He normal: keeps the size of activations through ReLUs
+                    fan_in = np.prod(weight.shape[:-1])
+                    weight.assign(generator.normal(0.0, np.sqrt(2.0 / fan_in), weight.shape))
+
+
+def _caffe_preprocess(images: tf.Tensor) -> tf.Tensor:
+    """RGB 0..255 to BGR minus the ImageNet mean, no scaling."""
+    return images[..., ::-1] - tf.constant(IMAGENET_MEAN_BGR)
+
+
+def _squeezenet() -> tf_keras.Model:
+    """SqueezeNet 1.1 (Iandola et al. 2016) without its classifier; layer names as in the public Keras weights."""
+    layers = tf_keras.layers
+    inputs = layers.Input([None, None, 3])
+    x = layers.Conv2D(64, 3, strides=2, activation="relu", name="conv1")(inputs)
+    for fire, squeeze, expand in ((2, 16, 64), (4, 32, 128), (6, 48, 192), (8, 64, 256)):
+        if fire < 8:  # three poolings in all: stride 16 at the output
+            x = layers.MaxPool2D(3, strides=2)(x)
+        for number in (fire, fire + 1):
+            name = f"fire{number}"
+            s = layers.Conv2D(squeeze, 1, activation="relu", name=f"{name}/squeeze1x1")(x)
+            left = layers.Conv2D(expand, 1, activation="relu", name=f"{name}/expand1x1")(s)
+            right = layers.Conv2D(expand, 3, padding="same", activation="relu", name=f"{name}/expand3x3")(s)
+            x = layers.Concatenate()([left, right])
+    return tf_keras.Model(inputs, layers.GlobalAveragePooling2D()(x), name="squeezenet")
+
+
+def _application(name: str, weights: str) -> tuple[tf_keras.Model, Callable, int]:
+    module, build = _find_application(name)
+    try:
+        model = build(
+            include_top=False, weights="imagenet" if weights == "imagenet" else None, pooling="avg", input_shape=(None, None, 3)
+        )
+    except Exception as error:  # the download error differs by version and network; its text is what matters
+        if weights != "imagenet":
+            raise
+        raise InputError(
+            f"ImageNet weights of {name} could not be had: {error}. Pass --backbone_weights=PATH of a Keras HDF5 "
+            "file, or --backbone_weights=random to say that random features are meant"
+        ) from error
+    return model, module.preprocess_input, 32
+
+
+def _find_application(name: str):
+    """The module and constructor of a `tf_keras.applications` model, by name without regard to case."""
+    wanted = ALIASES.get(name.lower(), name).lower()
+    known = []
+    for module in vars(tf_keras.applications).values():
+        if inspect.ismodule(module) and hasattr(module, "preprocess_input"):
+            for attribute, value in vars(module).items():
+                if inspect.isfunction(value) and attribute[:1].isupper():
+                    known.append(attribute)
+                    if attribute.lower() == wanted:
+                        return module, value
+    raise InputError(f"--backbone must be squeezenet or one of {', '.join(sorted(set(known)))}. Received: {name}")
+
+
+def load_hdf5_weights(model: tf_keras.Model, path: str | os.PathLike) -> None:
+    """Fills `model` from a Keras HDF5 weight file, layer by layer, by name and shape; all or nothing.
+
+    Raises: InputError if the file is missing or no HDF5, or if a layer's arrays are absent or of other shapes.
+    """
+    if not pathlib.Path(path).is_file():
+        raise InputError(f"Backbone weights (Keras HDF5) are needed. Not found: {path}")
+    try:
+        with h5py.File(path, "r") as file:
+            arrays = _hdf5_arrays(file["model_weights"] if "model_weights" in file else file)
+    except OSError as error:
+        raise InputError(f"Backbone weights must be a Keras HDF5 file. Received: {path} ({error})") from error
+    plan = []
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        wanted = [tuple(weight.shape) for weight in layer.weights]
+        found = arrays.get(layer.name)
+        if found is None or [array.shape for array in found] != wanted:
+            got = "nothing" if found is None else [array.shape for array in found]
+            raise InputError(f"{path} does not fit {model.name}: layer {layer.name} needs {wanted}, the file holds {got}")
+        plan.append((layer, found))
+    for layer, found in plan:
+        layer.set_weights(found)
+
+
+def _hdf5_arrays(group: h5py.Group) -> dict[str, list[np.ndarray]]:
+    """Layer name to its arrays, in the order the file gives them."""
+    names = [_text(name) for name in group.attrs.get("layer_names", list(group))]
+    arrays = {}
+    for name in names:
+        weights = [_text(weight) for weight in group[name].attrs.get("weight_names", [])]
+        if weights:
+            arrays[name] = [np.asarray(group[name][weight]) for weight in weights]
+    return arrays
+
+
+def _text(name) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def weights_digest(model: tf_keras.Model) -> str:
+    """sha256 over every weight's layer name, shape and bytes, so that records know what made them."""
+    digest = hashlib.sha256()
+    for layer in model.layers:
+        for array in layer.get_weights():
+            digest.update(f"{layer.name}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return digest.hexdigest()

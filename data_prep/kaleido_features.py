@@ -1,0 +1,117 @@
+"""A photo to the features of its kaleido patches (Kaleido-BERT, section 3.2, "KPG").
+
+Crop -> one working size -> 55 patches, three turned wholes, sixteen grey patches -> backbone features.
+N = photos of one working size, F = feature size.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from data_prep.backbones import Backbone
+from data_prep.foreground import find_crop
+from kaleido_tf import patches
+
+WORKING_MULTIPLE = 16
+"""Short sides are rounded to this many pixels, so that photos of nearly equal shape can share a batch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Crop:
+    """A product's crop at its working size: `pixels` [h, w, 3] uint8, `box` (x1, x2, y1, y2) in photo pixels,
+    `image_size` (width, height) of the photo, `whole` True if no foreground was found and the photo kept whole."""
+
+    pixels: np.ndarray
+    box: tuple[int, int, int, int]
+    image_size: tuple[int, int]
+    whole: bool
+
+
+def crop_product(image: np.ndarray, foreground: str, crop_size: int) -> Crop:
+    """Cuts the product out of its photo and brings the cut to its working size.
+
+    The long side becomes `crop_size` pixels; the short side keeps the proportion up to `WORKING_MULTIPLE`.
+    Args: image: [H, W, 3] uint8 RGB. foreground: a method of `data_prep.foreground`.
+    """
+    found = find_crop(image, foreground)
+    x1, x2, y1, y2 = found.box
+    width, height = working_size(x2 - x1, y2 - y1, crop_size)
+    shrinks = (x2 - x1) * (y2 - y1) > width * height
+    pixels = cv2.resize(
+        image[y1:y2, x1:x2], (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    return Crop(pixels, tuple(int(v) for v in found.box), (image.shape[1], image.shape[0]), found.fallback)
+
+
+def working_size(width: int, height: int, crop_size: int) -> tuple[int, int]:
+    """(width, height) of the working crop: long side `crop_size`, short side a multiple of `WORKING_MULTIPLE`.
+
+    Very long products are not squeezed below a quarter: level 5 must keep enough pixels a patch.
+    """
+    long_side, short_side = max(width, height), min(width, height)
+    short = round(short_side * crop_size / long_side / WORKING_MULTIPLE) * WORKING_MULTIPLE
+    short = min(max(short, crop_size // 4, WORKING_MULTIPLE), crop_size)
+    return (crop_size, short) if width >= height else (short, crop_size)
+
+
+def to_grey(images: np.ndarray) -> np.ndarray:
+    """Luminance (ITU-R 601) in three equal channels, same shape and dtype."""
+    grey = np.rint(images @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def extract_features(crops: np.ndarray, backbone: Backbone, patch_size: int | None) -> dict[str, np.ndarray]:
+    """Features of a batch of crops of one size.
+
+    Args:
+      crops: [N, h, w, 3] uint8 RGB.
+      patch_size: None cuts patches at their own size (fewest operations); a number resizes each to that square
+        (224 is what the authors of the original say they did).
+    Returns: `patch_features` [N, 55, F], `rotated_features` [N, 3, F], `grey_features` [N, 16, F], float32.
+    """
+    height, width = crops.shape[1:3]
+    whole = patches.level_boxes(width, height, 1)
+    levels = [_grid_features(crops, patches.level_boxes(width, height, side), backbone, patch_size) for side in patches.LEVELS]
+    turned = []
+    for quarter_turns in range(1, len(patches.ROTATIONS)):
+        rotated = np.ascontiguousarray(np.rot90(crops, quarter_turns, axes=(1, 2)))
+        box = whole if quarter_turns % 2 == 0 else patches.level_boxes(height, width, 1)
+        turned.append(_grid_features(rotated, box, backbone, patch_size))
+    grey_side = patches.LEVELS[patches.LEVEL_NAMES.index("grey_to_color")]
+    grey = _grid_features(to_grey(crops), patches.level_boxes(width, height, grey_side), backbone, patch_size)
+    return {
+        "patch_features": np.concatenate(levels, axis=1),
+        "rotated_features": np.concatenate(turned, axis=1),
+        "grey_features": grey,
+    }
+
+
+def _grid_features(crops: np.ndarray, boxes: np.ndarray, backbone: Backbone, patch_size: int | None) -> np.ndarray:
+    """Features [N, P, F] of the boxes [P, 5] of every crop, batched across crops by patch size."""
+    features = np.empty([len(crops), len(boxes), backbone.feature_size], np.float32)
+    for members, cut in _cut_by_size(crops, boxes, patch_size or None, backbone.smallest_side):
+        flat = cut.reshape(-1, *cut.shape[2:])
+        features[:, members] = backbone.extract(flat).numpy().reshape(len(crops), len(members), -1)
+    return features
+
+
+def _cut_by_size(crops, boxes, patch_size, smallest) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Yields (indices of boxes of one size, patches [N, n, h, w, 3]); one group if patches are resized."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, (x1, x2, y1, y2, _) in enumerate(boxes):
+        size = (patch_size, patch_size) if patch_size else (max(x2 - x1, smallest), max(y2 - y1, smallest))
+        groups.setdefault(size, []).append(number)
+    for size, members in groups.items():
+        cut = [_patch(crops, boxes[number], size) for number in members]
+        yield members, np.stack(cut, axis=1)
+
+
+def _patch(crops: np.ndarray, box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """One box of every crop [N, h, w, 3], resized only if it is not `size` (width, height) already."""
+    x1, x2, y1, y2, _ = box
+    cut = crops[:, y1:y2, x1:x2]
+    if (x2 - x1, y2 - y1) == size:
+        return cut
+    return np.stack([cv2.resize(patch, size, interpolation=cv2.INTER_LINEAR) for patch in cut])

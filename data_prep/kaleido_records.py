@@ -1,0 +1,272 @@
+"""A catalogue to record shards (Kaleido-BERT, section 3.2): the work behind `write_kaleido_records`.
+
+Each split gets its own folder: shards, `settings.json` (what decides their content) and, when all shards are
+complete, `dataset.json` (counts, shapes, digests, what was skipped and why) and `vocab.txt`.
+"""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import time
+
+import numpy as np
+from absl import logging
+
+from data_prep import record_writer
+from data_prep.backbones import Backbone, build_backbone
+from data_prep.catalogue import Catalogue, Product, ProductImage
+from data_prep.kaleido_features import Crop, crop_product, extract_features
+from kaleido_tf import records
+from kaleido_tf.errors import InputError
+from kaleido_tf.patches import kaleido_boxes
+from kaleido_tf.text import DEFAULT_VOCABULARY, Tokenizer, Vocabulary
+
+TEXT_FIELDS = ("description", "title", "title_and_description")
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordSettings:
+    """How records are made. `patch_size` None: patches at their own size; else pixels a side (224 as the original).
+
+    `crop_size`: long side of the working crop in pixels (256 is the photo size of Fashion-Gen).
+    `on_bad_record`: `fail` stops at the first unusable product, `skip` leaves it out and lists it, but still fails
+    once more than `max_bad_fraction` of the images is bad.
+    """
+
+    backbone: str = "resnet50"
+    backbone_weights: str = "imagenet"
+    patch_size: int | None = None
+    crop_size: int = 256
+    foreground: str = "border"
+    text_field: str = "description"
+    vocabulary: str = str(DEFAULT_VOCABULARY)
+    records_per_shard: int = 256
+    images_per_batch: int = 16
+    on_bad_record: str = "fail"
+    max_bad_fraction: float = 0.01
+
+    def __post_init__(self):
+        if self.text_field not in TEXT_FIELDS:
+            raise InputError(f"`text_field` must be one of {', '.join(TEXT_FIELDS)}. Received: {self.text_field}")
+        if self.on_bad_record not in ("fail", "skip"):
+            raise InputError(f"`on_bad_record` must be fail or skip. Received: {self.on_bad_record}")
+        if self.crop_size < 64:
+            raise InputError(f"`crop_size` must be at least 64 pixels. Received: {self.crop_size}")
+        if self.patch_size is not None and self.patch_size < 32:
+            raise InputError(f"`patch_size` must be native or at least 32 pixels. Received: {self.patch_size}")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Item:
+    """One image to be recorded, with its product and the word pieces of its text."""
+
+    product: Product
+    image: ProductImage
+    text: str
+    token_ids: list[int]
+
+
+def product_text(product: Product, field: str) -> str:
+    """The text that is paired with the photos of a product."""
+    if field == "title_and_description":
+        return ". ".join(part for part in (product.title.rstrip("."), product.description) if part)
+    return getattr(product, field)
+
+
+def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLike, settings: RecordSettings,
+                  backbone: Backbone | None = None) -> dict:
+    """Writes the records of one split into `output_dir/split` and returns its `dataset.json`.
+
+    Shards that are there already are skipped, so an interrupted run goes on where it stopped.
+    Args: backbone: a built backbone, to share it between splits; None builds it from the settings.
+    Raises: InputError for anything the user can mend (see `RecordSettings.on_bad_record`).
+    """
+    products = catalogue.of_split(split)
+    folder = pathlib.Path(output_dir) / split
+    vocabulary = Vocabulary(settings.vocabulary)
+    backbone = backbone or build_backbone(settings.backbone, settings.backbone_weights)
+    identity = _identity(catalogue, split, settings, backbone)
+    record_writer.claim_folder(folder, identity)
+    if (folder / records.MANIFEST_NAME).is_file():
+        logging.info("%s is complete already: nothing to do", folder)
+        return records.read_dataset_json(folder)
+    items, skipped = _items(products, settings, Tokenizer(vocabulary))
+    shards = [items[i : i + settings.records_per_shard] for i in range(0, len(items), settings.records_per_shard)]
+    progress = _Progress(len(items), split)
+    crops_kept_whole, counts = 0, []
+    allowed = int(settings.max_bad_fraction * (len(items) + len(skipped)))
+    for number, shard in enumerate(shards):
+        path = record_writer.shard_path(folder, number, len(shards))
+        report_path = path.with_suffix(".json")
+        if not (path.is_file() and report_path.is_file()):
+            report = _write_one_shard(path, report_path, shard, catalogue, settings, backbone, number == 0)
+            progress.done(len(shard))
+        else:
+            report = json.loads(report_path.read_text(encoding="utf-8"))
+            progress.skipped(len(shard))
+        counts.append(report["records"])
+        crops_kept_whole += report["crops_kept_whole"]
+        skipped += report["skipped"]
+        if len(skipped) > allowed:
+            raise InputError(
+                f"More than {settings.max_bad_fraction:.1%} of the images are bad ({len(skipped)} of at most {allowed}; "
+                f"the first: {skipped[0]['why']}). Nothing more was written; finished shards in {folder} are kept"
+            )
+    dataset = {
+        **identity,
+        "records": sum(counts),
+        "shards": counts,
+        "products": len({item.product.product_id for item in items}),
+        "categories": list(catalogue.category_names),
+        "subcategories": list(catalogue.subcategory_names),
+        "feature_size": backbone.feature_size,
+        "feature_shapes": {name: [rows, backbone.feature_size] for name, rows in records.FEATURE_BLOCKS.items()},
+        "crops_kept_whole": crops_kept_whole,
+        "skipped": skipped,
+    }
+    shutil.copyfile(settings.vocabulary, folder / "vocab.txt")
+    record_writer.write_json(folder / records.MANIFEST_NAME, dataset)
+    for number in range(len(shards)):
+        record_writer.shard_path(folder, number, len(shards)).with_suffix(".json").unlink()
+    return dataset
+
+
+def _identity(catalogue, split, settings, backbone) -> dict:
+    """What decides the content of every shard; two runs that agree here write the same bytes."""
+    decisive = dataclasses.asdict(settings)
+    for name in ("images_per_batch", "on_bad_record", "max_bad_fraction", "vocabulary", "backbone_weights"):
+        decisive.pop(name)
+    return {
+        "record_version": records.RECORD_VERSION,
+        "catalogue": catalogue.source,
+        "catalogue_digest": catalogue.digest,
+        "split": split,
+        **decisive,
+        "patch_size": settings.patch_size or "native",
+        "backbone_digest": backbone.digest,
+        "vocabulary_digest": hashlib.sha256(pathlib.Path(settings.vocabulary).read_bytes()).hexdigest(),
+    }
+
+
+def _items(products, settings: RecordSettings, tokenizer: Tokenizer) -> tuple[list[_Item], list[dict]]:
+    """Every image of every product with its tokenized text, and what is left out for want of a text."""
+    texts = [product_text(product, settings.text_field) for product in products]
+    items, skipped = [], []
+    for product, text, ids in zip(products, texts, tokenizer(texts)):
+        if ids:
+            items += [_Item(product, image, text, ids) for image in product.images]
+            continue
+        why = (f"{product.where}: product {product.product_id} needs a text in `{settings.text_field}`. "
+               f"Received: {text!r}, which has no words")
+        if settings.on_bad_record == "fail":
+            raise InputError(why)
+        skipped += [{"image_id": image.image_id, "why": why} for image in product.images]
+    if not items:
+        raise InputError("No product is left to write: every text is empty")
+    return items, skipped
+
+
+def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, log_first: bool) -> dict:
+    """Reads, crops and features one shard's photos; writes its report, then the shard itself."""
+    crops, skipped = _load_crops(shard, settings)
+    kept = [number for number, crop in enumerate(crops) if crop is not None]
+    blocks = _features(crops, kept, backbone, settings)
+    categories = {name: number for number, name in enumerate(catalogue.category_names)}
+    subcategories = {name: number for number, name in enumerate(catalogue.subcategory_names)}
+    lines = []
+    for number in kept:
+        item, crop = shard[number], crops[number]
+        fields = {
+            "product_id": item.product.product_id,
+            "image_id": item.image.image_id,
+            "text": item.text,
+            "title": item.product.title,
+            "category_id": categories[item.product.category],
+            "subcategory_id": subcategories[item.product.subcategory],
+            "image_size": crop.image_size,
+            "crop_box": crop.box,
+            "patch_boxes": kaleido_boxes(crop.pixels.shape[1], crop.pixels.shape[0]),
+            "token_ids": item.token_ids,
+            **{name: block[number] for name, block in blocks.items()},
+        }
+        if log_first and len(lines) < 2:
+            _log_record(fields)
+        lines.append(records.serialize(fields))
+    report = {
+        "records": len(lines),
+        "crops_kept_whole": sum(crops[number].whole for number in kept),
+        "skipped": skipped,
+    }
+    record_writer.write_json(report_path, report)
+    record_writer.write_shard(path, lines)
+    return report
+
+
+def _load_crops(shard: list[_Item], settings: RecordSettings) -> tuple[list[Crop | None], list[dict]]:
+    """Decodes and crops the photos on all cores (Pillow and OpenCV release the interpreter lock)."""
+
+    def load(item: _Item) -> Crop | InputError:
+        try:
+            return crop_product(item.image.load(), settings.foreground, settings.crop_size)
+        except InputError as error:
+            return error
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(load, shard))
+    skipped = []
+    for item, result in zip(shard, results):
+        if isinstance(result, InputError):
+            if settings.on_bad_record == "fail":
+                raise result
+            skipped.append({"image_id": item.image.image_id, "why": str(result)})
+    return [None if isinstance(result, InputError) else result for result in results], skipped
+
+
+def _features(crops, kept, backbone, settings) -> dict[str, dict[int, np.ndarray]]:
+    """Feature blocks by record number; photos of one working size go through the backbone together."""
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for number in kept:
+        by_size.setdefault(crops[number].pixels.shape, []).append(number)
+    blocks: dict[str, dict[int, np.ndarray]] = {name: {} for name in records.FEATURE_BLOCKS}
+    for members in by_size.values():
+        for start in range(0, len(members), settings.images_per_batch):
+            batch = members[start : start + settings.images_per_batch]
+            features = extract_features(np.stack([crops[number].pixels for number in batch]), backbone, settings.patch_size)
+            for name, block in features.items():
+                blocks[name].update(zip(batch, block))
+    return blocks
+
+
+def _log_record(fields: dict) -> None:
+    """Shows a record in words, so that a wrong crop or text is seen before hours are spent."""
+    features = fields["patch_features"]
+    logging.info(
+        "record %s: photo %s px, crop %s, %d word pieces, features mean %.3f max %.3f, text: %s",
+        fields["image_id"], fields["image_size"], fields["crop_box"], len(fields["token_ids"]),
+        features.mean(), features.max(), fields["text"][:100],
+    )
+
+
+class _Progress:
+    """One line a shard: images a second and the time left."""
+
+    def __init__(self, total: int, split: str):
+        self._total, self._split = total, split
+        self._done = self._skipped = 0
+        self._start = time.monotonic()
+
+    def skipped(self, count: int) -> None:
+        self._skipped += count
+
+    def done(self, count: int) -> None:
+        self._done += count
+        rate = self._done / max(time.monotonic() - self._start, 1e-6)
+        left = (self._total - self._skipped - self._done) / rate
+        print(
+            f"{self._split}: {self._done + self._skipped}/{self._total} images, {rate:.1f} images/s, "
+            f"{left / 60:.1f} min left", flush=True,
+        )

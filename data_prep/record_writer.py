@@ -1,0 +1,75 @@
+"""Writes record shards so that each appears whole or not at all, and a second start skips what is there."""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterable
+
+import tensorflow as tf
+
+from kaleido_tf.errors import InputError
+
+
+def shard_path(folder: pathlib.Path, number: int, count: int) -> pathlib.Path:
+    return folder / f"records-{number:05d}-of-{count:05d}.tfrecord"
+
+
+def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> int:
+    """Writes `records` beside `path`, then renames; returns their number.
+
+    Raises: InputError if the disk refuses (full, read-only); nothing is left under the final name then.
+    """
+    partial = path.with_name(path.name + ".partial")
+    count = 0
+    try:
+        with tf.io.TFRecordWriter(str(partial)) as writer:
+            for record in records:
+                writer.write(record)
+                count += 1
+        os.replace(partial, path)
+    except (OSError, tf.errors.OpError) as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(
+            f"Shard {path} could not be written: {error}. Shards finished before it are kept; free some room and start "
+            "the same command again"
+        ) from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return count
+
+
+def write_json(path: pathlib.Path, content) -> None:
+    """Writes JSON beside `path`, then renames it into place."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path} could not be written: {error}") from error
+
+
+def claim_folder(folder: pathlib.Path, settings: dict) -> None:
+    """Makes `folder` the place of one set of records, or checks that it already is.
+
+    `settings` (what decides the content of every shard) is kept in `settings.json`; a second start with other
+    settings is refused, since it would mix shards.
+    Raises: InputError naming the settings that differ, or a folder with foreign shards.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output_dir cannot be made: {folder} ({error})") from error
+    path = folder / "settings.json"
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        differ = [f"{key}: {before.get(key)!r} there, {settings.get(key)!r} now" for key in sorted({*before, *settings})
+                  if before.get(key) != settings.get(key)]
+        if differ:
+            raise InputError(f"{folder} holds records made with other settings ({'; '.join(differ)}). Use another --output_dir")
+        return
+    foreign = sorted(p.name for p in folder.glob("*.tfrecord"))
+    if foreign:
+        raise InputError(f"{folder} holds shards of unknown origin ({foreign[0]}, ...). Use another --output_dir")
+    write_json(path, settings)

@@ -1,0 +1,158 @@
+"""The original's variable names (TF1 checkpoints of Kaleido-BERT) and which of our variables they are.
+
+Names and shapes are those of the released code, misspellings included.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from kaleido_tf.errors import InputError
+from kaleido_tf.models.kaleido_bert import KaleidoBert
+
+SCOPE = "kaleido_bert_pre_trained_model/"
+
+_LEVEL_SCOPES = {  # level: (scope of the embedding, prefix of its variables)
+    "rotation": ("rotation_embeddings", "rotation"),
+    "jigsaw": ("jigsaw_embeddings", "jigsaw"),
+    "camouflage": ("camouflage_embeddings", "camouflage"),
+    "grey_to_color": ("greymask_embeddings", "greymask"),
+    "blank_to_color": ("blank_embeddings", "blankmask"),
+}
+_HEADS = {  # level: (kernel, bias or None)
+    "rotation": ("img_rotation/rotation_output_weights", "img_rotation/rotation_output_bias"),
+    "jigsaw": ("img_jigsaw/jiasaw_output_weights", "img_jigsaw/jigsaw_output_bias"),
+    "camouflage": ("img_camouflage/camouflage_output_weights", "img_camouflage/camouflage_output_bias"),
+    "grey_to_color": ("img_greymask/greymask_output_weights", None),
+    "blank_to_color": ("img_blankmask/blanmask_output_weights", None),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class OriginalVariable:
+    """One of our variables under the original's name; `to_original` brings an array of ours to its shape there."""
+
+    variable: tf.Variable
+    transposed: bool = False
+    shape: tuple[int, ...] | None = None  # the original's, where it is not ours
+
+    def to_original(self, array: np.ndarray) -> np.ndarray:
+        array = array.T if self.transposed else array
+        return array.reshape(self.shape) if self.shape else array
+
+    def to_ours(self, array: np.ndarray) -> np.ndarray:
+        array = array.T if self.transposed else array
+        return array.reshape(self.variable.shape)
+
+    @property
+    def original_shape(self) -> tuple[int, ...]:
+        if self.shape:
+            return self.shape
+        shape = tuple(self.variable.shape)
+        return shape[::-1] if self.transposed else shape
+
+
+def original_variables(model: KaleidoBert) -> dict[str, OriginalVariable]:
+    """Every variable of `model` by its name in the original's checkpoints."""
+    layers = model.named_layers
+    text = layers["text_embedding"]
+    names = {
+        "bert/position_dense": OriginalVariable(layers["box_projection"].kernel),
+        "bert/embeddings/word_embeddings": OriginalVariable(text.word_embeddings),
+        "bert/embeddings/position_embeddings": OriginalVariable(text.position_embeddings),
+        "bert/embeddings/token_type_embeddings": OriginalVariable(text.segment_embeddings),
+        **_layer_norm("bert/embeddings/LayerNorm", text.layer_norm),
+        **_dense("bert/pooler/dense", layers["pooler"].dense),
+        **_masked_lm(layers["masked_lm"]),
+        **_classifier(("seq_relationship/output_weights", "seq_relationship/output_bias"), layers["next_sentence"]),
+    }
+    for level, (scope, prefix) in _LEVEL_SCOPES.items():
+        embedding = layers[f"{level}_embedding"]
+        names[f"bert/{scope}/{prefix}_projector"] = OriginalVariable(embedding.projector)
+        names[f"bert/{scope}/{prefix}_type_embeddings"] = OriginalVariable(embedding.segment_embeddings)
+        names.update(_layer_norm(f"bert/{scope}/{prefix}EmbLayerNorm", embedding.layer_norm))
+    for level in model.tasks:
+        names.update(_classifier(_HEADS[level], layers[level]))
+    for number in range(model.config.num_hidden_layers):
+        names.update(_encoder_layer(f"bert/encoder/layer_{number}", layers[f"encoder_layer_{number}"], model.config))
+    return {SCOPE + name: entry for name, entry in names.items()}
+
+
+def _layer_norm(scope, layer):
+    return {f"{scope}/beta": OriginalVariable(layer.beta), f"{scope}/gamma": OriginalVariable(layer.gamma)}
+
+
+def _dense(scope, layer):
+    return {f"{scope}/kernel": OriginalVariable(layer.kernel), f"{scope}/bias": OriginalVariable(layer.bias)}
+
+
+def _classifier(names, head):
+    """Classifiers are stored as [classes, features], reconstructions as [H, F] without bias."""
+    kernel, bias = names
+    entries = {f"cls/{kernel}": OriginalVariable(head.logits.kernel, transposed=bias is not None)}
+    if bias:
+        entries[f"cls/{bias}"] = OriginalVariable(head.logits.bias)
+    return entries
+
+
+def _by_suffix(layer, suffix: str) -> tf.Variable:
+    """The weight of a tf-models-official layer whose name ends in `suffix`."""
+    found = [weight for weight in layer.weights if weight.name.split(":")[0].endswith(suffix)]
+    if len(found) != 1:
+        raise LookupError(f"{layer.name} has {len(found)} weights named ...{suffix}, expected one")
+    return found[0]
+
+
+def _masked_lm(layer):
+    scope = "cls/predictions"
+    names = {
+        f"{scope}/transform/dense/kernel": "transform/dense/kernel",
+        f"{scope}/transform/dense/bias": "transform/dense/bias",
+        f"{scope}/transform/LayerNorm/beta": "transform/LayerNorm/beta",
+        f"{scope}/transform/LayerNorm/gamma": "transform/LayerNorm/gamma",
+        f"{scope}/output_bias": "output_bias/bias",
+    }
+    return {name: OriginalVariable(_by_suffix(layer, suffix)) for name, suffix in names.items()}
+
+
+def _encoder_layer(scope, block, config):
+    size = config.hidden_size
+    entries = {}
+    for part in ("query", "key", "value"):
+        kernel, bias = (_by_suffix(block, f"self_attention/{part}/{kind}") for kind in ("kernel", "bias"))
+        entries[f"{scope}/attention/self/{part}/kernel"] = OriginalVariable(kernel, shape=(size, size))
+        entries[f"{scope}/attention/self/{part}/bias"] = OriginalVariable(bias, shape=(size,))
+    kernel = _by_suffix(block, "self_attention/attention_output/kernel")
+    entries[f"{scope}/attention/output/dense/kernel"] = OriginalVariable(kernel, shape=(size, size))
+    entries[f"{scope}/attention/output/dense/bias"] = OriginalVariable(_by_suffix(block, "attention_output/bias"))
+    for theirs, ours in (("attention/output", "self_attention_layer_norm"), ("output", "output_layer_norm")):
+        for part in ("beta", "gamma"):
+            entries[f"{scope}/{theirs}/LayerNorm/{part}"] = OriginalVariable(_by_suffix(block, f"{ours}/{part}"))
+    for theirs, ours in (("intermediate", "intermediate"), ("output", "output")):
+        for part in ("kernel", "bias"):
+            entries[f"{scope}/{theirs}/dense/{part}"] = OriginalVariable(_by_suffix(block, f"/{ours}/{part}"))
+    return entries
+
+
+def load_original_checkpoint(model: KaleidoBert, prefix: str) -> None:
+    """Fills `model` from a TF1 checkpoint of the original; all or nothing.
+
+    Optimizer slots and the step counter are left alone.
+    Raises: InputError listing what is missing or of another shape.
+    """
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+    except (tf.errors.OpError, ValueError) as error:
+        raise InputError(f"A TF1 checkpoint prefix (…/model.ckpt-N) is needed. Received: {prefix} ({error})") from error
+    shapes = reader.get_variable_to_shape_map()
+    wanted = original_variables(model)
+    wrong = [
+        f"{name} needs {list(entry.original_shape)}, found {shapes.get(name, 'nothing')}"
+        for name, entry in wanted.items()
+        if shapes.get(name) != list(entry.original_shape)
+    ]
+    if wrong:
+        raise InputError(f"{prefix} does not fit the model in {len(wrong)} variables: {'; '.join(wrong[:5])}")
+    for name, entry in wanted.items():
+        entry.variable.assign(entry.to_ours(reader.get_tensor(name)))

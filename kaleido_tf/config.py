@@ -1,0 +1,112 @@
+"""The model's size and behaviour: `config.json` as a frozen dataclass."""
+
+import dataclasses
+import json
+import pathlib
+
+from kaleido_tf import patches
+from kaleido_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class KaleidoBertConfig:
+    """Kaleido-BERT's `config.json`; the defaults are the paper's base model (section 4.1: L=12, H=768, A=12).
+
+    The keys are the original's, except for the last four, which say where we depart from it. A file without those
+    four is an original one and means the original's behaviour (see `from_dict`); our own files spell them out.
+
+      box_unit: `relative` divides x, y by the crop's longer side and w*h by its square. `pixel` feeds raw pixels, as
+        the original does: numbers up to 65,536 that drown the features before the layer norm at the start of training.
+      grey_target: `per_patch` makes every grey patch's target a distribution of its own (equation 6). `joint` takes
+        one softmax over all target patches of an example, as the original does; its loss can be negative.
+      patch_feature_scale: factor on the patch features before the projection (1.0: as they come).
+      reconstruct_scale: factor on the features before the softmax that makes them a target distribution (1.0: as
+        the original; backbones with large features need less).
+    """
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    initializer_range: float = 0.02
+    type_vocab_size: int = 2
+    max_position_embeddings: int = 512
+    text_seq_len: int = 64
+    patch_feature_size: int = 2048
+    patch_type_vocab_size: int = 6
+    img_rotation_label_num: int = 4
+    img_jigsaw_label_num: int = 24
+    img_camouflage_label_num: int = 9
+    masked_greymask_patch_num: int = 2
+    masked_blankmask_patch_num: int = 3
+    model_type: str = "kaleidobert"
+    box_unit: str = "relative"
+    grey_target: str = "per_patch"
+    patch_feature_scale: float = 1.0
+    reconstruct_scale: float = 1.0
+
+    def __post_init__(self):
+        if self.hidden_size % self.num_attention_heads:
+            raise InputError(
+                "`hidden_size` must be a multiple of `num_attention_heads`. "
+                f"Received: hidden_size={self.hidden_size}, num_attention_heads={self.num_attention_heads}"
+            )
+        for name, known in (("box_unit", ("relative", "pixel")), ("grey_target", ("per_patch", "joint"))):
+            if getattr(self, name) not in known:
+                raise InputError(f"`{name}` must be one of {', '.join(known)}. Received: {getattr(self, name)!r}")
+
+    @classmethod
+    def from_dict(cls, content: dict, source: str = "config.json") -> "KaleidoBertConfig":
+        """Reads the keys of a `config.json`.
+
+        Keys of the original that never vary here (the levels' sequence lengths) are checked; unknown keys are an error.
+        Raises: InputError naming the key, what was needed, what came and `source`.
+        """
+        content = dict(content)
+        for key, expected in _ORIGINAL_CONSTANTS.items():
+            if content.pop(key, expected) != expected:
+                raise InputError(f"{source}: `{key}` must be {expected} (the kaleido levels). Received another number")
+        content.pop("max_patch_position_embeddings", None)  # a table that the original declares but never makes
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        unknown = sorted(set(content) - set(fields))
+        if unknown:
+            raise InputError(f"{source}: unknown key(s) {', '.join(unknown)}. Known: {', '.join(fields)}")
+        for key, value in content.items():
+            wanted = type(fields[key].default)
+            if not isinstance(value, (int, float) if wanted is float else wanted) or isinstance(value, bool):
+                raise InputError(f"{source}: `{key}` must be {wanted.__name__}. Received: {value!r}")
+        if not set(content) & set(_OURS):
+            content = {**_ORIGINAL_BEHAVIOUR, **content}
+        return cls(**content)
+
+    def to_dict(self) -> dict:
+        """What `config.json` holds; `from_dict` reads it back to an equal config."""
+        return dataclasses.asdict(self) | _ORIGINAL_CONSTANTS
+
+
+_ORIGINAL_CONSTANTS = {
+    "img_rotation_seq_len": patches.LEVEL_PATCHES["rotation"],
+    "img_jigsaw_seq_len": patches.LEVEL_PATCHES["jigsaw"],
+    "img_camouflage_seq_len": patches.LEVEL_PATCHES["camouflage"],
+    "img_greymask_seq_len": patches.LEVEL_PATCHES["grey_to_color"],
+    "img_blankmask_seq_len": patches.LEVEL_PATCHES["blank_to_color"],
+}
+_OURS = ("box_unit", "grey_target", "patch_feature_scale", "reconstruct_scale")
+_ORIGINAL_BEHAVIOUR = {"box_unit": "pixel", "grey_target": "joint", "patch_type_vocab_size": 2}
+
+
+def read_config(path: str | pathlib.Path) -> KaleidoBertConfig:
+    """Reads a `config.json`. Raises: InputError if it is missing, broken, or of another model."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise InputError(f"A model needs its config.json. Not found: {path}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} must be JSON. Received: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold a JSON object. Received: {type(content).__name__}")
+    return KaleidoBertConfig.from_dict(content, str(path))

@@ -1,0 +1,113 @@
+"""Embeddings of the kaleido patches (Kaleido-BERT, section 3.5). B = batch, P = patches of a level, F = feature
+size, H = hidden size."""
+
+import tensorflow as tf
+import tf_keras
+
+from kaleido_tf.layers.text_embedding import LAYER_NORM_EPSILON
+
+
+class BoxProjection(tf_keras.layers.Layer):
+    """Projects patch boxes to the hidden size; one matrix is shared by all five levels.
+
+    Inputs:
+      boxes: [B, P, 5] int. (x1, x2, y1, y2, w*h) in pixels of the crop.
+      crop:  [B, 1, 5] int. The box of the whole crop (level 1).
+    Output: [B, P, H] float.
+    Raises: ValueError if the last axis of `boxes` is not 5.
+
+    `unit`: `pixel` feeds the numbers as they are (the original), `relative` as fractions of the crop's longer side
+    (and of its square), so that they are as large as the features beside them.
+    """
+
+    def __init__(self, hidden_size, unit, initializer_range, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.unit = unit
+        self.initializer_range = initializer_range
+
+    def build(self, input_shape):
+        if input_shape[-1] != 5:
+            raise ValueError(f"`boxes` must end in 5 numbers (x1, x2, y1, y2, w*h). Received: shape={input_shape}")
+        initializer = tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range)
+        self.kernel = self.add_weight("kernel", shape=[5, self.hidden_size], initializer=initializer)
+
+    def call(self, boxes, crop):
+        values = tf.cast(boxes, tf.float32)  # areas go beyond what 16 bits can count
+        if self.unit == "relative":
+            side = tf.reduce_max(tf.cast(crop[..., :4], tf.float32), axis=-1, keepdims=True)  # [B, 1, 1]
+            values = tf.math.divide_no_nan(values, tf.concat([tf.repeat(side, 4, axis=-1), side * side], axis=-1))
+        return tf.cast(tf.matmul(values, tf.cast(self.kernel, tf.float32)), self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "unit": self.unit,
+            "initializer_range": self.initializer_range,
+        }
+
+
+class PatchEmbedding(tf_keras.layers.Layer):
+    """Embeds the patches of one kaleido level: projected features + segment + projected boxes, layer norm, dropout.
+
+    Inputs:
+      features: [B, P, F] float. Backbone average-pool outputs, not normalised.
+      boxes:    [B, P, H] float. Output of `BoxProjection`.
+    Output: [B, P, H] float.
+
+    Args: segment_id: the level's id, 1 to 5; an id outside the table gives no segment embedding, which is what the
+      original's default table of two rows does to levels 2 to 5. scale: factor on the features.
+    """
+
+    def __init__(self, hidden_size, segment_id, segment_vocab_size, dropout, initializer_range, scale=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.segment_id = segment_id
+        self.segment_vocab_size = segment_vocab_size
+        self.dropout = dropout
+        self.initializer_range = initializer_range
+        self.scale = scale
+        self.input_dropout = tf_keras.layers.Dropout(dropout)
+        self.layer_norm = tf_keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, name="layer_norm")
+        self.output_dropout = tf_keras.layers.Dropout(dropout)
+
+    def build(self, input_shape):
+        self.projector = self._matrix("projector", input_shape[-1])
+        self.segment_embeddings = self._matrix("segment_embeddings", self.segment_vocab_size)
+
+    def _matrix(self, name, rows):
+        initializer = tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range)
+        return self.add_weight(name, shape=[rows, self.hidden_size], initializer=initializer)
+
+    def call(self, features, boxes):
+        embedded = tf.matmul(self.input_dropout(features * self.scale), self.projector)
+        segment = tf.one_hot([self.segment_id], self.segment_vocab_size, dtype=embedded.dtype)
+        embedded += tf.matmul(segment, self.segment_embeddings) + boxes
+        return self.output_dropout(self.layer_norm(embedded))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "segment_id": self.segment_id,
+            "segment_vocab_size": self.segment_vocab_size,
+            "dropout": self.dropout,
+            "initializer_range": self.initializer_range,
+            "scale": self.scale,
+        }
+
+
+class BlankPatches(tf_keras.layers.Layer):
+    """Blanks the listed patches of a level (section 3.6, V), inside the model as in the original.
+
+    Inputs:
+      features:  [B, P, F] float.
+      positions: [B, K] int, indices below P.
+    Output: [B, P, F]: each patch times 1 - (how often it is listed), so listed once is zero. A patch listed twice is
+    negated; released rows may hold such repeats and the original's numbers follow from them. Our own never do.
+    """
+
+    def call(self, features, positions):
+        listed = tf.reduce_sum(tf.one_hot(positions, features.shape[1], dtype=features.dtype), axis=1)  # [B, P]
+        return features * (1 - listed)[..., None]

@@ -1,0 +1,112 @@
+"""The losses of pre-training (Kaleido-BERT, section 3.6, equations 1 to 8), as functions and as layers.
+
+Every loss is a pair (total, weight): a sum over the examples of this replica and what it is to be divided by. Only
+so can replicas with different numbers of masked tokens agree on the mean of the global batch; `mean` divides.
+B = batch, K = masked places, V = vocabulary, C = classes, F = feature size.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+import tf_keras
+
+PROBABILITY_FLOOR = 1e-7
+"""Both sides of a divergence are clipped to [1e-7, 1], as in the original."""
+
+MASKED_LM_EPSILON = 1e-5
+"""Keeps a batch without any masked token finite, as in the original."""
+
+
+class WeightedSum(NamedTuple):
+    """A loss before its division: `total` and `weight`, float32 scalars."""
+
+    total: tf.Tensor
+    weight: tf.Tensor
+
+    def mean(self) -> tf.Tensor:
+        return self.total / self.weight
+
+
+def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> WeightedSum:
+    """Cross entropy of matching, rotation, jigsaw and camouflage (equations 2 to 5). [B, C] float32, [B] int."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return WeightedSum(tf.reduce_sum(losses), tf.cast(tf.size(losses), tf.float32))
+
+
+def masked_lm_loss(logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor) -> WeightedSum:
+    """Cross entropy of the masked tokens (equation 1). [B, K, V] float32, [B, K] int, [B, K] float (0: unused slot)."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=logits)
+    # Every replica brings its share of the epsilon, so that the sum over replicas holds it once.
+    epsilon = MASKED_LM_EPSILON / tf.distribute.get_strategy().num_replicas_in_sync
+    return WeightedSum(tf.reduce_sum(losses * weights), tf.reduce_sum(weights) + epsilon)
+
+
+def patch_divergence_loss(logits: tf.Tensor, features: tf.Tensor, joint_target: bool, scale: float) -> WeightedSum:
+    """KL divergence from the target patches to the predicted ones (equations 6 and 7).
+
+    Args:
+      logits: [B, K, F] float32.
+      features: [B, K, F] float. The patches as they were before they were greyed or blanked.
+      joint_target: one softmax over all K patches of an example instead of one a patch. The original does this for
+        grey patches; target and prediction then have different sums and the loss can be negative.
+      scale: factor on the features before the softmax.
+    """
+    # No gradient may reach the projector of the features through the target.
+    features = tf.stop_gradient(tf.cast(features, tf.float32)) * scale
+    if joint_target:
+        flat = tf.reshape(features, [-1, features.shape[1] * features.shape[2]])
+        target = tf.reshape(tf.nn.softmax(flat), tf.shape(features))
+    else:
+        target = tf.nn.softmax(features)
+    target = tf.clip_by_value(target, PROBABILITY_FLOOR, 1.0)
+    predicted = tf.clip_by_value(tf.nn.softmax(logits), PROBABILITY_FLOOR, 1.0)
+    divergences = tf.reduce_sum(target * tf.math.log(target / predicted), axis=-1)  # [B, K]
+    return WeightedSum(tf.reduce_sum(divergences), tf.cast(tf.size(divergences), tf.float32))
+
+
+class ClassificationLoss(tf_keras.layers.Layer):
+    """`classification_loss` and accuracy in a functional model.
+
+    Inputs: logits [B, C], labels [B] int. Output: {"loss": WeightedSum, "accuracy": WeightedSum}.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+
+    def call(self, logits, labels):
+        loss = classification_loss(logits, labels)
+        hits = tf.cast(tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels, tf.float32)
+        return {"loss": loss, "accuracy": WeightedSum(tf.reduce_sum(hits), loss.weight)}
+
+
+class MaskedLanguageLoss(tf_keras.layers.Layer):
+    """`masked_lm_loss` and accuracy in a functional model.
+
+    Inputs: logits [B, K, V], ids [B, K] int, weights [B, K] float. Output: as `ClassificationLoss`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+
+    def call(self, logits, ids, weights):
+        loss = masked_lm_loss(logits, ids, weights)
+        hits = tf.cast(tf.argmax(logits, axis=-1, output_type=ids.dtype) == ids, tf.float32)
+        return {"loss": loss, "accuracy": WeightedSum(tf.reduce_sum(hits * weights), loss.weight)}
+
+
+class PatchDivergenceLoss(tf_keras.layers.Layer):
+    """`patch_divergence_loss` in a functional model.
+
+    Inputs: logits [B, K, F], features [B, K, F]. Output: {"loss": WeightedSum}.
+    """
+
+    def __init__(self, joint_target, scale, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.joint_target = joint_target
+        self.scale = scale
+
+    def call(self, logits, features):
+        return {"loss": patch_divergence_loss(logits, features, self.joint_target, self.scale)}
+
+    def get_config(self):
+        return {**super().get_config(), "joint_target": self.joint_target, "scale": self.scale}

@@ -1,0 +1,141 @@
+"""The record of one product image: one truth for its writer (`data_prep`) and its reader (`kaleido_tf.data`).
+
+A record is a `tf.train.Example`; docs/records.md describes it for other readers. B = records, F = feature size.
+Features are stored as raw little-endian float16, so that an image with ResNet-50 features takes 303 KB.
+"""
+
+import json
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from kaleido_tf import patches
+from kaleido_tf.errors import InputError
+
+RECORD_VERSION = 1
+MANIFEST_NAME = "dataset.json"
+
+FEATURE_BLOCKS = {
+    "patch_features": patches.NUM_PATCHES,  # the 55 patches, level by level
+    "rotated_features": len(patches.ROTATIONS) - 1,  # level 1 turned by 90, 180, 270 degrees
+    "grey_features": patches.NUM_GREY_PATCHES,  # the sixteen patches of level 4 in grey
+}
+"""Name and rows of the three feature blocks; each row is F float16."""
+
+_FIXED = {
+    "record_version": tf.io.FixedLenFeature([], tf.int64),
+    "product_id": tf.io.FixedLenFeature([], tf.string),
+    "image_id": tf.io.FixedLenFeature([], tf.string),
+    "text": tf.io.FixedLenFeature([], tf.string),
+    "title": tf.io.FixedLenFeature([], tf.string),
+    "category_id": tf.io.FixedLenFeature([], tf.int64),
+    "subcategory_id": tf.io.FixedLenFeature([], tf.int64),
+    "image_size": tf.io.FixedLenFeature([2], tf.int64),  # width, height of the photo in pixels
+    "crop_box": tf.io.FixedLenFeature([4], tf.int64),  # x1, x2, y1, y2 in pixels of the photo, half-open
+    "patch_boxes": tf.io.FixedLenFeature([patches.NUM_PATCHES, 5], tf.int64),
+}
+_RAW = {name: tf.io.FixedLenFeature([], tf.string) for name in FEATURE_BLOCKS}
+_LISTS = {
+    "token_ids": tf.int64,  # WordPiece ids of `text`, without [CLS] and [SEP], not truncated
+    "alignment_tokens": tf.int64,  # index into token_ids
+    "alignment_patches": tf.int64,  # index among the 55 patches
+    "alignment_scores": tf.float32,
+}
+_RAGGED = {name: tf.io.RaggedFeature(dtype) for name, dtype in _LISTS.items()}
+
+TABLE_FEATURES = ("record_version", "product_id", "image_id", "subcategory_id", "token_ids")
+"""What a run reads once of every record at its start (see data/record_table.py)."""
+
+
+def serialize(fields: Mapping[str, object]) -> bytes:
+    """One record from its fields; absent alignments are written as empty lists.
+
+    Args: fields: every name of this file. `patch_features` [55, F], `rotated_features` [3, F], `grey_features`
+      [16, F] floating; `patch_boxes` [55, 5] int; texts str; lists of numbers.
+    Raises: KeyError for a missing field, ValueError for a block of another shape or numbers outside float16.
+    """
+    features = {"record_version": _ints([RECORD_VERSION])}
+    for name in ("product_id", "image_id", "text", "title"):
+        features[name] = _bytes(str(fields[name]).encode())
+    for name in ("category_id", "subcategory_id"):
+        features[name] = _ints([fields[name]])
+    for name in ("image_size", "crop_box", "patch_boxes", "token_ids"):
+        features[name] = _ints(np.asarray(fields[name]).reshape(-1))
+    for name in FEATURE_BLOCKS:
+        features[name] = _bytes(_float16_bytes(name, fields[name]))
+    for name in ("alignment_tokens", "alignment_patches"):
+        features[name] = _ints(fields.get(name, ()))
+    scores = tf.train.FloatList(value=[float(score) for score in fields.get("alignment_scores", ())])
+    features["alignment_scores"] = tf.train.Feature(float_list=scores)
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def _float16_bytes(name: str, rows) -> bytes:
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or rows.shape[0] != FEATURE_BLOCKS[name]:
+        raise ValueError(f"`{name}` needs {FEATURE_BLOCKS[name]} rows of features. Received: shape={rows.shape}")
+    with np.errstate(over="ignore"):
+        half = rows.astype("<f2")
+    if not np.isfinite(half).all():
+        raise ValueError(f"`{name}` holds numbers that float16 cannot (largest {np.abs(rows).max():.4g})")
+    return half.tobytes()
+
+
+def _ints(values) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(value) for value in values]))
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def parse(serialized: tf.Tensor, feature_size: int) -> dict[str, tf.Tensor]:
+    """One serialized record to its tensors: feature blocks [rows, F] float16, lists [n], the rest as declared."""
+    example = tf.io.parse_single_example(serialized, {**_FIXED, **_RAW, **_RAGGED})
+    for name, rows in FEATURE_BLOCKS.items():
+        values = tf.io.decode_raw(example[name], tf.float16)
+        example[name] = tf.ensure_shape(tf.reshape(values, [-1, feature_size]), [rows, feature_size])
+    return example
+
+
+def parse_patch(serialized: tf.Tensor, patch: tf.Tensor, feature_size: int) -> tf.Tensor:
+    """The features [F] float16 of one patch of a serialized record, without decoding the others."""
+    raw = tf.io.parse_single_example(serialized, {"patch_features": _RAW["patch_features"]})["patch_features"]
+    width = feature_size * tf.float16.size
+    values = tf.io.decode_raw(tf.strings.substr(raw, tf.cast(patch, tf.int32) * width, width), tf.float16)
+    return tf.ensure_shape(values, [feature_size])
+
+
+def parse_table(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    """[B] serialized records to the columns of `TABLE_FEATURES` and `feature_bytes` [B, 3] (length of each block)."""
+    specs = {name: {**_FIXED, **_RAGGED}[name] for name in TABLE_FEATURES}
+    columns = tf.io.parse_example(serialized, {**specs, **_RAW})
+    lengths = [tf.strings.length(columns.pop(name)) for name in FEATURE_BLOCKS]
+    return {**columns, "feature_bytes": tf.stack(lengths, axis=1)}
+
+
+def read_dataset_json(folder: str | pathlib.Path) -> dict:
+    """The `dataset.json` beside the shards in `folder`.
+
+    Raises: InputError if it is missing, is no JSON object, or describes records of another version.
+    """
+    path = pathlib.Path(folder) / MANIFEST_NAME
+    if not path.is_file():
+        raise InputError(
+            f"Records need their {MANIFEST_NAME} beside them (data_prep.write_kaleido_records writes it when all "
+            f"shards are complete). Not found: {path}"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} must be JSON. Received: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold a JSON object. Received: {type(content).__name__}")
+    if content.get("record_version") != RECORD_VERSION:
+        raise InputError(
+            f"Records of version {RECORD_VERSION} are needed. {path} says {content.get('record_version')!r}: "
+            "write them again with data_prep.write_kaleido_records"
+        )
+    return content

@@ -1,0 +1,96 @@
+"""Text to WordPiece ids and back to a padded sequence: one truth for records and training.
+
+T = tokens of a text without [CLS] and [SEP]; S = `input_sequence_length`.
+"""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from kaleido_tf.errors import InputError
+
+DEFAULT_VOCABULARY = pathlib.Path(__file__).parent / "vocabulary" / "bert_uncased.txt"
+"""The 30,522 word pieces of bert-base-uncased (Google BERT, Apache-2.0)."""
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class Vocabulary:
+    """The word pieces of a `vocab.txt`, one a line; the id is the line number from 0.
+
+    Attributes: `tokens` (tuple of str), `pad_id`, `unk_id`, `cls_id`, `sep_id`, `mask_id`,
+      `is_continuation` ([size] bool: the piece starts with "##" and so continues a word),
+      `is_special` ([size] bool: the five special tokens and the unused slots, which masking never draws).
+    Raises: InputError if the file is missing, has an empty or repeated line, or lacks a special token.
+    """
+
+    def __init__(self, path: str | pathlib.Path = DEFAULT_VOCABULARY):
+        self.path = str(path)
+        self.tokens = tuple(_read_lines(pathlib.Path(path)))
+        index = {token: number for number, token in enumerate(self.tokens)}
+        if len(index) != len(self.tokens):
+            first = next(t for n, t in enumerate(self.tokens) if index[t] != n)
+            raise InputError(f"A vocabulary needs different tokens. Received: {path} holds {first!r} twice")
+        missing = [token for token in SPECIAL_TOKENS if token not in index]
+        if missing:
+            raise InputError(f"A vocabulary needs {', '.join(SPECIAL_TOKENS)}. Missing in {path}: {', '.join(missing)}")
+        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (index[token] for token in SPECIAL_TOKENS)
+        self.is_continuation = np.array([token.startswith("##") for token in self.tokens])
+        self.is_special = np.array([token in SPECIAL_TOKENS or token.startswith("[unused") for token in self.tokens])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def text_of(self, ids) -> str:
+        """The readable text of a row of ids (word pieces joined, padding left out)."""
+        pieces = [self.tokens[int(number)] for number in ids if int(number) != self.pad_id]
+        return " ".join(pieces).replace(" ##", "")
+
+
+def _read_lines(path: pathlib.Path) -> list[str]:
+    if not path.is_file():
+        raise InputError(f"A vocabulary file (one word piece a line) is needed. Not found: {path}")
+    lines = path.read_text(encoding="utf-8").split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    lines = [line.rstrip("\r") for line in lines]
+    if not lines:
+        raise InputError(f"A vocabulary file needs one word piece a line. Received an empty file: {path}")
+    return lines
+
+
+class Tokenizer:
+    """BERT's uncased tokenizer: lower case, accents stripped, split at punctuation and CJK, then WordPiece."""
+
+    def __init__(self, vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
+        table = tf.lookup.StaticVocabularyTable(
+            tf.lookup.KeyValueTensorInitializer(
+                list(vocabulary.tokens), tf.range(len(vocabulary), dtype=tf.int64), key_dtype=tf.string
+            ),
+            num_oov_buckets=1,
+        )
+        self._tokenizer = tf_text.BertTokenizer(table, lower_case=True, token_out_type=tf.int64)
+
+    def __call__(self, texts: list[str]) -> list[list[int]]:
+        """Word piece ids of each text, without [CLS] and [SEP], not truncated."""
+        if not texts:
+            return []
+        ids = self._tokenizer.tokenize([_without_control_characters(text) for text in texts])
+        return ids.merge_dims(-2, -1).to_list()
+
+
+def _without_control_characters(text: str) -> str:
+    """BERT drops NUL, the replacement character and control characters; tab and line ends are blanks."""
+    kept = (" " if c in "\t\n\r" else c for c in text)
+    return "".join(c for c in kept if c == " " or (c != "\ufffd" and c.isprintable()) or c.isspace())
+
+
+def sequence(token_ids: list[int], length: int, vocabulary: Vocabulary) -> tuple[np.ndarray, int]:
+    """[CLS] tokens [SEP], cut to `length` and padded: ([S] int32, number of places used)."""
+    kept = list(token_ids)[: length - 2]
+    ids = np.full([length], vocabulary.pad_id, np.int32)
+    ids[: len(kept) + 2] = [vocabulary.cls_id, *kept, vocabulary.sep_id]
+    return ids, len(kept) + 2
