@@ -55,7 +55,7 @@ def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
                 "--backbone=squeezenet needs --backbone_weights=PATH (squeezenet_weights_tf_dim_ordering_tf_kernels_"
                 "notop.h5) or random: tf_keras has no download for it. Received: imagenet"
             )
-        model, preprocess, smallest = _squeezenet(), _caffe_preprocess, 17
+        model, preprocess, smallest = _squeezenet(), _caffe_preprocess, 31
     else:
         model, preprocess, smallest = _application(name, weights)
     if weights == "random":

@@ -31,11 +31,9 @@ _SPLIT_WORDS = {"train": "train", "val": "valid", "valid": "valid", "validation"
 
 
 class FashionGenFile:
-    """One checked file: its split, its columns, and its images by row.
+    """One checked file: whole columns now, images by row later, over one handle that is opened when first needed.
 
-    Attributes:
-      path: as given. split: by the file's name (see `split_of`).
-      product_ids: N ids as text. texts: field -> N latin-1 byte strings, of which few are ever decoded.
+    `path` is as given, `split` by the file's name (see `split_of`). It holds no data, so it can go to other processes.
     Raises: InputError if it is not HDF5, lacks a dataset, or has datasets of wrong shape.
     """
 
@@ -43,18 +41,17 @@ class FashionGenFile:
         self.path = path
         self.split = split_of(path)
         self._handle: h5py.File | None = None
-        try:
-            self._check()
-            self.product_ids = [str(number) for number in self._column("input_productID")]
-            self.texts = {field: self._column(name) for field, name in _TEXT_COLUMNS.items()}
-        except OSError as error:
-            raise InputError(f"Needed: a readable HDF5 file. Came: {error}. Where: {path}.") from error
+        self._check()
 
     def __getstate__(self):
         return {**self.__dict__, "_handle": None}  # a handle cannot follow into another process
 
-    def text(self, field: str, row: int) -> str:
-        return self.texts[field][row].decode("latin-1")
+    def column(self, name: str) -> list:
+        """The N values of a column: integers, or latin-1 bytes. Raises: InputError if the file is damaged there."""
+        try:
+            return self._file()[name][:].ravel().tolist()
+        except OSError as error:
+            raise InputError(f"Needed: the column {name}. Came: {error}. Where: {self.path}.") from error
 
     def image(self, row: int) -> np.ndarray:
         """[H, W, 3] uint8 RGB. Raises: InputError if the file is damaged there."""
@@ -65,11 +62,11 @@ class FashionGenFile:
 
     def _file(self) -> h5py.File:
         if self._handle is None:
-            self._handle = h5py.File(self.path, "r")
+            try:
+                self._handle = h5py.File(self.path, "r")
+            except OSError as error:
+                raise InputError(f"Needed: a whole HDF5 file. Came: {error}. Where: {self.path}.") from error
         return self._handle
-
-    def _column(self, name: str) -> list:
-        return self._file()[name][:].ravel().tolist()
 
     def _check(self) -> None:
         if not os.path.isfile(self.path) or not h5py.is_hdf5(self.path):
@@ -78,7 +75,8 @@ class FashionGenFile:
         datasets = {name: item for name, item in self._file().items() if isinstance(item, h5py.Dataset)}
         missing = [name for name in _NEEDED if name not in datasets]
         if missing:
-            raise InputError(f"Needed: the datasets {', '.join(_NEEDED)}. Came: {', '.join(sorted(datasets)) or 'none'} "
+            came = ", ".join(sorted(datasets)) or "none"
+            raise InputError(f"Needed: the datasets {', '.join(_NEEDED)}. Came: {came} "
                              f"(missing: {', '.join(missing)}). Where: {self.path}.")
         _check_image_column(datasets["input_image"], self.path)
         _check_columns({name: datasets[name] for name in _NEEDED}, self.path)
@@ -99,9 +97,11 @@ def _check_columns(datasets: dict[str, h5py.Dataset], path: str) -> None:
         if dataset.shape not in ((rows,), (rows, 1)):
             raise InputError(f"Needed: `{name}` with as many rows as `input_image`, [{rows}, 1]. "
                              f"Came: {list(dataset.shape)}. Where: {path}.")
-        kinds = "iu" if name == "input_productID" else "SO"  # S: fixed-width bytes, O: bytes of any length
-        if dataset.dtype.kind not in kinds:
-            needed = "integers" if kinds == "iu" else "byte strings"
+        if name == "input_productID":
+            needed, right = "integers", dataset.dtype.kind in "iu"
+        else:
+            needed, right = "byte strings", h5py.check_string_dtype(dataset.dtype) is not None
+        if not right:
             raise InputError(f"Needed: `{name}` as {needed}. Came: {dataset.dtype}. Where: {path}.")
 
 
@@ -119,16 +119,20 @@ def read_fashion_gen(paths: Sequence[str], source: str) -> Catalogue:
     """
     files = [FashionGenFile(path) for path in paths]
     rows = collections.defaultdict(list)  # product id -> [(file, row), ...]
+    texts = {}  # product id -> the texts of its first row
     for file in files:
-        for row, product_id in enumerate(file.product_ids):
+        columns = {field: file.column(name) for field, name in _TEXT_COLUMNS.items()}
+        for row, product_id in enumerate(map(str, file.column("input_productID"))):
+            if product_id not in texts:
+                texts[product_id] = {field: column[row].decode("latin-1") for field, column in columns.items()}
             rows[product_id].append((file, row))
     if not rows:
         raise InputError(f"Needed: at least one row. Came: files without any. Where: {source}.")
-    products = tuple(_product(product_id, places) for product_id, places in rows.items())
+    products = tuple(_product(product_id, texts[product_id], places) for product_id, places in rows.items())
     return Catalogue(source, _digest(products, rows, files), products)
 
 
-def _product(product_id: str, places: list[tuple[FashionGenFile, int]]) -> Product:
+def _product(product_id: str, texts: dict[str, str], places: list[tuple[FashionGenFile, int]]) -> Product:
     first_file, first_row = places[0]
     where = f"{first_file.path} row {first_row}"
     images = []
@@ -138,7 +142,6 @@ def _product(product_id: str, places: list[tuple[FashionGenFile, int]]) -> Produ
                              f"and in {file.split!r}. Where: {where} and {file.path} row {row}.")
         images.append(ProductImage(f"{product_id}_{number}", f"{file.path} row {row}",
                                    functools.partial(file.image, row)))
-    texts = {field: first_file.text(field, first_row) for field in _TEXT_COLUMNS}
     return make_product(product_id, images, {**texts, "split": first_file.split}, where)
 
 

@@ -58,9 +58,7 @@ def grabcut_mask(image: np.ndarray) -> np.ndarray:
     """
     small = border_contrast.shrink(image, GRABCUT_SIZE)
     start, plain = border_contrast.mask_against_border(small)
-    if degenerate(start):
-        start = _centre_ellipse(*small.shape[:2])
-    found = _grabcut(small, start)
+    found = start if degenerate(start) else _grabcut(small, start)
     if degenerate(found):
         found = start
     return border_contrast.resize_mask(found | start if plain else found, *image.shape[:2])
@@ -130,21 +128,15 @@ def degenerate(mask: np.ndarray) -> str:
     return ""
 
 
-def _centre_ellipse(height: int, width: int) -> np.ndarray:
-    """[height, width] bool: a product is usually in the middle."""
-    mask = np.zeros((height, width), np.uint8)
-    cv2.ellipse(mask, (width // 2, height // 2), (max(1, width // 3), max(1, height // 3)), 0, 0, 360, 1, -1)
-    return mask > 0
-
-
 def _grabcut(image: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """GrabCut from `start` [H, W]: all is only probable, but the outermost pixels outside it are background."""
+    """GrabCut from `start` [H, W]: all is only probable, but the outermost pixels outside it are background.
+
+    `start` is not degenerate, so both sides have pixels to learn their colours from.
+    """
     height, width = start.shape
     labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     edge = border_contrast.edge_band(height, width, 0.02)
     labels[edge & ~start] = cv2.GC_BGD
-    if not (start & ~edge).any() or start.all():
-        return start
     cv2.setRNGSeed(1)  # its colour models begin with k-means, which draws from OpenCV's own generator
     cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
     return border_contrast.large_components((labels & 1) > 0, 0.3)

@@ -4,10 +4,9 @@
     tfds.load("manifest_catalogue", data_dir="~/sets", split="train")                             # any TFDS user
     read_catalogue("tfds:~/sets/manifest_catalogue/1.0.0")                                        # this project
 
-After `tfds:` stands either the folder of a prepared data set (the one with dataset_info.json; it works for every data
-set, without its code) or a name, `NAME[/config][:version]`, looked up in TFDS_DATA_DIR or ~/tensorflow_datasets. Nothing
-is downloaded. The data set needs the features of `FEATURES`, and files with random access (array_record, the
-default of `ManifestCatalogue`, or parquet): images then stay on disk until one is loaded.
+After `tfds:` stands either the folder of a prepared data set (the one with dataset_info.json; this works for every
+data set, without its code) or a name, `NAME[/config][:version]`, looked up in TFDS_DATA_DIR or ~/tensorflow_datasets.
+Nothing is downloaded. The data set needs the features of `FEATURES`. Images stay on disk until one is loaded.
 """
 
 import functools
@@ -18,7 +17,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
+from google.protobuf import json_format
 
 from data_prep.catalogue import Catalogue, ProductImage, make_product, products_digest
 from data_prep.images import is_plain, read_image
@@ -38,8 +40,7 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
 
     Args:
       manifest: path of the manifest; needed to prepare the data set, not to read it again.
-      file_format: array_record allows random access, which `read_tfds` needs.
-      kwargs: of the base class, e.g. `data_dir`.
+      kwargs: of the base class, e.g. `data_dir`, `file_format`.
     Raises: InputError for a bad manifest or image, or if `data_dir` holds another manifest's data.
     """
 
@@ -48,10 +49,10 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
     # Said here, since TFDS 4.9.10 looks for it with a package (importlib_resources) that it does not always install.
     code_path = pathlib.Path(__file__)
 
-    def __init__(self, *, manifest: str | None = None, file_format: str = "array_record", **kwargs):
+    def __init__(self, *, manifest: str | None = None, **kwargs):
         self._entries = read_entries(os.path.expanduser(manifest)) if manifest else ()
         self.manifest = manifest
-        super().__init__(file_format=file_format, **kwargs)
+        super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         texts = {name: tfds.features.Text() for name in FEATURES if name != "image"}
@@ -102,34 +103,79 @@ def read_tfds(source: str) -> Catalogue:
 
     Args:
       source: "tfds:FOLDER" or "tfds:NAME[/config][:version]" (see above). The split "validation" is called "valid".
-    Raises: InputError if it is not found or prepared, lacks a feature, has no random access, or holds bad texts.
+    Raises: InputError if it is not found or prepared, lacks a feature, is damaged, or holds bad texts.
     """
     builder = _builder(source)
     _check_features(builder, source)
     reading = _Reading(source)
     for split in builder.info.splits:
-        try:
-            rows = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
-        except NotImplementedError as error:
-            raise InputError(
-                "Needed: a data set in array_record or parquet files (prepare it with file_format='array_record', or "
-                "convert it: tfds convert_format --dataset_version_dir=... --out_file_format=array_record "
-                f"--out_dir=...). Came: {builder.info.file_format.value}. Where: {source}, {builder.data_dir}.") from error
-        reading.add_split(split, rows, builder.info.features)
+        reading.add_split(split, _rows(builder, split, source), builder.info.features)
     return reading.catalogue()
+
+
+def _rows(builder: tfds.core.DatasetBuilder, split: str, source: str) -> Sequence[dict[str, Any]]:
+    """The examples of a split by number, with the image as encoded bytes."""
+    decoders = {"image": tfds.decode.SkipDecoding()}
+    if builder.info.file_format.value == "tfrecord":
+        return _TfRecordRows(builder.info, split, decoders, source)
+    try:
+        return builder.as_data_source(split, decoders=decoders)
+    except NotImplementedError as error:
+        raise InputError("Needed: a data set in tfrecord, array_record or parquet files (`tfds convert_format` makes "
+                         f"them). Came: {builder.info.file_format.value}. Where: {source}.") from error
+
+
+class _TfRecordRows(Sequence):
+    """Random access to TFRecord files, the usual format of TFDS, which its own `as_data_source` does not offer.
+
+    All records are read once for their places, and their check sums with them. Raises: InputError for a damaged file.
+    """
+
+    def __init__(self, info: tfds.core.DatasetInfo, split: str, decoders: dict[str, Any], source: str):
+        self._features, self._decoders = info.features, decoders
+        self._places: list[tuple[str, int, int]] = []  # path, offset and length in bytes
+        for path in map(os.fspath, info.splits[split].filepaths):
+            try:
+                self._add_file(path)
+            except tf.errors.OpError as error:
+                raise InputError(f"Needed: a whole TFRecord file. Came: {error.message}. "
+                                 f"Where: {source}, {path}.") from error
+        if len(self) != info.splits[split].num_examples:  # a file may also end between two records
+            raise InputError(f"Needed: {info.splits[split].num_examples} records, as {_INFO_FILE} says. "
+                             f"Came: {len(self)}. Where: {source}, split {split}.")
+
+    def _add_file(self, path: str) -> None:
+        start = 0
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            # A record is its length (8 bytes), the length's check sum (4), the data, and the data's check sum (4).
+            self._places.append((path, start + 12, len(record)))
+            start += 12 + len(record) + 4
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        path, offset, length = self._places[number]
+        with open(path, "rb") as stream:
+            stream.seek(offset)
+            return self._features.deserialize_example_np(stream.read(length), decoders=self._decoders)
 
 
 def _builder(source: str) -> tfds.core.DatasetBuilder:
     name = os.path.expanduser(source.removeprefix("tfds:"))
     if os.path.isdir(name) or name.startswith((".", "/")):
         return _builder_of_folder(name, source)
+    if re.match(r"\w+:[a-z]", name):
+        raise InputError("Needed: a data set on disk. Came: one of a namespace, which TFDS looks up on the network "
+                         f"(name its prepared folder instead). Where: {source}.")
     try:
         builder = tfds.builder(name)
     except (ValueError, TypeError, AttributeError, ImportError, AssertionError) as error:  # TFDS: any of these
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError("Needed: the name of a TFDS data set, or the folder of a prepared one. "
-                         f"Came: {name!r} ({str(error).strip().splitlines()[0]}). Where: {source}.") from error
+                         f"Came: {name!r} ({reason}). Where: {source}.") from error
     if not os.path.exists(os.path.join(builder.data_dir, _INFO_FILE)):
-        raise InputError("Needed: a prepared data set (`download_and_prepare(file_format='array_record')` makes it). "
+        raise InputError("Needed: a prepared data set (its builder's `download_and_prepare` makes it). "
                          f"Came: nothing prepared. Where: {source}, {builder.data_dir}.")
     return builder
 
@@ -142,7 +188,10 @@ def _builder_of_folder(folder: str, source: str) -> tfds.core.DatasetBuilder:
         hint = f" Below it: {', '.join('tfds:' + os.path.dirname(path) for path in below)}." if below else ""
         raise InputError(f"Needed: the folder of a prepared TFDS data set, with {_INFO_FILE}. Came: {came}.{hint} "
                          f"Where: {source}.")
-    return tfds.builder_from_directory(folder)
+    try:
+        return tfds.builder_from_directory(folder)
+    except (ValueError, KeyError, AssertionError, json_format.ParseError) as error:
+        raise InputError(f"Needed: a whole prepared TFDS data set. Came: {error} Where: {source}.") from error
 
 
 def _check_features(builder: tfds.core.DatasetBuilder, source: str) -> None:
@@ -177,13 +226,14 @@ class _Reading:
             if image_id in self._identities:
                 raise InputError(f"Needed: every image_id once. Came: {image_id!r} again. Where: {where}.")
             self._identities[image_id] = str(len(row["image"]))
-            self._images[product_id].append(ProductImage(image_id, where, functools.partial(_load, rows, number, where)))
+            load = functools.partial(_load, rows, number, where)
+            self._images[product_id].append(ProductImage(image_id, where, load))
 
     def _add_product(self, product_id: str, texts: dict[str, str], where: str) -> None:
         first = self._texts.setdefault(product_id, texts)
         if first["split"] != texts["split"]:
-            raise InputError(f"Needed: every product in one split. Came: product {product_id} in {first['split']!r} and in "
-                             f"{texts['split']!r}. Where: {self._where[product_id]} and {where}.")
+            raise InputError(f"Needed: every product in one split. Came: product {product_id} in {first['split']!r} "
+                             f"and in {texts['split']!r}. Where: {self._where[product_id]} and {where}.")
         self._where.setdefault(product_id, where)
         self._images.setdefault(product_id, [])
 
@@ -195,7 +245,7 @@ class _Reading:
         return Catalogue(self.source, products_digest(products, self._identities), products)
 
 
-def _load(rows: Sequence[dict[str, Any]], number: int, where: str):
+def _load(rows: Sequence[dict[str, Any]], number: int, where: str) -> np.ndarray:
     return read_image(bytes(rows[number]["image"]), where)
 
 

@@ -1,0 +1,168 @@
+"""Alignment-guided masking (Kaleido-BERT, section 3.4) and masked language modelling.
+
+Transforms take a dict of tensors of one example and return a new one; all randomness comes from `seed`.
+S = text length, K = most tokens masked, A = aligned (token, patch) pairs. Masks: True is masked.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from kaleido_tf import patches
+from kaleido_tf.text import Vocabulary
+
+MASKED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
+"""Levels 3 to 5; levels 1 and 2 are never masked, since large patches make the task too hard."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskingConfig:
+    """How much is masked. Patches: one in level 3, two in level 4, three in level 5 (section 3.4)."""
+
+    token_fraction: float = 0.15
+    max_tokens: int = 10
+    whole_words: bool = False
+    patch_budgets: tuple[int, int, int] = (1, 2, 3)
+
+
+def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:
+    """A seed [2] of its own for each purpose within an example."""
+    return tf.random.experimental.stateless_fold_in(seed, purpose)
+
+
+def choose_masked(example: dict, seed: tf.Tensor, config: MaskingConfig, is_continuation: tf.Tensor) -> dict:
+    """Chooses tokens and patches; aligned pairs first, then at random (section 3.4).
+
+    Args:
+      example: `input_ids` [S] int32, `input_mask` [S] int32; `alignment_tokens` [A] int32 places in `input_ids` (inside
+        the text), `alignment_patches` [A] int32 among the 55. No pairs (A = 0): everything is chosen at random.
+      is_continuation: [vocabulary] bool.
+    Adds: `masked_tokens` [S] bool, `masked_patches` [55] bool.
+    """
+    words, maskable = _words(example, config.whole_words, is_continuation)
+    used = tf.reduce_sum(tf.cast(maskable, tf.int32))
+    wanted = tf.cast(tf.round(config.token_fraction * tf.cast(used, tf.float32)), tf.int32)
+    budget = tf.minimum(tf.clip_by_value(wanted, 1, config.max_tokens), used)
+    pairs = tf.stack([example["alignment_tokens"], example["alignment_patches"]], axis=1)
+    tokens, chosen_patches = _choose_aligned(pairs, words, maskable, budget, seed, config)
+    tokens = _fill_tokens(tokens, words, maskable, budget, fold(seed, 1))
+    chosen_patches = _fill_patches(chosen_patches, fold(seed, 2), config)
+    return {**example, "masked_tokens": tokens, "masked_patches": chosen_patches}
+
+
+def _words(example, whole_words, is_continuation):
+    """The word number of every place [S] (or a number of its own) and which places may be masked [S] bool."""
+    ids, length = example["input_ids"], example["input_ids"].shape[0]
+    places = tf.range(length)
+    last = tf.reduce_sum(example["input_mask"]) - 1  # [SEP]
+    maskable = (places > 0) & (places < last)
+    if not whole_words:
+        return places, maskable
+    return tf.cumsum(1 - tf.cast(tf.gather(is_continuation, ids), tf.int32)), maskable
+
+
+def _choose_aligned(pairs, words, maskable, budget, seed, config):
+    """Walks the pairs in random order; of each, either its token's word or its patch is masked, never both."""
+    count = tf.shape(pairs)[0]
+    order = tf.argsort(tf.random.stateless_uniform([count], fold(seed, 3)))
+    coins = tf.random.stateless_uniform([count], fold(seed, 4)) < 0.5
+    pair_words = tf.gather(words, pairs[:, 0])
+    budgets = tf.constant(_level_budgets(config))
+
+    def step(i, tokens, chosen):
+        pair = order[i]
+        word = maskable & (words == pair_words[pair])
+        patch = tf.one_hot(pairs[pair, 1], patches.NUM_PATCHES, True, False)
+        token_done = tf.reduce_any(tokens & word)
+        patch_done = tf.reduce_any(chosen & patch)
+        untouched = ~token_done & ~patch_done
+        size = tf.reduce_sum(tf.cast(word, tf.int32))
+        token_fits = (size > 0) & (tf.reduce_sum(tf.cast(tokens, tf.int32)) + size <= budget)
+        patch_fits = _patch_fits(chosen, patch, budgets)
+        take_token = untouched & token_fits & (coins[pair] | ~patch_fits)
+        take_patch = untouched & patch_fits & ~take_token
+        return i + 1, tokens | (word & take_token), chosen | (patch & take_patch)
+
+    start = (0, tf.zeros_like(maskable), tf.zeros([patches.NUM_PATCHES], tf.bool))
+    _, tokens, chosen = tf.while_loop(lambda i, *_: i < count, step, start)
+    return tokens, chosen
+
+
+def _level_budgets(config: MaskingConfig) -> np.ndarray:
+    """[5, 56]: for each level, its budget and then which of the 55 patches belong to it."""
+    budgets = dict(zip(MASKED_LEVELS, config.patch_budgets))
+    rows = np.zeros([len(patches.LEVEL_NAMES), 1 + patches.NUM_PATCHES], np.int32)
+    for row, level in zip(rows, patches.LEVEL_NAMES):
+        row[0] = budgets.get(level, 0)
+        row[1:][patches.level_slice(level)] = 1
+    return rows
+
+
+def _patch_fits(chosen, patch, budgets):
+    """Whether the level of `patch` (a one-hot [55]) has room for one more."""
+    members = budgets[:, 1:] > 0
+    in_level = tf.reduce_any(members & patch, axis=1)
+    taken = tf.reduce_sum(tf.cast(members & chosen, tf.int32), axis=1)
+    return tf.reduce_any(in_level & (taken < budgets[:, 0]))
+
+
+def _fill_tokens(tokens, words, maskable, budget, seed):
+    """Adds words in random order as long as they fit the budget."""
+    length = words.shape[0]
+    free = maskable & ~tokens
+    room = budget - tf.reduce_sum(tf.cast(tokens, tf.int32))
+    draws = tf.random.stateless_uniform([length], seed)
+    # All places of a word share the draw of its number, so that a word is taken whole.
+    priority = tf.gather(draws, tf.clip_by_value(words, 0, length - 1))
+    sizes = tf.math.unsorted_segment_sum(tf.cast(free, tf.int32), words, length + 1)
+    size = tf.gather(sizes, words)
+    free &= size <= room
+    order = tf.argsort(tf.where(free, priority, 2.0), stable=True)
+    taken = tf.cumsum(tf.gather(tf.where(free, 1, 0), order))
+    # A word counts as taken only if its last place still fits; its places stand side by side in the order.
+    ends = tf.math.unsorted_segment_max(taken, tf.gather(words, order), length + 1)
+    fits = tf.gather(ends, tf.gather(words, order)) <= room
+    picked = tf.scatter_nd(order[:, None], fits & tf.gather(free, order), [length])
+    return tokens | picked
+
+
+def _fill_patches(chosen, seed, config):
+    """Adds random patches level by level until every budget is met exactly."""
+    draws = tf.random.stateless_uniform([patches.NUM_PATCHES], seed)
+    priority = tf.where(chosen, 2.0, draws)
+    parts = []
+    budgets = dict(zip(MASKED_LEVELS, config.patch_budgets))
+    for level, size in patches.LEVEL_PATCHES.items():
+        part = priority[patches.level_slice(level)]
+        picked = tf.math.top_k(part, budgets.get(level, 0)).indices
+        parts.append(tf.reduce_any(tf.one_hot(picked, size, True, False), axis=0))
+    return tf.concat(parts, axis=0)
+
+
+def mask_tokens(example: dict, seed: tf.Tensor, config: MaskingConfig, vocabulary: Vocabulary) -> dict:
+    """Masked language modelling (task 1): 80% [MASK], 10% a random word piece, 10% unchanged.
+
+    Changes `input_ids`; adds `masked_lm_positions` [K] int32 in rising order, `masked_lm_ids` [K] int32 and
+    `masked_lm_weights` [K] float32 (1 used, 0 an unused slot at position 0).
+    """
+    ids, masked = example["input_ids"], example["masked_tokens"]
+    positions = tf.cast(tf.where(masked)[: config.max_tokens, 0], tf.int32)
+    count = tf.shape(positions)[0]
+    draws = tf.random.stateless_uniform([ids.shape[0]], fold(seed, 5))
+    ordinary = tf.constant(np.flatnonzero(~vocabulary.is_special).astype(np.int32))
+    random_ids = tf.gather(
+        ordinary, tf.random.stateless_uniform([ids.shape[0]], fold(seed, 6), 0, len(ordinary), dtype=tf.int32)
+    )
+    replaced = tf.where(draws < 0.8, vocabulary.mask_id, tf.where(draws < 0.9, random_ids, ids))
+
+    def pad(values):
+        return tf.ensure_shape(tf.pad(values, [[0, config.max_tokens - count]]), [config.max_tokens])
+
+    return {
+        **example,
+        "input_ids": tf.where(masked, replaced, ids),
+        "masked_lm_positions": pad(positions),
+        "masked_lm_ids": pad(tf.gather(ids, positions)),
+        "masked_lm_weights": pad(tf.ones([count])),
+    }

@@ -1,0 +1,181 @@
+"""What a run keeps of all its records in memory: ids, sub-categories and texts, but no features.
+
+The table is read once at the start of a run, which also checks every record before the costly work begins.
+N = records, T = different texts, S = text length.
+"""
+
+import dataclasses
+import glob
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from kaleido_tf import records
+from kaleido_tf.errors import InputError
+from kaleido_tf.text import Vocabulary, sequence
+
+LIST_SUFFIXES = (".list_csv", ".list_tfrecord")
+
+
+def find_files(pattern: str) -> list[str]:
+    """The record files that a `*_input_fp` flag names: a file, a glob, a directory of shards, or a list file.
+
+    A list file (`.list_csv`, `.list_tfrecord`) has one path a line, relative to itself or to the working directory,
+    and may begin with a count.
+    Raises: InputError if nothing is there.
+    """
+    path = pathlib.Path(pattern)
+    if path.is_dir():
+        found = sorted(str(file) for file in path.glob("*.tfrecord"))
+        if not found:
+            raise InputError(f"A directory of record shards (*.tfrecord) is needed. None in: {pattern}")
+        return found
+    if path.is_file():
+        return _listed_files(path) if path.name.endswith(LIST_SUFFIXES) else [str(path)]
+    found = sorted(file for file in glob.glob(str(pattern)) if os.path.isfile(file))
+    if not found:
+        raise InputError(f"Records are needed (a file, a glob, a directory or a list file). Nothing matches: {pattern!r}")
+    return found
+
+
+def _listed_files(path: pathlib.Path) -> list[str]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    names = [line for line in lines if line and not line.isdigit()]
+    if not names:
+        raise InputError(f"A list file needs one path a line. Received an empty list: {path}")
+    found = []
+    for name in names:
+        places = [path.parent / name, pathlib.Path(name)]
+        there = next((place for place in places if place.is_file()), None)
+        if there is None:
+            raise InputError(f"{path} lists {name}, which is neither beside it nor in the working directory")
+        found.append(str(there))
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordTable:
+    """The records of a run, in the order of their files.
+
+    Attributes:
+      files: the shards. file_starts: [files + 1] number of the first record of each, and N.
+      product_ids, image_ids: [N] str. subcategories: [N] int32.
+      texts: [N] int32, the row of each record's own text in `sequences`.
+      sequences: [T, S] int32, [CLS] tokens [SEP] and padding. lengths: [T] int32 places used.
+      feature_size: floats a patch.
+    """
+
+    files: tuple[str, ...]
+    file_starts: np.ndarray
+    product_ids: np.ndarray
+    image_ids: np.ndarray
+    subcategories: np.ndarray
+    texts: np.ndarray
+    sequences: np.ndarray
+    lengths: np.ndarray
+    feature_size: int
+
+    def __len__(self) -> int:
+        return len(self.product_ids)
+
+
+def feature_size_of(files: list[str]) -> int:
+    """The feature size that the `dataset.json` beside each file declares.
+
+    Raises: InputError if the files disagree, since one model reads them all.
+    """
+    sizes = {}
+    for folder in sorted({os.path.dirname(file) for file in files}):
+        sizes.setdefault(records.read_dataset_json(folder or ".")["feature_size"], folder)
+    if len(sizes) > 1:
+        raise InputError(f"All records of a run need one feature size. Received: {sizes}")
+    return next(iter(sizes))
+
+
+def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int, feature_size: int) -> RecordTable:
+    """Reads the table of `files`, checking version, feature size and token ids of every record.
+
+    Args: feature_size: what the model's config says.
+    Raises: InputError naming file and record.
+    """
+    declared = feature_size_of(files)
+    if declared != feature_size:
+        raise InputError(
+            f"The model's `patch_feature_size` is {feature_size}, the records in {os.path.dirname(files[0])} hold "
+            f"{declared} floats a patch. Use a config.json or records that fit"
+        )
+    columns, starts = [], [0]
+    for file in files:
+        columns += _read_columns(file, feature_size, len(vocabulary))
+        starts.append(sum(len(part["product_id"]) for part in columns))
+    if not starts[-1]:
+        raise InputError(f"Records are needed. {len(files)} file(s) hold none: {files[0]}")
+    token_ids = [ids for part in columns for ids in part["token_ids"]]
+    texts, sequences, lengths = _distinct_sequences(token_ids, text_length, vocabulary)
+    return RecordTable(
+        files=tuple(files),
+        file_starts=np.array(starts),
+        product_ids=_strings(columns, "product_id"),
+        image_ids=_strings(columns, "image_id"),
+        subcategories=np.concatenate([part["subcategory_id"] for part in columns]).astype(np.int32),
+        texts=texts,
+        sequences=sequences,
+        lengths=lengths,
+        feature_size=feature_size,
+    )
+
+
+def _read_columns(file: str, feature_size: int, vocab_size: int, batch: int = 256) -> list[dict]:
+    """The table columns of one file, checked record by record."""
+    parts, read = [], 0
+    try:
+        for part in tf.data.TFRecordDataset(file).batch(batch).map(records.parse_table, tf.data.AUTOTUNE):
+            part = {name: (v.to_list() if isinstance(v, tf.RaggedTensor) else v.numpy()) for name, v in part.items()}
+            _check(part, file, read, feature_size, vocab_size)
+            read += len(part["product_id"])
+            parts.append(part)
+    except tf.errors.NotFoundError as error:
+        raise InputError(f"Record file not found: {file}") from error
+    except tf.errors.OpError as error:
+        raise InputError(
+            f"{file}: damaged or no record of this project, within {batch} records after record {read}: {error.message[:300]}"
+        ) from error
+    return parts
+
+
+def _check(part: dict, file: str, first: int, feature_size: int, vocab_size: int) -> None:
+    versions = part["record_version"]
+    wanted_bytes = [rows * feature_size * 2 for rows in records.FEATURE_BLOCKS.values()]
+    for row, ids in enumerate(part["token_ids"]):
+        where = f"{file} record {first + row} (product {part['product_id'][row].decode()})"
+        if versions[row] != records.RECORD_VERSION:
+            raise InputError(f"{where}: version {records.RECORD_VERSION} is needed. Received: version {versions[row]}")
+        if part["feature_bytes"][row].tolist() != wanted_bytes:
+            raise InputError(
+                f"{where}: feature blocks of {wanted_bytes} bytes are needed ({feature_size} floats a patch). "
+                f"Received: {part['feature_bytes'][row].tolist()}"
+            )
+        if not ids:
+            raise InputError(f"{where}: a text of at least one token is needed. Received: none")
+        if max(ids) >= vocab_size or min(ids) < 0:
+            raise InputError(f"{where}: token ids below {vocab_size} (the vocabulary) are needed. Received: {max(ids)}")
+
+
+def _strings(columns: list[dict], name: str) -> np.ndarray:
+    return np.array([value.decode() for part in columns for value in part[name]], dtype=object)
+
+
+def _distinct_sequences(token_ids, text_length, vocabulary) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Texts by content: products that share a text (after cutting) must not be each other's mismatch."""
+    rows: dict[bytes, int] = {}
+    texts, sequences, lengths = [], [], []
+    for ids in token_ids:
+        padded, used = sequence(ids, text_length, vocabulary)
+        row = rows.setdefault(padded.tobytes(), len(rows))
+        if row == len(sequences):
+            sequences.append(padded)
+            lengths.append(used)
+        texts.append(row)
+    return np.array(texts, np.int32), np.stack(sequences), np.array(lengths, np.int32)

@@ -1,0 +1,156 @@
+"""Which record, text and donor make the example at a position: a function of (seed, epoch, position) alone.
+
+Everything here is NumPy on the record table, drawn a block at a time, so that any run can start in the middle and
+anybody can look at what will be shown. Features are read later (pipeline.py).
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+
+import numpy as np
+
+from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.errors import InputError
+
+NEGATIVES = ("subcategory", "any")
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Examples drawn from a few shards that are in memory together.
+
+    Attributes (n = examples):
+      files: shards to read, in this order.
+      records: [n] int32 record shown, as its number within the block's files.
+      donors: [n] int32 record of another product, which gives the camouflaged patch.
+      texts: [n] int32 row of the text shown. matched: [n] bool, True if it is the record's own.
+      positions: [n] int64, epoch * N + place in the epoch; the seed of everything drawn for the example.
+    """
+
+    files: list[str]
+    records: np.ndarray
+    donors: np.ndarray
+    texts: np.ndarray
+    matched: np.ndarray
+    positions: np.ndarray
+
+
+class ExampleOrder:
+    """The endless order of training examples, or one pass over them in file order.
+
+    Args:
+      table: the records.
+      seed: of everything drawn.
+      shuffle: False keeps file order (evaluation).
+      negatives: where the text of a mismatched pair comes from: a product of the same `subcategory` (section 4.2: hard
+        to tell apart) or `any` product.
+      block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order of shards.
+    """
+
+    def __init__(self, table: RecordTable, seed: int, shuffle: bool = True, negatives: str = "subcategory",
+                 block_bytes: int = 512 << 20):
+        if negatives not in NEGATIVES:
+            raise InputError(f"`negatives` must be one of {', '.join(NEGATIVES)}. Received: {negatives}")
+        if len(set(table.product_ids)) < 2:
+            raise InputError("Mismatched texts and camouflaged patches need at least 2 products. Received: 1")
+        self.table, self.seed, self.shuffle, self.negatives = table, seed, shuffle, negatives
+        self._file_bytes = [os.path.getsize(file) for file in table.files]
+        self._block_bytes = block_bytes
+        self._groups = self._text_groups()
+
+    @property
+    def alone(self) -> int:
+        """Records without any other text to be mismatched with; they are always shown with their own."""
+        return sum(len(self._groups[group]) < 2 for group in self._group_of_record())
+
+    def _group_of_record(self) -> np.ndarray:
+        return self.table.subcategories if self.negatives == "subcategory" else np.zeros(len(self.table), np.int32)
+
+    def _text_groups(self) -> dict[int, np.ndarray]:
+        """Group -> the different texts that its records have."""
+        groups = self._group_of_record()
+        order = np.argsort(groups, kind="stable")
+        cuts = np.flatnonzero(np.diff(groups[order])) + 1
+        return {int(groups[part[0]]): np.unique(self.table.texts[part]) for part in np.split(order, cuts)}
+
+    def blocks(self, start: int = 0, epochs: int | None = None) -> Iterator[Block]:
+        """Blocks from position `start` on, for `epochs` epochs in all (None: without end)."""
+        epoch, skip = divmod(start, len(self.table))
+        while epochs is None or epoch < epochs:
+            position = epoch * len(self.table)
+            for number, files in enumerate(self._file_blocks(epoch)):
+                count = int(sum(np.diff(self.table.file_starts)[files]))
+                if skip >= count:
+                    skip -= count
+                elif count:
+                    yield self._draw(files, epoch, number, position, skip)
+                    skip = 0
+                position += count
+            epoch += 1
+
+    def _file_blocks(self, epoch: int) -> list[list[int]]:
+        """The shards of an epoch in their order, grouped into blocks of at most `block_bytes`."""
+        order = np.arange(len(self.table.files))
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, epoch]).permutation(order)
+        blocks: list[list[int]] = []
+        room = 0
+        for number in order.tolist():
+            if not blocks or self._file_bytes[number] > room:
+                blocks.append([])
+                room = self._block_bytes
+            blocks[-1].append(number)
+            room -= self._file_bytes[number]
+        return blocks
+
+    def _draw(self, files: list[int], epoch: int, number: int, position: int, skip: int) -> Block:
+        """Draws a whole block, then leaves out its first `skip` examples: a late start changes nothing after it."""
+        table = self.table
+        generator = np.random.default_rng([self.seed, epoch, number, 1])
+        rows = np.concatenate([np.arange(table.file_starts[f], table.file_starts[f + 1]) for f in files])
+        count = len(rows)
+        shown = generator.permutation(count) if self.shuffle else np.arange(count)
+        # Exactly one in two is mismatched, in every block.
+        matched = generator.permutation(count) % 2 == 0
+        texts, matched = self._pair_texts(generator, rows[shown], matched)
+        donors = self._donors(generator, rows, shown)
+        keep = slice(skip, None)
+        return Block(
+            files=[table.files[f] for f in files],
+            records=shown[keep].astype(np.int32),
+            donors=donors[keep].astype(np.int32),
+            texts=texts[keep],
+            matched=matched[keep],
+            positions=np.arange(position, position + count, dtype=np.int64)[keep],
+        )
+
+    def _pair_texts(self, generator, rows, matched) -> tuple[np.ndarray, np.ndarray]:
+        """Each row's own text, or another of its group; a row whose group has no other text keeps its own."""
+        texts = self.table.texts[rows].copy()
+        groups = self._group_of_record()[rows]
+        draws = generator.random(len(rows))
+        matched = matched.copy()
+        for place in np.flatnonzero(~matched):
+            others = self._groups[int(groups[place])]
+            if len(others) < 2:
+                matched[place] = True
+                continue
+            choice = int(draws[place] * (len(others) - 1))
+            choice += choice >= np.searchsorted(others, texts[place])  # skips the own text
+            texts[place] = others[choice]
+        return texts, matched
+
+    def _donors(self, generator, rows, shown) -> np.ndarray:
+        """A record of another product within the block for each example."""
+        products = self.table.product_ids[rows]
+        donors = generator.integers(0, len(rows), len(rows))
+        for place in np.flatnonzero(products[donors] == products[shown]):
+            others = np.flatnonzero(products != products[shown[place]])
+            if not len(others):
+                raise InputError(
+                    f"A camouflaged patch needs another product in the same block of shards. Product {products[0]} fills "
+                    "its shards alone: write records with larger --records_per_shard"
+                )
+            donors[place] = others[generator.integers(len(others))]
+        return donors
