@@ -1,40 +1,11 @@
-"""The kinds of product of the sample catalogue: how each is drawn and which of its attributes texts speak of.
+"""How the garments of the sample catalogue are drawn (coordinates as in `garment_drawing`).
 
-`KINDS` is the table. An attribute's options are phrases; each has one or two wordings, and its last word (or
-the one given after a colon) names what is drawn, so that a word of a text has a place in the photo.
+Every `draw_…` takes a sketch and a look (attribute -> option); `product_kinds` lists the options.
 """
-
-import dataclasses
-from typing import Callable
 
 from data_prep.garment_drawing import Sketch, ellipse, mirrored, rectangle, symmetric
 
-Look = dict[str, str]  # attribute -> option
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """A sub-category.
-
-    draw: draws it for a look. attributes: attribute -> option -> its wordings.
-    plural: whether a text says "they have". word: what texts call it, if not the sub-category's name.
-    """
-
-    category: str
-    name: str
-    draw: Callable[[Sketch, Look], None]
-    attributes: dict[str, dict[str, tuple[str, ...]]]
-    plural: bool = False
-
-    @property
-    def word(self) -> str:
-        return self.name if self.name == "T-shirt" else self.name.lower()
-
-
-SLEEVES = {"short": ("short sleeves",), "long": ("long sleeves",), "no": ("no sleeves",)}
-NECKLINE = {"round": ("a round neckline",), "pointed": ("a V-shaped neckline", "a pointed neckline")}
-BELT = {"yes": ("a belt", "a buckled belt"), "no": ("no belt",)}
-LEGS = {"wide": ("wide legs",), "narrow": ("narrow legs", "slim legs")}
+Look = dict[str, str]
 
 
 # Tops and full-body garments share a bodice. Its shoulders lie at y = -0.93, its armpits at y = -0.45.

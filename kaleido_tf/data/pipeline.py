@@ -9,7 +9,8 @@ import dataclasses
 import tensorflow as tf
 
 from kaleido_tf import patches, records
-from kaleido_tf.data import kaleido_tasks, masking
+from kaleido_tf.data import kaleido_tasks
+from kaleido_tf.data.masking import MASKED_LEVELS, MaskingConfig, choose_masked, fold, mask_tokens
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.data.sampling import ExampleOrder
 from kaleido_tf.text import Vocabulary
@@ -20,7 +21,7 @@ class PipelineConfig:
     """What is drawn at every step. `tasks`: the kaleido tasks that are trained."""
 
     tasks: tuple[str, ...] = patches.LEVEL_NAMES
-    masking: masking.MaskingConfig = masking.MaskingConfig()
+    masking: MaskingConfig = MaskingConfig()
     negatives: str = "subcategory"
     seed: int = 0
 
@@ -96,8 +97,8 @@ def _example_maker(feature_size: int, vocabulary: Vocabulary, config: PipelineCo
         example = {**records.parse(row["record"], feature_size), **_text(row)}
         example["donor_patch"] = _donor_patch(row["donor"], seed, feature_size)
         example.update(_alignments(example, row["matched"]))
-        example = masking.choose_masked(example, seed, config.masking, is_continuation)
-        example = masking.mask_tokens(example, seed, config.masking, vocabulary)
+        example = choose_masked(example, seed, config.masking, is_continuation)
+        example = mask_tokens(example, seed, config.masking, vocabulary)
         example = kaleido_tasks.apply_tasks(example, seed, config.tasks)
         return _model_inputs(example, config.tasks)
 
@@ -117,7 +118,7 @@ def _text(row) -> dict:
 def _donor_patch(serialized, seed, feature_size):
     """One patch of level 3, drawn at random, of another product."""
     level = patches.level_slice("camouflage")
-    patch = tf.random.stateless_uniform([], masking.fold(seed, 9), level.start, level.stop, dtype=tf.int32)
+    patch = tf.random.stateless_uniform([], fold(seed, 9), level.start, level.stop, dtype=tf.int32)
     return records.parse_patch(serialized, patch, feature_size)
 
 
@@ -143,7 +144,7 @@ def _model_inputs(example, tasks) -> dict:
     inputs = {name: example[name] for name in names}
     inputs.update({name: tf.cast(example[name], tf.float32) for name in floats})
     inputs.update({f"{level}_boxes": boxes[patches.level_slice(level)] for level in patches.LEVEL_NAMES})
-    budgets = dict(zip(masking.MASKED_LEVELS, (1, 2, 3)))
+    budgets = dict(zip(MASKED_LEVELS, (1, 2, 3)))
     for level in ("grey_to_color", "blank_to_color"):
         if level in tasks:
             inputs[f"{level}_positions"] = tf.ensure_shape(inputs[f"{level}_positions"], [budgets[level]])
