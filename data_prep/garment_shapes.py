@@ -15,20 +15,22 @@ def draw_sleeves(s: Sketch, length: str) -> None:
     """Both sleeves with cuffs; nothing for "no"."""
     if length == "no":
         return
-    end = {"short": 0.42, "long": 1.0}[length]
-    shoulder, armpit, outer, inner = (0.36, -0.95), (0.42, -0.42), (0.95, 0.45), (0.72, 0.55)
-
-    def at(share: float) -> tuple[tuple[float, float], tuple[float, float]]:
-        return tuple(tuple(a + share * (b - a) for a, b in zip(*ends)) for ends in ((shoulder, outer), (armpit, inner)))
-
+    shoulder, armpit = (0.36, -0.95), (0.42, -0.42)
+    outer, inner = {"short": ((0.9, -0.46), (0.7, -0.2)), "long": ((0.97, 0.45), (0.72, 0.55))}[length]
+    cuff = {"short": 0.8, "long": 0.9}[length]
+    above_outer, above_inner = _between(shoulder, outer, cuff), _between(armpit, inner, cuff)
     for turn in (list, mirrored):
-        s.panel(turn([*at(0), *at(end)[::-1]]), word="sleeves")
-        s.panel(turn([*at(end - 0.09), *at(end)[::-1]]), "accent", rounds=0)
+        s.panel(turn([shoulder, outer, inner, armpit]), word="sleeves", rounds=0)
+        s.panel(turn([above_outer, outer, inner, above_inner]), "accent", rounds=0)
+
+
+def _between(a: tuple[float, float], b: tuple[float, float], share: float) -> tuple[float, float]:
+    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
 def draw_body(s: Sketch, hem: float, hem_width: float, waist: float = 0.43) -> None:
     """From the shoulders to `hem` (y); `waist` is half the width at y = 0.05."""
-    s.panel(symmetric([(0.17, -1.0), (0.42, -0.92), (0.43, -0.45), (waist, 0.05), (hem_width, hem)]))
+    s.panel(symmetric([(0.17, -1.0), (0.42, -0.92), (0.43, -0.45), (waist, 0.05), (hem_width, hem)]), rounds=0)
 
 
 def draw_neckline(s: Sketch, shape: str) -> None:
@@ -108,8 +110,8 @@ def draw_sweater(s: Sketch, look: Look) -> None:
         for step in range(-5, 6):
             s.line([(0.08 * step, 0.61), (0.08 * step, 0.84)])
     else:
-        points = [(-0.46, 0.68)] + [(-0.46 + 0.115 * i, 0.9 if i % 2 else 0.74) for i in range(9)] + [(0.46, 0.68)]
-        s.panel(points, "accent", "hem", rounds=0)
+        teeth = [(-0.46 + 0.115 * step, 0.9 if step % 2 else 0.74) for step in range(9)]
+        s.panel([(-0.46, 0.68), *teeth, (0.46, 0.68)], "accent", "hem", rounds=0)
 
 
 def draw_hoodie(s: Sketch, look: Look) -> None:
@@ -132,14 +134,15 @@ def draw_hoodie(s: Sketch, look: Look) -> None:
 # Bottoms hang from a waistband at y = -1.1 with half the width 0.42.
 
 
-def draw_legs(s: Sketch, shape: str, end: float, paint: str = "fabric", word: str = "legs", top: float = -1.1) -> None:
+def draw_legs(s: Sketch, shape: str, end: float, top: float = -1.1) -> None:
     """Two legs from `top` to `end` (y)."""
     inner, outer = {"wide": (0.12, 0.78), "straight": (0.1, 0.54), "narrow": (0.16, 0.4)}[shape]
     share = (end - top) / 2.3
     outer, inner = 0.42 + share * (outer - 0.42), 0.02 + share * (inner - 0.02)
     for turn in (list, mirrored):
-        s.panel(turn([(0.0, top), (0.4, top), (0.5, top + 0.5), (outer, end), (inner, end), (0.0, top + 0.62)]), paint, word)
-        s.panel(turn([(inner, end - 0.1), (outer - 0.01, end - 0.1), (outer, end), (inner, end)]), "accent", rounds=0)
+        leg = [(0.0, top), (0.4, top), (0.5, top + 0.5), (outer, end), (inner, end), (0.0, top + 0.62)]
+        s.panel(turn(leg), word="legs")
+        s.panel(turn(rectangle(inner, end - 0.1, outer, end)), "accent", rounds=0)
 
 
 def draw_waist(s: Sketch, waist: str) -> None:
@@ -159,7 +162,7 @@ def draw_trousers(s: Sketch, look: Look) -> None:
 
 
 def draw_shorts(s: Sketch, look: Look) -> None:
-    draw_legs(s.moved(0, 0.55, 1.15), look["legs"], -0.05 if look["length"] == "short" else 0.45, word="legs")
+    draw_legs(s, look["legs"], {"short": -0.05, "long": 0.45}[look["length"]])
     draw_waist(s, look["waist"])
     _draw_side_pockets(s, look["pocket"], -0.95)
 
@@ -177,9 +180,9 @@ def draw_skirt(s: Sketch, look: Look) -> None:
     hem = {"short": -0.1, "long": 1.2}[look["length"]]
     flare = {"straight": 0.5, "flared": 0.95}[look["cut"]]
     width = 0.42 + (flare - 0.42) * (hem + 1.3) / 2.4
-    s = s.moved(0, 0.45 if look["length"] == "short" else 0, 1.0)
-    s.panel(symmetric([(0.36, -1.1), (0.36 + 0.3 * (width - 0.36), -0.8), (width, hem)]))
-    s.panel(rectangle(-width, hem - 0.14, width, hem), "accent", "hem", rounds=0)
+    hip = (0.36 + 0.3 * (width - 0.36), -0.8)
+    s.panel(symmetric([(0.36, -1.1), hip, (width, hem)]), rounds=0)
+    s.panel(symmetric([_between((width, hem), hip, 0.14), (width, hem)]), "accent", "hem", rounds=0)
     if look["front"] == "pleats":
         for step in (-2, -1, 0, 1, 2):
             s.line([(0.14 * step, -1.05), (0.36 * width * step, hem)], "seam", 0.03)
@@ -190,7 +193,7 @@ def draw_skirt(s: Sketch, look: Look) -> None:
 
 
 def draw_leggings(s: Sketch, look: Look) -> None:
-    draw_legs(s, "narrow", {"cropped": 0.45, "long": 1.28}[look["length"]], word="legs")
+    draw_legs(s, "narrow", {"cropped": 0.45, "long": 1.28}[look["length"]])
     if look["side"] == "stripes":
         end = {"cropped": 0.32, "long": 1.15}[look["length"]]
         for turn in (list, mirrored):
@@ -209,8 +212,9 @@ def draw_dress(s: Sketch, look: Look) -> None:
     draw_sleeves(s, look["sleeves"])
     hem = {"short": 0.7, "long": 1.3}[look["length"]]
     width = 0.5 + 0.28 * (hem + 0.1)
-    s.panel(symmetric([(0.17, -1.0), (0.42, -0.92), (0.42, -0.45), (0.33, -0.05), (width, hem)]))
-    s.panel(rectangle(-width, hem - 0.12, width, hem), "accent", "hem", rounds=0)
+    waist = (0.33, -0.05)
+    s.panel(symmetric([(0.17, -1.0), (0.42, -0.92), (0.42, -0.45), waist, (width, hem)]), rounds=0)
+    s.panel(symmetric([_between((width, hem), waist, 0.12), (width, hem)]), "accent", "hem", rounds=0)
     draw_neckline(s, look["neckline"])
     if look["belt"] == "yes":
         draw_belt(s, -0.06, 0.36)
@@ -219,6 +223,7 @@ def draw_dress(s: Sketch, look: Look) -> None:
 def draw_jumpsuit(s: Sketch, look: Look) -> None:
     draw_sleeves(s, look["sleeves"])
     draw_body(s, 0.1, 0.37, 0.35)
+    s.panel(ellipse(0, -1.0, 0.16, 0.12), "inside", rounds=0)
     draw_legs(s, look["legs"], 1.3, top=0.0)
     if look["closure"] == "zip":
         draw_zip(s, -0.95, 0.0)

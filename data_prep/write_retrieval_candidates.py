@@ -1,0 +1,52 @@
+"""Candidate lists of a split: `python -m data_prep.write_retrieval_candidates --records=records/valid --output_dir=...`."""
+
+import pathlib
+import sys
+
+from absl import app, flags
+
+from data_prep.candidates import CandidateSettings, draw_candidates, write_candidates
+from kaleido_tf.data.record_table import feature_size_of, find_files, read_record_table
+from kaleido_tf.errors import InputError
+from kaleido_tf.text import Vocabulary
+
+_DEFAULTS = CandidateSettings()
+
+flags.DEFINE_string("records", None, "Records of the split: a file, a glob or a directory of shards.", required=True)
+flags.DEFINE_string("output_dir", None, "Where the lists go; default: beside the records' folder.")
+flags.DEFINE_integer("num_queries", None, "Query products; default: every product that can be one.", lower_bound=1)
+flags.DEFINE_integer("num_others", _DEFAULTS.num_others, "Other products of the same sub-category a query.", lower_bound=1)
+flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of the draw.")
+flags.DEFINE_enum("short_lists", _DEFAULTS.short_lists, ["leave_out", "keep"], "Queries whose sub-category is too small.")
+FLAGS = flags.FLAGS
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise InputError(f"Arguments are flags (--name=value). Received: {argv[1]}")
+    files = find_files(FLAGS.records)
+    folder = pathlib.Path(files[0]).parent
+    table = read_record_table(files, Vocabulary(folder / "vocab.txt"), 64, feature_size_of(files))
+    settings = CandidateSettings(FLAGS.num_queries, FLAGS.num_others, FLAGS.seed, FLAGS.short_lists)
+    lists, totals = draw_candidates(table, settings)
+    output_dir = FLAGS.output_dir or str(folder)
+    write_candidates(lists, totals, output_dir)
+    print(
+        f"{output_dir}: {totals['queries']} queries a direction, 1 + {settings.num_others} candidates of one sub-category; "
+        f"{totals['products_in_too_small_subcategories']} products are in sub-categories that are too small "
+        f"({len(totals['left_out'])} left out, {totals['queries_with_fewer_others']} kept with fewer)"
+    )
+    if totals["queries_asked_for"] and totals["queries"] < totals["queries_asked_for"]:
+        print(f"only {totals['queries']} of the {totals['queries_asked_for']} queries asked for could be drawn")
+
+
+def run() -> None:
+    """Entry point: bad input prints one message and exits with status 1."""
+    try:
+        app.run(main)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    run()

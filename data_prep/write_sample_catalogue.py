@@ -1,0 +1,34 @@
+"""Draws the sample catalogue.
+
+    python -m data_prep.write_sample_catalogue --output_dir=sample
+"""
+
+import sys
+
+from absl import app, flags, logging
+
+from data_prep.sample_catalogue import write_sample_catalogue
+from kaleido_tf.errors import InputError
+
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to draw into; new, or empty.", required=True)
+_NUM_PRODUCTS = flags.DEFINE_integer("num_products", 480, "How many products.")
+_VALID_FRACTION = flags.DEFINE_float("valid_fraction", 0.25, "Share of each sub-category for the split `valid`.")
+_SEED = flags.DEFINE_integer("seed", 1, "The same seed draws the same catalogue.")
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    try:
+        manifest = write_sample_catalogue(_OUTPUT_DIR.value, _NUM_PRODUCTS.value, _VALID_FRACTION.value, _SEED.value)
+    except InputError as error:
+        logging.error("%s", error)
+        sys.exit(1)
+    with open(manifest, encoding="utf-8") as rows:
+        for _, row in zip(range(3), rows):
+            logging.info("%s", row.rstrip())
+    logging.info("%d products in %s", _NUM_PRODUCTS.value, manifest)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,35 @@
+"""`metrics.jsonl`: one JSON object a line for every training report and evaluation of a run."""
+
+import json
+import os
+import pathlib
+
+
+class MetricsLog:
+    """Appends lines; a resumed run first drops what lies after its checkpoint, so that no step stands twice."""
+
+    def __init__(self, path: str | os.PathLike, resumed_step: int):
+        self._path = pathlib.Path(path)
+        kept = [line for line in read_metrics(self._path) if line["step"] <= resumed_step and resumed_step > 0]
+        partial = self._path.with_name(self._path.name + ".partial")
+        partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        os.replace(partial, self._path)
+
+    def write(self, kind: str, step: int, values: dict[str, float]) -> None:
+        line = {"kind": kind, "step": int(step), **{name: float(value) for name, value in values.items()}}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def has(self, kind: str, step: int) -> bool:
+        return any(line["kind"] == kind and line["step"] == step for line in read_metrics(self._path))
+
+
+def read_metrics(path: str | os.PathLike) -> list[dict]:
+    """The lines of a `metrics.jsonl`; an unfinished last line (a killed run) is left out."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]  # what follows the last line end is unfinished

@@ -1,0 +1,163 @@
+"""One training step and one evaluation step, for any model with named losses (orbit trainer and evaluator).
+
+The trainer knows no family: `model.pretrainer(batch)` gives {"losses": {name: WeightedSum}, "accuracies": {...}} and the
+loss that is minimised is the sum of the named means over the global batch (equation 8).
+"""
+
+import time
+
+import orbit
+import tensorflow as tf
+import tf_keras
+
+from kaleido_tf.errors import InputError
+from kaleido_tf.training.dropout import StepDropout
+
+
+class RunningMeans(tf.Module):
+    """Sums of the figures since the last report; kept in the checkpoint, so a resumed run reports the same means."""
+
+    def __init__(self, names: list[str]):
+        super().__init__()
+        self.names = tuple(names)
+        self.sums = tf.Variable(tf.zeros([len(names)]), trainable=False)
+        self.steps = tf.Variable(0.0, trainable=False)
+
+    def add(self, values: dict[str, tf.Tensor]) -> None:
+        self.sums.assign_add(tf.stack([values[name] for name in self.names]))
+        self.steps.assign_add(1.0)
+
+    def pop(self) -> dict[str, float]:
+        means = (self.sums / self.steps).numpy()
+        self.sums.assign(tf.zeros_like(self.sums))
+        self.steps.assign(0.0)
+        return dict(zip(self.names, means.tolist()))
+
+
+class Trainer(orbit.StandardTrainer):
+    """Trains `model` with `optimizer` on batches of `dataset`.
+
+    Args:
+      model: has `pretrainer`, `named_layers` and `trainable_variables`; built in the strategy's scope.
+      dataset: distributed dataset of global batches. global_batch: examples in each.
+      clip_norm: the gradients of the global batch are clipped to this global norm.
+      log_steps: a report is given when the step is a multiple of it, and at `last_step`.
+      xla: compiles forward and backward pass with XLA.
+      seed: of dropout.
+    """
+
+    def __init__(self, model, optimizer, strategy, dataset, *, global_batch, log_steps, last_step, clip_norm=1.0,
+                 xla=False, seed=0):
+        super().__init__(dataset)
+        self.model, self.optimizer, self.strategy = model, optimizer, strategy
+        self.clip_norm, self.seed = clip_norm, seed
+        self.log_steps, self.last_step, self.global_batch = log_steps, last_step, global_batch
+        self.dropout = StepDropout(list(model.named_layers.values()))
+        outputs = model.pretrainer.output
+        self.means = RunningMeans(["loss", *outputs["losses"], *outputs["accuracies"], "gradient_norm"])
+        self._gradients = tf.function(self._replica_gradients, jit_compile=True) if xla else self._replica_gradients
+        self._clock, self._clock_step = None, 0
+
+    @property
+    def global_step(self) -> tf.Variable:
+        return self.optimizer.iterations
+
+    def train_loop_begin(self):
+        if self._clock is None:
+            self._clock, self._clock_step = time.monotonic(), int(self.global_step)
+
+    def train_step(self, iterator):
+        figures = self.strategy.run(self._replica_step, args=(next(iterator),))
+        # Every replica holds the figures of the global batch already.
+        self.means.add({name: self.strategy.experimental_local_results(value)[0] for name, value in figures.items()})
+
+    def _replica_step(self, batch):
+        context = tf.distribute.get_replica_context()
+        # Weights (how many masked tokens, how many examples) come from the labels alone; the graph prunes the rest of
+        # this call. They must be known for the global batch before the gradients are taken.
+        weights = {name: loss.weight for name, loss in self.model.pretrainer(batch, training=False)["losses"].items()}
+        weights = context.all_reduce(tf.distribute.ReduceOp.SUM, weights)
+        step = tf.identity(self.global_step)
+        totals, hits, gradients = self._gradients(batch, weights, step)
+        totals, hits, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (totals, hits, gradients))
+        gradients, norm = self._clip(gradients)
+        self.optimizer.apply_gradients(
+            zip(gradients, self.model.trainable_variables), skip_gradients_aggregation=True
+        )
+        means = {name: totals[name] / weights[name] for name in totals}
+        accuracies = {name: total / weight for name, (total, weight) in hits.items()}
+        return {"loss": tf.add_n(list(means.values())), **means, **accuracies, "gradient_norm": norm}
+
+    def _replica_gradients(self, batch, weights, step):
+        """This replica's share of the loss sums, of the hits, and of the gradients of the global mean."""
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            self.dropout.at(self.seed, step)
+            outputs = self.model.pretrainer(batch, training=True)
+            totals = {name: loss.total for name, loss in outputs["losses"].items()}
+            loss = tf.add_n([totals[name] / weights[name] for name in totals])
+            scaled = self._scale(loss)
+        gradients = tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        hits = {name: (value.total, value.weight) for name, value in outputs["accuracies"].items()}
+        return totals, hits, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    def _scale(self, loss):
+        scales = isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
+        return self.optimizer.get_scaled_loss(loss) if scales else loss
+
+    def _clip(self, gradients):
+        if isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer):
+            gradients = self.optimizer.get_unscaled_gradients(gradients)
+        return tf.clip_by_global_norm(gradients, self.clip_norm)
+
+    def train_loop_end(self):
+        """A report at every `log_steps`; between reports (a save, an evaluation) the means go on adding up."""
+        step = int(self.global_step)
+        if step % self.log_steps and step != self.last_step:
+            return {}
+        report = self.means.pop()
+        now = time.monotonic()
+        report["examples_per_second"] = (step - self._clock_step) * self.global_batch / max(now - self._clock, 1e-9)
+        self._clock, self._clock_step = now, step
+        report["learning_rate"] = float(learning_rate_at(self.optimizer, step - 1))
+        if not abs(report["loss"]) < float("inf"):
+            raise InputError(
+                f"The loss must stay finite. It is {report['loss']} in the steps up to {step}: lower --learning_rate, or "
+                "use --precision=bfloat16 or float32"
+            )
+        return report
+
+
+def learning_rate_at(optimizer, step: int) -> tf.Tensor:
+    """The rate that the update after `step` updates uses."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return inner._learning_rate(step) if callable(inner._learning_rate) else inner.learning_rate
+
+
+class Evaluator(orbit.StandardEvaluator):
+    """Means of all losses and accuracies over one pass; each is weighted by its own count (tokens, examples, patches)."""
+
+    def __init__(self, model, strategy, dataset):
+        super().__init__(dataset)
+        self.model, self.strategy = model, strategy
+
+    def eval_begin(self):
+        return {}
+
+    def eval_step(self, iterator):
+        def step(batch):
+            outputs = self.model.pretrainer(batch, training=False)
+            return {**outputs["losses"], **outputs["accuracies"]}
+
+        sums = self.strategy.run(step, args=(next(iterator),))
+        return tf.nest.map_structure(lambda v: self.strategy.reduce(tf.distribute.ReduceOp.SUM, v, axis=None), sums)
+
+    def eval_reduce(self, state, step_outputs):
+        for name, (total, weight) in step_outputs.items():
+            before = state.get(name, (0.0, 0.0))
+            state[name] = (before[0] + float(total), before[1] + float(weight))
+        return state
+
+    def eval_end(self, state):
+        means = {name: total / weight for name, (total, weight) in state.items()}
+        return {"loss": sum(value for name, value in means.items() if name.endswith("_loss")), **means}
