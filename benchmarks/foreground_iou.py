@@ -14,6 +14,7 @@ the mask the object is 128 or more), split. `none`, the whole picture, is the ba
 
 import json
 import pathlib
+import sys
 import time
 
 import numpy as np
@@ -31,7 +32,7 @@ _METHODS = flags.DEFINE_list("methods", list(foreground.METHODS), "Foreground me
 def read_items(folder: pathlib.Path, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """The (image [H, W, 3] uint8, mask [H, W] bool) pairs of a split.
 
-    Raises: InputError if the list is missing or has no picture of that split.
+    Raises: InputError if the list is missing or has no picture of that split, or if a mask is empty.
     """
     listing = folder / "items.jsonl"
     if not listing.is_file():
@@ -45,7 +46,13 @@ def read_items(folder: pathlib.Path, split: str) -> list[tuple[np.ndarray, np.nd
 
 def _read_pair(folder: pathlib.Path, item: dict) -> tuple[np.ndarray, np.ndarray]:
     with Image.open(folder / item["image"]) as image, Image.open(folder / item["mask"]) as mask:
-        return np.asarray(image.convert("RGB")), np.asarray(mask.convert("L")) >= 128
+        pixels, truth = np.asarray(image.convert("RGB")), np.asarray(mask.convert("L")) >= 128
+    if pixels.shape[:2] != truth.shape or not truth.any():
+        raise InputError(
+            f"a mask with an object, as large as its picture {pixels.shape[:2]}, was needed. "
+            f"Received: {item['mask']} of {truth.shape}, {truth.sum()} object pixels (item {item['id']})"
+        )
+    return pixels, truth
 
 
 def box_iou(a: foreground.Box, b: foreground.Box) -> float:
@@ -76,19 +83,26 @@ def measure(pairs: list[tuple[np.ndarray, np.ndarray]], method: str) -> dict[str
     }
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    pairs = read_items(pathlib.Path(_DATA.value), _SPLIT.value)
+def print_table(pairs: list[tuple[np.ndarray, np.ndarray]], methods: list[str]) -> None:
+    """One line for each method, printed as soon as it is measured. Raises: InputError for an unknown method."""
     print(f"{len(pairs)} pictures, split {_SPLIT.value}")
     print(f"{'method':<10}{'box_iou':>9}{'box>0.5':>9}{'mask_iou':>10}{'fallback':>10}{'ms':>8}")
-    for method in _METHODS.value:
+    for method in methods:
         row = measure(pairs, method)
         print(
             f"{method:<10}{row['box_iou']:>9.3f}{row['box_above_half']:>9.3f}{row['mask_iou']:>10.3f}"
             f"{row['fallbacks']:>10d}{row['milliseconds']:>8.1f}",
             flush=True,
         )
+
+
+def main(argv: list[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    try:
+        print_table(read_items(pathlib.Path(_DATA.value), _SPLIT.value), _METHODS.value)
+    except InputError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

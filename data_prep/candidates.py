@@ -30,8 +30,9 @@ def draw_candidates(table: RecordTable, settings: CandidateSettings) -> tuple[di
 
     A query of img2txt is an image, its candidates are products (their texts); a query of txt2img is a product's text,
     its candidates are images, one a product. The same products are queries both ways.
-    Returns: ({direction: [{"query", "positive", "others", "subcategory_id", "missing"}]}, totals). `missing` is the number
-      of others that the sub-category lacked; others never come from elsewhere.
+    Returns: ({direction: [{"query", "positive", "candidates", "subcategory_id", "missing"}]}, totals). `candidates` holds
+      the positive at a random place; `missing` is the number of others that the sub-category lacked (they never come
+      from elsewhere).
     Raises: InputError if no list can be drawn.
     """
     if settings.short_lists not in ("leave_out", "keep"):
@@ -79,9 +80,18 @@ def _query(direction, product, others, images, generator, group, settings) -> di
     def image(of):
         return images[of][generator.integers(len(images[of]))]
 
-    names = (image(product), product, list(others)) if direction == "img2txt" else (product, image(product), [image(p) for p in others])
-    missing = settings.num_others - len(others)
-    return dict(zip(("query", "positive", "others"), names)) | {"subcategory_id": int(group), "missing": missing}
+    if direction == "img2txt":
+        query, positive = image(product), product
+    else:
+        query, positive, others = product, image(product), [image(p) for p in others]
+    candidates = [positive, *others]
+    return {
+        "query": query,
+        "positive": positive,
+        "candidates": [candidates[place] for place in generator.permutation(len(candidates))],
+        "subcategory_id": int(group),
+        "missing": settings.num_others - len(others),
+    }
 
 
 def _images_by_product(table: RecordTable) -> dict[str, list[str]]:

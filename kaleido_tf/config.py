@@ -110,3 +110,47 @@ def read_config(path: str | pathlib.Path) -> KaleidoBertConfig:
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a JSON object. Received: {type(content).__name__}")
     return KaleidoBertConfig.from_dict(content, str(path))
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """A pre-training run, as the entry script reads it from the flags (which explain each)."""
+
+    train_input_fp: str
+    eval_input_fp: str
+    model_dir: str
+    vocabulary: str
+    text_length: int = 64
+    train_batch_size: int = 32
+    eval_batch_size: int = 16
+    num_epochs: float = 1.0
+    learning_rate: float = 1e-4
+    warmup_ratio: float = 0.1
+    weight_decay_ratio: float = 0.0
+    clip_norm: float = 1.0
+    kaleido_tasks: tuple[str, ...] = patches.LEVEL_NAMES
+    token_fraction: float = 0.15
+    whole_words: bool = False
+    negatives: str = "subcategory"
+    seed: int = 123123
+    precision: str = "float32"
+    xla: bool = False
+    worker_gpus: int = 1
+    cpu_replicas: int = 1
+    log_steps: int = 100
+    save_steps: int | None = None
+    eval_steps: int | None = None
+    eval_epochs: float = 1.0
+    keep_checkpoints: int = 10
+
+    def __post_init__(self):
+        positive = ("text_length", "train_batch_size", "eval_batch_size", "num_epochs", "learning_rate", "clip_norm",
+                    "log_steps", "cpu_replicas", "keep_checkpoints", "eval_epochs")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise InputError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
+        unknown = [task for task in self.kaleido_tasks if task not in patches.LEVEL_NAMES]
+        if unknown:
+            raise InputError(f"`kaleido_tasks` must be among {', '.join(patches.LEVEL_NAMES)}. Received: {', '.join(unknown)}")
+        if self.text_length < 3:
+            raise InputError(f"`text_length` must be at least 3 ([CLS] token [SEP]). Received: {self.text_length}")

@@ -1,0 +1,47 @@
+"""Checkpoints of the project: where they are, and loading weights from one."""
+
+import os
+import pathlib
+
+import tensorflow as tf
+
+from kaleido_tf.errors import InputError
+
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+def find_checkpoint(path: str) -> str | None:
+    """The prefix of a checkpoint: `path` itself, or the latest in the directory `path`; None if there is none."""
+    if os.path.isfile(path + ".index"):
+        return path
+    return tf.train.latest_checkpoint(path) if os.path.isdir(path) else None
+
+
+def is_own_checkpoint(prefix: str) -> bool:
+    """Whether a checkpoint is one of this project's (object-based) rather than a TF1 one of the original."""
+    try:
+        return _OBJECT_GRAPH in tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError) as error:
+        raise InputError(f"A checkpoint prefix is needed. {prefix} cannot be read: {error}") from error
+
+
+def load_own_checkpoint(model: tf.Module, prefix: str) -> None:
+    """Fills every variable of `model` from a checkpoint of this project; slots and further heads there are not used.
+
+    Raises: InputError naming what does not fit.
+    """
+    shapes = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+    if not any(name.startswith("model/") for name in shapes):
+        raise InputError(f"{prefix} holds no model of this project")
+    try:
+        tf.train.Checkpoint(model=model).restore(prefix).expect_partial().assert_existing_objects_matched()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise InputError(f"{prefix} does not fit the model: {str(error).strip().splitlines()[0][:300]}") from error
+
+
+def model_files(path: str) -> tuple[pathlib.Path, pathlib.Path]:
+    """`config.json` and `vocab.txt` of a model: in the directory `path`, or beside the checkpoint prefix `path`."""
+    folder = pathlib.Path(path)
+    if not folder.is_dir():
+        folder = folder.parent
+    return folder / "config.json", folder / "vocab.txt"

@@ -1,0 +1,190 @@
+"""A pre-training run from records to checkpoints: reads, builds, trains, evaluates, resumes."""
+
+import dataclasses
+import math
+import os
+import pathlib
+from collections.abc import Callable
+
+import orbit
+import tensorflow as tf
+import tf_keras
+from absl import logging
+
+from kaleido_tf.config import KaleidoBertConfig, RunConfig
+from kaleido_tf.data.masking import MaskingConfig
+from kaleido_tf.data.pipeline import PipelineConfig, evaluation_batches, training_batches
+from kaleido_tf.data.record_table import RecordTable, find_files, read_record_table
+from kaleido_tf.data.sampling import ExampleOrder
+from kaleido_tf.errors import InputError
+from kaleido_tf.families import FAMILIES
+from kaleido_tf.text import Vocabulary
+from kaleido_tf.training.metrics_log import MetricsLog
+from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay, train_steps
+from kaleido_tf.training.strategy import make_strategy, set_precision
+from kaleido_tf.training.trainer import Evaluator, Trainer
+
+METRICS_NAME = "metrics.jsonl"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Schedule:
+    """Step numbers of a run."""
+
+    total: int
+    save: int
+    evaluate: int
+    log: int
+
+    def next_stop(self, step: int) -> int:
+        """Steps from `step` to the next report, save, evaluation or the end."""
+        stops = [self.total, *(step // every * every + every for every in (self.save, self.evaluate, self.log))]
+        return max(min(stops) - step, 1)
+
+
+def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
+             initialize: Callable[[tf.Module], None] | None = None):
+    """Trains (and evaluates) as `run` says, going on from the last checkpoint in `run.model_dir` if there is one.
+
+    Args: initialize: fills a new model's weights, for a start from a checkpoint; not called when a run is resumed.
+    Returns: (model, figures of the last evaluation or {}).
+    Raises: InputError for anything the user can mend, before the model is built where possible.
+    """
+    vocabulary = Vocabulary(run.vocabulary)
+    _check_vocabulary(config, vocabulary)
+    train_table = _read(run.train_input_fp, vocabulary, run, config)
+    eval_table = _read(run.eval_input_fp, vocabulary, run, config) if evaluates else None
+    strategy = make_strategy(run.worker_gpus, run.cpu_replicas)
+    set_precision(run.precision)
+    tf_keras.utils.set_random_seed(run.seed)
+    global_batch = run.train_batch_size * strategy.num_replicas_in_sync
+    schedule = _plan(run, len(train_table), global_batch)
+    with strategy.scope():
+        model = FAMILIES[config.model_type].build(config, run.kaleido_tasks, run.text_length)
+        optimizer = _make_optimizer(run, schedule.total)
+        optimizer.build(model.trainable_variables)
+    pipeline = _pipeline_config(run)
+    trainer = Trainer(
+        model, optimizer, strategy, None, global_batch=global_batch, log_steps=run.log_steps, last_step=schedule.total,
+        clip_norm=run.clip_norm, xla=run.xla, seed=run.seed,
+    )
+    manager = _checkpoint_manager(run, trainer, schedule, initialize)
+    evaluator = None
+    if evaluates:
+        batches = evaluation_batches(eval_table, vocabulary, pipeline, run.eval_batch_size * strategy.num_replicas_in_sync)
+        evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches))
+    controller = _make_controller(run, trainer, evaluator, strategy, manager, schedule)
+    start = int(trainer.global_step)
+    trainer.train_dataset = strategy.experimental_distribute_dataset(
+        training_batches(train_table, vocabulary, pipeline, global_batch, start=start * global_batch)
+    )
+    _report_start(run, train_table, pipeline, model, schedule, start, global_batch)
+    log = MetricsLog(pathlib.Path(run.model_dir) / METRICS_NAME, start)
+    _log_into(log, controller, trainer)
+    return model, _train_and_evaluate(controller, trainer, schedule, log, evaluates)
+
+
+def evaluate_model(run: RunConfig, config: KaleidoBertConfig, load: Callable[[tf.Module], None]) -> dict[str, float]:
+    """Losses and accuracies of a model, filled by `load`, on `run.eval_input_fp`; same draws as during training."""
+    vocabulary = Vocabulary(run.vocabulary)
+    _check_vocabulary(config, vocabulary)
+    table = _read(run.eval_input_fp, vocabulary, run, config)
+    strategy = make_strategy(run.worker_gpus, run.cpu_replicas)
+    set_precision(run.precision)
+    with strategy.scope():
+        model = FAMILIES[config.model_type].build(config, run.kaleido_tasks, run.text_length)
+        load(model)
+    batches = evaluation_batches(
+        table, vocabulary, _pipeline_config(run), run.eval_batch_size * strategy.num_replicas_in_sync
+    )
+    evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches))
+    return {name: float(value) for name, value in evaluator.evaluate(tf.constant(-1)).items()}
+
+
+def _check_vocabulary(config: KaleidoBertConfig, vocabulary: Vocabulary) -> None:
+    if config.vocab_size != len(vocabulary):
+        raise InputError(
+            f"The embedding has `vocab_size`={config.vocab_size} rows; the vocabulary {vocabulary.path} has "
+            f"{len(vocabulary)} tokens. They must agree"
+        )
+
+
+def _read(pattern, vocabulary, run, config) -> RecordTable:
+    return read_record_table(find_files(pattern), vocabulary, run.text_length, config.patch_feature_size)
+
+
+def _plan(run: RunConfig, examples: int, global_batch: int) -> _Schedule:
+    """Updates as the original counts them; saves once an epoch and evaluates then unless told otherwise."""
+    epoch = max(examples // global_batch, 1)
+    evaluate = run.eval_steps or max(math.ceil(run.eval_epochs * epoch), 1)
+    return _Schedule(train_steps(examples, run.num_epochs, global_batch), run.save_steps or epoch, evaluate, run.log_steps)
+
+
+def _make_optimizer(run: RunConfig, steps: int):
+    rate = WarmupLinearDecay(run.learning_rate, steps, int(run.warmup_ratio * steps))
+    optimizer = BertAdam(rate, run.weight_decay_ratio)
+    return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if run.precision == "float16" else optimizer
+
+
+def _pipeline_config(run: RunConfig) -> PipelineConfig:
+    masking = MaskingConfig(token_fraction=run.token_fraction, whole_words=run.whole_words)
+    return PipelineConfig(run.kaleido_tasks, masking, run.negatives, run.seed)
+
+
+def _checkpoint_manager(run, trainer, schedule, initialize) -> tf.train.CheckpointManager:
+    checkpoint = tf.train.Checkpoint(model=trainer.model, optimizer=trainer.optimizer, means=trainer.means)
+    os.makedirs(run.model_dir, exist_ok=True)
+    return tf.train.CheckpointManager(
+        checkpoint, run.model_dir, max_to_keep=run.keep_checkpoints, checkpoint_name="model.ckpt",
+        step_counter=trainer.global_step, checkpoint_interval=schedule.save,
+        init_fn=(lambda: initialize(trainer.model)) if initialize else None,
+    )
+
+
+def _make_controller(run, trainer, evaluator, strategy, manager, schedule) -> orbit.Controller:
+    """Orbit's controller restores the last checkpoint here, if there is one."""
+    try:
+        return orbit.Controller(
+            global_step=trainer.global_step, trainer=trainer, evaluator=evaluator, strategy=strategy,
+            steps_per_loop=schedule.next_stop, checkpoint_manager=manager,
+            summary_dir=os.path.join(run.model_dir, "train"), eval_summary_dir=os.path.join(run.model_dir, "eval"),
+        )
+    except (ValueError, tf.errors.OpError) as error:
+        raise InputError(
+            f"--model_dir={run.model_dir} holds a checkpoint that does not fit this run ({str(error)[:300]}). Use another "
+            "--model_dir or the settings in its flags.cfg"
+        ) from error
+
+
+def _log_into(log: MetricsLog, controller, trainer) -> None:
+    def write(kind):
+        return lambda values: values and log.write(kind, int(trainer.global_step), values)
+
+    controller.train_actions = (write("train"),)
+    controller.eval_actions = (write("eval"),)
+
+
+def _train_and_evaluate(controller, trainer, schedule, log, evaluates) -> dict:
+    """Alternates training and evaluation at fixed step numbers, wherever the run started."""
+    figures, step = {}, int(trainer.global_step)
+    if evaluates and 0 < step and (step % schedule.evaluate == 0 or step == schedule.total) and not log.has("eval", step):
+        figures = controller.evaluate()  # the run was stopped between this step and its evaluation
+    while step < schedule.total:
+        step = min(step // schedule.evaluate * schedule.evaluate + schedule.evaluate, schedule.total)
+        controller.train(step, checkpoint_at_completion=step == schedule.total)
+        if evaluates:
+            figures = controller.evaluate()
+    return {name: float(value) for name, value in figures.items()}
+
+
+def _report_start(run, table, pipeline, model, schedule, start, global_batch) -> None:
+    parameters = sum(int(tf.size(variable)) for variable in model.trainable_variables)
+    print(
+        f"{len(table)} images in {len(table.files)} shards, {parameters / 1e6:.1f} M parameters, tasks: masked_lm, "
+        f"next_sentence, {', '.join(model.tasks) or 'no kaleido task'}; {schedule.total} steps of {global_batch} examples"
+        + (f", going on from step {start}" if start else "")
+    )
+    alone = ExampleOrder(table, run.seed, negatives=pipeline.negatives).alone
+    if alone:
+        print(f"{alone} images have no other text in their {pipeline.negatives}: they are always shown with their own")
+    logging.info("run: %s", run)
