@@ -19,7 +19,7 @@ WORKING_MULTIPLE = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Crop:
+class WorkingCrop:
     """A product's crop at its working size: `pixels` [h, w, 3] uint8, `box` (x1, x2, y1, y2) in photo pixels,
     `image_size` (width, height) of the photo, `whole` True if no foreground was found and the photo kept whole."""
 
@@ -29,7 +29,7 @@ class Crop:
     whole: bool
 
 
-def crop_product(image: np.ndarray, foreground: str, crop_size: int) -> Crop:
+def crop_product(image: np.ndarray, foreground: str, crop_size: int) -> WorkingCrop:
     """Cuts the product out of its photo and brings the cut to its working size.
 
     The long side becomes `crop_size` pixels; the short side keeps the proportion up to `WORKING_MULTIPLE`.
@@ -42,7 +42,7 @@ def crop_product(image: np.ndarray, foreground: str, crop_size: int) -> Crop:
     pixels = cv2.resize(
         image[y1:y2, x1:x2], (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
-    return Crop(pixels, tuple(int(v) for v in found.box), (image.shape[1], image.shape[0]), found.fallback)
+    return WorkingCrop(pixels, tuple(int(v) for v in found.box), (image.shape[1], image.shape[0]), found.fallback)
 
 
 def working_size(width: int, height: int, crop_size: int) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from absl import logging
 from data_prep import record_writer
 from data_prep.backbones import Backbone, build_backbone
 from data_prep.catalogue import Catalogue, Product, ProductImage
-from data_prep.kaleido_features import Crop, crop_product, extract_features
+from data_prep.kaleido_features import WorkingCrop, crop_product, extract_features
 from kaleido_tf import records
 from kaleido_tf.errors import InputError
 from kaleido_tf.patches import kaleido_boxes
@@ -97,7 +97,7 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
     items, skipped = _items(products, settings, Tokenizer(vocabulary))
     shards = [items[i : i + settings.records_per_shard] for i in range(0, len(items), settings.records_per_shard)]
     progress = _Progress(len(items), split)
-    crops_kept_whole, counts = 0, []
+    crops_kept_whole, counts = 0, {}
     allowed = int(settings.max_bad_fraction * (len(items) + len(skipped)))
     for number, shard in enumerate(shards):
         path = record_writer.shard_path(folder, number, len(shards))
@@ -108,7 +108,7 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
         else:
             report = json.loads(report_path.read_text(encoding="utf-8"))
             progress.skipped(len(shard))
-        counts.append(report["records"])
+        counts[path.name] = report["records"]
         crops_kept_whole += report["crops_kept_whole"]
         skipped += report["skipped"]
         if len(skipped) > allowed:
@@ -118,7 +118,7 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
             )
     dataset = {
         **identity,
-        "records": sum(counts),
+        "records": sum(counts.values()),
         "shards": counts,
         "products": len({item.product.product_id for item in items}),
         "categories": list(catalogue.category_names),
@@ -206,10 +206,10 @@ def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, lo
     return report
 
 
-def _load_crops(shard: list[_Item], settings: RecordSettings) -> tuple[list[Crop | None], list[dict]]:
+def _load_crops(shard: list[_Item], settings: RecordSettings) -> tuple[list[WorkingCrop | None], list[dict]]:
     """Decodes and crops the photos on all cores (Pillow and OpenCV release the interpreter lock)."""
 
-    def load(item: _Item) -> Crop | InputError:
+    def load(item: _Item) -> WorkingCrop | InputError:
         try:
             return crop_product(item.image.load(), settings.foreground, settings.crop_size)
         except InputError as error:

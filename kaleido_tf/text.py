@@ -4,6 +4,7 @@ T = tokens of a text without [CLS] and [SEP]; S = `input_sequence_length`.
 """
 
 import pathlib
+import unicodedata
 
 import numpy as np
 import tensorflow as tf
@@ -72,20 +73,23 @@ class Tokenizer:
             ),
             num_oov_buckets=1,
         )
-        self._tokenizer = tf_text.BertTokenizer(table, lower_case=True, token_out_type=tf.int64)
+        # tensorflow-text would lower with NFKC case folding ("…" becomes three full stops), BERT does not.
+        self._tokenizer = tf_text.BertTokenizer(table, lower_case=False, token_out_type=tf.int64)
 
     def __call__(self, texts: list[str]) -> list[list[int]]:
         """Word piece ids of each text, without [CLS] and [SEP], not truncated."""
         if not texts:
             return []
-        ids = self._tokenizer.tokenize([_without_control_characters(text) for text in texts])
+        ids = self._tokenizer.tokenize([_uncased(text) for text in texts])
         return ids.merge_dims(-2, -1).to_list()
 
 
-def _without_control_characters(text: str) -> str:
-    """BERT drops NUL, the replacement character and control characters; tab and line ends are blanks."""
-    kept = (" " if c in "\t\n\r" else c for c in text)
-    return "".join(c for c in kept if c == " " or (c != "\ufffd" and c.isprintable()) or c.isspace())
+def _uncased(text: str) -> str:
+    """BERT's normalisation: control characters out, blanks to spaces, lower case, accents off (NFD without marks)."""
+    spaced = "".join(" " if c in "\t\n\r" or unicodedata.category(c) == "Zs" else c for c in text)
+    kept = (c for c in spaced if c != "\ufffd" and not unicodedata.category(c).startswith("C"))
+    decomposed = unicodedata.normalize("NFD", "".join(kept).lower())
+    return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
 
 
 def sequence(token_ids: list[int], length: int, vocabulary: Vocabulary) -> tuple[np.ndarray, int]:

@@ -108,8 +108,11 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
         )
     columns, starts = [], [0]
     for file in files:
-        columns += _read_columns(file, feature_size, len(vocabulary))
-        starts.append(sum(len(part["product_id"]) for part in columns))
+        parts = _read_columns(file, feature_size, len(vocabulary))
+        count = sum(len(part["product_id"]) for part in parts)
+        _check_count(file, count)
+        columns += parts
+        starts.append(starts[-1] + count)
     if not starts[-1]:
         raise InputError(f"Records are needed. {len(files)} file(s) hold none: {files[0]}")
     token_ids = [ids for part in columns for ids in part["token_ids"]]
@@ -143,6 +146,14 @@ def _read_columns(file: str, feature_size: int, vocab_size: int, batch: int = 25
             f"{file}: damaged or no record of this project, within {batch} records after record {read}: {error.message[:300]}"
         ) from error
     return parts
+
+
+def _check_count(file: str, count: int) -> None:
+    """A file cut off between two records can still be read; only its dataset.json knows."""
+    folder, name = os.path.split(file)
+    declared = records.read_dataset_json(folder or ".").get("shards", {}).get(name, count)
+    if count != declared:
+        raise InputError(f"{file}: {declared} records are needed (its {records.MANIFEST_NAME}). Received: {count}")
 
 
 def _check(part: dict, file: str, first: int, feature_size: int, vocab_size: int) -> None:

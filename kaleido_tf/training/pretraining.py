@@ -51,7 +51,7 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
     Raises: InputError for anything the user can mend, before the model is built where possible.
     """
     vocabulary = Vocabulary(run.vocabulary)
-    _check_vocabulary(config, vocabulary)
+    _check_model(run, config, vocabulary)
     train_table = _read(run.train_input_fp, vocabulary, run, config)
     eval_table = _read(run.eval_input_fp, vocabulary, run, config) if evaluates else None
     strategy = make_strategy(run.worker_gpus, run.cpu_replicas)
@@ -74,7 +74,7 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
         batches = evaluation_batches(eval_table, vocabulary, pipeline, run.eval_batch_size * strategy.num_replicas_in_sync)
         evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches))
     controller = _make_controller(run, trainer, evaluator, strategy, manager, schedule)
-    start = int(trainer.global_step)
+    start = int(trainer.global_step.numpy())
     trainer.train_dataset = strategy.experimental_distribute_dataset(
         training_batches(train_table, vocabulary, pipeline, global_batch, start=start * global_batch)
     )
@@ -87,7 +87,7 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
 def evaluate_model(run: RunConfig, config: KaleidoBertConfig, load: Callable[[tf.Module], None]) -> dict[str, float]:
     """Losses and accuracies of a model, filled by `load`, on `run.eval_input_fp`; same draws as during training."""
     vocabulary = Vocabulary(run.vocabulary)
-    _check_vocabulary(config, vocabulary)
+    _check_model(run, config, vocabulary)
     table = _read(run.eval_input_fp, vocabulary, run, config)
     strategy = make_strategy(run.worker_gpus, run.cpu_replicas)
     set_precision(run.precision)
@@ -101,7 +101,13 @@ def evaluate_model(run: RunConfig, config: KaleidoBertConfig, load: Callable[[tf
     return {name: float(value) for name, value in evaluator.evaluate(tf.constant(-1)).items()}
 
 
-def _check_vocabulary(config: KaleidoBertConfig, vocabulary: Vocabulary) -> None:
+def _check_model(run: RunConfig, config: KaleidoBertConfig, vocabulary: Vocabulary) -> None:
+    """Refuses what would fail, or train nonsense, only after the data has been read."""
+    if run.text_length > config.max_position_embeddings:
+        raise InputError(
+            f"The text must not be longer than `max_position_embeddings`={config.max_position_embeddings}. Received: "
+            f"--input_sequence_length={run.text_length}"
+        )
     if config.vocab_size != len(vocabulary):
         raise InputError(
             f"The embedding has `vocab_size`={config.vocab_size} rows; the vocabulary {vocabulary.path} has "
@@ -158,7 +164,7 @@ def _make_controller(run, trainer, evaluator, strategy, manager, schedule) -> or
 
 def _log_into(log: MetricsLog, controller, trainer) -> None:
     def write(kind):
-        return lambda values: values and log.write(kind, int(trainer.global_step), values)
+        return lambda values: values and log.write(kind, int(trainer.global_step.numpy()), values)
 
     controller.train_actions = (write("train"),)
     controller.eval_actions = (write("eval"),)
@@ -166,7 +172,7 @@ def _log_into(log: MetricsLog, controller, trainer) -> None:
 
 def _train_and_evaluate(controller, trainer, schedule, log, evaluates) -> dict:
     """Alternates training and evaluation at fixed step numbers, wherever the run started."""
-    figures, step = {}, int(trainer.global_step)
+    figures, step = {}, int(trainer.global_step.numpy())
     if evaluates and 0 < step and (step % schedule.evaluate == 0 or step == schedule.total) and not log.has("eval", step):
         figures = controller.evaluate()  # the run was stopped between this step and its evaluation
     while step < schedule.total:

@@ -64,7 +64,7 @@ class Trainer(orbit.StandardTrainer):
 
     def train_loop_begin(self):
         if self._clock is None:
-            self._clock, self._clock_step = time.monotonic(), int(self.global_step)
+            self._clock, self._clock_step = time.monotonic(), int(self.global_step.numpy())
 
     def train_step(self, iterator):
         figures = self.strategy.run(self._replica_step, args=(next(iterator),))
@@ -112,7 +112,7 @@ class Trainer(orbit.StandardTrainer):
 
     def train_loop_end(self):
         """A report at every `log_steps`; between reports (a save, an evaluation) the means go on adding up."""
-        step = int(self.global_step)
+        step = int(self.global_step.numpy())
         if step % self.log_steps and step != self.last_step:
             return {}
         report = self.means.pop()

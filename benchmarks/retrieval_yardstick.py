@@ -1,0 +1,74 @@
+"""A yardstick for retrieval: ridge regression from the words of a text to the features of levels 1 to 3.
+
+`python -m benchmarks.retrieval_yardstick --train=records/train --test=records/valid`: the same candidate lists, the same
+evaluator, no transformer. A model that does not beat it has learnt less than which words go with which features.
+"""
+
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+from absl import app, flags
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
+
+from kaleido_tf.data.record_table import RecordTable, feature_size_of, find_files, read_record_table
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.predict import DIRECTIONS, read_candidate_pairs, read_images, summary
+from kaleido_tf.evaluation.retrieval import evaluate_retrieval
+from kaleido_tf.patches import level_slice
+from kaleido_tf.text import Vocabulary
+
+flags.DEFINE_string("train", None, "Records to fit on.", required=True)
+flags.DEFINE_string("test", None, "Records of the candidate lists.", required=True)
+flags.DEFINE_string("candidates", None, "Folder of the candidate lists; default: beside --test.")
+flags.DEFINE_float("ridge", 3.0, "Ridge penalty.")
+FLAGS = flags.FLAGS
+
+LONGEST_TEXT = 512
+
+
+def read(pattern: str) -> tuple[RecordTable, list[str], np.ndarray]:
+    """Table, texts and features of levels 1 to 3 ([N, 14 * F]) of records."""
+    files = find_files(pattern)
+    vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
+    table = read_record_table(files, vocabulary, LONGEST_TEXT, feature_size_of(files))
+    texts = [vocabulary.text_of(table.sequences[row][1 : table.lengths[row] - 1]) for row in table.texts]
+    _, features, _ = read_images(table, np.arange(len(table)))
+    return table, texts, features[:, : level_slice("camouflage").stop].astype(np.float32).reshape(len(table), -1)
+
+
+def fit(texts: list[str], features: np.ndarray, ridge: float):
+    """A function from texts to standardised features, and one that standardises features."""
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
+    mean, spread = features.mean(0), features.std(0) + 1e-3
+    model = Ridge(alpha=ridge).fit(words.fit_transform(texts), (features - mean) / spread)
+    return lambda new: model.predict(words.transform(new)), lambda new: (new - mean) / spread
+
+
+def cosine_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a * b).sum(1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) + 1e-9)
+
+
+def main(_):
+    _, texts, features = read(FLAGS.train)
+    predict, standardise = fit(texts, features, FLAGS.ridge)
+    table, texts, features = read(FLAGS.test)
+    predicted, seen = predict(texts), standardise(features)
+    for direction in DIRECTIONS:
+        folder = FLAGS.candidates or os.path.dirname(table.files[0])
+        pairs = read_candidate_pairs(os.path.join(folder, f"candidates_{direction}.jsonl"), direction, table)
+        scores = cosine_rows(predicted[pairs.texts], seen[pairs.images])
+        side = pairs.images if direction == "img2txt" else pairs.texts
+        metrics = evaluate_retrieval(table.product_ids[side], pairs.labels, np.stack([-scores, scores], axis=1))
+        print(summary(metrics, direction))
+
+
+if __name__ == "__main__":
+    try:
+        app.run(main)
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,108 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kaleido_tf.data.record_table import find_files, read_record_table
+from kaleido_tf.data.sampling import ExampleOrder
+from kaleido_tf.errors import InputError
+from kaleido_tf.text import Vocabulary
+from tests import small_records
+
+FIELDS = ("records", "donors", "texts", "matched", "positions")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = small_records.write(tmp_path_factory.mktemp("records"), 23, per_shard=5)
+    return read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
+
+
+def examples(order, start=0, epochs=None, count=60):
+    """The first `count` examples: (image, donor image, text row, matched, position)."""
+    found = []
+    for block in order.blocks(start, epochs):
+        starts = [int(np.flatnonzero([f == file for f in order.table.files])[0]) for file in block.files]
+        rows = np.concatenate([np.arange(order.table.file_starts[s], order.table.file_starts[s + 1]) for s in starts])
+        for values in zip(rows[block.records], rows[block.donors], block.texts, block.matched, block.positions):
+            found.append(tuple(int(v) for v in values))
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+@pytest.mark.parametrize("block_bytes", [1, 3000, 1 << 20])
+def test_every_record_once_an_epoch(table, block_bytes):
+    shown = examples(ExampleOrder(table, seed=4, block_bytes=block_bytes), count=46)
+    assert sorted(image for image, *_ in shown[:23]) == list(range(23))
+    assert sorted(image for image, *_ in shown[23:]) == list(range(23))
+    assert [image for image, *_ in shown[:23]] != [image for image, *_ in shown[23:]]
+    assert [position for *_, position in shown] == list(range(46))
+
+
+@pytest.mark.parametrize("block_bytes", [1, 3000, 1 << 20])
+def test_any_start_gives_the_same_examples(table, block_bytes):
+    order = ExampleOrder(table, seed=4, block_bytes=block_bytes)
+    whole = examples(order, count=60)
+    for start in (1, 7, 22, 23, 24, 41):
+        assert examples(order, start, count=60 - start) == whole[start:]
+
+
+def test_seed_decides(table):
+    assert examples(ExampleOrder(table, seed=4)) == examples(ExampleOrder(table, seed=4))
+    assert examples(ExampleOrder(table, seed=4)) != examples(ExampleOrder(table, seed=5))
+
+
+def test_evaluation_is_one_pass_in_file_order(table):
+    shown = examples(ExampleOrder(table, seed=4, shuffle=False), epochs=1, count=99)
+    assert [image for image, *_ in shown] == list(range(23))
+
+
+def test_half_is_matched_and_mismatches_come_from_the_sub_category(table):
+    shown = examples(ExampleOrder(table, seed=4), count=23 * 40)
+    matched = [row for row in shown if row[3]]
+    assert abs(len(matched) / len(shown) - 0.5) < 0.03
+    for image, _, text, is_matched, _ in shown:
+        if is_matched:
+            assert text == table.texts[image]
+        else:
+            assert text != table.texts[image]
+            owner = int(np.flatnonzero(table.texts == text)[0])
+            assert table.subcategories[owner] == table.subcategories[image]
+
+
+def test_every_other_text_of_the_group_is_used(table):
+    shown = examples(ExampleOrder(table, seed=4), count=23 * 80)
+    wrong = {text for image, _, text, matched, _ in shown if image == 5 and not matched}
+    group = set(table.texts[table.subcategories == table.subcategories[5]].tolist()) - {int(table.texts[5])}
+    assert wrong == group
+
+
+def test_negatives_from_anywhere(table):
+    shown = examples(ExampleOrder(table, seed=4, negatives="any"), count=23 * 20)
+    foreign = [table.subcategories[np.flatnonzero(table.texts == text)[0]] != table.subcategories[image]
+               for image, _, text, matched, _ in shown if not matched]
+    assert 0.5 < np.mean(foreign) < 0.85  # two thirds of the others are of other sub-categories
+
+
+def test_donor_is_another_product(tmp_path):
+    folder = small_records.write(tmp_path, 12, per_shard=4, images_a_product=3)
+    table = read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
+    for image, donor, *_ in examples(ExampleOrder(table, seed=1, block_bytes=1), count=120):
+        assert table.product_ids[image] != table.product_ids[donor]
+
+
+def test_equal_texts_are_never_a_mismatch(tmp_path):
+    same = {"text": "the same", "token_ids": [1996, 2168]}
+    folder = small_records.write(tmp_path, 9, change=lambda n: same if n % 3 == 0 else {})
+    table = read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
+    order = ExampleOrder(table, seed=1)
+    assert order.alone == 3  # all of sub-category 0 say the same
+    for image, _, text, matched, _ in examples(order, count=90):
+        assert matched == (text == table.texts[image])
+
+
+def test_one_product_is_too_few(table):
+    single = dataclasses.replace(table, product_ids=np.array(["P"] * len(table), dtype=object))
+    with pytest.raises(InputError, match="at least 2 products. Received: 1"):
+        ExampleOrder(single, seed=1)

@@ -1,0 +1,31 @@
+"""The golden columns of the original (tests/golden/README.md) under our names."""
+
+import numpy as np
+import tensorflow as tf
+
+LEVEL_COLUMNS = {
+    "rotation": ("rotation", 1),
+    "jigsaw": ("jigsaw", 4),
+    "camouflage": ("camouflage", 9),
+    "grey_to_color": ("grey_mask", 16),
+    "blank_to_color": ("blank_mask", 25),
+}
+
+
+def pretraining_batch(columns: dict, feature_size: int) -> dict[str, tf.Tensor]:
+    """One batch of the original's pre-training columns as inputs of our pretrainer."""
+    rows = len(columns["input_ids"])
+    batch = {name: columns[name] for name in ("input_ids", "input_mask", "segment_ids")}
+    for level, (theirs, count) in LEVEL_COLUMNS.items():
+        batch[f"{level}_features"] = columns[f"img_feature_convert_{theirs}"].reshape(rows, count, feature_size)
+        batch[f"{level}_boxes"] = columns[f"img_loc_position_{theirs}"].reshape(rows, count, 5)
+    for name in ("positions", "ids", "weights"):
+        batch[f"masked_lm_{name}"] = columns[f"masked_lm_{name}"]
+    labels = {"next_sentence": "nx_sent_labels", "rotation": "img_rotate_gt", "jigsaw": "img_jigsaw_gt", "camouflage": "img_camouflage_gt"}
+    for ours, theirs in labels.items():
+        batch[f"{ours}_label"] = columns[theirs][:, 0]
+    batch["grey_to_color_positions"] = columns["img_grey_lm_ids"]
+    batch["blank_to_color_positions"] = columns["img_blank_lm_ids"]
+    batch["grey_to_color_targets"] = columns["img_grey_mask_gt"].reshape(rows, -1, feature_size)
+    integers = {name: array.astype(np.int32) for name, array in batch.items() if array.dtype.kind == "i"}
+    return {name: tf.constant(array) for name, array in {**batch, **integers}.items()}
