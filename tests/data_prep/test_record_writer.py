@@ -1,0 +1,44 @@
+import json
+
+import pytest
+import tensorflow as tf
+
+from data_prep import record_writer
+from kaleido_tf.errors import InputError
+
+
+def test_shard_appears_whole(tmp_path):
+    path = record_writer.shard_path(tmp_path, 3, 12)
+    assert path.name == "records-00003-of-00012.tfrecord"
+    assert record_writer.write_shard(path, [b"one", b"two"]) == 2
+    assert list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()) == [b"one", b"two"]
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_interrupted_shard_leaves_nothing(tmp_path):
+    def records():
+        yield b"one"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record_writer.write_shard(tmp_path / "a.tfrecord", records())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="--output_dir cannot be made: .*file"):
+        record_writer.claim_folder(tmp_path / "file" / "sub", {})
+
+
+def test_foreign_shards_are_not_mixed_in(tmp_path):
+    (tmp_path / "x.tfrecord").write_bytes(b"")
+    with pytest.raises(InputError, match="shards of unknown origin"):
+        record_writer.claim_folder(tmp_path, {"a": 1})
+
+
+def test_json_is_written_whole(tmp_path):
+    record_writer.write_json(tmp_path / "a.json", {"é": [1]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"é": [1]}
+    with pytest.raises(InputError, match="could not be written"):
+        record_writer.write_json(tmp_path / "gone" / "a.json", {})

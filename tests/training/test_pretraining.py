@@ -1,0 +1,171 @@
+"""Runs of a tiny model from records: replicas agree, killed runs go on exactly, losses fall."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kaleido_tf.config import RunConfig
+from kaleido_tf.errors import InputError
+from kaleido_tf.text import DEFAULT_VOCABULARY
+from kaleido_tf.training.metrics_log import read_metrics
+from kaleido_tf.training.pretraining import evaluate_model, pretrain
+from kaleido_tf.training.checkpoints import find_checkpoint, load_own_checkpoint
+from tests import small_records
+from tests.models.test_kaleido_bert import tiny_config
+
+NO_DROPOUT = dict(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE)
+DROPOUT = dict(NO_DROPOUT, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    small_records.write(folder / "train", 23, per_shard=5)
+    small_records.write(folder / "valid", 9, per_shard=5)
+    return folder
+
+
+def run_config(data, model_dir, **changes):
+    settings = dict(
+        train_input_fp=str(data / "train"), eval_input_fp=str(data / "valid"), model_dir=str(model_dir),
+        vocabulary=str(DEFAULT_VOCABULARY), text_length=9, train_batch_size=4, eval_batch_size=4, num_epochs=2,
+        learning_rate=1e-3, log_steps=2, save_steps=3, eval_steps=4, seed=5,
+    )
+    return RunConfig(**{**settings, **changes})
+
+
+def lines(model_dir, drop=("examples_per_second",)):
+    return [{k: v for k, v in line.items() if k not in drop} for line in read_metrics(pathlib.Path(model_dir) / "metrics.jsonl")]
+
+
+@pytest.fixture(scope="module")
+def whole_run(data, tmp_path_factory):
+    """A run with dropout that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    pretrain(run_config(data, folder), tiny_config(**DROPOUT))
+    return folder
+
+
+def test_metrics_hold_every_loss_by_name(whole_run):
+    kinds = [(line["kind"], line["step"]) for line in lines(whole_run)]
+    # 23 examples, batches of 4, 2 epochs: int(46 / 4) + 1 = 12 steps
+    assert kinds == [("train", 2), ("train", 4), ("eval", 4), ("train", 6), ("train", 8), ("eval", 8), ("train", 10), ("train", 12), ("eval", 12)]
+    names = ("masked_lm", "next_sentence", "rotation", "jigsaw", "camouflage", "grey_to_color", "blank_to_color")
+    for line in lines(whole_run):
+        assert line["loss"] == pytest.approx(sum(line[f"{name}_loss"] for name in names), rel=1e-5)
+        assert {f"{name}_accuracy" for name in names[:5]} <= set(line)
+    assert {"learning_rate", "gradient_norm"} <= set(lines(whole_run)[0])
+    assert all(np.isfinite(list(line.values())[2:]).all() for line in lines(whole_run))
+
+
+def test_tensorboard_has_the_same_losses(whole_run):
+    events = sorted((whole_run / "train").glob("events*"))
+    found = {}
+    for event in tf.compat.v1.train.summary_iterator(str(events[0])):
+        for value in event.summary.value:
+            found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
+    for line in lines(whole_run):
+        if line["kind"] == "train":
+            assert found["jigsaw_loss"][line["step"]] == pytest.approx(line["jigsaw_loss"], rel=1e-6)
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 7])
+def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, stop_at, monkeypatch):
+    from kaleido_tf.training.trainer import Trainer
+
+    config = tiny_config(**DROPOUT)
+    original = Trainer.train_loop_end
+
+    def stop(self):
+        if int(self.global_step.numpy()) >= stop_at:
+            raise KeyboardInterrupt
+        return original(self)
+
+    monkeypatch.setattr(Trainer, "train_loop_end", stop)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(run_config(data, tmp_path), config)
+    monkeypatch.undo()
+    pretrain(run_config(data, tmp_path), config)
+    assert lines(tmp_path) == lines(whole_run)
+
+
+def test_run_that_is_complete_is_left_as_it_is(data, whole_run):
+    before = lines(whole_run)
+    pretrain(run_config(data, whole_run), tiny_config(**DROPOUT))
+    assert lines(whole_run) == before
+
+
+def test_two_replicas_give_the_losses_of_one(data, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    config = tiny_config(**NO_DROPOUT)
+    pretrain(run_config(data, one), config)
+    pretrain(run_config(data, two, train_batch_size=2, eval_batch_size=2, cpu_replicas=2), config)
+    assert [line["step"] for line in lines(one)] == [line["step"] for line in lines(two)]
+    for a, b in zip(lines(one), lines(two)):
+        for name in a:
+            if name != "kind":
+                assert a[name] == pytest.approx(b[name], rel=2e-4, abs=1e-5), (a["step"], name)
+
+
+def test_xla_and_plain_agree(data, tmp_path):
+    config = tiny_config(**NO_DROPOUT)
+    for name, xla in (("plain", False), ("xla", True)):
+        pretrain(run_config(data, tmp_path / name, xla=xla, num_epochs=0.5, save_steps=50, eval_steps=50), config, evaluates=False)
+    plain, compiled = lines(tmp_path / "plain"), lines(tmp_path / "xla")
+    assert len(plain) == len(compiled) > 0
+    for a, b in zip(plain, compiled):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_trains_close_to_float32(data, tmp_path, whole_run, precision):
+    config = tiny_config(**NO_DROPOUT)
+    settings = dict(num_epochs=0.5, save_steps=50, eval_steps=50)
+    for name in ("float32", precision):
+        pretrain(run_config(data, tmp_path / name, precision=name, **settings), config, evaluates=False)
+    pretrain_losses = [lines(tmp_path / name)[0]["loss"] for name in ("float32", precision)]
+    assert pretrain_losses[0] == pytest.approx(pretrain_losses[1], rel=0.02)
+
+
+def test_losses_fall_and_the_checkpoint_gives_them_back(data, tmp_path):
+    config = tiny_config(**NO_DROPOUT, num_hidden_layers=1, hidden_size=24)
+    run = run_config(data, tmp_path, num_epochs=60, learning_rate=3e-3, log_steps=50, save_steps=500, eval_steps=1000)
+    _, figures = pretrain(run, config)
+    train = [line for line in lines(tmp_path) if line["kind"] == "train"]
+    assert train[-1]["loss"] < 0.6 * train[0]["loss"]
+    again = evaluate_model(run, config, lambda model: load_own_checkpoint(model, find_checkpoint(run.model_dir)))
+    for name, value in again.items():
+        assert value == pytest.approx(figures[name], rel=1e-4, abs=1e-5)
+
+
+def test_vocabulary_unlike_the_embedding(data, tmp_path):
+    with pytest.raises(InputError, match="`vocab_size`=100 rows; the vocabulary .* has 30522 tokens"):
+        pretrain(run_config(data, tmp_path), tiny_config(**{**NO_DROPOUT, "vocab_size": 100}))
+
+
+def test_text_longer_than_the_position_table(data, tmp_path):
+    with pytest.raises(InputError, match="`max_position_embeddings`=11. Received: --input_sequence_length=12"):
+        pretrain(run_config(data, tmp_path, text_length=12), tiny_config(**NO_DROPOUT))
+
+
+def test_loss_that_is_not_finite_stops_the_run(data, tmp_path):
+    run = run_config(data, tmp_path, learning_rate=1e30, num_epochs=4)
+    with pytest.raises(InputError, match="The loss must stay finite. It is .* in the steps up to"):
+        pretrain(run, tiny_config(**NO_DROPOUT), evaluates=False)
+
+
+def test_checkpoint_of_another_model_is_refused(data, whole_run):
+    with pytest.raises(InputError, match="does not fit"):
+        evaluate_model(
+            run_config(data, whole_run), tiny_config(**NO_DROPOUT, num_hidden_layers=3),
+            lambda model: load_own_checkpoint(model, find_checkpoint(str(whole_run))),
+        )
