@@ -47,7 +47,8 @@ flags.DEFINE_float("weight_decay_ratio", _RUN["weight_decay_ratio"], "Weight dec
 flags.DEFINE_float("clip_norm", _RUN["clip_norm"], "Gradients are clipped to this global norm.")
 flags.DEFINE_float("masked_lm_prob", _RUN["token_fraction"], "Share of word pieces that are masked, at most ten.")
 flags.DEFINE_boolean("whole_word_masking", _RUN["whole_words"], "Masks whole words instead of word pieces.")
-flags.DEFINE_enum("negatives", _RUN["negatives"], ["subcategory", "any"], "Where mismatched texts come from.")
+flags.DEFINE_enum("negatives", _RUN["negatives"], ["subcategory", "any", "mixed"], "Where mismatched texts come from; mixed: even chance of either.")
+flags.DEFINE_float("matching_weight", _RUN["matching_weight"], "Factor of the matching loss; 1 is the paper's plain sum.")
 flags.DEFINE_integer("seed", _RUN["seed"], "Of weights, order, masks and dropout.")
 flags.DEFINE_enum("precision", _RUN["precision"], ["float32", "bfloat16", "float16"], "Of activations; weights and losses stay float32.")
 flags.DEFINE_boolean("xla", _RUN["xla"], "Compiles forward and backward pass with XLA.")
@@ -263,6 +264,7 @@ def _run_config(vocabulary: str) -> RunConfig:
         token_fraction=FLAGS.masked_lm_prob,
         whole_words=FLAGS.whole_word_masking,
         negatives=FLAGS.negatives,
+        matching_weight=FLAGS.matching_weight,
         seed=FLAGS.seed,
         precision=FLAGS.precision,
         xla=FLAGS.xla,

@@ -15,9 +15,9 @@ from absl import app, flags
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
-from kaleido_tf.data.record_table import RecordTable, feature_size_of, find_files, read_record_table
+from kaleido_tf.data.record_table import RecordTable, feature_size_of, find_files, read_images, read_record_table
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.predict import DIRECTIONS, read_candidate_pairs, read_images, summary
+from kaleido_tf.evaluation.predict import DIRECTIONS, read_candidate_pairs, summary
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval
 from kaleido_tf.patches import level_slice
 from kaleido_tf.text import Vocabulary

@@ -12,14 +12,15 @@ from kaleido_tf.errors import InputError
 class KaleidoBertConfig:
     """Kaleido-BERT's `config.json`; the defaults are the paper's base model (section 4.1: L=12, H=768, A=12).
 
-    The keys are the original's, except for the last four, which say where we depart from it. A file without those
-    four is an original one and means the original's behaviour (see `from_dict`); our own files spell them out.
+    The keys are the original's, except for the last ones, which say where we depart from it. A file without those
+    is an original one and means the original's behaviour (see `from_dict`); our own files spell them out.
 
       box_unit: `relative` divides x, y by the crop's longer side and w*h by its square. `pixel` feeds raw pixels, as
         the original does: numbers up to 65,536 that drown the features before the layer norm at the start of training.
       grey_target: `per_patch` makes every grey patch's target a distribution of its own (equation 6). `joint` takes
         one softmax over all target patches of an example, as the original does; its loss can be negative.
-      patch_feature_scale: factor on the patch features before the projection (1.0: as they come).
+      patch_feature_norm: `none` projects the patch features as they come, as the original does; `standard` first
+        brings each to mean 0 and spread 1 over the training records.
       reconstruct_scale: factor on the features before the softmax that makes them a target distribution (1.0: as
         the original; backbones with large features need less).
     """
@@ -45,7 +46,7 @@ class KaleidoBertConfig:
     model_type: str = "kaleidobert"
     box_unit: str = "relative"
     grey_target: str = "per_patch"
-    patch_feature_scale: float = 1.0
+    patch_feature_norm: str = "none"
     reconstruct_scale: float = 1.0
 
     def __post_init__(self):
@@ -54,7 +55,10 @@ class KaleidoBertConfig:
                 "`hidden_size` must be a multiple of `num_attention_heads`. "
                 f"Received: hidden_size={self.hidden_size}, num_attention_heads={self.num_attention_heads}"
             )
-        for name, known in (("box_unit", ("relative", "pixel")), ("grey_target", ("per_patch", "joint"))):
+        choices = {
+            "box_unit": ("relative", "pixel"), "grey_target": ("per_patch", "joint"), "patch_feature_norm": ("none", "standard")
+        }
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise InputError(f"`{name}` must be one of {', '.join(known)}. Received: {getattr(self, name)!r}")
 
@@ -94,7 +98,7 @@ _ORIGINAL_CONSTANTS = {
     "img_greymask_seq_len": patches.LEVEL_PATCHES["grey_to_color"],
     "img_blankmask_seq_len": patches.LEVEL_PATCHES["blank_to_color"],
 }
-_OURS = ("box_unit", "grey_target", "patch_feature_scale", "reconstruct_scale")
+_OURS = ("box_unit", "grey_target", "patch_feature_norm", "reconstruct_scale")
 _ORIGINAL_BEHAVIOUR = {"box_unit": "pixel", "grey_target": "joint", "patch_type_vocab_size": 2}
 
 
@@ -132,6 +136,7 @@ class RunConfig:
     token_fraction: float = 0.15
     whole_words: bool = False
     negatives: str = "subcategory"
+    matching_weight: float = 1.0
     seed: int = 123123
     precision: str = "float32"
     xla: bool = False

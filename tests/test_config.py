@@ -19,7 +19,7 @@ def test_original_file_means_the_original_behaviour(golden_dir):
 
 
 def test_own_file_is_read_back_equal(tmp_path):
-    config = KaleidoBertConfig(hidden_size=24, num_attention_heads=3, patch_feature_scale=0.5)
+    config = KaleidoBertConfig(hidden_size=24, num_attention_heads=3, patch_feature_norm="standard")
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
     assert read_config(tmp_path / "config.json") == config
 

@@ -100,7 +100,7 @@ def _example_maker(feature_size: int, vocabulary: Vocabulary, config: PipelineCo
         example = choose_masked(example, seed, config.masking, is_continuation)
         example = mask_tokens(example, seed, config.masking, vocabulary)
         example = kaleido_tasks.apply_tasks(example, seed, config.tasks)
-        return _model_inputs(example, config.tasks)
+        return _model_inputs(example, config)
 
     return make
 
@@ -132,20 +132,21 @@ def _alignments(example, matched) -> dict:
     }
 
 
-def _model_inputs(example, tasks) -> dict:
-    """Just what the model takes, in its types."""
-    boxes = tf.cast(example["patch_boxes"], tf.int32)
+def _model_inputs(example, config: PipelineConfig) -> dict:
+    """Just what the model takes, in its types and with every size known."""
+    tasks = config.tasks
     names = ["input_ids", "input_mask", "segment_ids", "next_sentence_label"]
     names += ["masked_lm_positions", "masked_lm_ids", "masked_lm_weights"]
     names += [f"{level}_label" for level in ("rotation", "jigsaw", "camouflage") if level in tasks]
-    names += [f"{level}_positions" for level in ("grey_to_color", "blank_to_color") if level in tasks]
-    floats = [f"{level}_features" for level in patches.LEVEL_NAMES]
-    floats += ["grey_to_color_targets"] if "grey_to_color" in tasks else []
     inputs = {name: example[name] for name in names}
-    inputs.update({name: tf.cast(example[name], tf.float32) for name in floats})
-    inputs.update({f"{level}_boxes": boxes[patches.level_slice(level)] for level in patches.LEVEL_NAMES})
-    budgets = dict(zip(MASKED_LEVELS, (1, 2, 3)))
-    for level in ("grey_to_color", "blank_to_color"):
-        if level in tasks:
-            inputs[f"{level}_positions"] = tf.ensure_shape(inputs[f"{level}_positions"], [budgets[level]])
+    boxes = tf.cast(example["patch_boxes"], tf.int32)
+    for level in patches.LEVEL_NAMES:
+        inputs[f"{level}_features"] = tf.cast(example[f"{level}_features"], tf.float32)
+        inputs[f"{level}_boxes"] = boxes[patches.level_slice(level)]
+    for level, budget in zip(MASKED_LEVELS, config.masking.patch_budgets):
+        if level in tasks and f"{level}_positions" in example:
+            inputs[f"{level}_positions"] = tf.ensure_shape(example[f"{level}_positions"], [budget])
+            if f"{level}_targets" in example:
+                targets = tf.cast(example[f"{level}_targets"], tf.float32)
+                inputs[f"{level}_targets"] = tf.ensure_shape(targets, [budget, targets.shape[-1]])
     return inputs

@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf import records
+from kaleido_tf import patches, records
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary, sequence
 
@@ -190,3 +190,24 @@ def _distinct_sequences(token_ids, text_length, vocabulary) -> tuple[np.ndarray,
             lengths.append(used)
         texts.append(row)
     return np.array(texts, np.int32), np.stack(sequences), np.array(lengths, np.int32)
+
+
+def read_images(table: RecordTable, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features and boxes of the wanted records, read once.
+
+    Returns: ([N records] int32 row of each record or -1, [I, 55, F] float16, [I, 55, 5] int32).
+    """
+    rows = np.full([len(table)], -1, np.int32)
+    rows[np.unique(wanted)] = np.arange(len(np.unique(wanted)))
+    features = np.empty([rows.max() + 1, patches.NUM_PATCHES, table.feature_size], np.float16)
+    boxes = np.empty([rows.max() + 1, patches.NUM_PATCHES, 5], np.int32)
+
+    def parse(serialized):
+        example = records.parse(serialized, table.feature_size)
+        return example["patch_features"], example["patch_boxes"]
+
+    dataset = tf.data.TFRecordDataset(list(table.files)).map(parse, tf.data.AUTOTUNE, deterministic=True).prefetch(64)
+    for number, (patch_features, patch_boxes) in enumerate(dataset.as_numpy_iterator()):
+        if rows[number] >= 0:
+            features[rows[number]], boxes[rows[number]] = patch_features, patch_boxes
+    return rows, features, boxes

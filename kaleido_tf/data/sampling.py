@@ -13,7 +13,7 @@ import numpy as np
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 
-NEGATIVES = ("subcategory", "any")
+NEGATIVES = ("subcategory", "any", "mixed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,8 @@ class ExampleOrder:
       seed: of everything drawn.
       shuffle: False keeps file order (evaluation).
       negatives: where the text of a mismatched pair comes from: a product of the same `subcategory` (section 4.2: hard
-        to tell apart) or `any` product.
+        to tell apart), `any` product, or `mixed`: an even chance of either, so that a model that starts from nothing
+        finds the coarse differences first.
       block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order of shards.
     """
 
@@ -57,19 +58,19 @@ class ExampleOrder:
         self.table, self.seed, self.shuffle, self.negatives = table, seed, shuffle, negatives
         self._file_bytes = [os.path.getsize(file) for file in table.files]
         self._block_bytes = block_bytes
-        self._groups = self._text_groups()
+        self._all_texts = np.unique(table.texts)
+        self._group_texts = self._texts_by_subcategory()
 
     @property
     def alone(self) -> int:
         """Records without any other text to be mismatched with; they are always shown with their own."""
-        return sum(len(self._groups[group]) < 2 for group in self._group_of_record())
+        if self.negatives != "subcategory":
+            return len(self.table) if len(self._all_texts) < 2 else 0
+        return sum(len(self._group_texts[group]) < 2 for group in self.table.subcategories)
 
-    def _group_of_record(self) -> np.ndarray:
-        return self.table.subcategories if self.negatives == "subcategory" else np.zeros(len(self.table), np.int32)
-
-    def _text_groups(self) -> dict[int, np.ndarray]:
-        """Group -> the different texts that its records have."""
-        groups = self._group_of_record()
+    def _texts_by_subcategory(self) -> dict[int, np.ndarray]:
+        """Sub-category -> the different texts that its records have, in rising order."""
+        groups = self.table.subcategories
         order = np.argsort(groups, kind="stable")
         cuts = np.flatnonzero(np.diff(groups[order])) + 1
         return {int(groups[part[0]]): np.unique(self.table.texts[part]) for part in np.split(order, cuts)}
@@ -126,13 +127,16 @@ class ExampleOrder:
         )
 
     def _pair_texts(self, generator, rows, matched) -> tuple[np.ndarray, np.ndarray]:
-        """Each row's own text, or another of its group; a row whose group has no other text keeps its own."""
-        texts = self.table.texts[rows].copy()
-        groups = self._group_of_record()[rows]
+        """Each row's own text, or another one; a row to which there is no other keeps its own."""
+        texts, matched = self.table.texts[rows].copy(), matched.copy()
+        groups = self.table.subcategories[rows]
         draws = generator.random(len(rows))
-        matched = matched.copy()
+        near = {"subcategory": 1.0, "any": 0.0, "mixed": 0.5}[self.negatives]
+        is_near = generator.random(len(rows)) < near
         for place in np.flatnonzero(~matched):
-            others = self._groups[int(groups[place])]
+            others = self._group_texts[int(groups[place])] if is_near[place] else self._all_texts
+            if len(others) < 2 and self.negatives == "mixed":
+                others = self._all_texts
             if len(others) < 2:
                 matched[place] = True
                 continue

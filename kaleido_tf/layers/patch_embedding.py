@@ -1,6 +1,7 @@
 """Embeddings of the kaleido patches (Kaleido-BERT, section 3.5). B = batch, P = patches of a level, F = feature
 size, H = hidden size."""
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -48,26 +49,51 @@ class BoxProjection(tf_keras.layers.Layer):
         }
 
 
+class FeatureStandardisation(tf_keras.layers.Layer):
+    """Brings each feature to mean 0 and spread 1 over the training patches, cut at +-10; shared by all levels.
+
+    Not in the original, whose ResNet-50 features are of a size already. Average-pool features of other networks have
+    long tails (SqueezeNet: mean 1, largest above 150), and a few of them then hide the rest.
+
+    Inputs: features [B, P, F] float. Output: the same shape. Mean and spread are weights that are set, not trained.
+    """
+
+    LIMIT = 10.0
+
+    def build(self, input_shape):
+        self.mean = self.add_weight("mean", [input_shape[-1]], initializer="zeros", trainable=False)
+        self.spread = self.add_weight("spread", [input_shape[-1]], initializer="ones", trainable=False)
+
+    def call(self, features):
+        return tf.clip_by_value((features - self.mean) / self.spread, -self.LIMIT, self.LIMIT)
+
+    def measure(self, features) -> None:
+        """Takes mean and spread from training features, [..., F] array."""
+        flat = np.asarray(features, np.float32).reshape(-1, features.shape[-1])
+        self.mean.assign(flat.mean(0))
+        # A feature that hardly ever moves must not be blown up.
+        self.spread.assign(np.maximum(flat.std(0), 1e-2))
+
+
 class PatchEmbedding(tf_keras.layers.Layer):
     """Embeds the patches of one kaleido level: projected features + segment + projected boxes, layer norm, dropout.
 
     Inputs:
-      features: [B, P, F] float. Backbone average-pool outputs, not normalised.
+      features: [B, P, F] float. Backbone average-pool outputs, or standardised ones.
       boxes:    [B, P, H] float. Output of `BoxProjection`.
     Output: [B, P, H] float.
 
     Args: segment_id: the level's id, 1 to 5; an id outside the table gives no segment embedding, which is what the
-      original's default table of two rows does to levels 2 to 5. scale: factor on the features.
+      original's default table of two rows does to levels 2 to 5.
     """
 
-    def __init__(self, hidden_size, segment_id, segment_vocab_size, dropout, initializer_range, scale=1.0, **kwargs):
+    def __init__(self, hidden_size, segment_id, segment_vocab_size, dropout, initializer_range, **kwargs):
         super().__init__(**kwargs)
         self.hidden_size = hidden_size
         self.segment_id = segment_id
         self.segment_vocab_size = segment_vocab_size
         self.dropout = dropout
         self.initializer_range = initializer_range
-        self.scale = scale
         self.input_dropout = tf_keras.layers.Dropout(dropout)
         self.layer_norm = tf_keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, name="layer_norm")
         self.output_dropout = tf_keras.layers.Dropout(dropout)
@@ -81,7 +107,7 @@ class PatchEmbedding(tf_keras.layers.Layer):
         return self.add_weight(name, shape=[rows, self.hidden_size], initializer=initializer)
 
     def call(self, features, boxes):
-        embedded = tf.matmul(self.input_dropout(features * self.scale), self.projector)
+        embedded = tf.matmul(self.input_dropout(features), self.projector)
         segment = tf.one_hot([self.segment_id], self.segment_vocab_size, dtype=embedded.dtype)
         embedded += tf.matmul(segment, self.segment_embeddings) + boxes
         return self.output_dropout(self.layer_norm(embedded))
@@ -94,7 +120,6 @@ class PatchEmbedding(tf_keras.layers.Layer):
             "segment_vocab_size": self.segment_vocab_size,
             "dropout": self.dropout,
             "initializer_range": self.initializer_range,
-            "scale": self.scale,
         }
 
 

@@ -12,7 +12,7 @@ from kaleido_tf import losses, patches
 from kaleido_tf.config import KaleidoBertConfig
 from kaleido_tf.layers.encoder import encoder_blocks, gelu
 from kaleido_tf.layers.heads import LevelClassifier, PatchReconstruction, Pooler, gather_places
-from kaleido_tf.layers.patch_embedding import BlankPatches, BoxProjection, PatchEmbedding
+from kaleido_tf.layers.patch_embedding import BlankPatches, BoxProjection, FeatureStandardisation, PatchEmbedding
 from kaleido_tf.layers.text_embedding import TextEmbedding
 
 CLASSIFIED_LEVELS = ("rotation", "jigsaw", "camouflage")
@@ -57,7 +57,10 @@ class KaleidoBert(tf.Module):
         embedded = [layers["text_embedding"](inputs["input_ids"], inputs["segment_ids"])]
         for level in patches.LEVEL_NAMES:
             boxes = layers["box_projection"](inputs[f"{level}_boxes"], crop)
-            embedded.append(layers[f"{level}_embedding"](inputs[f"{level}_features"], boxes))
+            features = inputs[f"{level}_features"]
+            if "feature_standardisation" in layers:
+                features = layers["feature_standardisation"](features)
+            embedded.append(layers[f"{level}_embedding"](features, boxes))
         hidden = tf.concat(embedded, axis=1)
         mask = _attention_mask(inputs["input_mask"], inputs.get("patch_mask"), hidden.dtype)
         for number in range(self.config.num_hidden_layers):
@@ -67,6 +70,15 @@ class KaleidoBert(tf.Module):
 
     def _match(self, pooled):
         return self.named_layers["next_sentence"](pooled[:, None])
+
+    @property
+    def standardises(self) -> bool:
+        """Whether `measure_features` is needed before a new model is trained."""
+        return "feature_standardisation" in self.named_layers
+
+    def measure_features(self, features) -> None:
+        """Takes the mean and spread of training features [..., F] for the standardisation."""
+        self.named_layers["feature_standardisation"].measure(features)
 
     def encoder_with_patch_mask(self) -> tf_keras.Model:
         """As `encoder`, with a further input `patch_mask` [B, 55] (1: may be attended to, 0: as if not there)."""
@@ -123,10 +135,11 @@ def _make_layers(config: KaleidoBertConfig, tasks: tuple[str, ...]) -> dict[str,
         ),
         "box_projection": BoxProjection(size, config.box_unit, spread, name="box_projection"),
     }
+    if config.patch_feature_norm == "standard":
+        layers["feature_standardisation"] = FeatureStandardisation(name="feature_standardisation")
     for segment_id, level in enumerate(patches.LEVEL_NAMES, start=1):
         layers[f"{level}_embedding"] = PatchEmbedding(
-            size, segment_id, config.patch_type_vocab_size, dropout, spread, config.patch_feature_scale,
-            name=f"{level}_embedding",
+            size, segment_id, config.patch_type_vocab_size, dropout, spread, name=f"{level}_embedding",
         )
     blocks = encoder_blocks(
         config.num_hidden_layers, config.num_attention_heads, config.intermediate_size, dropout,

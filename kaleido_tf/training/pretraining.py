@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
+import numpy as np
 import orbit
 import tensorflow as tf
 import tf_keras
@@ -14,7 +15,7 @@ from absl import logging
 from kaleido_tf.config import KaleidoBertConfig, RunConfig
 from kaleido_tf.data.masking import MaskingConfig
 from kaleido_tf.data.pipeline import PipelineConfig, evaluation_batches, training_batches
-from kaleido_tf.data.record_table import RecordTable, find_files, read_record_table
+from kaleido_tf.data.record_table import RecordTable, find_files, read_images, read_record_table
 from kaleido_tf.data.sampling import ExampleOrder
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES
@@ -25,6 +26,7 @@ from kaleido_tf.training.strategy import make_strategy, set_precision
 from kaleido_tf.training.trainer import Evaluator, Trainer
 
 METRICS_NAME = "metrics.jsonl"
+MEASURED_RECORDS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +65,13 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
         model = FAMILIES[config.model_type].build(config, run.kaleido_tasks, run.text_length)
         optimizer = _make_optimizer(run, schedule.total)
         optimizer.build(model.trainable_variables)
-    pipeline = _pipeline_config(run)
+    pipeline = _pipeline_config(run, config)
     trainer = Trainer(
         model, optimizer, strategy, None, global_batch=global_batch, log_steps=run.log_steps, last_step=schedule.total,
-        clip_norm=run.clip_norm, xla=run.xla, seed=run.seed,
+        clip_norm=run.clip_norm, xla=run.xla, loss_weights={"next_sentence_loss": run.matching_weight}, seed=run.seed,
     )
+    if model.standardises and initialize is None:
+        initialize = lambda new: new.measure_features(_sample_features(train_table))  # noqa: E731
     manager = _checkpoint_manager(run, trainer, schedule, initialize)
     evaluator = None
     if evaluates:
@@ -95,7 +99,7 @@ def evaluate_model(run: RunConfig, config: KaleidoBertConfig, load: Callable[[tf
         model = FAMILIES[config.model_type].build(config, run.kaleido_tasks, run.text_length)
         load(model)
     batches = evaluation_batches(
-        table, vocabulary, _pipeline_config(run), run.eval_batch_size * strategy.num_replicas_in_sync
+        table, vocabulary, _pipeline_config(run, config), run.eval_batch_size * strategy.num_replicas_in_sync
     )
     evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches))
     return {name: float(value) for name, value in evaluator.evaluate(tf.constant(-1)).items()}
@@ -119,6 +123,12 @@ def _read(pattern, vocabulary, run, config) -> RecordTable:
     return read_record_table(find_files(pattern), vocabulary, run.text_length, config.patch_feature_size)
 
 
+def _sample_features(table: RecordTable) -> np.ndarray:
+    """Features [n, 55, F] of records spread evenly over all shards, to measure their size on."""
+    chosen = np.unique(np.linspace(0, len(table) - 1, MEASURED_RECORDS).astype(int))
+    return read_images(table, chosen)[1].astype(np.float32)
+
+
 def _plan(run: RunConfig, examples: int, global_batch: int) -> _Schedule:
     """Updates as the original counts them; saves once an epoch and evaluates then unless told otherwise."""
     epoch = max(examples // global_batch, 1)
@@ -132,8 +142,9 @@ def _make_optimizer(run: RunConfig, steps: int):
     return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if run.precision == "float16" else optimizer
 
 
-def _pipeline_config(run: RunConfig) -> PipelineConfig:
-    masking = MaskingConfig(token_fraction=run.token_fraction, whole_words=run.whole_words)
+def _pipeline_config(run: RunConfig, config: KaleidoBertConfig) -> PipelineConfig:
+    budgets = (1, config.masked_greymask_patch_num, config.masked_blankmask_patch_num)
+    masking = MaskingConfig(token_fraction=run.token_fraction, whole_words=run.whole_words, patch_budgets=budgets)
     return PipelineConfig(run.kaleido_tasks, masking, run.negatives, run.seed)
 
 

@@ -43,14 +43,15 @@ class Trainer(orbit.StandardTrainer):
       clip_norm: the gradients of the global batch are clipped to this global norm.
       log_steps: a report is given when the step is a multiple of it, and at `last_step`.
       xla: compiles forward and backward pass with XLA.
+      loss_weights: factors of losses by name; those that are not named count once, as in the paper.
       seed: of dropout.
     """
 
     def __init__(self, model, optimizer, strategy, dataset, *, global_batch, log_steps, last_step, clip_norm=1.0,
-                 xla=False, seed=0):
+                 xla=False, loss_weights=None, seed=0):
         super().__init__(dataset)
         self.model, self.optimizer, self.strategy = model, optimizer, strategy
-        self.clip_norm, self.seed = clip_norm, seed
+        self.clip_norm, self.loss_weights, self.seed = clip_norm, dict(loss_weights or {}), seed
         self.log_steps, self.last_step, self.global_batch = log_steps, last_step, global_batch
         self.dropout = StepDropout(list(model.named_layers.values()))
         outputs = model.pretrainer.output
@@ -86,7 +87,7 @@ class Trainer(orbit.StandardTrainer):
         )
         means = {name: totals[name] / weights[name] for name in totals}
         accuracies = {name: total / weight for name, (total, weight) in hits.items()}
-        return {"loss": tf.add_n(list(means.values())), **means, **accuracies, "gradient_norm": norm}
+        return {"loss": self._total(means), **means, **accuracies, "gradient_norm": norm}
 
     def _replica_gradients(self, batch, weights, step):
         """This replica's share of the loss sums, of the hits, and of the gradients of the global mean."""
@@ -95,11 +96,15 @@ class Trainer(orbit.StandardTrainer):
             self.dropout.at(self.seed, step)
             outputs = self.model.pretrainer(batch, training=True)
             totals = {name: loss.total for name, loss in outputs["losses"].items()}
-            loss = tf.add_n([totals[name] / weights[name] for name in totals])
+            loss = self._total({name: totals[name] / weights[name] for name in totals})
             scaled = self._scale(loss)
         gradients = tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         hits = {name: (value.total, value.weight) for name, value in outputs["accuracies"].items()}
         return totals, hits, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    def _total(self, losses):
+        """What is minimised (equation 8)."""
+        return tf.add_n([self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()])
 
     def _scale(self, loss):
         scales = isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)

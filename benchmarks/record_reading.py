@@ -1,0 +1,89 @@
+"""Records against the original's text rows: bytes on disk and rows a second.
+
+`python -m benchmarks.record_reading`: the same features of ResNet-50 size as float16 records and as the original's
+tab-separated text (one row a pair, features printed with six decimals), read by plain tf.data in turns.
+"""
+
+import os
+import pathlib
+import tempfile
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from data_prep import record_writer
+from kaleido_tf import patches, records
+
+flags.DEFINE_integer("products", 200, "Products written.")
+flags.DEFINE_integer("feature_size", 2048, "Floats a patch.")
+flags.DEFINE_integer("turns", 3, "Turns; the median is reported.")
+FLAGS = flags.FLAGS
+
+
+def fields(number: int) -> dict:
+    generator = np.random.default_rng(number)
+    size = FLAGS.feature_size
+
+    def features(rows):  # average-pool features: not negative, many near zero
+        return np.maximum(generator.normal(0.3, 0.6, [rows, size]), 0).astype(np.float16)
+
+    return {
+        "product_id": f"P{number}", "image_id": f"P{number}_1", "text": "a text", "title": "a title", "category_id": 1,
+        "subcategory_id": 2, "image_size": [256, 256], "crop_box": [0, 256, 0, 256],
+        "patch_boxes": patches.kaleido_boxes(256, 256), "token_ids": list(range(1000, 1030)),
+        "patch_features": features(55), "rotated_features": features(3), "grey_features": features(16),
+    }
+
+
+def text_row(content: dict) -> str:
+    """The columns of the original's pre-training schema that carry the bulk: 55 patches and two grey targets."""
+    block = np.concatenate([content["patch_features"], content["grey_features"][:2]]).reshape(-1)
+    vectors = [",".join(f"{value:.6f}" for value in block), ",".join(map(str, content["patch_boxes"].reshape(-1)))]
+    return "\t".join([",".join(map(str, content["token_ids"])), *vectors])
+
+
+def read_text(path):
+    def parse(line):
+        ids, floats, boxes = tf.io.decode_csv(line, [""] * 3, field_delim="\t", use_quote_delim=False)
+        numbers = tf.strings.to_number(tf.strings.split(floats, ","))
+        return tf.strings.to_number(tf.strings.split(ids, ","), tf.int32), numbers, tf.strings.split(boxes, ",")
+
+    return tf.data.TextLineDataset(path).map(parse, tf.data.AUTOTUNE)
+
+
+def seconds_of(dataset) -> float:
+    start = time.perf_counter()
+    for _ in dataset.prefetch(2):
+        pass
+    return time.perf_counter() - start
+
+
+def main(_):
+    with tempfile.TemporaryDirectory() as folder:
+        shard, text = pathlib.Path(folder) / "records.tfrecord", pathlib.Path(folder) / "rows.csv"
+        contents = [fields(number) for number in range(FLAGS.products)]
+        record_writer.write_shard(shard, [records.serialize(content) for content in contents])
+        text.write_text("".join(text_row(content) + "\n" for content in contents))
+        sizes = {"float16 records": shard.stat().st_size, "text rows": text.stat().st_size}
+        parse = lambda line: records.parse(line, FLAGS.feature_size)  # noqa: E731
+        ways = {
+            "float16 records": lambda: tf.data.TFRecordDataset(str(shard)).map(parse, tf.data.AUTOTUNE),
+            "text rows": lambda: read_text(str(text)),
+        }
+        seconds = {name: [] for name in ways}
+        for turn in range(FLAGS.turns + 1):
+            for name, way in ways.items():
+                taken = seconds_of(way())
+                if turn:
+                    seconds[name].append(taken)
+    for name in ways:
+        rate = FLAGS.products / np.median(seconds[name])
+        print(f"{name:16s} {sizes[name] / FLAGS.products / 1000:8.0f} KB a product, {rate:8.0f} products/s")
+
+
+if __name__ == "__main__":
+    app.run(main)
