@@ -59,8 +59,9 @@ flags.DEFINE_float("eval_every_epochs", _RUN["eval_epochs"], "Epochs between eva
 flags.DEFINE_integer("keep_checkpoint_max", _RUN["keep_checkpoints"], "Checkpoints that are kept.")
 FLAGS = flags.FLAGS
 
+ROOT = pathlib.Path(__file__).parent
 SAMPLE_DIR = "sample_run"
-SAMPLE_FLAGS = pathlib.Path(__file__).parent / "run_configs" / "sample.cfg"
+SAMPLE_FLAGS = ROOT / "run_configs" / "sample.cfg"
 
 
 def main(argv):
@@ -201,9 +202,10 @@ def _model_config(records: str) -> tuple[KaleidoBertConfig, str]:
         if there.is_file():
             return read_config(there), vocabulary
         raise InputError("A new model needs --model_config (its config.json; run_configs/ has some) or --pretrain_model_name_or_path")
-    path = pathlib.Path(FLAGS.model_config)
-    if not path.is_file():
-        raise InputError(f"--model_config: a config.json is needed. Not found: {path}")
+    # The configs of this project are found from any working directory.
+    path = next((p for p in (pathlib.Path(FLAGS.model_config), ROOT / FLAGS.model_config) if p.is_file()), None)
+    if path is None:
+        raise InputError(f"--model_config: a config.json is needed. Not found: {FLAGS.model_config}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:

@@ -106,3 +106,15 @@ def test_one_product_is_too_few(table):
     single = dataclasses.replace(table, product_ids=np.array(["P"] * len(table), dtype=object))
     with pytest.raises(InputError, match="at least 2 products. Received: 1"):
         ExampleOrder(single, seed=1)
+
+
+def test_mixed_negatives_are_half_near(table):
+    shown = examples(ExampleOrder(table, seed=4, negatives="mixed"), count=23 * 40)
+    near = [table.subcategories[np.flatnonzero(table.texts == text)[0]] == table.subcategories[image]
+            for image, _, text, matched, _ in shown if not matched]
+    assert 0.55 < np.mean(near) < 0.75  # half on purpose, and a third of the other half by chance
+
+
+def test_unknown_source_of_negatives_is_named(table):
+    with pytest.raises(InputError, match="`negatives` must be one of subcategory, any, mixed. Received: hard"):
+        ExampleOrder(table, seed=1, negatives="hard")

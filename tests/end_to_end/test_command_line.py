@@ -1,0 +1,131 @@
+"""The commands of the README, as a user would type them, on drawn products."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from data_prep.sample_catalogue import write_sample_catalogue
+from kaleido_tf.training.metrics_log import read_metrics
+
+ROOT = pathlib.Path(__file__).parents[2]
+TINY = ROOT / "run_configs" / "tiny_kaleido_bert.json"
+
+
+def start(*arguments, cwd):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)], cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def run(*arguments, cwd, status=0):
+    process = start(*arguments, cwd=cwd)
+    output = process.communicate(timeout=600)[0]
+    assert process.returncode == status, output[-3000:]
+    return output
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Catalogue, records and candidate lists, made by the commands."""
+    folder = tmp_path_factory.mktemp("shop")
+    write_sample_catalogue(folder / "catalogue", num_products=96)
+    output = run(
+        "-m", "data_prep.write_kaleido_records", f"--catalogue={folder}/catalogue/products.jsonl", f"--output_dir={folder}/records",
+        "--backbone=squeezenet", "--backbone_weights=random", "--crop_size=64", "--records_per_shard=32", cwd=folder,
+    )
+    assert re.search(r"train: 64/\d+ images, [\d.]+ images/s, [\d.]+ min left", output)
+    assert "photos kept whole" in output
+    output = run("-m", "data_prep.write_retrieval_candidates", f"--records={folder}/records/valid", "--num_others=1", cwd=folder)
+    assert "queries a direction, 1 + 1 candidates" in output
+    return folder
+
+
+def train_command(prepared, model_dir, **changes):
+    flags = {
+        "mode": "train_and_evaluate", "train_input_fp": prepared / "records" / "train", "eval_input_fp": prepared / "records" / "valid",
+        "model_config": TINY, "model_dir": model_dir, "input_sequence_length": 24, "train_batch_size": 8, "num_epochs": 3,
+        "learning_rate": 1e-3, "log_step_count_steps": 2, "save_checkpoints_steps": 2, "eval_every_steps": 10, **changes,
+    }
+    return [str(ROOT / "pretrain_main.py"), *(f"--{name}={value}" for name, value in flags.items())]
+
+
+@pytest.fixture(scope="module")
+def trained(prepared):
+    """A run that was killed without warning after its first checkpoints, and started again."""
+    model_dir = prepared / "model"
+    process = start(*train_command(prepared, model_dir), cwd=prepared)
+    deadline = time.monotonic() + 400
+    while not list(model_dir.glob("model.ckpt-4.index")):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0][-3000:]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    output = run(*train_command(prepared, model_dir), cwd=prepared)
+    assert re.search(r"going on from step \d+", output)
+    return model_dir
+
+
+def test_run_leaves_what_the_contract_says(trained):
+    assert {"config.json", "vocab.txt", "flags.cfg", "metrics.jsonl", "checkpoint", "train", "eval"} <= {p.name for p in trained.iterdir()}
+    lines = read_metrics(trained / "metrics.jsonl")
+    steps = [line["step"] for line in lines if line["kind"] == "train"]
+    assert steps == sorted(set(steps)) and steps[:3] == [2, 4, 6]
+    assert "--learning_rate=0.001" in (trained / "flags.cfg").read_text()
+
+
+def test_flag_file_of_a_run_repeats_it(prepared, trained):
+    output = run(ROOT / "pretrain_main.py", f"--flagfile={trained}/flags.cfg", cwd=prepared)
+    assert "going on from step" in output  # complete already: nothing is trained, the last evaluation stands
+
+
+@pytest.mark.parametrize("direction", ["img2txt", "txt2img"])
+def test_predict_writes_results_and_prints_chance(prepared, trained, direction):
+    output = run(
+        ROOT / "pretrain_main.py", "--mode=predict", f"--type={direction}", f"--predict_input_fp={prepared}/records/valid",
+        f"--predict_checkpoint_path={trained}", f"--output_dir={prepared}/{direction}", "--input_sequence_length=24", cwd=prepared,
+    )
+    assert re.search(r"Rank@1 +\d+\.\d+% +\(95% .*; chance 50.00%\)", output)
+    metrics = json.loads((prepared / direction / "retrieval_metrics.json").read_text())
+    lines = (prepared / direction / f"eval_{direction}_results.txt").read_text().splitlines()
+    assert all(line.count("\001") == 4 for line in lines)
+    assert metrics["examples"] == sum(line.split("\001")[0].count("'") // 2 for line in lines) == 2 * metrics["queries"]
+    assert np.isfinite(metrics["auc"])
+
+
+def test_evaluate_gives_the_last_evaluation_of_the_run(prepared, trained):
+    output = run(
+        ROOT / "pretrain_main.py", "--mode=evaluate", f"--eval_input_fp={prepared}/records/valid", f"--model_dir={trained}",
+        "--input_sequence_length=24", cwd=prepared,
+    )
+    last = [line for line in read_metrics(trained / "metrics.jsonl") if line["kind"] == "eval"][-1]
+    assert float(re.search(r"jigsaw_loss ([\d.]+)", output).group(1)) == pytest.approx(last["jigsaw_loss"], abs=2e-3)
+
+
+def test_embedded_default_in_short(tmp_path):
+    """`python pretrain_main.py` with no input: draws, prepares, trains and scores; here for a part of an epoch."""
+    output = run(ROOT / "pretrain_main.py", "--num_epochs=0.2", cwd=tmp_path)
+    assert "drawing" in output and "summary (chance beside each number)" in output
+    for direction in ("img2txt", "txt2img"):
+        assert re.search(rf"{direction}: 240 queries, 15 to 15", output)
+    assert (tmp_path / "sample_run" / "records" / "train" / "dataset.json").is_file()
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["-m", "data_prep.write_kaleido_records", "--catalogue=gone.jsonl", "--output_dir=out"], "error: .*gone.jsonl"),
+    ([ROOT / "pretrain_main.py", "--mode=predict"], "error: --mode=predict needs --type"),
+    ([ROOT / "pretrain_main.py", "--mode=train", "--train_input_fp=gone-*", "--model_dir=m", f"--model_config={TINY}"],
+     "error: Records are needed .* Nothing matches: 'gone-\\*'"),
+    ([ROOT / "pretrain_main.py", "--mode=evaluate", "--eval_input_fp=x", "--model_dir=gone"], "error: A checkpoint .* None at: gone"),
+])
+def test_bad_input_gets_one_message_and_status_1(tmp_path, arguments, message):
+    output = run(*arguments, cwd=tmp_path, status=1)
+    assert re.search(message, output) and "Traceback" not in output

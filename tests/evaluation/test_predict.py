@@ -1,0 +1,114 @@
+import ast
+import json
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_prep.candidates import CandidateSettings, draw_candidates, write_candidates
+from kaleido_tf.data.record_table import find_files, read_images, read_record_table
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation import predict
+from kaleido_tf.evaluation.retrieval import evaluate_retrieval
+from kaleido_tf.models.kaleido_bert import KaleidoBert
+from kaleido_tf.patches import LEVEL_NAMES, level_slice
+from kaleido_tf.text import Vocabulary
+from tests import small_records
+from tests.models.test_kaleido_bert import tiny_config
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = small_records.write(tmp_path_factory.mktemp("records"), 23, per_shard=5)
+    write_candidates(*draw_candidates(read(folder), CandidateSettings(num_others=6)), folder)
+    return folder
+
+
+def read(folder):
+    return read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
+
+
+@pytest.mark.parametrize("direction", predict.DIRECTIONS)
+def test_pairs_follow_the_lists(folder, direction):
+    table = read(folder)
+    pairs = predict.read_candidate_pairs(folder / f"candidates_{direction}.jsonl", direction, table)
+    assert len(pairs.labels) == 23 * 7 and pairs.labels.sum() == 23
+    own = table.product_ids[pairs.texts] == table.product_ids[pairs.images]
+    np.testing.assert_array_equal(own, pairs.labels)
+    query = pairs.images if direction == "img2txt" else pairs.texts
+    assert (query.reshape(23, 7) == query.reshape(23, 7)[:, :1]).all()
+
+
+def test_images_are_read_once_and_only_the_wanted(folder):
+    table = read(folder)
+    rows, features, boxes = read_images(table, np.array([7, 3, 7, 12]))
+    assert features.shape == (3, 55, 6) and boxes.shape == (3, 55, 5)
+    assert [n for n in range(23) if rows[n] >= 0] == [3, 7, 12]
+    expected = small_records.fields_of(12)["patch_features"].astype(np.float16)
+    np.testing.assert_array_equal(features[rows[12]], expected)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
+    table = read(folder)
+    pairs = predict.read_candidate_pairs(folder / "candidates_img2txt.jsonl", "img2txt", table)
+    strategy = tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(replicas)])
+    with strategy.scope():
+        model = KaleidoBert(tiny_config(vocab_size=30522, patch_feature_size=6, initializer_range=0.3), (), text_length=9)
+    logits = predict.score_pairs(model, strategy, table, pairs, batch_size=11)
+    assert logits.shape == (161, 2)
+    _, features, boxes = read_images(table, np.arange(23))
+    for number in (0, 11, 160):
+        text, image = pairs.texts[number], pairs.images[number]
+        ids = table.sequences[table.texts[text]][None]
+        feed = {"input_ids": ids, "input_mask": (ids != 0).astype(np.int32), "segment_ids": np.zeros_like(ids)}
+        for level in LEVEL_NAMES:
+            feed[f"{level}_features"] = features[image][None, level_slice(level)].astype(np.float32)
+            feed[f"{level}_boxes"] = boxes[image][None, level_slice(level)]
+        np.testing.assert_allclose(logits[number], model.matcher(feed)[0], atol=1e-5)
+    assert np.ptp(logits[:, 1]) > 1e-3
+
+
+def test_result_file_is_the_originals_to_the_letter(golden_dir, tmp_path):
+    path = golden_dir / "prediction_analysis" / "e2e_kaleidobert_ptv6" / "result_img2txt.txt"
+    lines = [line.split("\001") for line in path.read_text().splitlines()]
+    columns = [[row[0] for line in lines for row in ast.literal_eval(line[n])] for n in range(4)]
+    logits = np.array([v for line in lines for v in ast.literal_eval(line[4])], np.float32).reshape(-1, 2)
+    count = len(logits)
+    # A table of both sides: first the texts' products, then the images'.
+    table = types.SimpleNamespace(
+        product_ids=np.array(columns[0] + columns[1], dtype=object), image_ids=np.array([""] * count + columns[2], dtype=object)
+    )
+    pairs = predict.Pairs(np.arange(count), np.arange(count) + count, np.array(columns[3]).astype(bool))
+    predict.write_result_file(tmp_path / "out.txt", table, pairs, logits, batch_size=4)
+    assert (tmp_path / "out.txt").read_text() == path.read_text()
+
+
+def test_metrics_file(tmp_path):
+    metrics = evaluate_retrieval(["a", "a", "b", "b"], np.array([1, 0, 0, 0]), np.array([[0, 2.0], [0, 1], [0, 1], [0, 3]]))
+    predict.write_metrics(tmp_path / "retrieval_metrics.json", metrics, "txt2img", "average")
+    content = json.loads((tmp_path / "retrieval_metrics.json").read_text())
+    assert content["rank@1"] == 0.5 and content["queries"] == 2 and content["queries_without_positive"] == 1
+    assert content["candidates_per_query"] == {"smallest": 2, "mean": 2.0, "largest": 2}
+    assert content["chance"]["rank@1"] == 0.25 and content["interval_95"]["rank@1"][0] < 0.5
+    assert content["type"] == "txt2img" and content["ties_counted"] == "average"
+
+
+@pytest.mark.parametrize("line, message", [
+    ("{", r"candidates.jsonl line 1: needed \{query, positive, candidates\}"),
+    ('{"query": "P000_1", "positive": "P000"}', "line 1: needed .*'candidates'"),
+    ('{"query": "nobody", "positive": "P000", "candidates": ["P000"]}', "line 1: 'nobody' is not in the records"),
+    ('{"query": "P000_1", "positive": "P000", "candidates": ["P000", "P999"]}', "line 1: 'P999' is not in the records"),
+    ('{"query": "P000", "positive": "P000_1", "candidates": ["P000_1"]}', r"\(is this the img2txt file of these records\?\)"),
+    ("", r"line 1: needed|holds none"),
+])
+def test_broken_candidate_files_are_named(folder, tmp_path, line, message):
+    (tmp_path / "candidates.jsonl").write_text(line + "\n")
+    with pytest.raises(InputError, match=message):
+        predict.read_candidate_pairs(tmp_path / "candidates.jsonl", "img2txt", read(folder))
+
+
+def test_missing_candidate_file_is_named(folder, tmp_path):
+    with pytest.raises(InputError, match="write_retrieval_candidates.* are needed. Not found: .*gone.jsonl"):
+        predict.read_candidate_pairs(tmp_path / "gone.jsonl", "img2txt", read(folder))
