@@ -47,7 +47,8 @@ flags.DEFINE_float("weight_decay_ratio", _RUN["weight_decay_ratio"], "Weight dec
 flags.DEFINE_float("clip_norm", _RUN["clip_norm"], "Gradients are clipped to this global norm.")
 flags.DEFINE_float("masked_lm_prob", _RUN["token_fraction"], "Share of word pieces that are masked, at most ten.")
 flags.DEFINE_boolean("whole_word_masking", _RUN["whole_words"], "Masks whole words instead of word pieces.")
-flags.DEFINE_enum("negatives", _RUN["negatives"], ["subcategory", "any", "mixed"], "Where mismatched texts come from; mixed: even chance of either.")
+flags.DEFINE_enum("negatives", _RUN["negatives"], ["subcategory", "any", "rising"], "Where mismatched texts come from; rising: from any product at first, more and more from the sub-category.")
+flags.DEFINE_float("negatives_rise_epochs", _RUN["rise_epochs"], "Epochs until --negatives=rising draws from the sub-category only.")
 flags.DEFINE_float("matching_weight", _RUN["matching_weight"], "Factor of the matching loss; 1 is the paper's plain sum.")
 flags.DEFINE_integer("seed", _RUN["seed"], "Of weights, order, masks and dropout.")
 flags.DEFINE_enum("precision", _RUN["precision"], ["float32", "bfloat16", "float16"], "Of activations; weights and losses stay float32.")
@@ -266,6 +267,7 @@ def _run_config(vocabulary: str) -> RunConfig:
         token_fraction=FLAGS.masked_lm_prob,
         whole_words=FLAGS.whole_word_masking,
         negatives=FLAGS.negatives,
+        rise_epochs=FLAGS.negatives_rise_epochs,
         matching_weight=FLAGS.matching_weight,
         seed=FLAGS.seed,
         precision=FLAGS.precision,

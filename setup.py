@@ -7,6 +7,7 @@ setuptools.setup(
     version="0.1.0",
     description="Fashion vision-language pre-training in TensorFlow 2: Kaleido-BERT, from product photos to retrieval ranks",
     packages=setuptools.find_packages(include=["kaleido_tf*", "data_prep*"]),
+    package_data={"kaleido_tf": ["vocabulary/*.txt"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
         # One TensorFlow line: tensorflow-text and tf-models-official are compiled and tested against it.

@@ -136,6 +136,7 @@ class RunConfig:
     token_fraction: float = 0.15
     whole_words: bool = False
     negatives: str = "subcategory"
+    rise_epochs: float = 30.0
     matching_weight: float = 1.0
     seed: int = 123123
     precision: str = "float32"
@@ -150,7 +151,7 @@ class RunConfig:
 
     def __post_init__(self):
         positive = ("text_length", "train_batch_size", "eval_batch_size", "num_epochs", "learning_rate", "clip_norm",
-                    "log_steps", "cpu_replicas", "keep_checkpoints", "eval_epochs")
+                    "log_steps", "cpu_replicas", "keep_checkpoints", "eval_epochs", "rise_epochs")
         for name in positive:
             if getattr(self, name) <= 0:
                 raise InputError(f"`{name}` must be above 0. Received: {getattr(self, name)}")

@@ -23,19 +23,22 @@ class PipelineConfig:
     tasks: tuple[str, ...] = patches.LEVEL_NAMES
     masking: MaskingConfig = MaskingConfig()
     negatives: str = "subcategory"
+    rise_epochs: float = 30.0
     seed: int = 0
 
 
 def training_batches(table: RecordTable, vocabulary: Vocabulary, config: PipelineConfig, batch_size: int,
                      start: int = 0) -> tf.data.Dataset:
     """Endless batches from example `start` on: dicts as `models.kaleido_bert.pretraining_inputs`."""
-    order = ExampleOrder(table, config.seed, negatives=config.negatives)
+    order = ExampleOrder(table, config.seed, negatives=config.negatives, rise_epochs=config.rise_epochs)
     return _batches(order, vocabulary, config, batch_size, start=start, epochs=None)
 
 
 def evaluation_batches(table: RecordTable, vocabulary: Vocabulary, config: PipelineConfig, batch_size: int) -> tf.data.Dataset:
     """One pass in file order; the draws are the same every time, the last batch may be smaller."""
-    order = ExampleOrder(table, config.seed, shuffle=False, negatives=config.negatives)
+    # What training rises to is what evaluation asks for from the start, so that its figures can be compared.
+    negatives = "subcategory" if config.negatives == "rising" else config.negatives
+    order = ExampleOrder(table, config.seed, shuffle=False, negatives=negatives)
     return _batches(order, vocabulary, config, batch_size, start=0, epochs=1)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 
-NEGATIVES = ("subcategory", "any", "mixed")
+NEGATIVES = ("subcategory", "any", "rising")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,18 +44,19 @@ class ExampleOrder:
       seed: of everything drawn.
       shuffle: False keeps file order (evaluation).
       negatives: where the text of a mismatched pair comes from: a product of the same `subcategory` (section 4.2: hard
-        to tell apart), `any` product, or `mixed`: an even chance of either, so that a model that starts from nothing
-        finds the coarse differences first.
+        to tell apart), `any` product, or `rising`: any product at first, and a share of the same sub-category that rises
+        to all of them in `rise_epochs`, so that a model that starts from nothing finds the coarse differences first.
       block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order of shards.
     """
 
     def __init__(self, table: RecordTable, seed: int, shuffle: bool = True, negatives: str = "subcategory",
-                 block_bytes: int = 512 << 20):
+                 rise_epochs: float = 30.0, block_bytes: int = 512 << 20):
         if negatives not in NEGATIVES:
             raise InputError(f"`negatives` must be one of {', '.join(NEGATIVES)}. Received: {negatives}")
         if len(set(table.product_ids)) < 2:
             raise InputError("Mismatched texts and camouflaged patches need at least 2 products. Received: 1")
-        self.table, self.seed, self.shuffle, self.negatives = table, seed, shuffle, negatives
+        self.table, self.seed, self.shuffle = table, seed, shuffle
+        self.negatives, self.rise_epochs = negatives, rise_epochs
         self._file_bytes = [os.path.getsize(file) for file in table.files]
         self._block_bytes = block_bytes
         self._all_texts = np.unique(table.texts)
@@ -114,7 +115,7 @@ class ExampleOrder:
         shown = generator.permutation(count) if self.shuffle else np.arange(count)
         # Exactly one in two is mismatched, in every block.
         matched = generator.permutation(count) % 2 == 0
-        texts, matched = self._pair_texts(generator, rows[shown], matched)
+        texts, matched = self._pair_texts(generator, rows[shown], matched, self.near_share(epoch))
         donors = self._donors(generator, rows, shown)
         keep = slice(skip, None)
         return Block(
@@ -126,16 +127,20 @@ class ExampleOrder:
             positions=np.arange(position, position + count, dtype=np.int64)[keep],
         )
 
-    def _pair_texts(self, generator, rows, matched) -> tuple[np.ndarray, np.ndarray]:
+    def near_share(self, epoch: int) -> float:
+        """Share of the mismatched texts that come from the same sub-category."""
+        rising = min(epoch / self.rise_epochs, 1.0)
+        return {"subcategory": 1.0, "any": 0.0, "rising": rising}[self.negatives]
+
+    def _pair_texts(self, generator, rows, matched, near_share) -> tuple[np.ndarray, np.ndarray]:
         """Each row's own text, or another one; a row to which there is no other keeps its own."""
         texts, matched = self.table.texts[rows].copy(), matched.copy()
         groups = self.table.subcategories[rows]
         draws = generator.random(len(rows))
-        near = {"subcategory": 1.0, "any": 0.0, "mixed": 0.5}[self.negatives]
-        is_near = generator.random(len(rows)) < near
+        is_near = generator.random(len(rows)) < near_share
         for place in np.flatnonzero(~matched):
             others = self._group_texts[int(groups[place])] if is_near[place] else self._all_texts
-            if len(others) < 2 and self.negatives == "mixed":
+            if len(others) < 2 and self.negatives == "rising":
                 others = self._all_texts
             if len(others) < 2:
                 matched[place] = True

@@ -145,7 +145,7 @@ def _make_optimizer(run: RunConfig, steps: int):
 def _pipeline_config(run: RunConfig, config: KaleidoBertConfig) -> PipelineConfig:
     budgets = (1, config.masked_greymask_patch_num, config.masked_blankmask_patch_num)
     masking = MaskingConfig(token_fraction=run.token_fraction, whole_words=run.whole_words, patch_budgets=budgets)
-    return PipelineConfig(run.kaleido_tasks, masking, run.negatives, run.seed)
+    return PipelineConfig(run.kaleido_tasks, masking, run.negatives, run.rise_epochs, run.seed)
 
 
 def _checkpoint_manager(run, trainer, schedule, initialize) -> tf.train.CheckpointManager:

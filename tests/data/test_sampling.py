@@ -108,13 +108,20 @@ def test_one_product_is_too_few(table):
         ExampleOrder(single, seed=1)
 
 
-def test_mixed_negatives_are_half_near(table):
-    shown = examples(ExampleOrder(table, seed=4, negatives="mixed"), count=23 * 40)
-    near = [table.subcategories[np.flatnonzero(table.texts == text)[0]] == table.subcategories[image]
-            for image, _, text, matched, _ in shown if not matched]
-    assert 0.55 < np.mean(near) < 0.75  # half on purpose, and a third of the other half by chance
+def test_rising_negatives_come_nearer_epoch_by_epoch(table):
+    order = ExampleOrder(table, seed=4, negatives="rising", rise_epochs=40)
+    assert [order.near_share(epoch) for epoch in (0, 10, 40, 99)] == [0.0, 0.25, 1.0, 1.0]
+    shown = examples(order, count=23 * 60)
+
+    def near(rows):
+        return np.mean([table.subcategories[np.flatnonzero(table.texts == text)[0]] == table.subcategories[image]
+                        for image, _, text, matched, _ in rows if not matched])
+
+    assert near(shown[: 23 * 6]) < 0.55  # a third by chance
+    assert near(shown[23 * 40 :]) == 1.0
+    assert examples(order, start=23 * 7 + 3, count=30) == examples(order, count=23 * 7 + 33)[23 * 7 + 3 :]
 
 
 def test_unknown_source_of_negatives_is_named(table):
-    with pytest.raises(InputError, match="`negatives` must be one of subcategory, any, mixed. Received: hard"):
+    with pytest.raises(InputError, match="`negatives` must be one of subcategory, any, rising. Received: hard"):
         ExampleOrder(table, seed=1, negatives="hard")
