@@ -20,7 +20,7 @@ class KaleidoBertConfig:
       grey_target: `per_patch` makes every grey patch's target a distribution of its own (equation 6). `joint` takes
         one softmax over all target patches of an example, as the original does; its loss can be negative.
       patch_feature_norm: `none` projects the patch features as they come, as the original does; `standard` first
-        brings each to mean 0 and spread 1 over the training records.
+        brings each to mean 0 and spread 1 over the training records; `whiten` does so along their principal directions.
       reconstruct_scale: factor on the features before the softmax that makes them a target distribution (1.0: as
         the original; backbones with large features need less).
     """
@@ -56,7 +56,7 @@ class KaleidoBertConfig:
                 f"Received: hidden_size={self.hidden_size}, num_attention_heads={self.num_attention_heads}"
             )
         choices = {
-            "box_unit": ("relative", "pixel"), "grey_target": ("per_patch", "joint"), "patch_feature_norm": ("none", "standard")
+            "box_unit": ("relative", "pixel"), "grey_target": ("per_patch", "joint"), "patch_feature_norm": ("none", "standard", "whiten")
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:

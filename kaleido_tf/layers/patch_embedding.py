@@ -49,37 +49,61 @@ class BoxProjection(tf_keras.layers.Layer):
         }
 
 
-class FeatureStandardisation(tf_keras.layers.Layer):
-    """Brings each feature to mean 0 and spread 1 over the training patches, cut at +-10; shared by all levels.
+class FeatureNormalisation(tf_keras.layers.Layer):
+    """Brings patch features to mean 0 and spread 1 over the training patches, cut at +-10; shared by all levels.
 
     Not in the original, whose ResNet-50 features are of a size already. Average-pool features of other networks have
-    long tails (SqueezeNet: mean 1, largest above 150), and a few of them then hide the rest.
+    long tails (SqueezeNet: mean 1, largest above 150), and a few of them then hide the rest; those of random networks
+    move almost together (one direction holds two fifths of their variance), which only `whiten` takes apart.
 
-    Inputs: features [B, P, F] float. Output: the same shape. Mean and spread are weights that are set, not trained.
+    Inputs: features [B, P, F] float. Output: the same shape. Mean and directions are weights that are set, not trained.
+
+    Args: whiten: False scales each feature by itself; True turns to the principal directions and scales those, with a
+      floor of `FLOOR` times the mean variance, so that noise is not blown up.
     """
 
     LIMIT = 10.0
+    FLOOR = 0.05
+
+    def __init__(self, whiten, **kwargs):
+        super().__init__(**kwargs)
+        self.whiten = whiten
 
     def build(self, input_shape):
-        self.mean = self.add_weight("mean", [input_shape[-1]], initializer="zeros", trainable=False)
-        self.spread = self.add_weight("spread", [input_shape[-1]], initializer="ones", trainable=False)
+        size = input_shape[-1]
+        self.mean = self.add_weight("mean", [size], initializer="zeros", trainable=False)
+        self.spread = self.add_weight("spread", [size], initializer="ones", trainable=False)
+        if self.whiten:
+            identity = tf_keras.initializers.Identity()
+            self.directions = self.add_weight("directions", [size, size], initializer=identity, trainable=False)
 
     def call(self, features):
-        return tf.clip_by_value((features - self.mean) / self.spread, -self.LIMIT, self.LIMIT)
+        scaled = (features - self.mean) / self.spread
+        if self.whiten:
+            scaled = tf.matmul(scaled, self.directions)
+        return tf.clip_by_value(scaled, -self.LIMIT, self.LIMIT)
 
     def measure(self, features) -> None:
-        """Takes mean and spread from training features, [..., F] array."""
+        """Takes mean, spread and directions from training features, [..., F] array."""
         flat = np.asarray(features, np.float32).reshape(-1, features.shape[-1])
         self.mean.assign(flat.mean(0))
         # A feature that hardly ever moves must not be blown up.
         self.spread.assign(np.maximum(flat.std(0), 1e-2))
+        if self.whiten:
+            scaled = (flat - self.mean.numpy()) / self.spread.numpy()
+            variances, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+            floor = self.FLOOR * max(variances.mean(), 1e-6)
+            self.directions.assign(directions / np.sqrt(np.maximum(variances, 0) + floor))
+
+    def get_config(self):
+        return {**super().get_config(), "whiten": self.whiten}
 
 
 class PatchEmbedding(tf_keras.layers.Layer):
     """Embeds the patches of one kaleido level: projected features + segment + projected boxes, layer norm, dropout.
 
     Inputs:
-      features: [B, P, F] float. Backbone average-pool outputs, or standardised ones.
+      features: [B, P, F] float. Backbone average-pool outputs, or normalised ones.
       boxes:    [B, P, H] float. Output of `BoxProjection`.
     Output: [B, P, H] float.
 

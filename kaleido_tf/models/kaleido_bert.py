@@ -12,7 +12,7 @@ from kaleido_tf import losses, patches
 from kaleido_tf.config import KaleidoBertConfig
 from kaleido_tf.layers.encoder import encoder_blocks, gelu
 from kaleido_tf.layers.heads import LevelClassifier, PatchReconstruction, Pooler, gather_places
-from kaleido_tf.layers.patch_embedding import BlankPatches, BoxProjection, FeatureStandardisation, PatchEmbedding
+from kaleido_tf.layers.patch_embedding import BlankPatches, BoxProjection, FeatureNormalisation, PatchEmbedding
 from kaleido_tf.layers.text_embedding import TextEmbedding
 
 CLASSIFIED_LEVELS = ("rotation", "jigsaw", "camouflage")
@@ -58,8 +58,8 @@ class KaleidoBert(tf.Module):
         for level in patches.LEVEL_NAMES:
             boxes = layers["box_projection"](inputs[f"{level}_boxes"], crop)
             features = inputs[f"{level}_features"]
-            if "feature_standardisation" in layers:
-                features = layers["feature_standardisation"](features)
+            if "feature_normalisation" in layers:
+                features = layers["feature_normalisation"](features)
             embedded.append(layers[f"{level}_embedding"](features, boxes))
         hidden = tf.concat(embedded, axis=1)
         mask = _attention_mask(inputs["input_mask"], inputs.get("patch_mask"), hidden.dtype)
@@ -72,13 +72,13 @@ class KaleidoBert(tf.Module):
         return self.named_layers["next_sentence"](pooled[:, None])
 
     @property
-    def standardises(self) -> bool:
+    def normalises_features(self) -> bool:
         """Whether `measure_features` is needed before a new model is trained."""
-        return "feature_standardisation" in self.named_layers
+        return "feature_normalisation" in self.named_layers
 
     def measure_features(self, features) -> None:
-        """Takes the mean and spread of training features [..., F] for the standardisation."""
-        self.named_layers["feature_standardisation"].measure(features)
+        """Measures training features [..., F] for the normalisation."""
+        self.named_layers["feature_normalisation"].measure(features)
 
     def encoder_with_patch_mask(self) -> tf_keras.Model:
         """As `encoder`, with a further input `patch_mask` [B, 55] (1: may be attended to, 0: as if not there)."""
@@ -135,8 +135,10 @@ def _make_layers(config: KaleidoBertConfig, tasks: tuple[str, ...]) -> dict[str,
         ),
         "box_projection": BoxProjection(size, config.box_unit, spread, name="box_projection"),
     }
-    if config.patch_feature_norm == "standard":
-        layers["feature_standardisation"] = FeatureStandardisation(name="feature_standardisation")
+    if config.patch_feature_norm != "none":
+        layers["feature_normalisation"] = FeatureNormalisation(
+            config.patch_feature_norm == "whiten", name="feature_normalisation"
+        )
     for segment_id, level in enumerate(patches.LEVEL_NAMES, start=1):
         layers[f"{level}_embedding"] = PatchEmbedding(
             size, segment_id, config.patch_type_vocab_size, dropout, spread, name=f"{level}_embedding",

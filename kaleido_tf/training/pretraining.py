@@ -70,7 +70,7 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
         model, optimizer, strategy, None, global_batch=global_batch, log_steps=run.log_steps, last_step=schedule.total,
         clip_norm=run.clip_norm, xla=run.xla, loss_weights={"next_sentence_loss": run.matching_weight}, seed=run.seed,
     )
-    if model.standardises and initialize is None:
+    if model.normalises_features and initialize is None:
         initialize = lambda new: new.measure_features(_sample_features(train_table))  # noqa: E731
     manager = _checkpoint_manager(run, trainer, schedule, initialize)
     evaluator = None

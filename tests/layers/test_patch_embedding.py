@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.layers.patch_embedding import BlankPatches, BoxProjection, FeatureStandardisation, PatchEmbedding
+from kaleido_tf.layers.patch_embedding import BlankPatches, BoxProjection, FeatureNormalisation, PatchEmbedding
 
 
 def boxes():
@@ -61,8 +61,8 @@ def test_listed_patches_are_blanked_and_a_repeat_is_negated():
 def test_standardised_features_have_mean_0_and_spread_1():
     generator = np.random.default_rng(0)
     features = generator.normal([3.0, -2.0, 0.0, 50.0, 7.0], [1.0, 4.0, 0.1, 9.0, 0.0], [400, 4, 5]).astype(np.float16)
-    layer = FeatureStandardisation()
-    layer.build([None, 4, 5])
+    layer = FeatureNormalisation(whiten=False)
+    layer(tf.zeros([1, 4, 5]))
     layer.measure(features)
     result = layer(features.astype(np.float32)).numpy().reshape(-1, 5)
     np.testing.assert_allclose(result.mean(0), 0, atol=2e-2)
@@ -70,3 +70,18 @@ def test_standardised_features_have_mean_0_and_spread_1():
     assert np.abs(result[:, 4]).max() < 1  # a feature that never moves is not blown up
     assert float(layer(tf.constant([[[1e4, 0, 0, 0, 0]]]))[0, 0, 0]) == 10.0
     assert layer.trainable_variables == []
+
+
+def test_whitened_features_are_uncorrelated():
+    generator = np.random.default_rng(0)
+    shared = generator.normal(size=[900, 4, 1]) * 5  # moves all features together
+    features = shared + generator.normal(size=[900, 4, 5])
+    layer = FeatureNormalisation(whiten=True)
+    layer(tf.zeros([1, 4, 5]))
+    layer.measure(features)
+    result = layer(features.astype(np.float32)).numpy().reshape(-1, 5)
+    np.testing.assert_allclose(result.mean(0), 0, atol=2e-2)
+    covariance = np.cov(result.T)
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-3
+    # The floor of 0.05 times the mean variance holds back directions that hardly move: 1 / 26 here.
+    assert 0.35 < np.diag(covariance).min() < np.diag(covariance).max() < 1.0
