@@ -30,9 +30,9 @@ flags.DEFINE_string("pretrain_model_name_or_path", None, "Directory or checkpoin
 flags.DEFINE_string("predict_checkpoint_path", None, "Checkpoint for predict and evaluate; default: the latest in --model_dir.")
 flags.DEFINE_string("model_dir", None, "Where a run leaves its checkpoints, metrics.jsonl and TensorBoard events.")
 flags.DEFINE_string("output_dir", None, "Where predict leaves its result file and retrieval_metrics.json; default: --model_dir.")
-flags.DEFINE_integer("input_sequence_length", _RUN["text_length"], "Text length in word pieces, [CLS] and [SEP] included.")
-flags.DEFINE_integer("train_batch_size", _RUN["train_batch_size"], "Examples a replica and step.")
-flags.DEFINE_integer("predict_batch_size", 64, "Pairs a replica and step in predict; lines of the result file hold as many.")
+flags.DEFINE_integer("input_sequence_length", _RUN["text_length"], "Text length in word pieces, [CLS] and [SEP] included; a model that exists already brings its own.", lower_bound=3)
+flags.DEFINE_integer("train_batch_size", _RUN["train_batch_size"], "Examples a replica and step.", lower_bound=1)
+flags.DEFINE_integer("predict_batch_size", 64, "Pairs a replica and step in predict; lines of the result file hold as many.", lower_bound=1)
 flags.DEFINE_float("num_epochs", _RUN["num_epochs"], "Passes over the training records.")
 flags.DEFINE_float("learning_rate", _RUN["learning_rate"], "Peak learning rate.")
 flags.DEFINE_integer("log_step_count_steps", _RUN["log_steps"], "Steps between training reports.")
@@ -54,8 +54,8 @@ flags.DEFINE_integer("seed", _RUN["seed"], "Of weights, order, masks and dropout
 flags.DEFINE_enum("precision", _RUN["precision"], ["float32", "bfloat16", "float16"], "Of activations; weights and losses stay float32.")
 flags.DEFINE_boolean("xla", _RUN["xla"], "Compiles forward and backward pass with XLA.")
 flags.DEFINE_integer("cpu_replicas", _RUN["cpu_replicas"], "Replicas on the CPU where no GPU is used.")
-flags.DEFINE_integer("save_checkpoints_steps", None, "Steps between checkpoints; default: once an epoch.")
-flags.DEFINE_integer("eval_every_steps", None, "Steps between evaluations; default: --eval_every_epochs.")
+flags.DEFINE_integer("save_checkpoints_steps", None, "Steps between checkpoints; default: once an epoch.", lower_bound=1)
+flags.DEFINE_integer("eval_every_steps", None, "Steps between evaluations; default: --eval_every_epochs.", lower_bound=1)
 flags.DEFINE_float("eval_every_epochs", _RUN["eval_epochs"], "Epochs between evaluations.")
 flags.DEFINE_integer("keep_checkpoint_max", _RUN["keep_checkpoints"], "Checkpoints that are kept.")
 FLAGS = flags.FLAGS
@@ -118,7 +118,7 @@ def train() -> dict:
     _need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     config, vocabulary = _model_config(FLAGS.train_input_fp)
     _leave_settings(config, vocabulary)
-    run = _run_config(vocabulary=str(pathlib.Path(FLAGS.model_dir) / "vocab.txt"))
+    run = _run_config(config, str(pathlib.Path(FLAGS.model_dir) / "vocab.txt"))
     start = FLAGS.pretrain_model_name_or_path
     _, figures = pretrain(run, config, evaluates, (lambda model: _load(model, start)) if _checkpoint_of(start) else None)
     if figures:
@@ -128,12 +128,16 @@ def train() -> dict:
 
 def evaluate() -> None:
     """Losses and accuracies of a checkpoint on --eval_input_fp."""
+    from kaleido_tf.training.checkpoints import is_own_checkpoint, tasks_of_checkpoint
     from kaleido_tf.training.pretraining import evaluate_model
 
     _need("eval_input_fp", "model_dir")
     prefix = _prediction_checkpoint()
     config, vocabulary = _existing_model(prefix)
-    figures = evaluate_model(_run_config(vocabulary=vocabulary), config, lambda model: _load(model, prefix))
+    run = _run_config(config, vocabulary)
+    if is_own_checkpoint(prefix) and not FLAGS["kaleido_tasks"].present:
+        run = dataclasses.replace(run, kaleido_tasks=tasks_of_checkpoint(prefix))
+    figures = evaluate_model(run, config, lambda model: _load(model, prefix))
     print(f"evaluation of {prefix}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 
 
@@ -155,8 +159,7 @@ def predict(direction: str | None, records: str | None, candidates: str | None) 
     logits = prediction.score_pairs(model, strategy, table, pairs, FLAGS.predict_batch_size)
     output = pathlib.Path(FLAGS.output_dir or FLAGS.model_dir or os.path.dirname(prefix))
     prediction.write_result_file(output / f"eval_{direction}_results.txt", table, pairs, logits, FLAGS.predict_batch_size)
-    side = pairs.images if direction == "img2txt" else pairs.texts
-    metrics = evaluate_retrieval(table.product_ids[side], pairs.labels, logits)
+    metrics = evaluate_retrieval(pairs.lists, pairs.labels, logits)
     name = "retrieval_metrics.json" if FLAGS.output_dir else f"{direction}_retrieval_metrics.json"
     prediction.write_metrics(output / name, metrics, direction, ties="average")
     print(prediction.summary(metrics, direction))
@@ -165,9 +168,11 @@ def predict(direction: str | None, records: str | None, candidates: str | None) 
 def _retrieval_input(records, candidates, direction, config, vocabulary_path):
     from kaleido_tf.data.record_table import find_files, read_record_table
     from kaleido_tf.text import Vocabulary
+    from kaleido_tf.training.pretraining import check_model
 
-    files = find_files(records)
-    table = read_record_table(files, Vocabulary(vocabulary_path), FLAGS.input_sequence_length, config.patch_feature_size)
+    files, vocabulary = find_files(records), Vocabulary(vocabulary_path)
+    check_model(_text_length(config), config, vocabulary)
+    table = read_record_table(files, vocabulary, _text_length(config), config.patch_feature_size)
     return table, candidates or os.path.join(os.path.dirname(files[0]), f"candidates_{direction}.jsonl")
 
 
@@ -179,7 +184,13 @@ def _build(config):
     set_precision(FLAGS.precision)
     with strategy.scope():
         # The matching head is all that is asked for; the kaleido heads of the checkpoint are not used.
-        return FAMILIES[config.model_type].build(config, (), FLAGS.input_sequence_length), strategy
+        return FAMILIES[config.model_type].build(config, (), _text_length(config)), strategy
+
+
+def _text_length(config: KaleidoBertConfig) -> int:
+    """The flag if it was given, else the length that the model was made for."""
+    flag = FLAGS["input_sequence_length"]
+    return flag.value if flag.present or not flag.using_default_value else config.text_seq_len
 
 
 def _need(*names: str) -> None:
@@ -211,7 +222,10 @@ def _model_config(records: str) -> tuple[KaleidoBertConfig, str]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(f"{path} must be JSON. Received: {error}") from error
-    followed = {"patch_feature_size": feature_size_of(files), "vocab_size": len(Vocabulary(vocabulary))}
+    followed = {
+        "patch_feature_size": feature_size_of(files), "vocab_size": len(Vocabulary(vocabulary)),
+        "text_seq_len": FLAGS.input_sequence_length,
+    }
     return KaleidoBertConfig.from_dict({**followed, **content}, str(path)), vocabulary
 
 
@@ -249,13 +263,13 @@ def _load(model, path: str) -> None:
     (load_own_checkpoint if is_own_checkpoint(prefix) else load_original_checkpoint)(model, prefix)
 
 
-def _run_config(vocabulary: str) -> RunConfig:
+def _run_config(config: KaleidoBertConfig, vocabulary: str) -> RunConfig:
     return RunConfig(
         train_input_fp=FLAGS.train_input_fp or "",
         eval_input_fp=FLAGS.eval_input_fp or "",
         model_dir=FLAGS.model_dir,
         vocabulary=vocabulary,
-        text_length=FLAGS.input_sequence_length,
+        text_length=_text_length(config),
         train_batch_size=FLAGS.train_batch_size,
         eval_batch_size=FLAGS.eval_batch_size,
         num_epochs=FLAGS.num_epochs,
@@ -286,7 +300,7 @@ def _leave_settings(config: KaleidoBertConfig, vocabulary: str) -> None:
     """Puts `config.json`, `vocab.txt` and `flags.cfg` into --model_dir, and refuses a directory of another model."""
     folder = pathlib.Path(FLAGS.model_dir)
     there = folder / "config.json"
-    if there.is_file() and read_config(there) != config:
+    if there.is_file() and _checkpoint_of(str(folder)) and read_config(there) != config:
         raise InputError(f"--model_dir={folder} holds another model (its config.json differs). Use another --model_dir")
     contents = {
         "config.json": json.dumps(config.to_dict(), indent=1) + "\n",

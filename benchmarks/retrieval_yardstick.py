@@ -62,8 +62,7 @@ def main(_):
         folder = FLAGS.candidates or os.path.dirname(table.files[0])
         pairs = read_candidate_pairs(os.path.join(folder, f"candidates_{direction}.jsonl"), direction, table)
         scores = cosine_rows(predicted[pairs.texts], seen[pairs.images])
-        side = pairs.images if direction == "img2txt" else pairs.texts
-        metrics = evaluate_retrieval(table.product_ids[side], pairs.labels, np.stack([-scores, scores], axis=1))
+        metrics = evaluate_retrieval(pairs.lists, pairs.labels, np.stack([-scores, scores], axis=1))
         print(summary(metrics, direction))
 
 

@@ -20,6 +20,8 @@ from kaleido_tf.errors import InputError
 
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 ALIASES = {"resnet50": "ResNet50"}
+SMALLEST_SIDES = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
+"""Pixels a side below which a network's maps vanish (tf_keras checks this only for inputs of a fixed size)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _application(name: str, weights: str) -> tuple[tf_keras.Model, Callable, int
             f"ImageNet weights of {name} could not be had: {error}. Pass --backbone_weights=PATH of a Keras HDF5 "
             "file, or --backbone_weights=random to say that random features are meant"
         ) from error
-    return model, module.preprocess_input, 32
+    return model, module.preprocess_input, SMALLEST_SIDES.get(build.__name__, 32)
 
 
 def _find_application(name: str):

@@ -89,7 +89,7 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
     folder = pathlib.Path(output_dir) / split
     vocabulary = Vocabulary(settings.vocabulary)
     backbone = backbone or build_backbone(settings.backbone, settings.backbone_weights)
-    identity = _identity(catalogue, split, settings, backbone)
+    identity = _identity(catalogue, products, split, settings, backbone)
     record_writer.claim_folder(folder, identity)
     if (folder / records.MANIFEST_NAME).is_file():
         logging.info("%s is complete already: nothing to do", folder)
@@ -118,6 +118,8 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
             )
     dataset = {
         **identity,
+        "catalogue": catalogue.source,
+        "catalogue_digest": catalogue.digest,
         "records": sum(counts.values()),
         "shards": counts,
         "products": len({item.product.product_id for item in items}),
@@ -135,15 +137,21 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
     return dataset
 
 
-def _identity(catalogue, split, settings, backbone) -> dict:
-    """What decides the content of every shard; two runs that agree here write the same bytes."""
+def _identity(catalogue, products, split, settings, backbone) -> dict:
+    """What decides the content of every shard; two runs that agree here write the same records.
+
+    Photos count by their names, not their bytes: a photo that was missing or broken can be mended and the run started
+    again without losing what is finished.
+    """
+    rows = [[p.product_id, product_text(p, settings.text_field), p.title, p.category, p.subcategory,
+             [image.image_id for image in p.images]] for p in products]
+    names = [catalogue.category_names, catalogue.subcategory_names]
     decisive = dataclasses.asdict(settings)
     for name in ("images_per_batch", "on_bad_record", "max_bad_fraction", "vocabulary", "backbone_weights"):
         decisive.pop(name)
     return {
         "record_version": records.RECORD_VERSION,
-        "catalogue": catalogue.source,
-        "catalogue_digest": catalogue.digest,
+        "products_digest": hashlib.sha256(json.dumps([names, rows]).encode()).hexdigest(),
         "split": split,
         **decisive,
         "patch_size": settings.patch_size or "native",
@@ -195,7 +203,10 @@ def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, lo
         }
         if log_first and len(lines) < 2:
             _log_record(fields)
-        lines.append(records.serialize(fields))
+        try:
+            lines.append(records.serialize(fields))
+        except ValueError as error:
+            raise InputError(f"{item.image.where} (image {item.image.image_id}): {error}") from error
     report = {
         "records": len(lines),
         "crops_kept_whole": sum(crops[number].whole for number in kept),

@@ -4,7 +4,10 @@ Photos are cropped to the product, cut into 55 kaleido patches and turned into f
 only the records. Interrupted runs go on with the same command.
 """
 
+import os
 import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
 from absl import app, flags
 

@@ -1,7 +1,10 @@
 """Candidate lists of a split: `python -m data_prep.write_retrieval_candidates --records=records/valid --output_dir=...`."""
 
 import pathlib
+import os
 import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
 from absl import app, flags
 

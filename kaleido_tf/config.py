@@ -70,6 +70,8 @@ class KaleidoBertConfig:
         Raises: InputError naming the key, what was needed, what came and `source`.
         """
         content = dict(content)
+        if content.get("model_type", cls.model_type) != cls.model_type:
+            raise InputError(f"{source}: `model_type` must be {cls.model_type}. Received: {content['model_type']!r}")
         for key, expected in _ORIGINAL_CONSTANTS.items():
             if content.pop(key, expected) != expected:
                 raise InputError(f"{source}: `{key}` must be {expected} (the kaleido levels). Received another number")

@@ -23,11 +23,13 @@ FIELD_SEPARATOR = "\001"
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """Pairs to be scored: record numbers of the text's and the image's side [N] int, labels [N] bool (own text)."""
+    """Pairs to be scored: record numbers of the text's and the image's side [N] int, labels [N] bool (own text), and
+    the number of the candidate list that each pair stands in [N] int."""
 
     texts: np.ndarray
     images: np.ndarray
     labels: np.ndarray
+    lists: np.ndarray
 
 
 def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordTable) -> Pairs:
@@ -42,7 +44,7 @@ def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordT
     images = {image: number for number, image in enumerate(table.image_ids)}
     products = {product: number for number, product in reversed(list(enumerate(table.product_ids)))}
     query_index, candidate_index = (images, products) if direction == "img2txt" else (products, images)
-    queries, candidates, labels = [], [], []
+    queries, candidates, labels, lists = [], [], [], []
     for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").splitlines(), start=1):
         where = f"{path} line {number}"
         entry = _parse_line(line, where)
@@ -51,10 +53,11 @@ def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordT
             queries.append(query)
             candidates.append(_find(candidate, candidate_index, where, direction))
             labels.append(candidate == entry["positive"])
+            lists.append(number)
     if not queries:
         raise InputError(f"Candidate lists are needed. {path} holds none")
     sides = (candidates, queries) if direction == "img2txt" else (queries, candidates)
-    return Pairs(np.array(sides[0], np.int32), np.array(sides[1], np.int32), np.array(labels))
+    return Pairs(np.array(sides[0], np.int32), np.array(sides[1], np.int32), np.array(labels), np.array(lists))
 
 
 def _parse_line(line: str, where: str) -> dict:

@@ -1,6 +1,7 @@
 """`metrics.jsonl`: one JSON object a line for every training report and evaluation of a run."""
 
 import json
+import math
 import os
 import pathlib
 
@@ -16,11 +17,18 @@ class MetricsLog:
         os.replace(partial, self._path)
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
-        line = {"kind": kind, "step": int(step), **{name: float(value) for name, value in values.items()}}
+        # JSON knows no NaN: a figure that overflowed (a float16 step that was skipped) is written as null.
+        numbers = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+        line = {"kind": kind, "step": int(step), **numbers}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def last(self, kind: str) -> dict[str, float]:
+        """The figures of the last line of a kind; {} if there is none."""
+        lines = [line for line in read_metrics(self._path) if line["kind"] == kind]
+        return {name: value for name, value in lines[-1].items() if name not in ("kind", "step")} if lines else {}
 
     def has(self, kind: str, step: int) -> bool:
         return any(line["kind"] == kind and line["step"] == step for line in read_metrics(self._path))

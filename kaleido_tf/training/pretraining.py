@@ -53,7 +53,7 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
     Raises: InputError for anything the user can mend, before the model is built where possible.
     """
     vocabulary = Vocabulary(run.vocabulary)
-    _check_model(run, config, vocabulary)
+    check_model(run.text_length, config, vocabulary)
     train_table = _read(run.train_input_fp, vocabulary, run, config)
     eval_table = _read(run.eval_input_fp, vocabulary, run, config) if evaluates else None
     strategy = make_strategy(run.worker_gpus, run.cpu_replicas)
@@ -76,7 +76,7 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
     evaluator = None
     if evaluates:
         batches = evaluation_batches(eval_table, vocabulary, pipeline, run.eval_batch_size * strategy.num_replicas_in_sync)
-        evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches))
+        evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches), trainer.loss_weights)
     controller = _make_controller(run, trainer, evaluator, strategy, manager, schedule)
     start = int(trainer.global_step.numpy())
     trainer.train_dataset = strategy.experimental_distribute_dataset(
@@ -91,7 +91,7 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
 def evaluate_model(run: RunConfig, config: KaleidoBertConfig, load: Callable[[tf.Module], None]) -> dict[str, float]:
     """Losses and accuracies of a model, filled by `load`, on `run.eval_input_fp`; same draws as during training."""
     vocabulary = Vocabulary(run.vocabulary)
-    _check_model(run, config, vocabulary)
+    check_model(run.text_length, config, vocabulary)
     table = _read(run.eval_input_fp, vocabulary, run, config)
     strategy = make_strategy(run.worker_gpus, run.cpu_replicas)
     set_precision(run.precision)
@@ -101,16 +101,17 @@ def evaluate_model(run: RunConfig, config: KaleidoBertConfig, load: Callable[[tf
     batches = evaluation_batches(
         table, vocabulary, _pipeline_config(run, config), run.eval_batch_size * strategy.num_replicas_in_sync
     )
-    evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches))
+    weights = {"next_sentence_loss": run.matching_weight}
+    evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches), weights)
     return {name: float(value) for name, value in evaluator.evaluate(tf.constant(-1)).items()}
 
 
-def _check_model(run: RunConfig, config: KaleidoBertConfig, vocabulary: Vocabulary) -> None:
-    """Refuses what would fail, or train nonsense, only after the data has been read."""
-    if run.text_length > config.max_position_embeddings:
+def check_model(text_length: int, config: KaleidoBertConfig, vocabulary: Vocabulary) -> None:
+    """Refuses what would fail, or compute nonsense, only after the data has been read."""
+    if text_length > config.max_position_embeddings:
         raise InputError(
             f"The text must not be longer than `max_position_embeddings`={config.max_position_embeddings}. Received: "
-            f"--input_sequence_length={run.text_length}"
+            f"--input_sequence_length={text_length}"
         )
     if config.vocab_size != len(vocabulary):
         raise InputError(
@@ -191,6 +192,8 @@ def _train_and_evaluate(controller, trainer, schedule, log, evaluates) -> dict:
         controller.train(step, checkpoint_at_completion=step == schedule.total)
         if evaluates:
             figures = controller.evaluate()
+    if evaluates and not figures:  # the run was complete already
+        figures = log.last("eval")
     return {name: float(value) for name, value in figures.items()}
 
 

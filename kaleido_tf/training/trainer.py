@@ -142,9 +142,9 @@ def learning_rate_at(optimizer, step: int) -> tf.Tensor:
 class Evaluator(orbit.StandardEvaluator):
     """Means of all losses and accuracies over one pass; each is weighted by its own count (tokens, examples, patches)."""
 
-    def __init__(self, model, strategy, dataset):
+    def __init__(self, model, strategy, dataset, loss_weights=None):
         super().__init__(dataset)
-        self.model, self.strategy = model, strategy
+        self.model, self.strategy, self.loss_weights = model, strategy, dict(loss_weights or {})
 
     def eval_begin(self):
         return {}
@@ -165,4 +165,5 @@ class Evaluator(orbit.StandardEvaluator):
 
     def eval_end(self, state):
         means = {name: total / weight for name, (total, weight) in state.items()}
-        return {"loss": sum(value for name, value in means.items() if name.endswith("_loss")), **means}
+        losses = {name: value for name, value in means.items() if name.endswith("_loss")}
+        return {"loss": sum(self.loss_weights.get(name, 1.0) * value for name, value in losses.items()), **means}

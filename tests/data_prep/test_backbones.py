@@ -108,6 +108,9 @@ def test_resnet50_gives_2048_floats():
     assert features.shape == (2, 2048) and np.isfinite(features.numpy()).all()
 
 
-def test_any_application_by_name(tmp_path):
-    backbone = build_backbone("mobilenetv2", "random")
-    assert backbone.feature_size == 1280
+@pytest.mark.parametrize("name, size", [("mobilenetv2", 1280), ("InceptionV3", 2048)])
+def test_any_application_by_name_down_to_its_smallest_side(name, size):
+    backbone = build_backbone(name, "random")
+    assert backbone.feature_size == size
+    side = backbone.smallest_side
+    assert backbone.extract(tf.zeros([1, side, side + 3, 3], tf.uint8)).shape == (1, size)

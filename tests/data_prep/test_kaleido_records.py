@@ -201,3 +201,21 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
 def test_wrong_settings_are_named(changes, message):
     with pytest.raises(InputError, match=message):
         RecordSettings(**changes)
+
+
+def test_mended_photo_goes_on_where_the_run_stopped(tmp_path, backbone):
+    manifest = write_catalogue(tmp_path / "photos")
+    good = (tmp_path / "photos" / "4_0.png").read_bytes()
+    break_photo(tmp_path / "photos", 4, "missing")
+    with pytest.raises(InputError, match="P4"):
+        write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone)
+    (tmp_path / "photos" / "4_0.png").write_bytes(good)
+    assert write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone)["records"] == 7
+
+
+def test_feature_that_float16_cannot_hold_names_the_image(tmp_path, backbone, monkeypatch):
+    catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
+    original = kaleido_records.extract_features
+    monkeypatch.setattr(kaleido_records, "extract_features", lambda *a: {k: v * 1e9 for k, v in original(*a).items()})
+    with pytest.raises(InputError, match=r"image P0_1\): `patch_features` holds numbers that float16 cannot"):
+        write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)

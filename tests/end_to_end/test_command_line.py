@@ -74,6 +74,13 @@ def trained(prepared):
     return model_dir
 
 
+def test_killed_run_reaches_the_losses_of_one_that_was_not(prepared, trained):
+    run(*train_command(prepared, prepared / "unkilled"), cwd=prepared)
+    kept = [[{k: v for k, v in line.items() if k != "examples_per_second"} for line in read_metrics(folder / "metrics.jsonl")]
+            for folder in (trained, prepared / "unkilled")]
+    assert kept[0] == kept[1]
+
+
 def test_run_leaves_what_the_contract_says(trained):
     assert {"config.json", "vocab.txt", "flags.cfg", "metrics.jsonl", "checkpoint", "train", "eval"} <= {p.name for p in trained.iterdir()}
     lines = read_metrics(trained / "metrics.jsonl")
@@ -91,7 +98,7 @@ def test_flag_file_of_a_run_repeats_it(prepared, trained):
 def test_predict_writes_results_and_prints_chance(prepared, trained, direction):
     output = run(
         ROOT / "pretrain_main.py", "--mode=predict", f"--type={direction}", f"--predict_input_fp={prepared}/records/valid",
-        f"--predict_checkpoint_path={trained}", f"--output_dir={prepared}/{direction}", "--input_sequence_length=24", cwd=prepared,
+        f"--predict_checkpoint_path={trained}", f"--output_dir={prepared}/{direction}", cwd=prepared,
     )
     assert re.search(r"Rank@1 +\d+\.\d+% +\(95% .*; chance 50.00%\)", output)
     metrics = json.loads((prepared / direction / "retrieval_metrics.json").read_text())
@@ -103,8 +110,7 @@ def test_predict_writes_results_and_prints_chance(prepared, trained, direction):
 
 def test_evaluate_gives_the_last_evaluation_of_the_run(prepared, trained):
     output = run(
-        ROOT / "pretrain_main.py", "--mode=evaluate", f"--eval_input_fp={prepared}/records/valid", f"--model_dir={trained}",
-        "--input_sequence_length=24", cwd=prepared,
+        ROOT / "pretrain_main.py", "--mode=evaluate", f"--eval_input_fp={prepared}/records/valid", f"--model_dir={trained}", cwd=prepared,
     )
     last = [line for line in read_metrics(trained / "metrics.jsonl") if line["kind"] == "eval"][-1]
     assert float(re.search(r"jigsaw_loss ([\d.]+)", output).group(1)) == pytest.approx(last["jigsaw_loss"], abs=2e-3)

@@ -80,7 +80,7 @@ def test_result_file_is_the_originals_to_the_letter(golden_dir, tmp_path):
     table = types.SimpleNamespace(
         product_ids=np.array(columns[0] + columns[1], dtype=object), image_ids=np.array([""] * count + columns[2], dtype=object)
     )
-    pairs = predict.Pairs(np.arange(count), np.arange(count) + count, np.array(columns[3]).astype(bool))
+    pairs = predict.Pairs(np.arange(count), np.arange(count) + count, np.array(columns[3]).astype(bool), np.zeros(count))
     predict.write_result_file(tmp_path / "out.txt", table, pairs, logits, batch_size=4)
     assert (tmp_path / "out.txt").read_text() == path.read_text()
 
