@@ -12,9 +12,10 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
-from absl import app, flags
+from absl import flags
 
 from kaleido_tf.config import KaleidoBertConfig, RunConfig, read_config
+from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 
 _RUN = {field.name: field.default for field in dataclasses.fields(RunConfig)}
@@ -65,9 +66,7 @@ SAMPLE_DIR = "sample_run"
 SAMPLE_FLAGS = ROOT / "run_configs" / "sample.cfg"
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise InputError(f"Arguments are flags (--name=value). Received: {argv[1]}")
+def main(_):
     if FLAGS.mode in ("train", "train_and_evaluate"):
         if FLAGS.train_input_fp is None:
             return run_sample()
@@ -324,13 +323,5 @@ def _own_flags() -> list[str]:
     return [flag.name for flag in FLAGS.get_key_flags_for_module(sys.modules[__name__])]
 
 
-def run() -> None:
-    """Entry point: bad input prints one message and exits with status 1."""
-    try:
-        app.run(main)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
 if __name__ == "__main__":
-    run()
+    run_command(main)

@@ -6,18 +6,17 @@ depend on them. All ways run in turns within one process, so that their ratios c
 
 import os
 import pathlib
-import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from data_prep.backbones import build_backbone
 from data_prep.images import read_image
 from data_prep.kaleido_features import crop_product, extract_features
-from kaleido_tf.errors import InputError
+from kaleido_tf.command import run_command
 
 flags.DEFINE_string("backbone", "resnet50", "As of write_kaleido_records.")
 flags.DEFINE_string("photos", None, "Folder of photos; default: random pixels of 256 x 256.")
@@ -61,7 +60,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    try:
-        app.run(main)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

@@ -1,13 +1,13 @@
 """The losses of a run as a picture (the paper's figure 6): `python -m benchmarks.loss_curves --model_dir=DIR --output=PNG`."""
 
-import sys
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from absl import app, flags
+from absl import flags
 
+from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.training.metrics_log import read_metrics
 
@@ -38,7 +38,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    try:
-        app.run(main)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

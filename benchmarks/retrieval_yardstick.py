@@ -6,17 +6,16 @@ evaluator, no transformer. A model that does not beat it has learnt less than wh
 
 import os
 import pathlib
-import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
 from kaleido_tf.data.record_table import RecordTable, feature_size_of, find_files, read_images, read_record_table
-from kaleido_tf.errors import InputError
+from kaleido_tf.command import run_command
 from kaleido_tf.evaluation.predict import DIRECTIONS, read_candidate_pairs, summary
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval
 from kaleido_tf.patches import level_slice
@@ -67,7 +66,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    try:
-        app.run(main)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

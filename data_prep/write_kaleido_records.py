@@ -5,15 +5,15 @@ only the records. Interrupted runs go on with the same command.
 """
 
 import os
-import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
-from absl import app, flags
+from absl import flags
 
 from data_prep.backbones import build_backbone
 from data_prep.catalogue import read_catalogue
 from data_prep.kaleido_records import TEXT_FIELDS, RecordSettings, write_records
+from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
@@ -36,9 +36,7 @@ flags.DEFINE_float("max_bad_fraction", _DEFAULTS.max_bad_fraction, "With skip: f
 FLAGS = flags.FLAGS
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise InputError(f"Arguments are flags (--name=value). Received: {argv[1]}")
+def main(_):
     if FLAGS.patch_size != "native" and not FLAGS.patch_size.isdigit():
         raise InputError(f"--patch_size must be native or a number of pixels. Received: {FLAGS.patch_size}")
     settings = RecordSettings(
@@ -68,13 +66,5 @@ def main(argv):
         )
 
 
-def run() -> None:
-    """Entry point: bad input prints one message and exits with status 1."""
-    try:
-        app.run(main)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
 if __name__ == "__main__":
-    run()
+    run_command(main)

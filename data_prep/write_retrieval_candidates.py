@@ -2,15 +2,14 @@
 
 import pathlib
 import os
-import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
-from absl import app, flags
+from absl import flags
 
 from data_prep.candidates import CandidateSettings, draw_candidates, write_candidates
 from kaleido_tf.data.record_table import feature_size_of, find_files, read_record_table
-from kaleido_tf.errors import InputError
+from kaleido_tf.command import run_command
 from kaleido_tf.text import Vocabulary
 
 _DEFAULTS = CandidateSettings()
@@ -24,9 +23,7 @@ flags.DEFINE_enum("short_lists", _DEFAULTS.short_lists, ["leave_out", "keep"], "
 FLAGS = flags.FLAGS
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise InputError(f"Arguments are flags (--name=value). Received: {argv[1]}")
+def main(_):
     files = find_files(FLAGS.records)
     folder = pathlib.Path(files[0]).parent
     table = read_record_table(files, Vocabulary(folder / "vocab.txt"), 64, feature_size_of(files))
@@ -43,13 +40,5 @@ def main(argv):
         print(f"only {totals['queries']} of the {totals['queries_asked_for']} queries asked for could be drawn")
 
 
-def run() -> None:
-    """Entry point: bad input prints one message and exits with status 1."""
-    try:
-        app.run(main)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
 if __name__ == "__main__":
-    run()
+    run_command(main)

@@ -3,12 +3,10 @@
     python -m data_prep.write_sample_catalogue --output_dir=sample
 """
 
-import sys
-
-from absl import app, flags, logging
+from absl import flags, logging
 
 from data_prep.sample_catalogue import write_sample_catalogue
-from kaleido_tf.errors import InputError
+from kaleido_tf.command import run_command
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to draw into; new, or empty.", required=True)
 _NUM_PRODUCTS = flags.DEFINE_integer("num_products", 480, "How many products.")
@@ -16,14 +14,8 @@ _VALID_FRACTION = flags.DEFINE_float("valid_fraction", 0.25, "Share of each sub-
 _SEED = flags.DEFINE_integer("seed", 1, "The same seed draws the same catalogue.")
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    try:
-        manifest = write_sample_catalogue(_OUTPUT_DIR.value, _NUM_PRODUCTS.value, _VALID_FRACTION.value, _SEED.value)
-    except InputError as error:
-        logging.error("%s", error)
-        sys.exit(1)
+def main(_):
+    manifest = write_sample_catalogue(_OUTPUT_DIR.value, _NUM_PRODUCTS.value, _VALID_FRACTION.value, _SEED.value)
     with open(manifest, encoding="utf-8") as rows:
         for _, row in zip(range(3), rows):
             logging.info("%s", row.rstrip())
@@ -31,4 +23,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run_command(main)
