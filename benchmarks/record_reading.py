@@ -15,28 +15,14 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from benchmarks.drawn_records import drawn_fields
 from data_prep import record_writer
-from kaleido_tf import patches, records
+from kaleido_tf import records
 
 flags.DEFINE_integer("products", 200, "Products written.")
 flags.DEFINE_integer("feature_size", 2048, "Floats a patch.")
 flags.DEFINE_integer("turns", 3, "Turns; the median is reported.")
 FLAGS = flags.FLAGS
-
-
-def fields(number: int) -> dict:
-    generator = np.random.default_rng(number)
-    size = FLAGS.feature_size
-
-    def features(rows):  # average-pool features: not negative, many near zero
-        return np.maximum(generator.normal(0.3, 0.6, [rows, size]), 0).astype(np.float16)
-
-    return {
-        "product_id": f"P{number}", "image_id": f"P{number}_1", "text": "a text", "title": "a title", "category_id": 1,
-        "subcategory_id": 2, "image_size": [256, 256], "crop_box": [0, 256, 0, 256],
-        "patch_boxes": patches.kaleido_boxes(256, 256), "token_ids": list(range(1000, 1030)),
-        "patch_features": features(55), "rotated_features": features(3), "grey_features": features(16),
-    }
 
 
 def text_row(content: dict) -> str:
@@ -65,7 +51,7 @@ def seconds_of(dataset) -> float:
 def main(_):
     with tempfile.TemporaryDirectory() as folder:
         shard, text = pathlib.Path(folder) / "records.tfrecord", pathlib.Path(folder) / "rows.csv"
-        contents = [fields(number) for number in range(FLAGS.products)]
+        contents = [drawn_fields(number, FLAGS.feature_size) for number in range(FLAGS.products)]
         record_writer.write_shard(shard, [records.serialize(content) for content in contents])
         text.write_text("".join(text_row(content) + "\n" for content in contents))
         sizes = {"float16 records": shard.stat().st_size, "text rows": text.stat().st_size}

@@ -16,7 +16,7 @@ import tensorflow as tf
 import tf_keras
 from absl import app, flags
 
-from benchmarks.record_reading import fields
+from benchmarks.drawn_records import drawn_fields
 from data_prep import record_writer
 from kaleido_tf import records
 from kaleido_tf.config import KaleidoBertConfig
@@ -29,6 +29,7 @@ from kaleido_tf.training.strategy import PRECISIONS
 from kaleido_tf.training.trainer import Trainer
 
 flags.DEFINE_integer("batch_size", 8, "Examples a step.")
+flags.DEFINE_integer("feature_size", 2048, "Floats a patch.")
 flags.DEFINE_integer("text_length", 64, "Word pieces.")
 flags.DEFINE_integer("steps", 3, "Steps a turn.")
 flags.DEFINE_integer("turns", 3, "Turns; the median is reported.")
@@ -41,7 +42,7 @@ def write_records(folder: pathlib.Path, count: int) -> None:
     words = np.random.default_rng(0).integers(1996, 20000, [count, 80])
     lines = []
     for number in range(count):
-        content = {**fields(number), "token_ids": words[number].tolist()}
+        content = {**drawn_fields(number, FLAGS.feature_size), "token_ids": words[number].tolist()}
         lines.append(records.serialize(content))
     record_writer.write_shard(folder / "records-00000-of-00001.tfrecord", lines)
     record_writer.write_json(
