@@ -123,13 +123,13 @@ def test_xla_and_plain_agree(data, tmp_path):
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_mixed_precision_trains_like_float32(data, tmp_path, precision):
     """Loss before and after: an update that is lost or wrongly scaled would show."""
-    settings = dict(num_epochs=12, learning_rate=3e-3, log_steps=10, save_steps=500, precision=precision)
+    settings = dict(num_epochs=30, learning_rate=3e-3, log_steps=10, save_steps=500, precision=precision)
     pretrain(run_config(data, tmp_path, **settings), tiny_config(**NO_DROPOUT), evaluates=False)
     pretrain(run_config(data, tmp_path / "float32", **{**settings, "precision": "float32"}), tiny_config(**NO_DROPOUT), evaluates=False)
     mixed, plain = lines(tmp_path), lines(tmp_path / "float32")
-    assert mixed[-1]["step"] == plain[-1]["step"] == 70
+    assert mixed[-1]["step"] == plain[-1]["step"] == 173
     assert mixed[-1]["loss"] == pytest.approx(plain[-1]["loss"], rel=0.05)
-    assert plain[-1]["loss"] < 0.95 * plain[0]["loss"]
+    assert plain[-1]["loss"] < 0.9 * plain[0]["loss"]
 
 
 def test_losses_fall_and_the_checkpoint_gives_them_back(data, tmp_path):
