@@ -51,6 +51,7 @@ flags.DEFINE_boolean("whole_word_masking", _RUN["whole_words"], "Masks whole wor
 flags.DEFINE_enum("negatives", _RUN["negatives"], ["subcategory", "any", "rising"], "Where mismatched texts come from; rising: from any product at first, more and more from the sub-category.")
 flags.DEFINE_float("negatives_rise_epochs", _RUN["rise_epochs"], "Epochs until --negatives=rising draws from the sub-category only.")
 flags.DEFINE_float("matching_weight", _RUN["matching_weight"], "Factor of the matching loss; 1 is the paper's plain sum.")
+flags.DEFINE_integer("contrastive_epochs", _RUN["contrastive_epochs"], "Epochs in which the embeddings alone are aligned before a new model is trained; 0 is the original's start.", lower_bound=0)
 flags.DEFINE_integer("seed", _RUN["seed"], "Of weights, order, masks and dropout.")
 flags.DEFINE_enum("precision", _RUN["precision"], ["float32", "bfloat16", "float16"], "Of activations; weights and losses stay float32.")
 flags.DEFINE_boolean("xla", _RUN["xla"], "Compiles forward and backward pass with XLA.")
@@ -282,6 +283,7 @@ def _run_config(config: KaleidoBertConfig, vocabulary: str) -> RunConfig:
         negatives=FLAGS.negatives,
         rise_epochs=FLAGS.negatives_rise_epochs,
         matching_weight=FLAGS.matching_weight,
+        contrastive_epochs=FLAGS.contrastive_epochs,
         seed=FLAGS.seed,
         precision=FLAGS.precision,
         xla=FLAGS.xla,

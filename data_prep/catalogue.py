@@ -28,11 +28,13 @@ class ProductImage:
     """One photo of a product.
 
     `image_id` is unique in the catalogue: "<product_id>_<n>" with n from 1, as in the original release. `where` is for
-    messages: a path, or "file.h5 row 12". `load()` gives [H, W, 3] uint8 RGB or raises InputError.
+    messages: a path, or "file.h5 row 12". `load()` gives [H, W, 3] uint8 RGB or raises InputError; `check()` raises the
+    same for what can be seen without decoding (a missing file, another kind, a pixel bomb).
     """
     image_id: str
     where: str
     load: Callable[[], np.ndarray]
+    check: Callable[[], None] = lambda: None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +52,12 @@ class Product:
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """The products of one source, in its order; `digest` as `products_digest` gives it."""
+    """The products of one source, in its order; `digest` as `products_digest` gives it. `unusable`: why each line or row
+    that could not be read as a product was left out (see `read_catalogue`)."""
     source: str
     digest: str
     products: tuple[Product, ...]
+    unusable: tuple[str, ...] = ()
 
     @property
     def category_names(self) -> tuple[str, ...]:
@@ -76,12 +80,14 @@ class Catalogue:
         return chosen
 
 
-def read_catalogue(source: str) -> Catalogue:
+def read_catalogue(source: str, skip_unusable: bool = False) -> Catalogue:
     """Reads the texts of a catalogue and where its images are.
 
     Args:
       source: a manifest or its folder; Fashion-Gen HDF5 files (one, a glob, or several with commas); or `tfds:NAME`
         (see data_prep/tfds_catalogue.py for what NAME can be).
+      skip_unusable: leaves out the lines of a manifest that are no product (broken JSON, a missing field, an id that came
+        before) and lists them in `Catalogue.unusable`, instead of raising.
     Raises: InputError if it is none of these, or something in it is wrong. Images are checked when they are loaded.
     """
     # The readers need the types above, and TensorFlow Datasets is slow to import: so each is imported when asked for.
@@ -95,7 +101,7 @@ def read_catalogue(source: str) -> Catalogue:
             raise InputError(f"Needed: {_NEEDED}. Came: a folder without {MANIFEST_NAME}. Where: {source}.")
     if path.endswith(".jsonl"):
         from data_prep import manifest
-        return manifest.read_manifest(path)
+        return manifest.read_manifest(path, skip_unusable)
     if path.endswith(_HDF5_ENDINGS):
         from data_prep import fashion_gen
         return fashion_gen.read_fashion_gen(_hdf5_paths(path), source)

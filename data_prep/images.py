@@ -53,6 +53,13 @@ def read_image(source: str | os.PathLike | bytes, where: str, max_pixels: int = 
                              f"Where: {place}.") from error
 
 
+def check_image(source: str | os.PathLike | bytes, where: str, max_pixels: int = MAX_PIXELS) -> None:
+    """Raises what `read_image` would, as far as the header shows it; decodes nothing."""
+    place = _place(source, where)
+    with _opened(source, place) as image:
+        _check_pixels(image, max_pixels, place)
+
+
 def is_plain(source: str | os.PathLike | bytes, where: str) -> bool:
     """Whether every common decoder gives the pixels of `read_image`; looks at the header alone.
 

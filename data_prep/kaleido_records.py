@@ -98,7 +98,9 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
     shards = [items[i : i + settings.records_per_shard] for i in range(0, len(items), settings.records_per_shard)]
     progress = _Progress(len(items), split)
     crops_kept_whole, counts = 0, {}
-    allowed = int(settings.max_bad_fraction * (len(items) + len(skipped)))
+    skipped += [{"image_id": None, "why": why} for why in catalogue.unusable]
+    tally = _BadTally(settings, len(items) + len(skipped), folder)
+    tally.check(skipped + _bad_headers(folder, shards, settings))
     for number, shard in enumerate(shards):
         path = record_writer.shard_path(folder, number, len(shards))
         report_path = path.with_suffix(".json")
@@ -111,11 +113,7 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
         counts[path.name] = report["records"]
         crops_kept_whole += report["crops_kept_whole"]
         skipped += report["skipped"]
-        if len(skipped) > allowed:
-            raise InputError(
-                f"More than {settings.max_bad_fraction:.1%} of the images are bad ({len(skipped)} of at most {allowed}; "
-                f"the first: {skipped[0]['why']}). Nothing more was written; finished shards in {folder} are kept"
-            )
+        tally.check(skipped)
     dataset = {
         **identity,
         "catalogue": catalogue.source,
@@ -176,6 +174,44 @@ def _items(products, settings: RecordSettings, tokenizer: Tokenizer) -> tuple[li
     if not items:
         raise InputError("No product is left to write: every text is empty")
     return items, skipped
+
+
+class _BadTally:
+    """How much may be bad before even `skip` fails."""
+
+    def __init__(self, settings: RecordSettings, total: int, folder: pathlib.Path):
+        self._fraction, self._folder = settings.max_bad_fraction, folder
+        self._allowed = int(settings.max_bad_fraction * total)
+
+    def check(self, bad: list[dict]) -> None:
+        if len(bad) > self._allowed:
+            raise InputError(
+                f"More than {self._fraction:.1%} of the images are bad ({len(bad)} of at most {self._allowed}; "
+                f"the first: {bad[0]['why']}). Nothing more was written; finished shards in {self._folder} are kept"
+            )
+
+
+def _bad_headers(folder: pathlib.Path, shards: list[list[_Item]], settings: RecordSettings) -> list[dict]:
+    """What the headers of the photos still to be read show to be bad, before hours go into the good ones.
+
+    Raises: InputError for the first one, unless bad ones are skipped.
+    """
+    paths = [record_writer.shard_path(folder, number, len(shards)) for number in range(len(shards))]
+    waiting = [item for path, shard in zip(paths, shards) if not path.is_file() for item in shard]
+
+    def check(item: _Item) -> InputError | None:
+        try:
+            item.image.check()
+        except InputError as error:
+            return error
+        return None
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(check, waiting))
+    bad = [(item, error) for item, error in zip(waiting, results) if error]
+    if bad and settings.on_bad_record == "fail":
+        raise bad[0][1]
+    return [{"image_id": item.image.image_id, "why": str(error)} for item, error in bad]
 
 
 def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, log_first: bool) -> dict:

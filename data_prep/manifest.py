@@ -8,15 +8,16 @@ category, a missing `split` is "train"; other fields are ignored. A relative pat
 that climbs out is nearly always a slip; an absolute path is taken as said, wherever it leads.
 """
 
+import codecs
 import dataclasses
 import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from data_prep.catalogue import Catalogue, Product, ProductImage, make_product, products_digest
-from data_prep.images import read_image
+from data_prep.images import check_image, read_image
 from kaleido_tf.errors import InputError
 
 _TEXT_FIELDS = ("title", "description", "category", "subcategory", "split")
@@ -30,11 +31,15 @@ class ManifestEntry:
     paths: tuple[str, ...]
 
 
-def read_manifest(path: str) -> Catalogue:
-    """Reads a manifest file into a catalogue. Raises: InputError as `read_entries`."""
-    entries = read_entries(path)
+def read_manifest(path: str, skip_unusable: bool = False) -> Catalogue:
+    """Reads a manifest file into a catalogue; `skip_unusable` as `catalogue.read_catalogue`.
+
+    Raises: InputError as `read_entries`.
+    """
+    unusable: list[str] = []
+    entries = read_entries(path, unusable.append if skip_unusable else None)
     products = tuple(entry.product for entry in entries)
-    return Catalogue(path, entries_digest(entries), products)
+    return Catalogue(path, entries_digest(entries), products, tuple(unusable))
 
 
 def entries_digest(entries: tuple[ManifestEntry, ...]) -> str:
@@ -46,39 +51,50 @@ def entries_digest(entries: tuple[ManifestEntry, ...]) -> str:
     return products_digest((entry.product for entry in entries), identities)
 
 
-def read_entries(path: str) -> tuple[ManifestEntry, ...]:
+def read_entries(path: str, on_unusable: Callable[[str], None] | None = None) -> tuple[ManifestEntry, ...]:
     """Reads and checks every line of a manifest; image files are not opened.
 
+    Args: on_unusable: is told why a line is no product; the line is then left out. None: the first one raises.
     Raises: InputError (with the line number) if the file is missing or empty, a line is not a JSON object, a field is
       missing or of the wrong type, a path climbs out of the folder, or a product_id comes twice.
     """
     entries: dict[str, ManifestEntry] = {}
     for where, line in _lines(path):
-        entry = _entry(_json_object(line, where), os.path.dirname(path), where)
-        product_id = entry.product.product_id
-        if product_id in entries:
-            raise InputError(f"Needed: every product_id once. Came: {product_id!r} twice. "
-                             f"Where: {entries[product_id].product.where} and {where}.")
+        try:
+            entry = _entry(_json_object(_decoded(line, where), where), os.path.dirname(path), where)
+            product_id = entry.product.product_id
+            if product_id in entries:
+                raise InputError(f"Needed: every product_id once. Came: {product_id!r} twice. "
+                                 f"Where: {entries[product_id].product.where} and {where}.")
+        except InputError as error:
+            if on_unusable is None:
+                raise
+            on_unusable(str(error))
+            continue
         entries[product_id] = entry
     if not entries:
         raise InputError(f"Needed: at least one product. Came: a manifest without any. Where: {path}.")
     return tuple(entries.values())
 
 
-def _lines(path: str) -> Iterator[tuple[str, str]]:
-    """Yields ("<path> line <n>", text) for the lines that are not blank; n counts from 1."""
+def _lines(path: str) -> Iterator[tuple[str, bytes]]:
+    """Yields ("<path> line <n>", bytes) for the lines that are not blank; n counts from 1."""
     try:
         with open(path, "rb") as stream:
             for number, line in enumerate(stream, start=1):
-                where = f"{path} line {number}"
-                try:
-                    text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise InputError(f"Needed: UTF-8 text. Came: {error}. Where: {where}.") from error
-                if text.strip():
-                    yield where, text
+                if number == 1:
+                    line = line.removeprefix(codecs.BOM_UTF8)
+                if line.strip():
+                    yield f"{path} line {number}", line
     except OSError as error:
         raise InputError(f"Needed: a manifest file. Came: {error.strerror}. Where: {path}.") from error
+
+
+def _decoded(line: bytes, where: str) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"Needed: UTF-8 text. Came: {error}. Where: {where}.") from error
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:
@@ -99,8 +115,9 @@ def _entry(row: dict[str, Any], folder: str, where: str) -> ManifestEntry:
     texts = {field: _text(row, field, where) or "" for field in _TEXT_FIELDS}
     names = _image_names(row, f"{where}, product {product_id}")
     paths = tuple(_inside(folder, name, f"{where}, product {product_id}") for name in names)
-    images = [ProductImage(f"{product_id}_{number}", path,
-                           functools.partial(read_image, path, f"product {product_id}, {where}"))
+    owner = f"product {product_id}, {where}"
+    images = [ProductImage(f"{product_id}_{number}", path, functools.partial(read_image, path, owner),
+                           functools.partial(check_image, path, owner))
               for number, path in enumerate(paths, start=1)]
     return ManifestEntry(make_product(product_id, images, texts, where), names, paths)
 

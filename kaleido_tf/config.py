@@ -140,6 +140,7 @@ class RunConfig:
     negatives: str = "subcategory"
     rise_epochs: float = 30.0
     matching_weight: float = 1.0
+    contrastive_epochs: int = 0
     seed: int = 123123
     precision: str = "float32"
     xla: bool = False

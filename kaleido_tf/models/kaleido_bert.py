@@ -28,7 +28,9 @@ class KaleidoBert(tf.Module):
       config: KaleidoBertConfig.
       tasks: the kaleido tasks that are trained, a subset of `KALEIDO_TASKS`.
       named_layers: name -> layer; a checkpoint knows each variable by this name.
-      encoder: functional model, see `encoder_inputs`, to {"sequence_output" [B, S+55, H], "pooled_output" [B, H]}.
+      embedder: functional model, see `encoder_inputs`, to {"text" [B, S, H], "patches" [B, 55, H]}, what the encoder's
+        blocks are given.
+      encoder: functional model of the same inputs to {"sequence_output" [B, S+55, H], "pooled_output" [B, H]}.
       pretrainer: functional model of a training batch (see `pretraining_inputs`) to {"logits": {name: ...},
         "losses": {name: WeightedSum}, "accuracies": {name: WeightedSum}}; its losses add up to equation 8.
       matcher: functional model as `encoder`, to [B, 2] float32 logits of (mismatch, match).
@@ -41,6 +43,8 @@ class KaleidoBert(tf.Module):
         self.text_length = text_length or config.text_seq_len
         self.named_layers = _make_layers(config, self.tasks)
         inputs = encoder_inputs(config, self.text_length)
+        text, levels = self._embed(inputs)
+        self.embedder = tf_keras.Model(inputs, {"text": text, "patches": tf.concat(levels, axis=1)}, name="embedder")
         sequence = self._encode(inputs)
         self.encoder = tf_keras.Model(
             inputs, {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)}, name="encoder"
@@ -50,22 +54,28 @@ class KaleidoBert(tf.Module):
         self.matcher = tf_keras.Model(inputs, self._match(self.named_layers["pooler"](first)), name="matcher")
         self.pretrainer = self._build_pretrainer()
 
-    def _encode(self, inputs, output_range=None):
-        """Embeds text and patches and runs the encoder: [B, S+55, H], or only the first `output_range` places."""
+    def _embed(self, inputs):
+        """Embeds text and patches: [B, S, H], and of each level [B, P, H]."""
         layers = self.named_layers
         crop = inputs["rotation_boxes"]
-        embedded = [layers["text_embedding"](inputs["input_ids"], inputs["segment_ids"])]
+        text = layers["text_embedding"](inputs["input_ids"], inputs["segment_ids"])
+        levels = []
         for level in patches.LEVEL_NAMES:
             boxes = layers["box_projection"](inputs[f"{level}_boxes"], crop)
             features = inputs[f"{level}_features"]
             if "feature_normalisation" in layers:
                 features = layers["feature_normalisation"](features)
-            embedded.append(layers[f"{level}_embedding"](features, boxes))
-        hidden = tf.concat(embedded, axis=1)
+            levels.append(layers[f"{level}_embedding"](features, boxes))
+        return text, levels
+
+    def _encode(self, inputs, output_range=None):
+        """Embeds text and patches and runs the encoder: [B, S+55, H], or only the first `output_range` places."""
+        text, levels = self._embed(inputs)
+        hidden = tf.concat([text, *levels], axis=1)
         mask = _attention_mask(inputs["input_mask"], inputs.get("patch_mask"), hidden.dtype)
         for number in range(self.config.num_hidden_layers):
             last = number == self.config.num_hidden_layers - 1
-            hidden = layers[f"encoder_layer_{number}"]([hidden, mask], output_range=output_range if last else None)
+            hidden = self.named_layers[f"encoder_layer_{number}"]([hidden, mask], output_range=output_range if last else None)
         return hidden
 
     def _match(self, pooled):

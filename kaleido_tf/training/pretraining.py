@@ -20,6 +20,7 @@ from kaleido_tf.data.sampling import ExampleOrder
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES
 from kaleido_tf.text import Vocabulary
+from kaleido_tf.training.contrastive import align_embeddings
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay, train_steps
 from kaleido_tf.training.strategy import make_strategy, set_precision
@@ -70,9 +71,7 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
         model, optimizer, strategy, None, global_batch=global_batch, log_steps=run.log_steps, last_step=schedule.total,
         clip_norm=run.clip_norm, xla=run.xla, loss_weights={"next_sentence_loss": run.matching_weight}, seed=run.seed,
     )
-    if model.normalises_features and initialize is None:
-        initialize = lambda new: new.measure_features(_sample_features(train_table))  # noqa: E731
-    manager = _checkpoint_manager(run, trainer, schedule, initialize)
+    manager = _checkpoint_manager(run, trainer, schedule, lambda: _start(run, model, train_table, strategy, initialize))
     evaluator = None
     if evaluates:
         batches = evaluation_batches(eval_table, vocabulary, pipeline, run.eval_batch_size * strategy.num_replicas_in_sync)
@@ -124,6 +123,16 @@ def _read(pattern, vocabulary, run, config) -> RecordTable:
     return read_record_table(find_files(pattern), vocabulary, run.text_length, config.patch_feature_size)
 
 
+def _start(run, model, table, strategy, initialize) -> None:
+    """The weights of a run that is not resumed: of a checkpoint or new, then aligned if asked for."""
+    if initialize is not None:
+        initialize(model)
+    elif model.normalises_features:
+        model.measure_features(_sample_features(table))
+    if run.contrastive_epochs:
+        align_embeddings(model, table, strategy, run.contrastive_epochs, run.seed)
+
+
 def _sample_features(table: RecordTable) -> np.ndarray:
     """Features [n, 55, F] of records spread evenly over all shards, to measure their size on."""
     chosen = np.unique(np.linspace(0, len(table) - 1, MEASURED_RECORDS).astype(int))
@@ -150,12 +159,12 @@ def _pipeline_config(run: RunConfig, config: KaleidoBertConfig) -> PipelineConfi
 
 
 def _checkpoint_manager(run, trainer, schedule, initialize) -> tf.train.CheckpointManager:
-    checkpoint = tf.train.Checkpoint(model=trainer.model, optimizer=trainer.optimizer, means=trainer.means)
+    checkpoint = tf.train.Checkpoint(model=trainer.model, optimizer=trainer.optimizer, means=trainer.means, step=trainer.global_step)
     os.makedirs(run.model_dir, exist_ok=True)
     return tf.train.CheckpointManager(
         checkpoint, run.model_dir, max_to_keep=run.keep_checkpoints, checkpoint_name="model.ckpt",
         step_counter=trainer.global_step, checkpoint_interval=schedule.save,
-        init_fn=(lambda: initialize(trainer.model)) if initialize else None,
+        init_fn=initialize,
     )
 
 
@@ -204,6 +213,10 @@ def _report_start(run, table, pipeline, model, schedule, start, global_batch) ->
         f"next_sentence, {', '.join(model.tasks) or 'no kaleido task'}; {schedule.total} steps of {global_batch} examples"
         + (f", going on from step {start}" if start else "")
     )
+    cut = int((table.lengths == table.sequences.shape[1]).sum())
+    if cut:
+        # What stands last in a text is often what tells two products apart.
+        print(f"{cut} of {len(table.lengths)} texts fill all {run.text_length} places of --input_sequence_length or are cut off there")
     alone = ExampleOrder(table, run.seed, negatives=pipeline.negatives).alone
     if alone:
         print(f"{alone} images have no other text in their {pipeline.negatives}: they are always shown with their own")

@@ -55,13 +55,12 @@ class Trainer(orbit.StandardTrainer):
         self.log_steps, self.last_step, self.global_batch = log_steps, last_step, global_batch
         self.dropout = StepDropout(list(model.named_layers.values()))
         outputs = model.pretrainer.output
+        # Counts batches. The optimizer's own count stands still where float16 skips an update, and a resumed run has to
+        # know which batch comes next.
+        self.global_step = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         self.means = RunningMeans(["loss", *outputs["losses"], *outputs["accuracies"], "gradient_norm"])
         self._gradients = tf.function(self._replica_gradients, jit_compile=True) if xla else self._replica_gradients
         self._clock, self._clock_step = None, 0
-
-    @property
-    def global_step(self) -> tf.Variable:
-        return self.optimizer.iterations
 
     def train_loop_begin(self):
         if self._clock is None:
@@ -71,6 +70,7 @@ class Trainer(orbit.StandardTrainer):
         figures = self.strategy.run(self._replica_step, args=(next(iterator),))
         # Every replica holds the figures of the global batch already.
         self.means.add({name: self.strategy.experimental_local_results(value)[0] for name, value in figures.items()})
+        self.global_step.assign_add(1)
 
     def _replica_step(self, batch):
         context = tf.distribute.get_replica_context()
@@ -124,7 +124,7 @@ class Trainer(orbit.StandardTrainer):
         now = time.monotonic()
         report["examples_per_second"] = (step - self._clock_step) * self.global_batch / max(now - self._clock, 1e-9)
         self._clock, self._clock_step = now, step
-        report["learning_rate"] = float(learning_rate_at(self.optimizer, step - 1))
+        report["learning_rate"] = last_learning_rate(self.optimizer)
         if not abs(report["loss"]) < float("inf"):
             raise InputError(
                 f"The loss must stay finite. It is {report['loss']} in the steps up to {step}: lower --learning_rate, or "
@@ -133,10 +133,11 @@ class Trainer(orbit.StandardTrainer):
         return report
 
 
-def learning_rate_at(optimizer, step: int) -> tf.Tensor:
-    """The rate that the update after `step` updates uses."""
+def last_learning_rate(optimizer) -> float:
+    """The rate that the latest update used."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return inner._learning_rate(step) if callable(inner._learning_rate) else inner.learning_rate
+    rate = inner._learning_rate  # a schedule or a variable; `learning_rate` itself is that of the update to come
+    return float((rate(inner.iterations - 1) if callable(rate) else rate).numpy())
 
 
 class Evaluator(orbit.StandardEvaluator):

@@ -128,7 +128,7 @@ def break_photo(folder, number, how):
     if how == "missing":
         path.unlink()
     elif how == "truncated":
-        path.write_bytes(path.read_bytes()[:200])
+        path.write_bytes(path.read_bytes()[:-40])
     else:
         path.write_text("no picture")
 
@@ -140,7 +140,8 @@ def test_bad_photo_stops_the_run_and_names_the_product(tmp_path, backbone, how):
     with pytest.raises(InputError, match="P4"):
         write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone)
     kept = [p.name for p in (tmp_path / "records" / "train").glob("*.tfrecord")]
-    assert kept == ["records-00000-of-00003.tfrecord"]  # what was finished before is kept
+    # A header tells before anything is computed; damage further in is found on the way, and what was finished is kept.
+    assert kept == (["records-00000-of-00003.tfrecord"] if how == "truncated" else [])
 
 
 def test_skipped_photos_are_listed(tmp_path, backbone):
@@ -158,6 +159,32 @@ def test_too_many_bad_photos_fail_even_with_skip(tmp_path, backbone):
     settings = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
     with pytest.raises(InputError, match=r"More than 1.0% of the images are bad \(1 of at most 0; the first: .*P0"):
         write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone)
+
+
+def test_too_many_bad_headers_fail_before_anything_is_computed(tmp_path, backbone, monkeypatch):
+    manifest = write_catalogue(tmp_path / "photos")
+    break_photo(tmp_path / "photos", 5, "missing")
+    settings = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
+    monkeypatch.setattr(kaleido_records, "_write_one_shard", lambda *_: pytest.fail("work began"))
+    with pytest.raises(InputError, match=r"1 of at most 0; the first: .*5_0.png"):
+        write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone)
+
+
+def test_broken_manifest_lines_are_skipped_counted_and_listed(tmp_path, backbone):
+    manifest = write_catalogue(tmp_path / "photos")
+    broken = manifest.read_bytes().splitlines(keepends=True)
+    broken[1:1] = [b'{"product_id": \n', b"\xff\xfe\n"]
+    manifest.write_bytes(b"".join(broken))
+    with pytest.raises(InputError, match="line 2"):
+        read_catalogue(str(manifest))
+    catalogue = read_catalogue(str(manifest), skip_unusable=True)
+    few = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.1})
+    with pytest.raises(InputError, match=r"More than 10.0% of the images are bad \(2 of at most 0; the first: .*line 2"):
+        write_records(catalogue, "train", tmp_path / "records", few, backbone)
+    many = RecordSettings(**{**vars(few), "max_bad_fraction": 0.5})
+    dataset = write_records(catalogue, "train", tmp_path / "records", many, backbone)
+    assert dataset["records"] == 7
+    assert [("line 2" in entry["why"], "line 3" in entry["why"]) for entry in dataset["skipped"]] == [(True, False), (False, True)]
 
 
 def test_text_without_words_is_named(tmp_path, backbone):

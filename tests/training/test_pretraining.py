@@ -5,12 +5,16 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from kaleido_tf.config import RunConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import DEFAULT_VOCABULARY
+from kaleido_tf.training import pretraining
 from kaleido_tf.training.metrics_log import read_metrics
+from kaleido_tf.training.optimizer import BertAdam
 from kaleido_tf.training.pretraining import evaluate_model, pretrain
+from kaleido_tf.training.trainer import Trainer
 from kaleido_tf.training.checkpoints import find_checkpoint, load_own_checkpoint
 from tests import small_records
 from tests.models.test_kaleido_bert import tiny_config
@@ -73,9 +77,12 @@ def test_tensorboard_has_the_same_losses(whole_run):
 
 @pytest.mark.parametrize("stop_at", [4, 7])
 def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, stop_at, monkeypatch):
-    from kaleido_tf.training.trainer import Trainer
+    stopped_and_resumed(run_config(data, tmp_path), tiny_config(**DROPOUT), stop_at, monkeypatch)
+    assert lines(tmp_path) == lines(whole_run)
 
-    config = tiny_config(**DROPOUT)
+
+def stopped_and_resumed(run, config, stop_at, monkeypatch):
+    """A run that is interrupted once `stop_at` steps are done, then started again."""
     original = Trainer.train_loop_end
 
     def stop(self):
@@ -83,12 +90,27 @@ def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, st
             raise KeyboardInterrupt
         return original(self)
 
-    monkeypatch.setattr(Trainer, "train_loop_end", stop)
-    with pytest.raises(KeyboardInterrupt):
-        pretrain(run_config(data, tmp_path), config)
-    monkeypatch.undo()
-    pretrain(run_config(data, tmp_path), config)
-    assert lines(tmp_path) == lines(whole_run)
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train_loop_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(run, config)
+    pretrain(run, config)
+
+
+def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeypatch):
+    """A loss scale that overflows for the first steps: the optimizer counts fewer updates than batches were used."""
+    def make_optimizer(run, steps):
+        return tf_keras.mixed_precision.LossScaleOptimizer(BertAdam(1e-3), initial_scale=2.0**22)
+
+    monkeypatch.setattr(pretraining, "_make_optimizer", make_optimizer)
+    config = tiny_config(**NO_DROPOUT)
+    whole, parts = (run_config(data, tmp_path / name, precision="float16") for name in ("whole", "parts"))
+    pretrain(whole, config)
+    # Saves come every 3 steps; 4 is past the first of them, and skipped updates lie before it.
+    stopped_and_resumed(parts, config, 4, monkeypatch)
+    assert any(line.get("gradient_norm", 0.0) is None for line in lines(whole.model_dir))
+    assert lines(parts.model_dir) == lines(whole.model_dir)
+    assert lines(whole.model_dir)[-1]["step"] == 12
 
 
 def test_run_that_is_complete_is_left_as_it_is(data, whole_run):

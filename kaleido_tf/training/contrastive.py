@@ -1,0 +1,150 @@
+"""A contrastive start: embeddings of texts and images learn to agree before the encoder has to compare them.
+
+A matching head on a new encoder sees, for thousands of steps, nothing to tell a match from a mismatch by: words and
+patches begin as unrelated vectors. Here the embedding layers alone (no encoder block) are trained first so that the mean
+of a text's embeddings lies close to the mean of its image's, and far from the others of the batch. It costs a hundredth
+of a training step's arithmetic. The originals started from a trained BERT instead; the idea of aligning before fusing is
+that of Li et al., "Align before Fuse" (2021), section 3.2, here without momentum or a lasting loss term.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from kaleido_tf import patches
+from kaleido_tf.data.record_table import RecordTable, read_images
+from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
+
+BATCH = 128
+PEAK_RATE = 2e-3
+HIDDEN_TOKENS = 0.3
+"""Share of the tokens, and below of the feature values, that a step does not see; what is left has to be enough."""
+HIDDEN_FEATURES = 0.1
+FIRST_SCALE = 10.0
+LARGEST_SCALE = 100.0
+EASY_SHARE = 1 / 3
+"""Share of the epochs whose batches are drawn from all products; later ones hold neighbours in the order of sub-categories."""
+MEMORY_BYTES = 2 << 30
+"""Features of more records than fit in here are not used: a sample of the catalogue aligns embeddings as well."""
+
+
+def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int) -> float:
+    """Trains `model.embedder` for `epochs` passes over the records; the same seed gives the same weights.
+
+    Args: model: built in the scope of `strategy`; its embedder maps the encoder's inputs to {"text" [B, S, H], "patches"
+      [B, 55, H]}.
+    Returns: mean contrastive loss of the last epoch (nats; a batch of B pairs starts at about log B).
+    """
+    wanted = _sample(table)
+    _, features, boxes = read_images(table, wanted)
+    texts = table.texts[wanted]
+    batch = min(BATCH, len(wanted))
+    steps = epochs * (len(wanted) // batch)
+    with strategy.scope():
+        aligner = _Aligner(model.embedder, steps)
+        variables = [*model.embedder.trainable_variables, aligner.log_scale]
+        aligner.optimizer.build(variables)
+
+    @tf.function
+    def step(feed, same_text, number):
+        def replica(feed, same_text, number):
+            return aligner.update(feed, same_text, tf.stack([tf.constant(seed, tf.int64), number]), variables)
+
+        # Every replica is given the same batch and makes the same update.
+        losses = strategy.run(replica, args=(feed, same_text, number))
+        return strategy.experimental_local_results(losses)[0]
+
+    number, mean = 0, math.nan
+    for epoch in range(epochs):
+        losses = []
+        for rows in _batches(table.subcategories[wanted], batch, epoch, epochs, seed):
+            feed = _feed(table, texts[rows], features[rows], boxes[rows])
+            same_text = texts[rows][:, None] == texts[rows][None]
+            losses.append(step(feed, tf.constant(same_text), tf.constant(number, tf.int64)))
+            number += 1
+        mean = float(np.mean([loss.numpy() for loss in losses]))
+        if (epoch + 1) % 10 == 0 or epoch + 1 == epochs:
+            print(f"contrastive start: epoch {epoch + 1}/{epochs}, loss {mean:.3f} (chance {math.log(batch):.3f})", flush=True)
+    return mean
+
+
+class _Aligner(tf.Module):
+    """The loss and one update."""
+
+    def __init__(self, embedder: tf_keras.Model, steps: int):
+        super().__init__()
+        self.embedder = embedder
+        self.log_scale = tf.Variable(math.log(FIRST_SCALE), dtype=tf.float32, name="log_scale")
+        self.optimizer = BertAdam(WarmupLinearDecay(PEAK_RATE, steps, steps // 20), beta_2=0.999)
+
+    def update(self, feed, same_text, seed, variables):
+        with tf.GradientTape() as tape:
+            text, image = self.encode(feed, seed)
+            loss = contrastive_loss(text, image, tf.exp(tf.minimum(self.log_scale, math.log(LARGEST_SCALE))), same_text)
+        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
+        return loss
+
+    def encode(self, feed, seed):
+        """([B, H], [B, H]) float32 of length 1: means over the tokens that are seen, and over the patches."""
+        feed = dict(feed)
+        for number, level in enumerate(patches.LEVEL_NAMES):
+            name, source = f"{level}_features", tf.random.experimental.stateless_fold_in(seed, number)
+            feed[name] = tf.nn.experimental.stateless_dropout(feed[name], HIDDEN_FEATURES, source)
+        embedded = self.embedder(feed, training=False)
+        source = tf.random.experimental.stateless_fold_in(seed, len(patches.LEVEL_NAMES))
+        seen = tf.random.stateless_uniform(tf.shape(feed["input_mask"]), source) >= HIDDEN_TOKENS
+        weights = tf.cast(feed["input_mask"], tf.float32) * tf.cast(seen, tf.float32)
+        text = tf.reduce_sum(tf.cast(embedded["text"], tf.float32) * weights[..., None], axis=1)
+        image = tf.reduce_mean(tf.cast(embedded["patches"], tf.float32), axis=1)
+        return tf.math.l2_normalize(text, axis=-1), tf.math.l2_normalize(image, axis=-1)
+
+
+def contrastive_loss(text, image, scale, same_text):
+    """Mean cross-entropy of finding the own image for each text and the own text for each image.
+
+    Args: text, image: [B, H] of length 1, row i of one belongs to row i of the other. scale: inverse temperature.
+      same_text: [B, B] bool; pairs of products that share a text are neither right nor wrong and are left out.
+    """
+    logits = scale * tf.matmul(text, image, transpose_b=True)
+    own = tf.eye(tf.shape(logits)[0], dtype=tf.bool)
+    logits = tf.where(same_text & ~own, logits.dtype.min, logits)
+    labels = tf.range(tf.shape(logits)[0])
+    each_way = [
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, way) for way in (logits, tf.transpose(logits))
+    ]
+    return tf.reduce_mean(each_way)
+
+
+def _sample(table: RecordTable) -> np.ndarray:
+    """Record numbers, spread evenly over all shards, as many as fit in `MEMORY_BYTES`."""
+    each = patches.NUM_PATCHES * table.feature_size * 2
+    return np.unique(np.linspace(0, len(table) - 1, min(len(table), max(MEMORY_BYTES // each, 2))).astype(int))
+
+
+def _batches(groups: np.ndarray, batch: int, epoch: int, epochs: int, seed: int) -> Iterator[np.ndarray]:
+    """Rows of each batch of an epoch; hard ones (one sub-category, or neighbouring ones) after the first epochs."""
+    generator = np.random.default_rng([seed, epoch, 2])
+    order = generator.permutation(len(groups))
+    if epoch >= epochs * EASY_SHARE:
+        order = order[np.argsort(groups[order], kind="stable")]
+        order = np.roll(order, generator.integers(batch))
+    count = len(order) // batch
+    for number in generator.permutation(count):
+        yield order[number * batch : (number + 1) * batch]
+
+
+def _feed(table, texts, features, boxes) -> dict[str, tf.Tensor]:
+    """The embedder's inputs."""
+    ids = table.sequences[texts]
+    mask = (np.arange(ids.shape[1]) < table.lengths[texts][:, None]).astype(np.int32)
+    feed = {"input_ids": ids, "input_mask": mask, "segment_ids": np.zeros_like(mask)}
+    for level in patches.LEVEL_NAMES:
+        rows = patches.level_slice(level)
+        feed[f"{level}_features"] = features[:, rows].astype(np.float32)
+        feed[f"{level}_boxes"] = boxes[:, rows]
+    return {name: tf.constant(value) for name, value in feed.items()}
