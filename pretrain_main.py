@@ -51,7 +51,7 @@ flags.DEFINE_boolean("whole_word_masking", _RUN["whole_words"], "Masks whole wor
 flags.DEFINE_enum("negatives", _RUN["negatives"], ["subcategory", "any", "rising"], "Where mismatched texts come from; rising: from any product at first, more and more from the sub-category.")
 flags.DEFINE_float("negatives_rise_epochs", _RUN["rise_epochs"], "Epochs until --negatives=rising draws from the sub-category only.")
 flags.DEFINE_float("matching_weight", _RUN["matching_weight"], "Factor of the matching loss; 1 is the paper's plain sum.")
-flags.DEFINE_integer("contrastive_epochs", _RUN["contrastive_epochs"], "Epochs in which the embeddings alone are aligned before a new model is trained; 0 is the original's start.", lower_bound=0)
+flags.DEFINE_integer("contrastive_epochs", _RUN["contrastive_epochs"], "Epochs in which the embeddings of a new model are aligned before it is trained (kaleido_tf/training/new_model.py); 0: plain random weights.", lower_bound=0)
 flags.DEFINE_integer("seed", _RUN["seed"], "Of weights, order, masks and dropout.")
 flags.DEFINE_enum("precision", _RUN["precision"], ["float32", "bfloat16", "float16"], "Of activations; weights and losses stay float32.")
 flags.DEFINE_boolean("xla", _RUN["xla"], "Compiles forward and backward pass with XLA.")
@@ -62,6 +62,12 @@ flags.DEFINE_float("eval_every_epochs", _RUN["eval_epochs"], "Epochs between eva
 flags.DEFINE_integer("keep_checkpoint_max", _RUN["keep_checkpoints"], "Checkpoints that are kept.")
 FLAGS = flags.FLAGS
 
+# What decides a run's numbers, beside its data and model; a resumed run must not change them.
+DECISIVE_FLAGS = (
+    "input_sequence_length", "train_batch_size", "workerGPU", "cpu_replicas", "num_epochs", "learning_rate", "kaleido_tasks",
+    "warmup_ratio", "weight_decay_ratio", "clip_norm", "masked_lm_prob", "whole_word_masking", "negatives",
+    "negatives_rise_epochs", "matching_weight", "contrastive_epochs", "seed", "precision",
+)
 ROOT = pathlib.Path(__file__).parent
 SAMPLE_DIR = "sample_run"
 SAMPLE_FLAGS = ROOT / "run_configs" / "sample.cfg"
@@ -301,8 +307,10 @@ def _leave_settings(config: KaleidoBertConfig, vocabulary: str) -> None:
     """Puts `config.json`, `vocab.txt` and `flags.cfg` into --model_dir, and refuses a directory of another model."""
     folder = pathlib.Path(FLAGS.model_dir)
     there = folder / "config.json"
-    if there.is_file() and _checkpoint_of(str(folder)) and read_config(there) != config:
-        raise InputError(f"--model_dir={folder} holds another model (its config.json differs). Use another --model_dir")
+    if _checkpoint_of(str(folder)):
+        if there.is_file() and read_config(there) != config:
+            raise InputError(f"--model_dir={folder} holds another model (its config.json differs). Use another --model_dir")
+        _refuse_other_flags(folder / "flags.cfg")
     contents = {
         "config.json": json.dumps(config.to_dict(), indent=1) + "\n",
         "vocab.txt": pathlib.Path(vocabulary).read_text(encoding="utf-8"),
@@ -318,6 +326,21 @@ def _leave_settings(config: KaleidoBertConfig, vocabulary: str) -> None:
             os.replace(partial, folder / name)
     except OSError as error:
         raise InputError(f"--model_dir={folder} cannot be written: {error}") from error
+
+
+def _refuse_other_flags(path: pathlib.Path) -> None:
+    """A run that is gone on with must get the flags it began with, or its numbers would be those of neither."""
+    before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    by_name = {line.lstrip("-").partition("=")[0].removeprefix("no"): line for line in before}
+    now = {name: FLAGS[name].serialize() for name in DECISIVE_FLAGS}
+    changed = [f"{by_name[name.removeprefix('no')]} there, {line} now" for name, line in now.items()
+               if by_name.get(name.removeprefix("no"), line) != line]
+    if changed:
+        raise InputError(
+            f"--model_dir={path.parent} holds a run with other flags ({'; '.join(changed)}). To go on with it, give the same "
+            "flags (--flagfile=flags.cfg); to start anew from its weights, use another --model_dir and "
+            f"--pretrain_model_name_or_path={path.parent}"
+        )
 
 
 def _own_flags() -> list[str]:

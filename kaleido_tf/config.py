@@ -23,6 +23,8 @@ class KaleidoBertConfig:
         brings each to mean 0 and spread 1 over the training records; `whiten` does so along their principal directions.
       reconstruct_scale: factor on the features before the softmax that makes them a target distribution (1.0: as
         the original; backbones with large features need less).
+      matching_similarity: adds to the match logit how similar the text's and the image's embeddings are (see
+        layers/heads.py); False is the original.
     """
 
     vocab_size: int = 30522
@@ -48,6 +50,7 @@ class KaleidoBertConfig:
     grey_target: str = "per_patch"
     patch_feature_norm: str = "none"
     reconstruct_scale: float = 1.0
+    matching_similarity: bool = False
 
     def __post_init__(self):
         if self.hidden_size % self.num_attention_heads:
@@ -82,7 +85,8 @@ class KaleidoBertConfig:
             raise InputError(f"{source}: unknown key(s) {', '.join(unknown)}. Known: {', '.join(fields)}")
         for key, value in content.items():
             wanted = type(fields[key].default)
-            if not isinstance(value, (int, float) if wanted is float else wanted) or isinstance(value, bool):
+            fits = isinstance(value, (int, float) if wanted is float else wanted)
+            if not fits or (isinstance(value, bool) and wanted is not bool):
                 raise InputError(f"{source}: `{key}` must be {wanted.__name__}. Received: {value!r}")
         if not set(content) & set(_OURS):
             content = {**_ORIGINAL_BEHAVIOUR, **content}
@@ -100,7 +104,7 @@ _ORIGINAL_CONSTANTS = {
     "img_greymask_seq_len": patches.LEVEL_PATCHES["grey_to_color"],
     "img_blankmask_seq_len": patches.LEVEL_PATCHES["blank_to_color"],
 }
-_OURS = ("box_unit", "grey_target", "patch_feature_norm", "reconstruct_scale")
+_OURS = ("box_unit", "grey_target", "patch_feature_norm", "reconstruct_scale", "matching_similarity")
 _ORIGINAL_BEHAVIOUR = {"box_unit": "pixel", "grey_target": "joint", "patch_type_vocab_size": 2}
 
 

@@ -73,6 +73,40 @@ class PatchReconstruction(tf_keras.layers.Layer):
         }
 
 
+class EmbeddingSimilarity(tf_keras.layers.Layer):
+    """How well a text and an image agree before the encoder sees them; added to the logit of a match.
+
+    Not in the original. A small catalogue does not teach an encoder to compare as finely as the embeddings agree already
+    after a contrastive start (training/new_model.py); this term lets the matching head use both.
+
+    Inputs: text [B, S, H], mask [B, S] int (1 token, 0 padding), patches [B, 55, H]: embeddings.
+    Output: [B] float32, `exp(log_scale) * cosine + bias`. In training a share `hidden_tokens` of the tokens is not seen.
+    """
+
+    def __init__(self, hidden_tokens=0.3, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_tokens = hidden_tokens
+        self.token_dropout = tf_keras.layers.Dropout(hidden_tokens, dtype="float32")
+        self.log_scale = self.add_weight("log_scale", shape=[], initializer="zeros")
+        self.bias = self.add_weight("bias", shape=[], initializer="zeros")
+
+    def call(self, text, mask, patches, training=None):
+        seen = self.token_dropout(tf.cast(mask, tf.float32), training=training)
+        text, image = unit_means(text, seen, patches)
+        cosine = tf.reduce_sum(text * image, axis=-1)
+        return tf.exp(tf.cast(self.log_scale, tf.float32)) * cosine + tf.cast(self.bias, tf.float32)
+
+    def get_config(self):
+        return {**super().get_config(), "hidden_tokens": self.hidden_tokens}
+
+
+def unit_means(text, weights, patches):
+    """Mean embedding of the tokens, by `weights` [B, S] float, and of the patches: ([B, H], [B, H]) float32 of length 1."""
+    text = tf.reduce_sum(tf.cast(text, tf.float32) * weights[..., None], axis=1)
+    image = tf.reduce_mean(tf.cast(patches, tf.float32), axis=1)
+    return tf.math.l2_normalize(text, axis=-1), tf.math.l2_normalize(image, axis=-1)
+
+
 def gather_places(values, positions):
     """The listed places of each example: [B, P, H], [B, K] int -> [B, K, H]."""
     return tf.gather(values, positions, batch_dims=1)

@@ -11,7 +11,7 @@ from official.nlp.modeling import layers as tfm_layers
 from kaleido_tf import losses, patches
 from kaleido_tf.config import KaleidoBertConfig
 from kaleido_tf.layers.encoder import encoder_blocks, gelu
-from kaleido_tf.layers.heads import LevelClassifier, PatchReconstruction, Pooler, gather_places
+from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, PatchReconstruction, Pooler, gather_places
 from kaleido_tf.layers.patch_embedding import BlankPatches, BoxProjection, FeatureNormalisation, PatchEmbedding
 from kaleido_tf.layers.text_embedding import TextEmbedding
 
@@ -43,19 +43,19 @@ class KaleidoBert(tf.Module):
         self.text_length = text_length or config.text_seq_len
         self.named_layers = _make_layers(config, self.tasks)
         inputs = encoder_inputs(config, self.text_length)
-        text, levels = self._embed(inputs)
-        self.embedder = tf_keras.Model(inputs, {"text": text, "patches": tf.concat(levels, axis=1)}, name="embedder")
-        sequence = self._encode(inputs)
+        text, image = self._embed(inputs)
+        self.embedder = tf_keras.Model(inputs, {"text": text, "patches": image}, name="embedder")
+        sequence = self._encode(text, image, inputs)
         self.encoder = tf_keras.Model(
             inputs, {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)}, name="encoder"
         )
         # Matching reads the first place only, so the last block need not compute the others.
-        first = self._encode(inputs, output_range=1)
-        self.matcher = tf_keras.Model(inputs, self._match(self.named_layers["pooler"](first)), name="matcher")
+        first = self._encode(text, image, inputs, output_range=1)
+        self.matcher = tf_keras.Model(inputs, self._match(first, text, image, inputs), name="matcher")
         self.pretrainer = self._build_pretrainer()
 
     def _embed(self, inputs):
-        """Embeds text and patches: [B, S, H], and of each level [B, P, H]."""
+        """Embeds text and patches: [B, S, H] and [B, 55, H]."""
         layers = self.named_layers
         crop = inputs["rotation_boxes"]
         text = layers["text_embedding"](inputs["input_ids"], inputs["segment_ids"])
@@ -66,20 +66,24 @@ class KaleidoBert(tf.Module):
             if "feature_normalisation" in layers:
                 features = layers["feature_normalisation"](features)
             levels.append(layers[f"{level}_embedding"](features, boxes))
-        return text, levels
+        return text, tf.concat(levels, axis=1)
 
-    def _encode(self, inputs, output_range=None):
-        """Embeds text and patches and runs the encoder: [B, S+55, H], or only the first `output_range` places."""
-        text, levels = self._embed(inputs)
-        hidden = tf.concat([text, *levels], axis=1)
+    def _encode(self, text, image, inputs, output_range=None):
+        """Runs the encoder on embeddings: [B, S+55, H], or only the first `output_range` places."""
+        hidden = tf.concat([text, image], axis=1)
         mask = _attention_mask(inputs["input_mask"], inputs.get("patch_mask"), hidden.dtype)
         for number in range(self.config.num_hidden_layers):
             last = number == self.config.num_hidden_layers - 1
             hidden = self.named_layers[f"encoder_layer_{number}"]([hidden, mask], output_range=output_range if last else None)
         return hidden
 
-    def _match(self, pooled):
-        return self.named_layers["next_sentence"](pooled[:, None])
+    def _match(self, sequence, text, image, inputs):
+        """[B, 2] logits of (mismatch, match), from the encoder's first place and, if there is one, the similarity term."""
+        logits = self.named_layers["next_sentence"](self.named_layers["pooler"](sequence)[:, None])
+        if "similarity" in self.named_layers:
+            term = self.named_layers["similarity"](text, inputs["input_mask"], image)
+            logits += tf.stack([tf.zeros_like(term), term], axis=1)
+        return logits
 
     @property
     def normalises_features(self) -> bool:
@@ -94,7 +98,7 @@ class KaleidoBert(tf.Module):
         """As `encoder`, with a further input `patch_mask` [B, 55] (1: may be attended to, 0: as if not there)."""
         inputs = encoder_inputs(self.config, self.text_length)
         inputs["patch_mask"] = tf_keras.Input([patches.NUM_PATCHES], dtype=tf.int32, name="patch_mask")
-        sequence = self._encode(inputs)
+        sequence = self._encode(*self._embed(inputs), inputs)
         return tf_keras.Model(inputs, {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)})
 
     def _build_pretrainer(self) -> tf_keras.Model:
@@ -105,11 +109,12 @@ class KaleidoBert(tf.Module):
             encoder_feed["blank_to_color_features"] = BlankPatches(name="blank_patches")(
                 inputs["blank_to_color_features"], inputs["blank_to_color_positions"]
             )
-        sequence = self._encode(encoder_feed)
+        embedded = self._embed(encoder_feed)
+        sequence = self._encode(*embedded, encoder_feed)
         text, levels = sequence[:, : self.text_length], _split_levels(sequence, self.text_length)
         logits = {
             "masked_lm": tf.cast(layers["masked_lm"](text, inputs["masked_lm_positions"]), tf.float32),
-            "next_sentence": self._match(layers["pooler"](sequence)),
+            "next_sentence": self._match(sequence, *embedded, encoder_feed),
         }
         results = {
             "masked_lm": losses.MaskedLanguageLoss()(
@@ -160,6 +165,8 @@ def _make_layers(config: KaleidoBertConfig, tasks: tuple[str, ...]) -> dict[str,
     layers.update({block.name: block for block in blocks})
     layers["pooler"] = Pooler(size, spread, name="pooler")
     layers["next_sentence"] = LevelClassifier(2, spread, name="next_sentence")
+    if config.matching_similarity:
+        layers["similarity"] = EmbeddingSimilarity(name="similarity")
     layers["masked_lm"] = tfm_layers.MaskedLM(
         layers["text_embedding"].word_embeddings, activation=gelu,
         initializer=tf_keras.initializers.TruncatedNormal(stddev=spread), name="masked_lm",

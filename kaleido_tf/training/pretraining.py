@@ -20,8 +20,8 @@ from kaleido_tf.data.sampling import ExampleOrder
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES
 from kaleido_tf.text import Vocabulary
-from kaleido_tf.training.contrastive import align_embeddings
 from kaleido_tf.training.metrics_log import MetricsLog
+from kaleido_tf.training.new_model import start_from_nothing
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay, train_steps
 from kaleido_tf.training.strategy import make_strategy, set_precision
 from kaleido_tf.training.trainer import Evaluator, Trainer
@@ -124,13 +124,14 @@ def _read(pattern, vocabulary, run, config) -> RecordTable:
 
 
 def _start(run, model, table, strategy, initialize) -> None:
-    """The weights of a run that is not resumed: of a checkpoint or new, then aligned if asked for."""
+    """The weights of a run that is not resumed: those of a checkpoint, or new ones."""
     if initialize is not None:
-        initialize(model)
-    elif model.normalises_features:
+        return initialize(model)
+    if model.normalises_features:
         model.measure_features(_sample_features(table))
     if run.contrastive_epochs:
-        align_embeddings(model, table, strategy, run.contrastive_epochs, run.seed)
+        start_from_nothing(model, table, strategy, run.contrastive_epochs, run.seed)
+    return None
 
 
 def _sample_features(table: RecordTable) -> np.ndarray:

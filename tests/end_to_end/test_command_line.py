@@ -74,6 +74,14 @@ def trained(prepared):
     return model_dir
 
 
+def test_going_on_with_other_flags_is_refused(prepared, trained):
+    before = (trained / "flags.cfg").read_text()
+    output = run(*train_command(prepared, trained, learning_rate=2e-3, whole_word_masking=True), cwd=prepared, status=1)
+    assert "--learning_rate=0.001 there, --learning_rate=0.002 now" in output
+    assert "--nowhole_word_masking there, --whole_word_masking" in output
+    assert (trained / "flags.cfg").read_text() == before
+
+
 def test_killed_run_reaches_the_losses_of_one_that_was_not(prepared, trained):
     run(*train_command(prepared, prepared / "unkilled"), cwd=prepared)
     kept = [[{k: v for k, v in line.items() if k != "examples_per_second"} for line in read_metrics(folder / "metrics.jsonl")]

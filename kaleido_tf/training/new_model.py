@@ -1,10 +1,17 @@
-"""A contrastive start: embeddings of texts and images learn to agree before the encoder has to compare them.
+"""A start for models that have no trained BERT to start from (the originals had): three steps before the first update.
 
-A matching head on a new encoder sees, for thousands of steps, nothing to tell a match from a mismatch by: words and
-patches begin as unrelated vectors. Here the embedding layers alone (no encoder block) are trained first so that the mean
-of a text's embeddings lies close to the mean of its image's, and far from the others of the batch. It costs a hundredth
-of a training step's arithmetic. The originals started from a trained BERT instead; the idea of aligning before fusing is
-that of Li et al., "Align before Fuse" (2021), section 3.2, here without momentum or a lasting loss term.
+A matching head on a new encoder sees, for hundreds to thousands of steps, nothing to tell a match from a mismatch by:
+words and patches begin as unrelated vectors, and attention hands [CLS] a faint, scrambled mean of them.
+
+1. `align_embeddings`: the embedding layers alone (no encoder block) learn to bring the mean of a text's embeddings close to
+   the mean of its image's, and far from the others of the batch. The idea of aligning before fusing is that of Li et
+   al., "Align before Fuse" (2021), section 3.2, here without momentum or a lasting loss term. It costs a hundredth of a
+   training step's arithmetic an example.
+2. `open_attention`: attention begins nearly uniform and passes on what it reads unchanged and amplified, so that from the
+   first step [CLS] holds text and image in one basis, where the feed-forward layers can compare them. (Starting value
+   and output projections close to the identity is from Trockman and Kolter, "Mimetic initialization", 2023.)
+3. `set_token_bias`: the masked-language head begins with the frequencies of the tokens, which it would otherwise spend its
+   first, largest updates on learning, through the word embeddings that step 1 has just placed.
 """
 
 import math
@@ -16,10 +23,11 @@ import tf_keras
 
 from kaleido_tf import patches
 from kaleido_tf.data.record_table import RecordTable, read_images
+from kaleido_tf.layers.heads import unit_means
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
 
-BATCH = 128
-PEAK_RATE = 2e-3
+BATCH = 32
+PEAK_RATE = 1e-2
 HIDDEN_TOKENS = 0.3
 """Share of the tokens, and below of the feature values, that a step does not see; what is left has to be enough."""
 HIDDEN_FEATURES = 0.1
@@ -30,13 +38,55 @@ EASY_SHARE = 1 / 3
 MEMORY_BYTES = 2 << 30
 """Features of more records than fit in here are not used: a sample of the catalogue aligns embeddings as well."""
 
+ATTENTION_SHARPNESS = 0.1
+"""Factor on the query projections' first weights: attention that is nearly uniform, and free to move away from it."""
+VALUE_GAIN = 3.0
+"""How much attention amplifies what it reads. The mean over a hundred places is about a third as long as each of them."""
 
-def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int) -> float:
+
+def start_from_nothing(model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int) -> None:
+    """The three steps above on a new model; a similarity term of its matching head begins with what the first one found."""
+    scale, border = align_embeddings(model, table, strategy, epochs, seed)
+    if "similarity" in model.named_layers:
+        model.named_layers["similarity"].log_scale.assign(math.log(scale))
+        model.named_layers["similarity"].bias.assign(-scale * border)
+    open_attention(model)
+    set_token_bias(model, table)
+
+
+def open_attention(model) -> None:
+    """Sets the attention of every encoder block of `model.named_layers` to a nearly uniform mean, handed on in its own basis."""
+    for name, block in model.named_layers.items():
+        if not name.startswith("encoder_layer_"):
+            continue
+        query, value, output = (_kernel(block, part) for part in ("query", "value", "attention_output"))
+        identity = np.eye(query.shape[0], dtype=np.float32)
+        query.assign(query * ATTENTION_SHARPNESS)
+        value.assign(identity.reshape(value.shape))
+        output.assign(VALUE_GAIN * identity.reshape(output.shape))
+
+
+def _kernel(block, part: str) -> tf.Variable:
+    return next(weight for weight in block.weights if weight.name.endswith(f"self_attention/{part}/kernel:0"))
+
+
+def set_token_bias(model, table: RecordTable) -> None:
+    """Sets the bias of the masked-language head to the log of each token's share of the records' texts."""
+    bias = model.named_layers["masked_lm"].bias
+    used = np.arange(table.sequences.shape[1]) < table.lengths[:, None]
+    counts = np.bincount(table.sequences[table.texts][used[table.texts]], minlength=bias.shape[0])
+    # A token that never came gets a tenth of one that came once: unlikely, not impossible.
+    shares = np.maximum(counts, 0.1) / np.maximum(counts, 0.1).sum()
+    bias.assign(np.log(shares))
+
+
+def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int) -> tuple[float, float]:
     """Trains `model.embedder` for `epochs` passes over the records; the same seed gives the same weights.
 
     Args: model: built in the scope of `strategy`; its embedder maps the encoder's inputs to {"text" [B, S, H], "patches"
       [B, 55, H]}.
-    Returns: mean contrastive loss of the last epoch (nats; a batch of B pairs starts at about log B).
+    Returns: the scale (inverse temperature) that was learnt, and the cosine half way between the mean of pairs that
+      match and of those in the same batch that do not, over the last epoch.
     """
     wanted = _sample(table)
     _, features, boxes = read_images(table, wanted)
@@ -54,21 +104,21 @@ def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy
             return aligner.update(feed, same_text, tf.stack([tf.constant(seed, tf.int64), number]), variables)
 
         # Every replica is given the same batch and makes the same update.
-        losses = strategy.run(replica, args=(feed, same_text, number))
-        return strategy.experimental_local_results(losses)[0]
+        figures = strategy.run(replica, args=(feed, same_text, number))
+        return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], figures)
 
-    number, mean = 0, math.nan
+    number = 0
     for epoch in range(epochs):
-        losses = []
+        figures = []
         for rows in _batches(table.subcategories[wanted], batch, epoch, epochs, seed):
             feed = _feed(table, texts[rows], features[rows], boxes[rows])
             same_text = texts[rows][:, None] == texts[rows][None]
-            losses.append(step(feed, tf.constant(same_text), tf.constant(number, tf.int64)))
+            figures.append(step(feed, tf.constant(same_text), tf.constant(number, tf.int64)))
             number += 1
-        mean = float(np.mean([loss.numpy() for loss in losses]))
+        loss, border = np.mean([[value.numpy() for value in row] for row in figures], axis=0)
         if (epoch + 1) % 10 == 0 or epoch + 1 == epochs:
-            print(f"contrastive start: epoch {epoch + 1}/{epochs}, loss {mean:.3f} (chance {math.log(batch):.3f})", flush=True)
-    return mean
+            print(f"contrastive start: epoch {epoch + 1}/{epochs}, loss {loss:.3f} (chance {math.log(batch):.3f})", flush=True)
+    return float(aligner.scale()), float(border)
 
 
 class _Aligner(tf.Module):
@@ -80,14 +130,21 @@ class _Aligner(tf.Module):
         self.log_scale = tf.Variable(math.log(FIRST_SCALE), dtype=tf.float32, name="log_scale")
         self.optimizer = BertAdam(WarmupLinearDecay(PEAK_RATE, steps, steps // 20), beta_2=0.999)
 
+    def scale(self):
+        return tf.exp(tf.minimum(self.log_scale, math.log(LARGEST_SCALE)))
+
     def update(self, feed, same_text, seed, variables):
+        """One step; returns the loss, and the cosine half way between matching pairs and others."""
         with tf.GradientTape() as tape:
             text, image = self.encode(feed, seed)
-            loss = contrastive_loss(text, image, tf.exp(tf.minimum(self.log_scale, math.log(LARGEST_SCALE))), same_text)
+            loss = contrastive_loss(text, image, self.scale(), same_text)
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
-        return loss
+        cosines = tf.matmul(text, image, transpose_b=True)
+        own, count = tf.reduce_mean(tf.linalg.diag_part(cosines)), tf.cast(tf.shape(cosines)[0], tf.float32)
+        other = (tf.reduce_sum(cosines) - own * count) / (count * (count - 1.0))
+        return loss, (own + other) / 2
 
     def encode(self, feed, seed):
         """([B, H], [B, H]) float32 of length 1: means over the tokens that are seen, and over the patches."""
@@ -99,9 +156,7 @@ class _Aligner(tf.Module):
         source = tf.random.experimental.stateless_fold_in(seed, len(patches.LEVEL_NAMES))
         seen = tf.random.stateless_uniform(tf.shape(feed["input_mask"]), source) >= HIDDEN_TOKENS
         weights = tf.cast(feed["input_mask"], tf.float32) * tf.cast(seen, tf.float32)
-        text = tf.reduce_sum(tf.cast(embedded["text"], tf.float32) * weights[..., None], axis=1)
-        image = tf.reduce_mean(tf.cast(embedded["patches"], tf.float32), axis=1)
-        return tf.math.l2_normalize(text, axis=-1), tf.math.l2_normalize(image, axis=-1)
+        return unit_means(embedded["text"], weights, embedded["patches"])
 
 
 def contrastive_loss(text, image, scale, same_text):
