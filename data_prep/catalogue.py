@@ -23,6 +23,10 @@ _NEEDED = (f"a manifest (*.jsonl, or a folder with {MANIFEST_NAME}), Fashion-Gen
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
+def _nothing_to_check() -> None:
+    """Of images that come decoded, as arrays (a named function, since images are sent to other processes)."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ProductImage:
     """One photo of a product.
@@ -34,7 +38,7 @@ class ProductImage:
     image_id: str
     where: str
     load: Callable[[], np.ndarray]
-    check: Callable[[], None] = lambda: None
+    check: Callable[[], None] = _nothing_to_check
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,6 +50,9 @@ def start_from_nothing(model, table: RecordTable, strategy: tf.distribute.Strate
     if "similarity" in model.named_layers:
         model.named_layers["similarity"].log_scale.assign(math.log(scale))
         model.named_layers["similarity"].bias.assign(-scale * border)
+        # The head on [CLS] adds to that term what it learns, and until then no noise.
+        for weight in model.named_layers["next_sentence"].weights:
+            weight.assign(tf.zeros_like(weight))
     open_attention(model)
     set_token_bias(model, table)
 
@@ -111,7 +114,7 @@ def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy
     for epoch in range(epochs):
         figures = []
         for rows in _batches(table.subcategories[wanted], batch, epoch, epochs, seed):
-            feed = _feed(table, texts[rows], features[rows], boxes[rows])
+            feed = embedder_inputs(table, texts[rows], features[rows], boxes[rows])
             same_text = texts[rows][:, None] == texts[rows][None]
             figures.append(step(feed, tf.constant(same_text), tf.constant(number, tf.int64)))
             number += 1
@@ -193,7 +196,7 @@ def _batches(groups: np.ndarray, batch: int, epoch: int, epochs: int, seed: int)
         yield order[number * batch : (number + 1) * batch]
 
 
-def _feed(table, texts, features, boxes) -> dict[str, tf.Tensor]:
+def embedder_inputs(table, texts, features, boxes) -> dict[str, tf.Tensor]:
     """The embedder's inputs."""
     ids = table.sequences[texts]
     mask = (np.arange(ids.shape[1]) < table.lengths[texts][:, None]).astype(np.int32)

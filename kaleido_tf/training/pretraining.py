@@ -1,5 +1,6 @@
 """A pre-training run from records to checkpoints: reads, builds, trains, evaluates, resumes."""
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -84,7 +85,8 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
     _report_start(run, train_table, pipeline, model, schedule, start, global_batch)
     log = MetricsLog(pathlib.Path(run.model_dir) / METRICS_NAME, start)
     _log_into(log, controller, trainer)
-    return model, _train_and_evaluate(controller, trainer, schedule, log, evaluates)
+    with _told_when_disk_is_full(run.model_dir):
+        return model, _train_and_evaluate(controller, trainer, schedule, log, evaluates)
 
 
 def evaluate_model(run: RunConfig, config: KaleidoBertConfig, load: Callable[[tf.Module], None]) -> dict[str, float]:
@@ -190,6 +192,20 @@ def _log_into(log: MetricsLog, controller, trainer) -> None:
 
     controller.train_actions = (write("train"),)
     controller.eval_actions = (write("eval"),)
+
+
+@contextlib.contextmanager
+def _told_when_disk_is_full(folder: str):
+    """A checkpoint or a line of metrics that finds no room ends the run with a message; what was saved before stays whole."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        if "No space left" not in str(error):
+            raise
+        raise InputError(
+            f"--model_dir={folder} has no room left ({str(error)[:200]}). Free some and start the same command again: the run "
+            "goes on from its last checkpoint"
+        ) from error
 
 
 def _train_and_evaluate(controller, trainer, schedule, log, evaluates) -> dict:

@@ -1,5 +1,6 @@
 """Runs of a tiny model from records: replicas agree, killed runs go on exactly, losses fall."""
 
+import errno
 import pathlib
 
 import numpy as np
@@ -95,6 +96,27 @@ def stopped_and_resumed(run, config, stop_at, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             pretrain(run, config)
     pretrain(run, config)
+
+
+@pytest.mark.parametrize("owner, method, error", [
+    (tf.train.CheckpointManager, "save", tf.errors.ResourceExhaustedError(None, None, "model.ckpt-6; No space left on device")),
+    (pretraining.MetricsLog, "write", OSError(errno.ENOSPC, "No space left on device")),
+])
+def test_full_disk_ends_with_a_message_and_the_run_goes_on_later(data, whole_run, tmp_path, monkeypatch, owner, method, error):
+    original, calls = getattr(owner, method), []
+
+    def full(self, *arguments, **named):
+        calls.append(method)
+        if len(calls) == 3:
+            raise error
+        return original(self, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, method, full)
+        with pytest.raises(InputError, match=f"--model_dir={tmp_path} has no room left .*No space left on device"):
+            pretrain(run_config(data, tmp_path), tiny_config(**DROPOUT))
+    pretrain(run_config(data, tmp_path), tiny_config(**DROPOUT))
+    assert lines(tmp_path) == lines(whole_run)
 
 
 def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeypatch):
