@@ -17,6 +17,7 @@ from absl import flags
 from kaleido_tf.config import KaleidoBertConfig, RunConfig, read_config
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
+from kaleido_tf.json_files import read_json_object
 
 _RUN = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
@@ -224,10 +225,7 @@ def _model_config(records: str) -> tuple[KaleidoBertConfig, str]:
     path = next((p for p in (pathlib.Path(FLAGS.model_config), ROOT / FLAGS.model_config) if p.is_file()), None)
     if path is None:
         raise InputError(f"--model_config: a config.json is needed. Not found: {FLAGS.model_config}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} must be JSON. Received: {error}") from error
+    content = read_json_object(path)
     followed = {
         "patch_feature_size": feature_size_of(files), "vocab_size": len(Vocabulary(vocabulary)),
         "text_seq_len": FLAGS.input_sequence_length,

@@ -22,6 +22,7 @@ from data_prep.catalogue import Catalogue, Product, ProductImage
 from data_prep.kaleido_features import WorkingCrop, crop_product, extract_features
 from kaleido_tf import records
 from kaleido_tf.errors import InputError
+from kaleido_tf.json_files import read_json_object
 from kaleido_tf.patches import kaleido_boxes
 from kaleido_tf.text import DEFAULT_VOCABULARY, Tokenizer, Vocabulary
 
@@ -108,7 +109,7 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
             report = _write_one_shard(path, report_path, shard, catalogue, settings, backbone, number == 0)
             progress.done(len(shard))
         else:
-            report = json.loads(report_path.read_text(encoding="utf-8"))
+            report = read_json_object(report_path)
             progress.skipped(len(shard))
         counts[path.name] = report["records"]
         crops_kept_whole += report["crops_kept_whole"]

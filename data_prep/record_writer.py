@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.json_files import read_json_object
 
 
 def shard_path(folder: pathlib.Path, number: int, count: int) -> pathlib.Path:
@@ -63,7 +64,7 @@ def claim_folder(folder: pathlib.Path, settings: dict) -> None:
         raise InputError(f"--output_dir cannot be made: {folder} ({error})") from error
     path = folder / "settings.json"
     if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = read_json_object(path)
         differ = [f"{key}: {before.get(key)!r} there, {settings.get(key)!r} now" for key in sorted({*before, *settings})
                   if before.get(key) != settings.get(key)]
         if differ:

@@ -1,11 +1,11 @@
 """The model's size and behaviour: `config.json` as a frozen dataclass."""
 
 import dataclasses
-import json
 import pathlib
 
 from kaleido_tf import patches
 from kaleido_tf.errors import InputError
+from kaleido_tf.json_files import read_json_object
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,12 +113,7 @@ def read_config(path: str | pathlib.Path) -> KaleidoBertConfig:
     path = pathlib.Path(path)
     if not path.is_file():
         raise InputError(f"A model needs its config.json. Not found: {path}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} must be JSON. Received: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} must hold a JSON object. Received: {type(content).__name__}")
+    content = read_json_object(path)
     return KaleidoBertConfig.from_dict(content, str(path))
 
 

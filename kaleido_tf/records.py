@@ -4,7 +4,6 @@ A record is a `tf.train.Example`; docs/records.md describes it for other readers
 Features are stored as raw little-endian float16, so that an image with ResNet-50 features takes 303 KB.
 """
 
-import json
 import pathlib
 from collections.abc import Mapping
 
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from kaleido_tf import patches
 from kaleido_tf.errors import InputError
+from kaleido_tf.json_files import read_json_object
 
 RECORD_VERSION = 1
 MANIFEST_NAME = "dataset.json"
@@ -127,12 +127,7 @@ def read_dataset_json(folder: str | pathlib.Path) -> dict:
             f"Records need their {MANIFEST_NAME} beside them (data_prep.write_kaleido_records writes it when all "
             f"shards are complete). Not found: {path}"
         )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} must be JSON. Received: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} must hold a JSON object. Received: {type(content).__name__}")
+    content = read_json_object(path)
     if content.get("record_version") != RECORD_VERSION:
         raise InputError(
             f"Records of version {RECORD_VERSION} are needed. {path} says {content.get('record_version')!r}: "
