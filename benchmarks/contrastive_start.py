@@ -30,7 +30,7 @@ flags.DEFINE_string("train", None, "Records to align on.", required=True)
 flags.DEFINE_string("test", None, "Records of the candidate lists, which stand beside them.", required=True)
 flags.DEFINE_string("model_config", None, "config.json of the model.", required=True)
 flags.DEFINE_integer("input_sequence_length", 80, "Text length in word pieces.")
-flags.DEFINE_integer("epochs", 10, "Passes over the training records.")
+flags.DEFINE_integer("epochs", 10, "Passes over the training records.", lower_bound=1)
 flags.DEFINE_integer("seed", 123123, "Of weights and order.")
 FLAGS = flags.FLAGS
 

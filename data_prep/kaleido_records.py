@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 import time
 
 import numpy as np
@@ -99,7 +98,6 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
     shards = [items[i : i + settings.records_per_shard] for i in range(0, len(items), settings.records_per_shard)]
     progress = _Progress(len(items), split)
     crops_kept_whole, counts = 0, {}
-    skipped += [{"image_id": None, "why": why} for why in catalogue.unusable]
     tally = _BadTally(settings, len(items) + len(skipped), folder)
     tally.check(skipped + _bad_headers(folder, shards, settings))
     for number, shard in enumerate(shards):
@@ -128,12 +126,23 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
         "feature_shapes": {name: [rows, backbone.feature_size] for name, rows in records.FEATURE_BLOCKS.items()},
         "crops_kept_whole": crops_kept_whole,
         "skipped": skipped,
+        "catalogue_lines_skipped": list(catalogue.unusable),
     }
-    shutil.copyfile(settings.vocabulary, folder / "vocab.txt")
+    record_writer.write_bytes(folder / "vocab.txt", pathlib.Path(settings.vocabulary).read_bytes())
     record_writer.write_json(folder / records.MANIFEST_NAME, dataset)
     for number in range(len(shards)):
         record_writer.shard_path(folder, number, len(shards)).with_suffix(".json").unlink()
     return dataset
+
+
+def check_catalogue(catalogue: Catalogue, settings: RecordSettings) -> None:
+    """Raises InputError if too much of a catalogue was left out while it was read; which split that was is not known."""
+    bad, total = len(catalogue.unusable), len(catalogue.unusable) + len(catalogue.products)
+    if bad > settings.max_bad_fraction * total:
+        raise InputError(
+            f"More than {settings.max_bad_fraction:.1%} of the catalogue's lines are no product ({bad} of {total}; the first: "
+            f"{catalogue.unusable[0]})"
+        )
 
 
 def _identity(catalogue, products, split, settings, backbone) -> dict:

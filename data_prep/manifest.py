@@ -59,6 +59,7 @@ def read_entries(path: str, on_unusable: Callable[[str], None] | None = None) ->
       missing or of the wrong type, a path climbs out of the folder, or a product_id comes twice.
     """
     entries: dict[str, ManifestEntry] = {}
+    first_reason = ""
     for where, line in _lines(path):
         try:
             entry = _entry(_json_object(_decoded(line, where), where), os.path.dirname(path), where)
@@ -70,10 +71,11 @@ def read_entries(path: str, on_unusable: Callable[[str], None] | None = None) ->
             if on_unusable is None:
                 raise
             on_unusable(str(error))
+            first_reason = first_reason or f" that can be used (the first line: {error})"
             continue
         entries[product_id] = entry
     if not entries:
-        raise InputError(f"Needed: at least one product. Came: a manifest without any. Where: {path}.")
+        raise InputError(f"Needed: at least one product. Came: a manifest without any{first_reason}. Where: {path}.")
     return tuple(entries.values())
 
 

@@ -42,9 +42,14 @@ def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> int:
 
 def write_json(path: pathlib.Path, content) -> None:
     """Writes JSON beside `path`, then renames it into place."""
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
+
+
+def write_bytes(path: pathlib.Path, content: bytes) -> None:
+    """Writes a file beside `path`, then renames it into place. Raises: InputError if the disk refuses."""
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_bytes(content)
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)

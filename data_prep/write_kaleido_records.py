@@ -12,7 +12,7 @@ from absl import flags
 
 from data_prep.backbones import build_backbone
 from data_prep.catalogue import read_catalogue
-from data_prep.kaleido_records import TEXT_FIELDS, RecordSettings, write_records
+from data_prep.kaleido_records import TEXT_FIELDS, RecordSettings, check_catalogue, write_records
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import DEFAULT_VOCABULARY
@@ -31,8 +31,8 @@ flags.DEFINE_enum("text_field", _DEFAULTS.text_field, TEXT_FIELDS, "Which text i
 flags.DEFINE_string("vocab", str(DEFAULT_VOCABULARY), "WordPiece vocabulary, one token a line.")
 flags.DEFINE_integer("records_per_shard", _DEFAULTS.records_per_shard, "Images a shard.", lower_bound=1)
 flags.DEFINE_integer("images_per_batch", _DEFAULTS.images_per_batch, "Images through the backbone at once.", lower_bound=1)
-flags.DEFINE_enum("on_bad_record", _DEFAULTS.on_bad_record, ["fail", "skip"], "What an unusable photo, text or catalogue line does.")
-flags.DEFINE_float("max_bad_fraction", _DEFAULTS.max_bad_fraction, "With skip: fail above this share of bad images and unreadable catalogue lines.")
+flags.DEFINE_enum("on_bad_record", _DEFAULTS.on_bad_record, ["fail", "skip"], "What an unusable photo, text or manifest line does.")
+flags.DEFINE_float("max_bad_fraction", _DEFAULTS.max_bad_fraction, "With skip: fail above this share of bad images and unreadable manifest lines.")
 FLAGS = flags.FLAGS
 
 
@@ -53,6 +53,7 @@ def main(_):
         max_bad_fraction=FLAGS.max_bad_fraction,
     )
     catalogue = read_catalogue(FLAGS.catalogue, skip_unusable=FLAGS.on_bad_record == "skip")
+    check_catalogue(catalogue, settings)
     splits = [FLAGS.split] if FLAGS.split else sorted({product.split for product in catalogue.products})
     for split in splits:
         catalogue.of_split(split)  # an unknown split is told before the backbone is built

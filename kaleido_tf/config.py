@@ -1,6 +1,7 @@
 """The model's size and behaviour: `config.json` as a frozen dataclass."""
 
 import dataclasses
+import math
 import pathlib
 
 from kaleido_tf import patches
@@ -155,8 +156,13 @@ class RunConfig:
         positive = ("text_length", "train_batch_size", "eval_batch_size", "num_epochs", "learning_rate", "clip_norm",
                     "log_steps", "cpu_replicas", "keep_checkpoints", "eval_epochs", "rise_epochs")
         for name in positive:
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
+        ranges = {"warmup_ratio": 1.0, "token_fraction": 1.0, "weight_decay_ratio": math.inf, "matching_weight": math.inf,
+                  "contrastive_epochs": math.inf, "seed": 2**32 - 1}
+        for name, largest in ranges.items():
+            if not 0 <= getattr(self, name) <= largest:
+                raise InputError(f"`{name}` must be 0 to {largest}. Received: {getattr(self, name)}")
         unknown = [task for task in self.kaleido_tasks if task not in patches.LEVEL_NAMES]
         if unknown:
             raise InputError(f"`kaleido_tasks` must be among {', '.join(patches.LEVEL_NAMES)}. Received: {', '.join(unknown)}")

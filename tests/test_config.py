@@ -49,5 +49,11 @@ def test_missing_and_broken_files_are_named(tmp_path):
 def test_run_config_checks_its_numbers():
     with pytest.raises(InputError, match="`num_epochs` must be above 0. Received: 0"):
         RunConfig("a", "b", "c", "d", num_epochs=0)
+    with pytest.raises(InputError, match="`learning_rate` must be above 0. Received: nan"):
+        RunConfig("a", "b", "c", "d", learning_rate=float("nan"))
+    with pytest.raises(InputError, match="`seed` must be 0 to 4294967295. Received: -1"):
+        RunConfig("a", "b", "c", "d", seed=-1)
+    with pytest.raises(InputError, match="`warmup_ratio` must be 0 to 1.0. Received: 1.5"):
+        RunConfig("a", "b", "c", "d", warmup_ratio=1.5)
     with pytest.raises(InputError, match="`kaleido_tasks` must be among rotation.*Received: jigsw"):
         RunConfig("a", "b", "c", "d", kaleido_tasks=("jigsw",))

@@ -23,6 +23,7 @@ import tf_keras
 
 from kaleido_tf import patches
 from kaleido_tf.data.record_table import RecordTable, read_images
+from kaleido_tf.errors import InputError
 from kaleido_tf.layers.heads import unit_means
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
 
@@ -91,6 +92,8 @@ def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy
     Returns: the scale (inverse temperature) that was learnt, and the cosine half way between the mean of pairs that
       match and of those in the same batch that do not, over the last epoch.
     """
+    if len(np.unique(table.texts)) < 2:
+        raise InputError("--contrastive_epochs needs products with at least 2 different texts. Received: 1")
     wanted = _sample(table)
     _, features, boxes = read_images(table, wanted)
     texts = table.texts[wanted]
@@ -119,7 +122,7 @@ def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy
             figures.append(step(feed, tf.constant(same_text), tf.constant(number, tf.int64)))
             number += 1
         loss, border = np.mean([[value.numpy() for value in row] for row in figures], axis=0)
-        if (epoch + 1) % 10 == 0 or epoch + 1 == epochs:
+        if (epoch + 1) % 5 == 0 or epoch + 1 == epochs:
             print(f"contrastive start: epoch {epoch + 1}/{epochs}, loss {loss:.3f} (chance {math.log(batch):.3f})", flush=True)
     return float(aligner.scale()), float(border)
 
@@ -145,8 +148,9 @@ class _Aligner(tf.Module):
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
         cosines = tf.matmul(text, image, transpose_b=True)
-        own, count = tf.reduce_mean(tf.linalg.diag_part(cosines)), tf.cast(tf.shape(cosines)[0], tf.float32)
-        other = (tf.reduce_sum(cosines) - own * count) / (count * (count - 1.0))
+        own = tf.reduce_mean(tf.linalg.diag_part(cosines))
+        foreign = tf.cast(~same_text, tf.float32)
+        other = tf.math.divide_no_nan(tf.reduce_sum(cosines * foreign), tf.reduce_sum(foreign))
         return loss, (own + other) / 2
 
     def encode(self, feed, seed):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 import os
 import pathlib
@@ -72,12 +73,14 @@ def pretrain(run: RunConfig, config: KaleidoBertConfig, evaluates: bool = True,
         model, optimizer, strategy, None, global_batch=global_batch, log_steps=run.log_steps, last_step=schedule.total,
         clip_norm=run.clip_norm, xla=run.xla, loss_weights={"next_sentence_loss": run.matching_weight}, seed=run.seed,
     )
+    trainer.data_digest.assign(_digest(train_table))
     manager = _checkpoint_manager(run, trainer, schedule, lambda: _start(run, model, train_table, strategy, initialize))
     evaluator = None
     if evaluates:
         batches = evaluation_batches(eval_table, vocabulary, pipeline, run.eval_batch_size * strategy.num_replicas_in_sync)
         evaluator = Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches), trainer.loss_weights)
     controller = _make_controller(run, trainer, evaluator, strategy, manager, schedule)
+    _check_data(trainer, train_table, run)
     start = int(trainer.global_step.numpy())
     trainer.train_dataset = strategy.experimental_distribute_dataset(
         training_batches(train_table, vocabulary, pipeline, global_batch, start=start * global_batch)
@@ -128,6 +131,8 @@ def _read(pattern, vocabulary, run, config) -> RecordTable:
 def _start(run, model, table, strategy, initialize) -> None:
     """The weights of a run that is not resumed: those of a checkpoint, or new ones."""
     if initialize is not None:
+        if run.contrastive_epochs:
+            print("--contrastive_epochs is for new models: this one starts from its checkpoint as it is")
         return initialize(model)
     if model.normalises_features:
         model.measure_features(_sample_features(table))
@@ -140,6 +145,22 @@ def _sample_features(table: RecordTable) -> np.ndarray:
     """Features [n, 55, F] of records spread evenly over all shards, to measure their size on."""
     chosen = np.unique(np.linspace(0, len(table) - 1, MEASURED_RECORDS).astype(int))
     return read_images(table, chosen)[1].astype(np.float32)
+
+
+def _digest(table: RecordTable) -> int:
+    """A number that says which images and texts a run is trained on, wherever their files lie."""
+    digest = hashlib.sha256(table.sequences[table.texts].tobytes())
+    digest.update("\n".join(table.image_ids).encode())
+    return int.from_bytes(digest.digest()[:8], "big", signed=True)
+
+
+def _check_data(trainer: Trainer, table: RecordTable, run: RunConfig) -> None:
+    """After a checkpoint was restored: other data would make its step number, and so its order and schedule, wrong."""
+    if int(trainer.data_digest.numpy()) != _digest(table):
+        raise InputError(
+            f"--model_dir={run.model_dir} holds a run on other data than --train_input_fp={run.train_input_fp} (other images or "
+            "texts). Use another --model_dir, and --pretrain_model_name_or_path to start from its weights"
+        )
 
 
 def _plan(run: RunConfig, examples: int, global_batch: int) -> _Schedule:
@@ -162,7 +183,7 @@ def _pipeline_config(run: RunConfig, config: KaleidoBertConfig) -> PipelineConfi
 
 
 def _checkpoint_manager(run, trainer, schedule, initialize) -> tf.train.CheckpointManager:
-    checkpoint = tf.train.Checkpoint(model=trainer.model, optimizer=trainer.optimizer, means=trainer.means, step=trainer.global_step)
+    checkpoint = tf.train.Checkpoint(model=trainer.model, optimizer=trainer.optimizer, means=trainer.means, step=trainer.global_step, data=trainer.data_digest)
     os.makedirs(run.model_dir, exist_ok=True)
     return tf.train.CheckpointManager(
         checkpoint, run.model_dir, max_to_keep=run.keep_checkpoints, checkpoint_name="model.ckpt",
@@ -180,6 +201,8 @@ def _make_controller(run, trainer, evaluator, strategy, manager, schedule) -> or
             summary_dir=os.path.join(run.model_dir, "train"), eval_summary_dir=os.path.join(run.model_dir, "eval"),
         )
     except (ValueError, tf.errors.OpError) as error:
+        if isinstance(error, InputError) or manager.latest_checkpoint is None:  # of the start, not of a checkpoint
+            raise
         raise InputError(
             f"--model_dir={run.model_dir} holds a checkpoint that does not fit this run ({str(error)[:300]}). Use another "
             "--model_dir or the settings in its flags.cfg"

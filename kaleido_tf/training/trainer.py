@@ -58,6 +58,8 @@ class Trainer(orbit.StandardTrainer):
         # Counts batches. The optimizer's own count stands still where float16 skips an update, and a resumed run has to
         # know which batch comes next.
         self.global_step = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        # Which data the steps were counted on; 0 until the run says so, kept in its checkpoints.
+        self.data_digest = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.means = RunningMeans(["loss", *outputs["losses"], *outputs["accuracies"], "gradient_norm"])
         self._gradients = tf.function(self._replica_gradients, jit_compile=True) if xla else self._replica_gradients
         self._clock, self._clock_step = None, 0

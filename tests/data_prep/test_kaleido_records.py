@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from data_prep import kaleido_records
 from data_prep.backbones import build_backbone
 from data_prep.catalogue import read_catalogue
-from data_prep.kaleido_records import RecordSettings, write_records
+from data_prep.kaleido_records import RecordSettings, check_catalogue, write_records
 from kaleido_tf import patches, records
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Tokenizer, Vocabulary
@@ -179,12 +179,14 @@ def test_broken_manifest_lines_are_skipped_counted_and_listed(tmp_path, backbone
         read_catalogue(str(manifest))
     catalogue = read_catalogue(str(manifest), skip_unusable=True)
     few = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.1})
-    with pytest.raises(InputError, match=r"More than 10.0% of the images are bad \(2 of at most 0; the first: .*line 2"):
-        write_records(catalogue, "train", tmp_path / "records", few, backbone)
+    with pytest.raises(InputError, match=r"More than 10.0% of the catalogue's lines are no product \(2 of 9; the first: .*line 2"):
+        check_catalogue(catalogue, few)
     many = RecordSettings(**{**vars(few), "max_bad_fraction": 0.5})
-    dataset = write_records(catalogue, "train", tmp_path / "records", many, backbone)
-    assert dataset["records"] == 7
-    assert [("line 2" in entry["why"], "line 3" in entry["why"]) for entry in dataset["skipped"]] == [(True, False), (False, True)]
+    check_catalogue(catalogue, many)
+    # A photo that is bad counts against its split; a line of an unknown split does not.
+    dataset = write_records(catalogue, "train", tmp_path / "records", few, backbone)
+    assert dataset["records"] == 7 and dataset["skipped"] == []
+    assert [("line 2" in why, "line 3" in why) for why in dataset["catalogue_lines_skipped"]] == [(True, False), (False, True)]
 
 
 def test_text_without_words_is_named(tmp_path, backbone):

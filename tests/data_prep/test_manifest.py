@@ -145,3 +145,10 @@ def test_many_products_are_read_without_opening_images(tmp_path):
     products = read_manifest(written(tmp_path, *rows)).products
     assert len(products) == 1000 and products[999].images[0].image_id == "p999_1"
     assert np.unique([product.where for product in products]).size == 1000
+
+
+def test_manifest_of_broken_lines_only_says_what_was_wrong(tmp_path):
+    path = tmp_path / "products.jsonl"
+    path.write_text("{\n[]\n")
+    with pytest.raises(InputError, match="a manifest without any that can be used .*line 1"):
+        read_manifest(str(path), skip_unusable=True)

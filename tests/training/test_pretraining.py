@@ -98,6 +98,46 @@ def stopped_and_resumed(run, config, stop_at, monkeypatch):
     pretrain(run, config)
 
 
+FROM_NOTHING = dict(NO_DROPOUT, matching_similarity=True, patch_feature_norm="standard")
+
+
+@pytest.mark.parametrize("precision, stop_at", [("float32", 1), ("bfloat16", 7)])
+def test_model_from_nothing_goes_on_exactly(data, tmp_path, precision, stop_at, monkeypatch):
+    """Stopped before its first checkpoint the start is made again, after it it is not."""
+    whole, parts = (run_config(data, tmp_path / name, precision=precision, contrastive_epochs=4, log_steps=1) for name in ("whole", "parts"))
+    _, figures = pretrain(whole, tiny_config(**FROM_NOTHING))
+    assert np.isfinite(list(figures.values())).all()
+    starts = []
+    original = pretraining.start_from_nothing
+    monkeypatch.setattr(pretraining, "start_from_nothing", lambda *a: (starts.append(a), original(*a)))
+    stopped_and_resumed(parts, tiny_config(**FROM_NOTHING), stop_at, monkeypatch)
+    assert len(starts) == (2 if stop_at == 1 else 1)
+    assert lines(parts.model_dir) == lines(whole.model_dir)
+
+
+def test_two_replicas_from_nothing_give_the_losses_of_one(data, tmp_path):
+    config = tiny_config(**FROM_NOTHING)
+    pretrain(run_config(data, tmp_path / "one", contrastive_epochs=2), config)
+    pretrain(run_config(data, tmp_path / "two", contrastive_epochs=2, train_batch_size=2, eval_batch_size=2, cpu_replicas=2), config)
+    for a, b in zip(lines(tmp_path / "one"), lines(tmp_path / "two"), strict=True):
+        assert a["next_sentence_loss"] == pytest.approx(b["next_sentence_loss"], rel=2e-4)
+
+
+def test_other_data_are_refused(data, whole_run):
+    run = run_config(data, whole_run, train_input_fp=str(data / "valid"))
+    with pytest.raises(InputError, match="holds a run on other data than --train_input_fp=.*valid"):
+        pretrain(run, tiny_config(**DROPOUT))
+
+
+def test_start_that_cannot_be_made_is_not_blamed_on_a_checkpoint(data, tmp_path, monkeypatch):
+    def fail(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    monkeypatch.setattr(pretraining, "start_from_nothing", fail)
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="out of memory"):
+        pretrain(run_config(data, tmp_path, contrastive_epochs=1), tiny_config(**FROM_NOTHING))
+
+
 @pytest.mark.parametrize("owner, method, error", [
     (tf.train.CheckpointManager, "save", tf.errors.ResourceExhaustedError(None, None, "model.ckpt-6; No space left on device")),
     (pretraining.MetricsLog, "write", OSError(errno.ENOSPC, "No space left on device")),
