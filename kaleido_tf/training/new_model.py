@@ -5,8 +5,8 @@ words and patches begin as unrelated vectors, and attention hands [CLS] a faint,
 
 1. `align_embeddings`: the embedding layers alone (no encoder block) learn to bring the mean of a text's embeddings close to
    the mean of its image's, and far from the others of the batch. The idea of aligning before fusing is that of Li et
-   al., "Align before Fuse" (2021), section 3.2, here without momentum or a lasting loss term. It costs a hundredth of a
-   training step's arithmetic an example.
+   al., "Align before Fuse" (2021), section 3.2, here without momentum or a lasting loss term. Without the
+   encoder a pass over the records costs little.
 2. `open_attention`: attention begins nearly uniform and passes on what it reads unchanged and amplified, so that from the
    first step [CLS] holds text and image in one basis, where the feed-forward layers can compare them. (Starting value
    and output projections close to the identity is from Trockman and Kolter, "Mimetic initialization", 2023.)
@@ -42,7 +42,7 @@ MEMORY_BYTES = 2 << 30
 ATTENTION_SHARPNESS = 0.1
 """Factor on the query projections' first weights: attention that is nearly uniform, and free to move away from it."""
 VALUE_GAIN = 3.0
-"""How much attention amplifies what it reads. The mean over a hundred places is about a third as long as each of them."""
+"""How much attention amplifies what it reads. The mean of many places is shorter than each of them."""
 
 
 def start_from_nothing(model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int) -> None:
