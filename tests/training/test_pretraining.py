@@ -115,14 +115,6 @@ def test_model_from_nothing_goes_on_exactly(data, tmp_path, precision, stop_at, 
     assert lines(parts.model_dir) == lines(whole.model_dir)
 
 
-def test_two_replicas_from_nothing_give_the_losses_of_one(data, tmp_path):
-    config = tiny_config(**FROM_NOTHING)
-    pretrain(run_config(data, tmp_path / "one", contrastive_epochs=2), config)
-    pretrain(run_config(data, tmp_path / "two", contrastive_epochs=2, train_batch_size=2, eval_batch_size=2, cpu_replicas=2), config)
-    for a, b in zip(lines(tmp_path / "one"), lines(tmp_path / "two"), strict=True):
-        assert a["next_sentence_loss"] == pytest.approx(b["next_sentence_loss"], rel=2e-4)
-
-
 def test_other_data_are_refused(data, whole_run):
     run = run_config(data, whole_run, train_input_fp=str(data / "valid"))
     with pytest.raises(InputError, match="holds a run on other data than --train_input_fp=.*valid"):
