@@ -17,13 +17,14 @@ from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.config import read_config
-from kaleido_tf.data.record_table import RecordTable, feature_size_of, find_files, read_images, read_record_table
+from kaleido_tf.data.record_table import RecordTable, feature_size_of, find_files, read_evenly, read_images, read_record_table
 from kaleido_tf.evaluation.predict import DIRECTIONS, read_candidate_pairs, summary
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval
-from kaleido_tf.families import FAMILIES
+from kaleido_tf.families import build_model
 from kaleido_tf.layers.heads import unit_means
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.new_model import align_embeddings, embedder_inputs
+from kaleido_tf.training.pretraining import MEASURED_IMAGES
 from kaleido_tf.training.strategy import make_strategy
 
 flags.DEFINE_string("train", None, "Records to align on.", required=True)
@@ -40,7 +41,7 @@ def encode(model, table: RecordTable, features, boxes, batch: int = 100) -> tupl
     parts = []
     for start in range(0, len(table), batch):
         rows = slice(start, start + batch)
-        feed = embedder_inputs(table, table.texts[rows], features[rows], boxes[rows])
+        feed = embedder_inputs(model, table, table.texts[rows], features[rows], boxes[rows])
         embedded = model.embedder(feed, training=False)
         parts.append(unit_means(embedded["text"], tf.cast(feed["input_mask"], tf.float32), embedded["patches"]))
     texts, images = zip(*parts)
@@ -56,9 +57,9 @@ def main(_):
     strategy = make_strategy(0, 1)
     tf_keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
-        model = FAMILIES[config.model_type].build(config, (), length)
+        model = build_model(config, (), length)
     if model.normalises_features:
-        model.measure_features(read_images(table, np.arange(min(len(table), 1000)))[1].astype(np.float32))
+        model.measure_features(read_evenly(table, MEASURED_IMAGES)[1])
     align_embeddings(model, table, strategy, FLAGS.epochs, FLAGS.seed)
     table = read_record_table(find_files(FLAGS.test), vocabulary, length, size)
     texts, images = encode(model, table, *read_images(table, np.arange(len(table)))[1:])

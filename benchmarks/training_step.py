@@ -19,11 +19,10 @@ from absl import app, flags
 from benchmarks.drawn_records import drawn_fields
 from data_prep import record_writer
 from kaleido_tf import records
-from kaleido_tf.config import KaleidoBertConfig
-from kaleido_tf.data.pipeline import PipelineConfig, training_batches
-from kaleido_tf.data.record_table import find_files, read_record_table
+from kaleido_tf.config import KaleidoBertConfig, RunConfig
+from kaleido_tf.families import read_examples
 from kaleido_tf.models.kaleido_bert import KaleidoBert
-from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
+from kaleido_tf.text import DEFAULT_VOCABULARY
 from kaleido_tf.training.optimizer import BertAdam
 from kaleido_tf.training.strategy import PRECISIONS
 from kaleido_tf.training.trainer import Trainer
@@ -64,13 +63,16 @@ class TimedInput:
         return batch
 
 
+def make_config() -> KaleidoBertConfig:
+    return KaleidoBertConfig(num_hidden_layers=FLAGS.num_hidden_layers, patch_feature_size=FLAGS.feature_size)
+
+
 def make_step(way: str, strategy):
     """A compiled function of a batch that makes one update."""
     precision, _, xla = way.partition("+")
     tf_keras.mixed_precision.set_global_policy(PRECISIONS[precision])
     with strategy.scope():
-        config = KaleidoBertConfig(num_hidden_layers=FLAGS.num_hidden_layers, patch_feature_size=FLAGS.feature_size)
-        model = KaleidoBert(config, text_length=FLAGS.text_length)
+        model = KaleidoBert(make_config(), text_length=FLAGS.text_length)
         optimizer = BertAdam(1e-4)
         optimizer.build(model.trainable_variables)
     trainer = Trainer(model, optimizer, strategy, None, global_batch=FLAGS.batch_size, log_steps=1, last_step=1, xla=xla == "xla")
@@ -82,10 +84,10 @@ def main(_):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         write_records(folder, 8 * FLAGS.batch_size)
-        vocabulary = Vocabulary()
-        table = read_record_table(find_files(name), vocabulary, FLAGS.text_length, FLAGS.feature_size)
+        run = RunConfig(name, name, name, str(DEFAULT_VOCABULARY), text_length=FLAGS.text_length)
+        examples = read_examples(name, run, make_config())
         steps = {way: make_step(way, strategy) for way in FLAGS.ways}
-        source = TimedInput(training_batches(table, vocabulary, PipelineConfig(), FLAGS.batch_size))
+        source = TimedInput(examples.training_batches(FLAGS.batch_size))
         seconds, waited = {way: [] for way in steps}, {way: [] for way in steps}
         for turn in range(FLAGS.turns + 1):
             for way, step in steps.items():

@@ -123,7 +123,7 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
         "categories": list(catalogue.category_names),
         "subcategories": list(catalogue.subcategory_names),
         "feature_size": backbone.feature_size,
-        "feature_shapes": {name: [rows, backbone.feature_size] for name, rows in records.FEATURE_BLOCKS.items()},
+        "feature_shapes": {name: [rows, backbone.feature_size] for name, rows in records.KALEIDO.blocks.items()},
         "crops_kept_whole": crops_kept_whole,
         "skipped": skipped,
         "catalogue_lines_skipped": list(catalogue.unusable),
@@ -288,7 +288,7 @@ def _features(crops, kept, backbone, settings) -> dict[str, dict[int, np.ndarray
     by_size: dict[tuple[int, ...], list[int]] = {}
     for number in kept:
         by_size.setdefault(crops[number].pixels.shape, []).append(number)
-    blocks: dict[str, dict[int, np.ndarray]] = {name: {} for name in records.FEATURE_BLOCKS}
+    blocks: dict[str, dict[int, np.ndarray]] = {name: {} for name in records.KALEIDO.blocks}
     for members in by_size.values():
         for start in range(0, len(members), settings.images_per_batch):
             batch = members[start : start + settings.images_per_batch]

@@ -3,18 +3,68 @@
 import dataclasses
 from collections.abc import Callable
 
-from kaleido_tf.config import KaleidoBertConfig
+from kaleido_tf import records
+from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig, ModelConfig, RunConfig
+from kaleido_tf.data import grid_examples, kaleido_examples
+from kaleido_tf.data.masking import MaskingConfig
+from kaleido_tf.data.pipeline import OrderConfig, RecordExamples
+from kaleido_tf.data.record_table import RecordTable, find_files, read_record_table
+from kaleido_tf.errors import InputError
+from kaleido_tf.models.cross_modal import CrossModalBert
+from kaleido_tf.models.fashion_bert import FashionBert
 from kaleido_tf.models.kaleido_bert import KaleidoBert
+from kaleido_tf.text import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """A family: its config class, and `build(config, tasks, text_length)` to a model with `pretrainer` and `matcher`."""
+    """A family.
 
-    config: type
-    build: Callable
+    Attributes:
+      model: its class; `model(config, tasks, text_length)` builds it.
+      layout: config -> the layout of the records that its models read.
+      example_maker: (config, tasks, vocabulary, masking, seed) -> function of a row of the pipeline.
+      max_tokens: config -> most word pieces that are masked.
+    """
+
+    model: type[CrossModalBert]
+    layout: Callable[[ModelConfig], records.Layout]
+    example_maker: Callable
+    max_tokens: Callable[[ModelConfig], int]
 
 
 FAMILIES = {
-    "kaleidobert": Family(KaleidoBertConfig, KaleidoBert),
+    KaleidoBertConfig.MODEL_TYPE: Family(
+        KaleidoBert, lambda config: records.KALEIDO, kaleido_examples.example_maker, lambda config: MaskingConfig.max_tokens
+    ),
+    FashionBertConfig.MODEL_TYPE: Family(
+        FashionBert, grid_examples.layout_of, grid_examples.example_maker, lambda config: config.masked_text_token_num
+    ),
 }
+
+
+def build_model(config: ModelConfig, tasks: tuple[str, ...] | None, text_length: int) -> CrossModalBert:
+    """A new model of the config's family. `tasks` None: all of the family's."""
+    return FAMILIES[config.model_type].model(config, tasks, text_length)
+
+
+def read_table(pattern: str, config: ModelConfig, vocabulary: Vocabulary, text_length: int) -> RecordTable:
+    """The records that a `*_input_fp` flag names, checked against the model that is to read them.
+
+    Raises: InputError for records of another layout, feature size or vocabulary.
+    """
+    table = read_record_table(find_files(pattern), vocabulary, text_length, config.patch_feature_size)
+    needed = FAMILIES[config.model_type].layout(config)
+    if table.layout != needed:
+        raise InputError(f"A model of type {config.model_type} needs records of layout {needed.name}. {pattern} holds {table.layout.name}")
+    return table
+
+
+def read_examples(pattern: str, run: RunConfig, config: ModelConfig) -> RecordExamples:
+    """The training examples that a run makes of the records at `pattern`."""
+    family, vocabulary = FAMILIES[config.model_type], Vocabulary(run.vocabulary)
+    table = read_table(pattern, config, vocabulary, run.text_length)
+    masking = MaskingConfig(run.token_fraction, family.max_tokens(config), run.whole_words)
+    tasks = family.model.TASKS if run.tasks is None else run.tasks
+    make_example = family.example_maker(config, tasks, vocabulary, masking, run.seed)
+    return RecordExamples(table, make_example, OrderConfig(run.negatives, run.rise_epochs, run.seed))

@@ -1,4 +1,4 @@
-"""The losses of pre-training (Kaleido-BERT, section 3.6, equations 1 to 8), as functions and as layers.
+"""The losses of pre-training (Kaleido-BERT, section 3.6, equations 1 to 8; FashionBERT), as functions and as layers.
 
 Every loss is a pair (total, weight): a sum over the examples of this replica and what it is to be divided by. Only
 so can replicas with different numbers of masked tokens agree on the mean of the global batch; `mean` divides.
@@ -62,6 +62,18 @@ def patch_divergence_loss(logits: tf.Tensor, features: tf.Tensor, joint_target: 
     predicted = tf.clip_by_value(tf.nn.softmax(logits), PROBABILITY_FLOOR, 1.0)
     divergences = tf.reduce_sum(target * tf.math.log(target / predicted), axis=-1)  # [B, K]
     return WeightedSum(tf.reduce_sum(divergences), tf.cast(tf.size(divergences), tf.float32))
+
+
+def adaptive_weights(losses: tf.Tensor) -> tf.Tensor:
+    """FashionBERT's weights of its three losses (section 3.3), as the release computes them: [3] -> [3], adding up to 1.
+
+    Each loss is held against 3 - softmax(losses)^2; a large loss gets a large weight. Gradients flow through the
+    weights too: the release has no stop there, so a total is more than its weighted parts.
+    """
+    room = 3.0 - tf.square(tf.nn.softmax(losses))
+    # The product of the two others, over the sum of the three products.
+    products = tf.stack([room[1] * room[2], room[2] * room[0], room[0] * room[1]])
+    return products / tf.reduce_sum(products)
 
 
 class ClassificationLoss(tf_keras.layers.Layer):

@@ -4,6 +4,7 @@ A record is a `tf.train.Example`; docs/records.md describes it for other readers
 Features are stored as raw little-endian float16, so that an image with ResNet-50 features takes 303 KB.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 
@@ -17,12 +18,33 @@ from kaleido_tf.json_files import read_json_object
 RECORD_VERSION = 1
 MANIFEST_NAME = "dataset.json"
 
-FEATURE_BLOCKS = {
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Which patches of an image a record holds.
+
+    Attributes:
+      name: as `dataset.json` says it.
+      blocks: name -> rows of its feature blocks; each row is F float16. `patch_features` are the patches themselves.
+    """
+
+    name: str
+    blocks: Mapping[str, int]
+
+    @property
+    def num_patches(self) -> int:
+        return self.blocks["patch_features"]
+
+
+KALEIDO = Layout("kaleido", {
     "patch_features": patches.NUM_PATCHES,  # the 55 patches, level by level
     "rotated_features": len(patches.ROTATIONS) - 1,  # level 1 turned by 90, 180, 270 degrees
     "grey_features": patches.NUM_GREY_PATCHES,  # the sixteen patches of level 4 in grey
-}
-"""Name and rows of the three feature blocks; each row is F float16."""
+})
+GRIDS = {side: Layout(f"grid_{side}x{side}", {"patch_features": side * side}) for side in (4, 8)}
+"""FashionBERT's layouts by patches a side, row by row: 8 in the paper, 4 in the released extractor."""
+LAYOUTS = {layout.name: layout for layout in (KALEIDO, *GRIDS.values())}
 
 _FIXED = {
     "record_version": tf.io.FixedLenFeature([], tf.int64),
@@ -34,9 +56,7 @@ _FIXED = {
     "subcategory_id": tf.io.FixedLenFeature([], tf.int64),
     "image_size": tf.io.FixedLenFeature([2], tf.int64),  # width, height of the photo in pixels
     "crop_box": tf.io.FixedLenFeature([4], tf.int64),  # x1, x2, y1, y2 in pixels of the photo, half-open
-    "patch_boxes": tf.io.FixedLenFeature([patches.NUM_PATCHES, 5], tf.int64),
 }
-_RAW = {name: tf.io.FixedLenFeature([], tf.string) for name in FEATURE_BLOCKS}
 _LISTS = {
     "token_ids": tf.int64,  # WordPiece ids of `text`, without [CLS] and [SEP], not truncated
     "alignment_tokens": tf.int64,  # index into token_ids
@@ -45,15 +65,24 @@ _LISTS = {
 }
 _RAGGED = {name: tf.io.RaggedFeature(dtype) for name, dtype in _LISTS.items()}
 
-TABLE_FEATURES = ("record_version", "product_id", "image_id", "subcategory_id", "token_ids")
+
+def _raw(layout: Layout) -> dict:
+    return {name: tf.io.FixedLenFeature([], tf.string) for name in layout.blocks}
+
+
+def _boxes(layout: Layout) -> dict:
+    return {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
+
+
+TABLE_FEATURES = ("record_version", "product_id", "image_id", "category_id", "subcategory_id", "token_ids")
 """What a run reads once of every record at its start (see data/record_table.py)."""
 
 
-def serialize(fields: Mapping[str, object]) -> bytes:
+def serialize(fields: Mapping[str, object], layout: Layout = KALEIDO) -> bytes:
     """One record from its fields; absent alignments are written as empty lists.
 
-    Args: fields: every name of this file. `patch_features` [55, F], `rotated_features` [3, F], `grey_features`
-      [16, F] floating; `patch_boxes` [55, 5] int; texts str; lists of numbers.
+    Args: fields: every name of this file. The layout's blocks (`patch_features` [55, F], `rotated_features` [3, F],
+      `grey_features` [16, F]) floating; `patch_boxes` [55, 5] int; texts str; lists of numbers.
     Raises: KeyError for a missing field, ValueError for a block of another shape or numbers outside float16.
     """
     features = {"record_version": _ints([RECORD_VERSION])}
@@ -63,8 +92,8 @@ def serialize(fields: Mapping[str, object]) -> bytes:
         features[name] = _ints([fields[name]])
     for name in ("image_size", "crop_box", "patch_boxes", "token_ids"):
         features[name] = _ints(np.asarray(fields[name]).reshape(-1))
-    for name in FEATURE_BLOCKS:
-        features[name] = _bytes(_float16_bytes(name, fields[name]))
+    for name, rows in layout.blocks.items():
+        features[name] = _bytes(_float16_bytes(name, fields[name], rows))
     for name in ("alignment_tokens", "alignment_patches"):
         features[name] = _ints(fields.get(name, ()))
     scores = tf.train.FloatList(value=[float(score) for score in fields.get("alignment_scores", ())])
@@ -72,10 +101,10 @@ def serialize(fields: Mapping[str, object]) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
-def _float16_bytes(name: str, rows) -> bytes:
+def _float16_bytes(name: str, rows, count: int) -> bytes:
     rows = np.asarray(rows)
-    if rows.ndim != 2 or rows.shape[0] != FEATURE_BLOCKS[name]:
-        raise ValueError(f"`{name}` needs {FEATURE_BLOCKS[name]} rows of features. Received: shape={rows.shape}")
+    if rows.ndim != 2 or rows.shape[0] != count:
+        raise ValueError(f"`{name}` needs {count} rows of features. Received: shape={rows.shape}")
     with np.errstate(over="ignore"):
         half = rows.astype("<f2")
     if not np.isfinite(half).all():
@@ -91,10 +120,10 @@ def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
-def parse(serialized: tf.Tensor, feature_size: int) -> dict[str, tf.Tensor]:
+def parse(serialized: tf.Tensor, feature_size: int, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:
     """One serialized record to its tensors: feature blocks [rows, F] float16, lists [n], the rest as declared."""
-    example = tf.io.parse_single_example(serialized, {**_FIXED, **_RAW, **_RAGGED})
-    for name, rows in FEATURE_BLOCKS.items():
+    example = tf.io.parse_single_example(serialized, {**_FIXED, **_boxes(layout), **_raw(layout), **_RAGGED})
+    for name, rows in layout.blocks.items():
         values = tf.io.decode_raw(example[name], tf.float16)
         example[name] = tf.ensure_shape(tf.reshape(values, [-1, feature_size]), [rows, feature_size])
     return example
@@ -102,17 +131,17 @@ def parse(serialized: tf.Tensor, feature_size: int) -> dict[str, tf.Tensor]:
 
 def parse_patch(serialized: tf.Tensor, patch: tf.Tensor, feature_size: int) -> tf.Tensor:
     """The features [F] float16 of one patch of a serialized record, without decoding the others."""
-    raw = tf.io.parse_single_example(serialized, {"patch_features": _RAW["patch_features"]})["patch_features"]
+    raw = tf.io.parse_single_example(serialized, {"patch_features": tf.io.FixedLenFeature([], tf.string)})["patch_features"]
     width = feature_size * tf.float16.size
     values = tf.io.decode_raw(tf.strings.substr(raw, tf.cast(patch, tf.int32) * width, width), tf.float16)
     return tf.ensure_shape(values, [feature_size])
 
 
-def parse_table(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-    """[B] serialized records to the columns of `TABLE_FEATURES` and `feature_bytes` [B, 3] (length of each block)."""
+def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:
+    """[B] serialized records to the columns of `TABLE_FEATURES` and `feature_bytes` [B, blocks] (length of each block)."""
     specs = {name: {**_FIXED, **_RAGGED}[name] for name in TABLE_FEATURES}
-    columns = tf.io.parse_example(serialized, {**specs, **_RAW})
-    lengths = [tf.strings.length(columns.pop(name)) for name in FEATURE_BLOCKS]
+    columns = tf.io.parse_example(serialized, {**specs, **_raw(layout)})
+    lengths = [tf.strings.length(columns.pop(name)) for name in layout.blocks]
     return {**columns, "feature_bytes": tf.stack(lengths, axis=1)}
 
 
@@ -124,13 +153,20 @@ def read_dataset_json(folder: str | pathlib.Path) -> dict:
     path = pathlib.Path(folder) / MANIFEST_NAME
     if not path.is_file():
         raise InputError(
-            f"Records need their {MANIFEST_NAME} beside them (data_prep.write_kaleido_records writes it when all "
-            f"shards are complete). Not found: {path}"
+            f"Records need their {MANIFEST_NAME} beside them (it is written when all shards are complete). Not found: {path}"
         )
     content = read_json_object(path)
     if content.get("record_version") != RECORD_VERSION:
         raise InputError(
             f"Records of version {RECORD_VERSION} are needed. {path} says {content.get('record_version')!r}: "
-            "write them again with data_prep.write_kaleido_records"
+            "write them again with the command that made them"
         )
     return content
+
+
+def layout_of(dataset: dict, where: str) -> Layout:
+    """The layout that a `dataset.json` names; files without a name are Kaleido-BERT's. Raises: InputError naming `where`."""
+    name = dataset.get("layout", KALEIDO.name)
+    if name not in LAYOUTS:
+        raise InputError(f"{where}: the records' layout must be one of {', '.join(LAYOUTS)}. Received: {name!r}")
+    return LAYOUTS[name]

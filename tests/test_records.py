@@ -13,7 +13,7 @@ def test_record_is_read_back_as_written():
     pairs = {"alignment_tokens": [1, 2], "alignment_patches": [7, 40], "alignment_scores": [0.5, 0.25]}
     fields = small_records.fields_of(4, **pairs)
     example = records.parse(tf.constant(records.serialize(fields)), small_records.FEATURE_SIZE)
-    for name, rows in records.FEATURE_BLOCKS.items():
+    for name, rows in records.KALEIDO.blocks.items():
         assert example[name].shape == (rows, small_records.FEATURE_SIZE) and example[name].dtype == tf.float16
         np.testing.assert_array_equal(example[name], fields[name].astype(np.float16))
     np.testing.assert_array_equal(example["patch_boxes"], fields["patch_boxes"])

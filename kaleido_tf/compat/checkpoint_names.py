@@ -1,6 +1,7 @@
-"""The original's variable names (TF1 checkpoints of Kaleido-BERT) and which of our variables they are.
+"""The originals' variable names (TF1 checkpoints of Kaleido-BERT and FashionBERT) and which of our variables they are.
 
-Names and shapes are those of the released code, misspellings included.
+Names and shapes are those of the released code, misspellings included. Below the scope of a family the names that it
+shares with Google's BERT (`bert/embeddings/...`, `bert/encoder/...`, `bert/pooler/...`, `cls/...`) are BERT's own.
 """
 
 import dataclasses
@@ -9,9 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.kaleido_bert import KaleidoBert
+from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig
+from kaleido_tf.models.cross_modal import CrossModalBert
 
-SCOPE = "kaleido_bert_pre_trained_model/"
+SCOPES = {
+    KaleidoBertConfig.MODEL_TYPE: "kaleido_bert_pre_trained_model/",
+    FashionBertConfig.MODEL_TYPE: "image_bert_pre_trained_model/",
+}
+"""First scope of a family's names."""
 
 _LEVEL_SCOPES = {  # level: (scope of the embedding, prefix of its variables)
     "rotation": ("rotation_embeddings", "rotation"),
@@ -53,12 +59,12 @@ class OriginalVariable:
         return shape[::-1] if self.transposed else shape
 
 
-def original_variables(model: KaleidoBert) -> dict[str, OriginalVariable]:
-    """Every variable of `model` by its name in the original's checkpoints."""
+def original_variables(model: CrossModalBert) -> dict[str, OriginalVariable]:
+    """The variables of `model` by their names in the original's checkpoints; those that it lacks are left out
+    (`feature_normalisation`, `similarity`)."""
     layers = model.named_layers
     text = layers["text_embedding"]
     names = {
-        "bert/position_dense": OriginalVariable(layers["box_projection"].kernel),
         "bert/embeddings/word_embeddings": OriginalVariable(text.word_embeddings),
         "bert/embeddings/position_embeddings": OriginalVariable(text.position_embeddings),
         "bert/embeddings/token_type_embeddings": OriginalVariable(text.segment_embeddings),
@@ -66,17 +72,44 @@ def original_variables(model: KaleidoBert) -> dict[str, OriginalVariable]:
         **_dense("bert/pooler/dense", layers["pooler"].dense),
         **_masked_lm(layers["masked_lm"]),
         **_classifier(("seq_relationship/output_weights", "seq_relationship/output_bias"), layers["next_sentence"]),
+        **_IMAGE_SIDES[model.config.model_type](model),
     }
-    for level, (scope, prefix) in _LEVEL_SCOPES.items():
-        embedding = layers[f"{level}_embedding"]
-        names[f"bert/{scope}/{prefix}_projector"] = OriginalVariable(embedding.projector)
-        names[f"bert/{scope}/{prefix}_type_embeddings"] = OriginalVariable(embedding.segment_embeddings)
-        names.update(_layer_norm(f"bert/{scope}/{prefix}EmbLayerNorm", embedding.layer_norm))
-    for level in model.tasks:
-        names.update(_classifier(_HEADS[level], layers[level]))
     for number in range(model.config.num_hidden_layers):
         names.update(_encoder_layer(f"bert/encoder/layer_{number}", layers[f"encoder_layer_{number}"], model.config))
-    return {SCOPE + name: entry for name, entry in names.items()}
+    return {SCOPES[model.config.model_type] + name: entry for name, entry in names.items()}
+
+
+def _kaleido_levels(model):
+    layers = model.named_layers
+    names = {"bert/position_dense": OriginalVariable(layers["box_projection"].kernel)}
+    for level, (scope, prefix) in _LEVEL_SCOPES.items():
+        names.update(_patch_embedding(f"bert/{scope}", f"{prefix}_projector", f"{prefix}_type_embeddings", f"{prefix}EmbLayerNorm",
+                                      layers[f"{level}_embedding"]))
+    for level in model.tasks:
+        names.update(_classifier(_HEADS[level], layers[level]))
+    return names
+
+
+def _fashion_bert_grid(model):
+    layers, scope = model.named_layers, "bert/image_embeddings"
+    names = {
+        f"{scope}/patch_position_embeddings": OriginalVariable(layers["patch_positions"].table),
+        **_patch_embedding(scope, "image_projector", "patch_type_embeddings", "ImageEmbLayerNorm", layers["patch_embedding"]),
+    }
+    for task in model.tasks:
+        names.update(_classifier(("img_predictions/output_weights", None), layers[task]))
+    return names
+
+
+_IMAGE_SIDES = {KaleidoBertConfig.MODEL_TYPE: _kaleido_levels, FashionBertConfig.MODEL_TYPE: _fashion_bert_grid}
+
+
+def _patch_embedding(scope, projector, types, layer_norm, layer):
+    return {
+        f"{scope}/{projector}": OriginalVariable(layer.projector),
+        f"{scope}/{types}": OriginalVariable(layer.segment_embeddings),
+        **_layer_norm(f"{scope}/{layer_norm}", layer.layer_norm),
+    }
 
 
 def _layer_norm(scope, layer):
@@ -135,7 +168,7 @@ def _encoder_layer(scope, block, config):
     return entries
 
 
-def load_original_checkpoint(model: KaleidoBert, prefix: str) -> None:
+def load_original_checkpoint(model: CrossModalBert, prefix: str) -> None:
     """Fills `model` from a TF1 checkpoint of the original; all or nothing.
 
     Optimizer slots and the step counter are left alone.

@@ -18,12 +18,15 @@ MASKED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
 
 @dataclasses.dataclass(frozen=True)
 class MaskingConfig:
-    """How much is masked. Patches: one in level 3, two in level 4, three in level 5 (section 3.4)."""
+    """How much of a text is masked: `token_fraction` of its word pieces, at most `max_tokens`, by words or by pieces."""
 
     token_fraction: float = 0.15
     max_tokens: int = 10
     whole_words: bool = False
-    patch_budgets: tuple[int, int, int] = (1, 2, 3)
+
+
+PATCH_BUDGETS = (1, 2, 3)
+"""Masked patches of levels 3, 4 and 5 (section 3.4)."""
 
 
 def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:
@@ -31,24 +34,36 @@ def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(seed, purpose)
 
 
-def choose_masked(example: dict, seed: tf.Tensor, config: MaskingConfig, is_continuation: tf.Tensor) -> dict:
+def choose_masked(example: dict, seed: tf.Tensor, config: MaskingConfig, is_continuation: tf.Tensor,
+                  budgets: tuple[int, int, int] = PATCH_BUDGETS) -> dict:
     """Chooses tokens and patches; aligned pairs first, then at random (section 3.4).
 
     Args:
       example: `input_ids` [S] int32, `input_mask` [S] int32; `alignment_tokens` [A] int32 places in `input_ids` (inside
         the text), `alignment_patches` [A] int32 among the 55. No pairs (A = 0): everything is chosen at random.
-      is_continuation: [vocabulary] bool.
+      is_continuation: [vocabulary] bool. budgets: patches of levels 3 to 5 to mask.
     Adds: `masked_tokens` [S] bool, `masked_patches` [55] bool.
     """
+    words, maskable, budget = _maskable_words(example, config, is_continuation)
+    pairs = tf.stack([example["alignment_tokens"], example["alignment_patches"]], axis=1)
+    tokens, chosen_patches = _choose_aligned(pairs, words, maskable, budget, seed, budgets)
+    tokens = _fill_tokens(tokens, words, maskable, budget, fold(seed, 1))
+    chosen_patches = _fill_patches(chosen_patches, fold(seed, 2), budgets)
+    return {**example, "masked_tokens": tokens, "masked_patches": chosen_patches}
+
+
+def choose_random_tokens(example: dict, seed: tf.Tensor, config: MaskingConfig, is_continuation: tf.Tensor) -> dict:
+    """Chooses tokens at random; as `choose_masked` without pairs and patches. Adds `masked_tokens` [S] bool."""
+    words, maskable, budget = _maskable_words(example, config, is_continuation)
+    return {**example, "masked_tokens": _fill_tokens(tf.zeros_like(maskable), words, maskable, budget, fold(seed, 1))}
+
+
+def _maskable_words(example, config, is_continuation):
+    """`_words`, and how many places are to be masked (at least one where there is any)."""
     words, maskable = _words(example, config.whole_words, is_continuation)
     used = tf.reduce_sum(tf.cast(maskable, tf.int32))
     wanted = tf.cast(tf.round(config.token_fraction * tf.cast(used, tf.float32)), tf.int32)
-    budget = tf.minimum(tf.clip_by_value(wanted, 1, config.max_tokens), used)
-    pairs = tf.stack([example["alignment_tokens"], example["alignment_patches"]], axis=1)
-    tokens, chosen_patches = _choose_aligned(pairs, words, maskable, budget, seed, config)
-    tokens = _fill_tokens(tokens, words, maskable, budget, fold(seed, 1))
-    chosen_patches = _fill_patches(chosen_patches, fold(seed, 2), config)
-    return {**example, "masked_tokens": tokens, "masked_patches": chosen_patches}
+    return words, maskable, tf.minimum(tf.clip_by_value(wanted, 1, config.max_tokens), used)
 
 
 def _words(example, whole_words, is_continuation):
@@ -62,13 +77,13 @@ def _words(example, whole_words, is_continuation):
     return tf.cumsum(1 - tf.cast(tf.gather(is_continuation, ids), tf.int32)), maskable
 
 
-def _choose_aligned(pairs, words, maskable, budget, seed, config):
+def _choose_aligned(pairs, words, maskable, budget, seed, patch_budgets):
     """Walks the pairs in random order; of each, either its token's word or its patch is masked, never both."""
     count = tf.shape(pairs)[0]
     order = tf.argsort(tf.random.stateless_uniform([count], fold(seed, 3)))
     coins = tf.random.stateless_uniform([count], fold(seed, 4)) < 0.5
     pair_words = tf.gather(words, pairs[:, 0])
-    budgets = tf.constant(_level_budgets(config))
+    budgets = tf.constant(_level_budgets(patch_budgets))
 
     def step(i, tokens, chosen):
         pair = order[i]
@@ -89,9 +104,9 @@ def _choose_aligned(pairs, words, maskable, budget, seed, config):
     return tokens, chosen
 
 
-def _level_budgets(config: MaskingConfig) -> np.ndarray:
+def _level_budgets(patch_budgets) -> np.ndarray:
     """[5, 56]: for each level, its budget and then which of the 55 patches belong to it."""
-    budgets = dict(zip(MASKED_LEVELS, config.patch_budgets))
+    budgets = dict(zip(MASKED_LEVELS, patch_budgets))
     rows = np.zeros([len(patches.LEVEL_NAMES), 1 + patches.NUM_PATCHES], np.int32)
     for row, level in zip(rows, patches.LEVEL_NAMES):
         row[0] = budgets.get(level, 0)
@@ -127,12 +142,12 @@ def _fill_tokens(tokens, words, maskable, budget, seed):
     return tokens | picked
 
 
-def _fill_patches(chosen, seed, config):
+def _fill_patches(chosen, seed, patch_budgets):
     """Adds random patches level by level until every budget is met exactly."""
     draws = tf.random.stateless_uniform([patches.NUM_PATCHES], seed)
     priority = tf.where(chosen, 2.0, draws)
     parts = []
-    budgets = dict(zip(MASKED_LEVELS, config.patch_budgets))
+    budgets = dict(zip(MASKED_LEVELS, patch_budgets))
     for level, size in patches.LEVEL_PATCHES.items():
         part = priority[patches.level_slice(level)]
         picked = tf.math.top_k(part, budgets.get(level, 0)).indices

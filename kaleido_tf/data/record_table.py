@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf import patches, records
+from kaleido_tf import records
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary, sequence
 
@@ -61,37 +61,44 @@ class RecordTable:
 
     Attributes:
       files: the shards. file_starts: [files + 1] number of the first record of each, and N.
-      product_ids, image_ids: [N] str. subcategories: [N] int32.
+      product_ids, image_ids: [N] str. categories, subcategories: [N] int32.
       texts: [N] int32, the row of each record's own text in `sequences`.
       sequences: [T, S] int32, [CLS] tokens [SEP] and padding. lengths: [T] int32 places used.
-      feature_size: floats a patch.
+      feature_size: floats a patch. layout: which patches a record holds.
     """
 
     files: tuple[str, ...]
     file_starts: np.ndarray
     product_ids: np.ndarray
     image_ids: np.ndarray
+    categories: np.ndarray
     subcategories: np.ndarray
     texts: np.ndarray
     sequences: np.ndarray
     lengths: np.ndarray
     feature_size: int
+    layout: records.Layout
 
     def __len__(self) -> int:
         return len(self.product_ids)
 
 
 def feature_size_of(files: list[str]) -> int:
-    """The feature size that the `dataset.json` beside each file declares.
+    """The feature size that the `dataset.json` beside each file declares; see `declared_by`."""
+    return declared_by(files)["feature_size"]
 
-    Raises: InputError if the files disagree, since one model reads them all.
+
+def declared_by(files: list[str]) -> dict:
+    """What the `dataset.json` beside each file says: its content (of the first folder).
+
+    Raises: InputError if the folders disagree in feature size or layout, since one model reads them all.
     """
-    sizes = {}
-    for folder in sorted({os.path.dirname(file) for file in files}):
-        sizes.setdefault(records.read_dataset_json(folder or ".")["feature_size"], folder)
-    if len(sizes) > 1:
-        raise InputError(f"All records of a run need one feature size. Received: {sizes}")
-    return next(iter(sizes))
+    folders = sorted({os.path.dirname(file) for file in files})
+    contents = {folder: records.read_dataset_json(folder or ".") for folder in folders}
+    found = {(content["feature_size"], records.layout_of(content, folder).name): folder for folder, content in contents.items()}
+    if len(found) > 1:
+        raise InputError(f"All records of a run need one feature size and layout. Received: {found}")
+    return contents[folders[0]]
 
 
 def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int, feature_size: int) -> RecordTable:
@@ -100,7 +107,8 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
     Args: feature_size: what the model's config says.
     Raises: InputError naming file and record.
     """
-    declared = feature_size_of(files)
+    dataset = declared_by(files)
+    declared, layout = dataset["feature_size"], records.layout_of(dataset, files[0])
     if declared != feature_size:
         raise InputError(
             f"The model's `patch_feature_size` is {feature_size}, the records in {os.path.dirname(files[0])} hold "
@@ -108,7 +116,7 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
         )
     columns, starts = [], [0]
     for file in files:
-        parts = _read_columns(file, feature_size, len(vocabulary))
+        parts = _read_columns(file, layout, feature_size, len(vocabulary))
         count = sum(len(part["product_id"]) for part in parts)
         _check_count(file, count)
         columns += parts
@@ -122,21 +130,24 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
         file_starts=np.array(starts),
         product_ids=_strings(columns, "product_id"),
         image_ids=_strings(columns, "image_id"),
+        categories=np.concatenate([part["category_id"] for part in columns]).astype(np.int32),
         subcategories=np.concatenate([part["subcategory_id"] for part in columns]).astype(np.int32),
         texts=texts,
         sequences=sequences,
         lengths=lengths,
         feature_size=feature_size,
+        layout=layout,
     )
 
 
-def _read_columns(file: str, feature_size: int, vocab_size: int, batch: int = 256) -> list[dict]:
+def _read_columns(file: str, layout: records.Layout, feature_size: int, vocab_size: int, batch: int = 256) -> list[dict]:
     """The table columns of one file, checked record by record."""
     parts, read = [], 0
     try:
-        for part in tf.data.TFRecordDataset(file).batch(batch).map(records.parse_table, tf.data.AUTOTUNE):
+        dataset = tf.data.TFRecordDataset(file).batch(batch)
+        for part in dataset.map(lambda serialized: records.parse_table(serialized, layout), tf.data.AUTOTUNE):
             part = {name: (v.to_list() if isinstance(v, tf.RaggedTensor) else v.numpy()) for name, v in part.items()}
-            _check(part, file, read, feature_size, vocab_size)
+            _check(part, file, read, layout, feature_size, vocab_size)
             read += len(part["product_id"])
             parts.append(part)
     except tf.errors.NotFoundError as error:
@@ -156,9 +167,9 @@ def _check_count(file: str, count: int) -> None:
         raise InputError(f"{file}: {declared} records are needed (its {records.MANIFEST_NAME}). Received: {count}")
 
 
-def _check(part: dict, file: str, first: int, feature_size: int, vocab_size: int) -> None:
+def _check(part: dict, file: str, first: int, layout: records.Layout, feature_size: int, vocab_size: int) -> None:
     versions = part["record_version"]
-    wanted_bytes = [rows * feature_size * 2 for rows in records.FEATURE_BLOCKS.values()]
+    wanted_bytes = [rows * feature_size * 2 for rows in layout.blocks.values()]
     for row, ids in enumerate(part["token_ids"]):
         where = f"{file} record {first + row} (product {part['product_id'][row].decode()})"
         if versions[row] != records.RECORD_VERSION:
@@ -195,15 +206,16 @@ def _distinct_sequences(token_ids, text_length, vocabulary) -> tuple[np.ndarray,
 def read_images(table: RecordTable, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features and boxes of the wanted records, read once.
 
-    Returns: ([N records] int32 row of each record or -1, [I, 55, F] float16, [I, 55, 5] int32).
+    Returns: ([N records] int32 row of each record or -1, [I, P, F] float16, [I, P, 5] int32); P as the table's layout.
     """
+    count = table.layout.num_patches
     rows = np.full([len(table)], -1, np.int32)
     rows[np.unique(wanted)] = np.arange(len(np.unique(wanted)))
-    features = np.empty([rows.max() + 1, patches.NUM_PATCHES, table.feature_size], np.float16)
-    boxes = np.empty([rows.max() + 1, patches.NUM_PATCHES, 5], np.int32)
+    features = np.empty([rows.max() + 1, count, table.feature_size], np.float16)
+    boxes = np.empty([rows.max() + 1, count, 5], np.int32)
 
     def parse(serialized):
-        example = records.parse(serialized, table.feature_size)
+        example = records.parse(serialized, table.feature_size, table.layout)
         return example["patch_features"], example["patch_boxes"]
 
     dataset = tf.data.TFRecordDataset(list(table.files)).map(parse, tf.data.AUTOTUNE, deterministic=True).prefetch(64)
@@ -211,3 +223,9 @@ def read_images(table: RecordTable, wanted: np.ndarray) -> tuple[np.ndarray, np.
         if rows[number] >= 0:
             features[rows[number]], boxes[rows[number]] = patch_features, patch_boxes
     return rows, features, boxes
+
+
+def read_evenly(table: RecordTable, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """At most `count` records, spread evenly over all shards: (their numbers, features and boxes as `read_images`)."""
+    wanted = np.unique(np.linspace(0, len(table) - 1, min(len(table), count)).astype(int))
+    return wanted, *read_images(table, wanted)[1:]

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf import patches
+from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable, read_images
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.retrieval import RetrievalMetrics
@@ -82,30 +82,32 @@ def score_pairs(model, strategy: tf.distribute.Strategy, table: RecordTable, pai
 
     def inputs(text, image):
         image_features, image_boxes = tf.cast(tf.gather(features, image), tf.float32), tf.gather(boxes, image)
-        ids = tf.gather(sequences, text)
-        mask = tf.sequence_mask(tf.gather(lengths, text), ids.shape[1], tf.int32)
-        batch = {"input_ids": ids, "input_mask": mask, "segment_ids": tf.zeros_like(ids)}
-        for level in patches.LEVEL_NAMES:
-            batch[f"{level}_features"] = image_features[:, patches.level_slice(level)]
-            batch[f"{level}_boxes"] = image_boxes[:, patches.level_slice(level)]
-        return batch
+        texts = text_inputs(tf.gather(sequences, text), tf.gather(lengths, text))
+        return {**texts, **model.image_inputs(image_features, image_boxes)}
 
-    global_batch = batch_size * strategy.num_replicas_in_sync
-    dataset = tf.data.Dataset.from_tensor_slices((table.texts[pairs.texts], rows[pairs.images])).batch(global_batch)
-    dataset = strategy.experimental_distribute_dataset(dataset.map(inputs, tf.data.AUTOTUNE, deterministic=True).prefetch(2))
+    dataset = tf.data.Dataset.from_tensor_slices((table.texts[pairs.texts], rows[pairs.images]))
+    dataset = dataset.batch(batch_size * strategy.num_replicas_in_sync)
+    return score_batches(model, strategy, dataset.map(inputs, tf.data.AUTOTUNE, deterministic=True), len(pairs.labels))
+
+
+def score_batches(model, strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, count: int) -> np.ndarray:
+    """[N, 2] float32 logits of (mismatch, match) of all pairs, in order.
+
+    Args: dataset: global batches of the matcher's inputs. count: N, for the lines that say how far it is.
+    """
 
     @tf.function
     def score(batch):
         return strategy.run(lambda part: model.matcher(part, training=False), args=(batch,))
 
     results, start, said = [], time.monotonic(), time.monotonic()
-    for batch in dataset:
+    for batch in strategy.experimental_distribute_dataset(dataset.prefetch(2)):
         results += [part.numpy() for part in strategy.experimental_local_results(score(batch))]
         done = sum(map(len, results))
         if time.monotonic() - said > 20:
             said = time.monotonic()
-            left = (said - start) * (len(pairs.labels) / done - 1)
-            print(f"scored {done}/{len(pairs.labels)} pairs, {done / (said - start):.0f} pairs/s, {left / 60:.1f} min left", flush=True)
+            left = (said - start) * (count / done - 1)
+            print(f"scored {done}/{count} pairs, {done / (said - start):.0f} pairs/s, {left / 60:.1f} min left", flush=True)
     return np.concatenate(results)
 
 

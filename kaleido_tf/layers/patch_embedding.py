@@ -1,5 +1,7 @@
-"""Embeddings of the kaleido patches (Kaleido-BERT, section 3.5). B = batch, P = patches of a level, F = feature
-size, H = hidden size."""
+"""Embeddings of image patches (Kaleido-BERT, section 3.5; FashionBERT, section 3.1).
+
+B = batch, P = patches of a level or grid, F = feature size, H = hidden size.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -45,6 +47,36 @@ class BoxProjection(tf_keras.layers.Layer):
             **super().get_config(),
             "hidden_size": self.hidden_size,
             "unit": self.unit,
+            "initializer_range": self.initializer_range,
+        }
+
+
+class PatchPositions(tf_keras.layers.Layer):
+    """FashionBERT's learned embedding of each place in the grid. [B, P, F] -> [1, P, H], row by row.
+
+    Raises: ValueError if there are more patches than `max_patches`.
+    """
+
+    def __init__(self, hidden_size, max_patches, initializer_range, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.max_patches = max_patches
+        self.initializer_range = initializer_range
+
+    def build(self, input_shape):
+        if input_shape[1] > self.max_patches:
+            raise ValueError(f"There are {self.max_patches} positions of patches. Received: {input_shape[1]} patches")
+        initializer = tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range)
+        self.table = self.add_weight("table", shape=[self.max_patches, self.hidden_size], initializer=initializer)
+
+    def call(self, features):
+        return self.table[None, : features.shape[1]]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "max_patches": self.max_patches,
             "initializer_range": self.initializer_range,
         }
 
@@ -100,14 +132,14 @@ class FeatureNormalisation(tf_keras.layers.Layer):
 
 
 class PatchEmbedding(tf_keras.layers.Layer):
-    """Embeds the patches of one kaleido level: projected features + segment + projected boxes, layer norm, dropout.
+    """Embeds the patches of one level or grid: projected features + segment + location, layer norm, dropout.
 
     Inputs:
       features: [B, P, F] float. Backbone average-pool outputs, or normalised ones.
-      boxes:    [B, P, H] float. Output of `BoxProjection`.
+      location: [B, P, H] or [1, P, H] float. Output of `BoxProjection` (Kaleido-BERT) or `PatchPositions` (FashionBERT).
     Output: [B, P, H] float.
 
-    Args: segment_id: the level's id, 1 to 5; an id outside the table gives no segment embedding, which is what the
+    Args: segment_id: of a kaleido level 1 to 5; an id outside the table gives no segment embedding, which is what the
       original's default table of two rows does to levels 2 to 5.
     """
 
@@ -130,10 +162,10 @@ class PatchEmbedding(tf_keras.layers.Layer):
         initializer = tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range)
         return self.add_weight(name, shape=[rows, self.hidden_size], initializer=initializer)
 
-    def call(self, features, boxes):
+    def call(self, features, location):
         embedded = tf.matmul(self.input_dropout(features), self.projector)
         segment = tf.one_hot([self.segment_id], self.segment_vocab_size, dtype=embedded.dtype)
-        embedded += tf.matmul(segment, self.segment_embeddings) + boxes
+        embedded += tf.matmul(segment, self.segment_embeddings) + location
         return self.output_dropout(self.layer_norm(embedded))
 
     def get_config(self):
@@ -148,7 +180,8 @@ class PatchEmbedding(tf_keras.layers.Layer):
 
 
 class BlankPatches(tf_keras.layers.Layer):
-    """Blanks the listed patches of a level (section 3.6, V), inside the model as in the original.
+    """Blanks the listed patches of a level or grid (section 3.6, V; FashionBERT's masked patches), as in the originals
+    inside the model.
 
     Inputs:
       features:  [B, P, F] float.

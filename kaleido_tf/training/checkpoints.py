@@ -6,7 +6,6 @@ import pathlib
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.patches import LEVEL_NAMES
 
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
@@ -26,10 +25,10 @@ def is_own_checkpoint(prefix: str) -> bool:
         raise InputError(f"A checkpoint prefix is needed. {prefix} cannot be read: {error}") from error
 
 
-def tasks_of_checkpoint(prefix: str) -> tuple[str, ...]:
-    """The kaleido tasks whose heads a checkpoint of this project holds."""
+def tasks_of_checkpoint(prefix: str, tasks: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a family's `tasks` whose heads a checkpoint of this project holds."""
     names = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
-    return tuple(level for level in LEVEL_NAMES if any(name.startswith(f"model/named_layers/{level}/") for name in names))
+    return tuple(task for task in tasks if any(name.startswith(f"model/named_layers/{task}/") for name in names))
 
 
 def load_own_checkpoint(model: tf.Module, prefix: str) -> None:

@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf import patches
-from kaleido_tf.data.record_table import RecordTable, read_images
+from kaleido_tf.data.pipeline import text_inputs
+from kaleido_tf.data.record_table import RecordTable, read_evenly
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.heads import unit_means
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
@@ -88,14 +88,14 @@ def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy
     """Trains `model.embedder` for `epochs` passes over the records; the same seed gives the same weights.
 
     Args: model: built in the scope of `strategy`; its embedder maps the encoder's inputs to {"text" [B, S, H], "patches"
-      [B, 55, H]}.
+      [B, P, H]}.
     Returns: the scale (inverse temperature) that was learnt, and the cosine half way between the mean of pairs that
       match and of those in the same batch that do not, over the last epoch.
     """
     if len(np.unique(table.texts)) < 2:
         raise InputError("--contrastive_epochs needs products with at least 2 different texts. Received: 1")
-    wanted = _sample(table)
-    _, features, boxes = read_images(table, wanted)
+    each = table.layout.num_patches * table.feature_size * 2
+    wanted, features, boxes = read_evenly(table, max(MEMORY_BYTES // each, 2))
     texts = table.texts[wanted]
     batch = min(BATCH, len(wanted))
     steps = epochs * (len(wanted) // batch)
@@ -117,7 +117,7 @@ def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy
     for epoch in range(epochs):
         figures = []
         for rows in _batches(table.subcategories[wanted], batch, epoch, epochs, seed):
-            feed = embedder_inputs(table, texts[rows], features[rows], boxes[rows])
+            feed = embedder_inputs(model, table, texts[rows], features[rows], boxes[rows])
             same_text = texts[rows][:, None] == texts[rows][None]
             figures.append(step(feed, tf.constant(same_text), tf.constant(number, tf.int64)))
             number += 1
@@ -156,11 +156,12 @@ class _Aligner(tf.Module):
     def encode(self, feed, seed):
         """([B, H], [B, H]) float32 of length 1: means over the tokens that are seen, and over the patches."""
         feed = dict(feed)
-        for number, level in enumerate(patches.LEVEL_NAMES):
-            name, source = f"{level}_features", tf.random.experimental.stateless_fold_in(seed, number)
+        parts = [name for name in feed if name.endswith("_features")]
+        for number, name in enumerate(parts):
+            source = tf.random.experimental.stateless_fold_in(seed, number)
             feed[name] = tf.nn.experimental.stateless_dropout(feed[name], HIDDEN_FEATURES, source)
         embedded = self.embedder(feed, training=False)
-        source = tf.random.experimental.stateless_fold_in(seed, len(patches.LEVEL_NAMES))
+        source = tf.random.experimental.stateless_fold_in(seed, len(parts))
         seen = tf.random.stateless_uniform(tf.shape(feed["input_mask"]), source) >= HIDDEN_TOKENS
         weights = tf.cast(feed["input_mask"], tf.float32) * tf.cast(seen, tf.float32)
         return unit_means(embedded["text"], weights, embedded["patches"])
@@ -182,12 +183,6 @@ def contrastive_loss(text, image, scale, same_text):
     return tf.reduce_mean(each_way)
 
 
-def _sample(table: RecordTable) -> np.ndarray:
-    """Record numbers, spread evenly over all shards, as many as fit in `MEMORY_BYTES`."""
-    each = patches.NUM_PATCHES * table.feature_size * 2
-    return np.unique(np.linspace(0, len(table) - 1, min(len(table), max(MEMORY_BYTES // each, 2))).astype(int))
-
-
 def _batches(groups: np.ndarray, batch: int, epoch: int, epochs: int, seed: int) -> Iterator[np.ndarray]:
     """Rows of each batch of an epoch; hard ones (one sub-category, or neighbouring ones) after the first epochs."""
     generator = np.random.default_rng([seed, epoch, 2])
@@ -200,13 +195,7 @@ def _batches(groups: np.ndarray, batch: int, epoch: int, epochs: int, seed: int)
         yield order[number * batch : (number + 1) * batch]
 
 
-def embedder_inputs(table, texts, features, boxes) -> dict[str, tf.Tensor]:
-    """The embedder's inputs."""
-    ids = table.sequences[texts]
-    mask = (np.arange(ids.shape[1]) < table.lengths[texts][:, None]).astype(np.int32)
-    feed = {"input_ids": ids, "input_mask": mask, "segment_ids": np.zeros_like(mask)}
-    for level in patches.LEVEL_NAMES:
-        rows = patches.level_slice(level)
-        feed[f"{level}_features"] = features[:, rows].astype(np.float32)
-        feed[f"{level}_boxes"] = boxes[:, rows]
-    return {name: tf.constant(value) for name, value in feed.items()}
+def embedder_inputs(model, table, texts, features, boxes) -> dict[str, tf.Tensor]:
+    """The embedder's inputs of texts [B] (rows of the table's sequences) and images, features [B, P, F], boxes [B, P, 5]."""
+    feed = text_inputs(tf.constant(table.sequences[texts]), tf.constant(table.lengths[texts]))
+    return {**feed, **model.image_inputs(tf.constant(features, tf.float32), tf.constant(boxes))}

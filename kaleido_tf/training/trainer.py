@@ -1,11 +1,12 @@
 """One training step and one evaluation step, for any model with named losses (orbit trainer and evaluator).
 
-The trainer knows no family: `model.pretrainer(batch)` gives {"losses": {name: WeightedSum}, "accuracies": {...}} and the
-loss that is minimised is the sum of the named means over the global batch (equation 8).
+The trainer knows no family: `model.objective(batch)` gives {"losses": {name: WeightedSum}, "accuracies": {...}} and
+`model.total_loss` makes of the named means over the global batch what is minimised.
 """
 
 import time
 
+import numpy as np
 import orbit
 import tensorflow as tf
 import tf_keras
@@ -38,29 +39,31 @@ class Trainer(orbit.StandardTrainer):
     """Trains `model` with `optimizer` on batches of `dataset`.
 
     Args:
-      model: has `pretrainer`, `named_layers` and `trainable_variables`; built in the strategy's scope.
+      model: has `objective`, `total_loss`, `named_layers` and `trainable_variables`; built in the strategy's scope.
       dataset: distributed dataset of global batches. global_batch: examples in each.
       clip_norm: the gradients of the global batch are clipped to this global norm.
       log_steps: a report is given when the step is a multiple of it, and at `last_step`.
       xla: compiles forward and backward pass with XLA.
-      loss_weights: factors of losses by name; those that are not named count once, as in the paper.
+      matching_weight: factor of the matching loss in the total.
       seed: of dropout.
     """
 
     def __init__(self, model, optimizer, strategy, dataset, *, global_batch, log_steps, last_step, clip_norm=1.0,
-                 xla=False, loss_weights=None, seed=0):
+                 xla=False, matching_weight=1.0, seed=0):
         super().__init__(dataset)
+        if xla and not model.TOTAL_IS_LINEAR and strategy.num_replicas_in_sync > 1:
+            raise InputError("--xla compiles one replica at a time; the adaptive loss needs all of them. Use one of the two")
         self.model, self.optimizer, self.strategy = model, optimizer, strategy
-        self.clip_norm, self.loss_weights, self.seed = clip_norm, dict(loss_weights or {}), seed
+        self.clip_norm, self.matching_weight, self.seed = clip_norm, matching_weight, seed
         self.log_steps, self.last_step, self.global_batch = log_steps, last_step, global_batch
         self.dropout = StepDropout(list(model.named_layers.values()))
-        outputs = model.pretrainer.output
+        outputs = model.objective.output
         # Counts batches. The optimizer's own count stands still where float16 skips an update, and a resumed run has to
         # know which batch comes next.
         self.global_step = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         # Which data the steps were counted on; 0 until the run says so, kept in its checkpoints.
         self.data_digest = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.means = RunningMeans(["loss", *outputs["losses"], *outputs["accuracies"], "gradient_norm"])
+        self.means = RunningMeans(["loss", *outputs["losses"], *outputs["accuracies"], *model.TOTAL_FIGURES, "gradient_norm"])
         self._gradients = tf.function(self._replica_gradients, jit_compile=True) if xla else self._replica_gradients
         self._clock, self._clock_step = None, 0
 
@@ -78,7 +81,7 @@ class Trainer(orbit.StandardTrainer):
         context = tf.distribute.get_replica_context()
         # Weights (how many masked tokens, how many examples) come from the labels alone; the graph prunes the rest of
         # this call. They must be known for the global batch before the gradients are taken.
-        weights = {name: loss.weight for name, loss in self.model.pretrainer(batch, training=False)["losses"].items()}
+        weights = {name: loss.weight for name, loss in self.model.objective(batch, training=False)["losses"].items()}
         weights = context.all_reduce(tf.distribute.ReduceOp.SUM, weights)
         step = tf.identity(self.global_step)
         totals, hits, gradients = self._gradients(batch, weights, step)
@@ -89,24 +92,37 @@ class Trainer(orbit.StandardTrainer):
         )
         means = {name: totals[name] / weights[name] for name in totals}
         accuracies = {name: total / weight for name, (total, weight) in hits.items()}
-        return {"loss": self._total(means), **means, **accuracies, "gradient_norm": norm}
+        total, figures = self.model.total_loss(means, self.matching_weight)
+        return {"loss": total, **means, **accuracies, **figures, "gradient_norm": norm}
 
     def _replica_gradients(self, batch, weights, step):
         """This replica's share of the loss sums, of the hits, and of the gradients of the global mean."""
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             self.dropout.at(self.seed, step)
-            outputs = self.model.pretrainer(batch, training=True)
+            outputs = self.model.objective(batch, training=True)
             totals = {name: loss.total for name, loss in outputs["losses"].items()}
-            loss = self._total({name: totals[name] / weights[name] for name in totals})
+            loss = self._share_of_total({name: totals[name] / weights[name] for name in totals})
             scaled = self._scale(loss)
         gradients = tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         hits = {name: (value.total, value.weight) for name, value in outputs["accuracies"].items()}
         return totals, hits, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    def _total(self, losses):
-        """What is minimised (equation 8)."""
-        return tf.add_n([self.loss_weights.get(name, 1.0) * loss for name, loss in losses.items()])
+    def _share_of_total(self, shares):
+        """What this replica differentiates; the sum of its gradients over the replicas is that of the total.
+
+        shares: this replica's part of each loss's mean over the global batch.
+        """
+        if self.model.TOTAL_IS_LINEAR:
+            return self.model.total_loss(shares, self.matching_weight)[0]
+        # A total that is no plain sum has slopes that depend on the losses of all replicas.
+        context = tf.distribute.get_replica_context()
+        means = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.nest.map_structure(tf.stop_gradient, shares))
+        with tf.GradientTape() as tape:
+            tape.watch(means)
+            total, _ = self.model.total_loss(means, self.matching_weight)
+        slopes = tape.gradient(total, means)
+        return tf.add_n([tf.stop_gradient(slopes[name]) * share for name, share in shares.items()])
 
     def _scale(self, loss):
         scales = isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
@@ -143,30 +159,41 @@ def last_learning_rate(optimizer) -> float:
 
 
 class Evaluator(orbit.StandardEvaluator):
-    """Means of all losses and accuracies over one pass; each is weighted by its own count (tokens, examples, patches)."""
+    """Means of all losses and accuracies over one pass.
 
-    def __init__(self, model, strategy, dataset, loss_weights=None):
+    Each is weighted by its own count (tokens, examples, patches). `loss` is the total of these means;
+    `mean_batch_loss` is the mean of the batches' totals, which the original reports as its loss: there a last, smaller
+    batch counts as much as a full one.
+    """
+
+    def __init__(self, model, strategy, dataset, matching_weight=1.0):
         super().__init__(dataset)
-        self.model, self.strategy, self.loss_weights = model, strategy, dict(loss_weights or {})
+        self.model, self.strategy, self.matching_weight = model, strategy, matching_weight
 
     def eval_begin(self):
-        return {}
+        return {"sums": {}, "totals": []}
 
     def eval_step(self, iterator):
         def step(batch):
-            outputs = self.model.pretrainer(batch, training=False)
-            return {**outputs["losses"], **outputs["accuracies"]}
+            outputs = self.model.objective(batch, training=False)
+            return {name: outputs[name] for name in ("losses", "accuracies", "counts") if name in outputs}
 
         sums = self.strategy.run(step, args=(next(iterator),))
         return tf.nest.map_structure(lambda v: self.strategy.reduce(tf.distribute.ReduceOp.SUM, v, axis=None), sums)
 
     def eval_reduce(self, state, step_outputs):
-        for name, (total, weight) in step_outputs.items():
-            before = state.get(name, (0.0, 0.0))
-            state[name] = (before[0] + float(total), before[1] + float(weight))
+        arrays = tf.nest.map_structure(lambda value: value.numpy().astype(np.float64), step_outputs)
+        before = state["sums"]
+        state["sums"] = tf.nest.map_structure(np.add, before, arrays) if before else arrays
+        state["totals"].append(self._total(arrays["losses"]))
         return state
 
+    def _total(self, losses):
+        means = {name: tf.constant(total / weight, tf.float32) for name, (total, weight) in losses.items()}
+        return float(self.model.total_loss(means, self.matching_weight)[0])
+
     def eval_end(self, state):
-        means = {name: total / weight for name, (total, weight) in state.items()}
-        losses = {name: value for name, value in means.items() if name.endswith("_loss")}
-        return {"loss": sum(self.loss_weights.get(name, 1.0) * value for name, value in losses.items()), **means}
+        sums = state["sums"]
+        means = {name: float(total / weight) for name, (total, weight) in {**sums["losses"], **sums["accuracies"]}.items()}
+        figures = self.model.figures(sums["counts"]) if "counts" in sums else {}
+        return {"loss": self._total(sums["losses"]), "mean_batch_loss": float(np.mean(state["totals"])), **means, **figures}

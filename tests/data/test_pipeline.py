@@ -3,8 +3,10 @@ import pytest
 import tensorflow as tf
 
 from kaleido_tf import patches
+from kaleido_tf.config import KaleidoBertConfig
+from kaleido_tf.data import kaleido_examples
 from kaleido_tf.data.masking import MaskingConfig
-from kaleido_tf.data.pipeline import PipelineConfig, evaluation_batches, training_batches
+from kaleido_tf.data.pipeline import OrderConfig, RecordExamples
 from kaleido_tf.data.record_table import find_files, read_record_table
 from kaleido_tf.text import Vocabulary
 from tests import small_records
@@ -21,6 +23,12 @@ def table(tmp_path_factory):
     return read_table(small_records.write(tmp_path_factory.mktemp("records"), 23, per_shard=5))
 
 
+def examples(table, tasks=patches.LEVEL_NAMES, seed=0, **masking):
+    config = KaleidoBertConfig(patch_feature_size=small_records.FEATURE_SIZE)
+    make = kaleido_examples.example_maker(config, tasks, VOCABULARY, MaskingConfig(**masking), seed)
+    return RecordExamples(table, make, OrderConfig(seed=seed))
+
+
 def take(dataset, count):
     return list(dataset.take(count).as_numpy_iterator())
 
@@ -34,7 +42,7 @@ def assert_equal(batches, others):
 
 
 def test_batch_has_the_models_inputs(table):
-    batch = take(training_batches(table, VOCABULARY, PipelineConfig(), batch_size=4), 1)[0]
+    batch = take(examples(table).training_batches(batch_size=4), 1)[0]
     shapes = {name: value.shape for name, value in batch.items()}
     assert shapes["input_ids"] == shapes["input_mask"] == shapes["segment_ids"] == (4, 9)
     for level, count in patches.LEVEL_PATCHES.items():
@@ -46,7 +54,7 @@ def test_batch_has_the_models_inputs(table):
 
 
 def test_boxes_stay_in_place(table):
-    batch = take(training_batches(table, VOCABULARY, PipelineConfig(), batch_size=2), 1)[0]
+    batch = take(examples(table).training_batches(batch_size=2), 1)[0]
     boxes = patches.kaleido_boxes(32, 48)
     for level in patches.LEVEL_NAMES:
         np.testing.assert_array_equal(batch[f"{level}_boxes"][1], boxes[patches.level_slice(level)])
@@ -54,13 +62,13 @@ def test_boxes_stay_in_place(table):
 
 @pytest.mark.parametrize("start", [0, 5, 23, 31])
 def test_a_run_can_start_in_the_middle(table, start):
-    config = PipelineConfig(seed=3, masking=MaskingConfig(token_fraction=0.4))
-    whole = take(training_batches(table, VOCABULARY, config, batch_size=1), 40)
-    assert_equal(take(training_batches(table, VOCABULARY, config, batch_size=1, start=start), 40 - start), whole[start:])
+    source = examples(table, seed=3, token_fraction=0.4)
+    whole = take(source.training_batches(batch_size=1), 40)
+    assert_equal(take(source.training_batches(batch_size=1, start=start), 40 - start), whole[start:])
 
 
 def test_drawn_anew_every_epoch(table):
-    batches = take(training_batches(table, VOCABULARY, PipelineConfig(), batch_size=23), 2)
+    batches = take(examples(table).training_batches(batch_size=23), 2)
     assert not np.array_equal(batches[0]["input_ids"], batches[1]["input_ids"])
     assert not np.array_equal(np.sort(batches[0]["rotation_label"]), np.sort(batches[1]["rotation_label"])) or not np.array_equal(
         np.sort(batches[0]["jigsaw_label"]), np.sort(batches[1]["jigsaw_label"])
@@ -68,27 +76,27 @@ def test_drawn_anew_every_epoch(table):
 
 
 def test_evaluation_is_one_pass_with_the_same_draws(table):
-    first = take(evaluation_batches(table, VOCABULARY, PipelineConfig(), batch_size=5), 99)
+    first = take(examples(table).evaluation_batches(batch_size=5), 99)
     assert [len(batch["input_ids"]) for batch in first] == [5, 5, 5, 5, 3]
-    assert_equal(first, take(evaluation_batches(table, VOCABULARY, PipelineConfig(), batch_size=5), 99))
+    assert_equal(first, take(examples(table).evaluation_batches(batch_size=5), 99))
 
 
 def test_tasks_that_are_off_leave_nothing(table):
-    batch = take(training_batches(table, VOCABULARY, PipelineConfig(tasks=("jigsaw",)), batch_size=3), 1)[0]
+    batch = take(examples(table, tasks=("jigsaw",)).training_batches(batch_size=3), 1)[0]
     assert "jigsaw_label" in batch
     assert not {"rotation_label", "camouflage_label", "grey_to_color_positions", "blank_to_color_positions"} & set(batch)
 
 
 def test_camouflaged_patch_comes_from_another_product(table):
-    config = PipelineConfig(tasks=("camouflage",))
-    for batch in take(training_batches(table, VOCABULARY, config, batch_size=4), 10):
+    source = examples(table, tasks=("camouflage",))
+    for batch in take(source.training_batches(batch_size=4), 10):
         for features, label in zip(batch["camouflage_features"], batch["camouflage_label"]):
             others = np.delete(features, label, axis=0)
             spread = np.abs(others - others.mean(0)).max()
             assert spread < 0.6  # patches of one product lie close together in these records
     distances = [
         np.abs(features[label] - np.delete(features, label, axis=0).mean(0)).max()
-        for batch in take(training_batches(table, VOCABULARY, config, batch_size=4), 10)
+        for batch in take(source.training_batches(batch_size=4), 10)
         for features, label in zip(batch["camouflage_features"], batch["camouflage_label"])
     ]
     assert np.median(distances) > 0.8
@@ -97,9 +105,9 @@ def test_camouflaged_patch_comes_from_another_product(table):
 def test_alignments_of_a_record_guide_its_masks_only_with_its_own_text(tmp_path):
     pairs = {"alignment_tokens": [2, 7], "alignment_patches": [33, 44], "alignment_scores": [1.0, 1.0]}
     table = read_table(small_records.write(tmp_path, 20, change=lambda n: pairs))
-    config = PipelineConfig(masking=MaskingConfig(token_fraction=0.2))
+    source = examples(table, token_fraction=0.2)
     hits = {0: [], 1: []}
-    for batch in take(training_batches(table, VOCABULARY, config, batch_size=4), 50):
+    for batch in take(source.training_batches(batch_size=4), 50):
         for label, positions, blanks in zip(batch["next_sentence_label"], batch["masked_lm_positions"], batch["blank_to_color_positions"]):
             # token 2 stands at place 3, after [CLS]; token 7 was cut off with the text; patch 33 is the fourth of level 5
             hits[int(label)].append(3 in positions or 3 in blanks)
@@ -112,8 +120,8 @@ def test_shards_in_several_blocks_give_the_same_records(table, monkeypatch):
 
     original = pipeline.ExampleOrder
     monkeypatch.setattr(pipeline, "ExampleOrder", lambda *a, **k: original(*a, block_bytes=1, **k))
-    config = PipelineConfig(tasks=(), seed=2)
-    seen = np.concatenate([b["rotation_features"][:, 0, 0] for b in take(training_batches(table, VOCABULARY, config, 1), 23)])
+    source = examples(table, tasks=(), seed=2)
+    seen = np.concatenate([b["rotation_features"][:, 0, 0] for b in take(source.training_batches(1), 23)])
     monkeypatch.undo()
-    whole = np.concatenate([b["rotation_features"][:, 0, 0] for b in take(training_batches(table, VOCABULARY, config, 1), 23)])
+    whole = np.concatenate([b["rotation_features"][:, 0, 0] for b in take(source.training_batches(1), 23)])
     np.testing.assert_array_equal(np.sort(seen), np.sort(whole))

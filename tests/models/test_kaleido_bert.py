@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoint_names import SCOPE, load_original_checkpoint, original_variables
+from kaleido_tf.compat.checkpoint_names import SCOPES, load_original_checkpoint, original_variables
 from kaleido_tf.config import KaleidoBertConfig, read_config
 from kaleido_tf.models.kaleido_bert import KALEIDO_TASKS, KaleidoBert
 from kaleido_tf.patches import LEVEL_NAMES, LEVEL_PATCHES, NUM_PATCHES, level_slice
@@ -204,7 +204,7 @@ def test_checkpoint_of_another_shape_is_refused_whole(golden_dir):
     folder = golden_dir / "kaleidobert_tiny" / "ptv6"
     model = KaleidoBert(KaleidoBertConfig.from_dict({**read_config(folder / "config.json").to_dict(), "intermediate_size": 48}))
     before = [variable.numpy() for variable in model.trainable_variables]
-    with pytest.raises(ValueError, match=rf"does not fit the model in 6 variables: {SCOPE}bert/encoder/layer_0.*needs \[32, 48\], found \[32, 64\]"):
+    with pytest.raises(ValueError, match=rf"does not fit the model in 6 variables: {SCOPES['kaleidobert']}bert/encoder/layer_0.*needs \[32, 48\], found \[32, 64\]"):
         load_original_checkpoint(model, str(folder / "model.ckpt-1000"))
     for old, variable in zip(before, model.trainable_variables):
         np.testing.assert_array_equal(old, variable.numpy())

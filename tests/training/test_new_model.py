@@ -56,7 +56,7 @@ def test_products_that_share_a_text_are_no_mistake():
 
 def mean_embeddings(model, table):
     _, features, boxes = read_images(table, np.arange(len(table)))
-    feed = new_model.embedder_inputs(table, table.texts, features, boxes)
+    feed = new_model.embedder_inputs(model, table, table.texts, features, boxes)
     embedded = model.embedder(feed)
     text, image = unit_means(embedded["text"], tf.cast(feed["input_mask"], tf.float32), embedded["patches"])
     return feed, text.numpy(), image.numpy()

@@ -10,11 +10,13 @@ import tf_keras
 
 from kaleido_tf.config import RunConfig
 from kaleido_tf.errors import InputError
-from kaleido_tf.text import DEFAULT_VOCABULARY
+from kaleido_tf.families import read_examples
+from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
 from kaleido_tf.training import pretraining
+from kaleido_tf.training import run as training
 from kaleido_tf.training.metrics_log import read_metrics
 from kaleido_tf.training.optimizer import BertAdam
-from kaleido_tf.training.pretraining import evaluate_model, pretrain
+from kaleido_tf.training.pretraining import check_model
 from kaleido_tf.training.trainer import Trainer
 from kaleido_tf.training.checkpoints import find_checkpoint, load_own_checkpoint
 from tests import small_records
@@ -39,6 +41,15 @@ def run_config(data, model_dir, **changes):
         learning_rate=1e-3, log_steps=2, save_steps=3, eval_steps=4, seed=5,
     )
     return RunConfig(**{**settings, **changes})
+
+
+def pretrain(run, config, evaluates=True):
+    train_data, eval_data = (read_examples(pattern, run, config) for pattern in (run.train_input_fp, run.eval_input_fp))
+    return pretraining.pretrain(run, config, train_data, eval_data if evaluates else None)
+
+
+def evaluate_model(run, config, load):
+    return pretraining.evaluate_model(run, config, read_examples(run.eval_input_fp, run, config), load)
 
 
 def lines(model_dir, drop=("examples_per_second",)):
@@ -103,7 +114,7 @@ FROM_NOTHING = dict(NO_DROPOUT, matching_similarity=True, patch_feature_norm="st
 
 @pytest.mark.parametrize("precision, stop_at", [("float32", 1), ("bfloat16", 7)])
 def test_model_from_nothing_goes_on_exactly(data, tmp_path, precision, stop_at, monkeypatch):
-    """Stopped before its first checkpoint the start is made again, after it it is not."""
+    """The start is made once, wherever the run is stopped after it: it is saved as step 0."""
     whole, parts = (run_config(data, tmp_path / name, precision=precision, contrastive_epochs=4, log_steps=1) for name in ("whole", "parts"))
     _, figures = pretrain(whole, tiny_config(**FROM_NOTHING))
     assert np.isfinite(list(figures.values())).all()
@@ -111,7 +122,7 @@ def test_model_from_nothing_goes_on_exactly(data, tmp_path, precision, stop_at, 
     original = pretraining.start_from_nothing
     monkeypatch.setattr(pretraining, "start_from_nothing", lambda *a: (starts.append(a), original(*a)))
     stopped_and_resumed(parts, tiny_config(**FROM_NOTHING), stop_at, monkeypatch)
-    assert len(starts) == (2 if stop_at == 1 else 1)
+    assert len(starts) == 1
     assert lines(parts.model_dir) == lines(whole.model_dir)
 
 
@@ -132,7 +143,7 @@ def test_start_that_cannot_be_made_is_not_blamed_on_a_checkpoint(data, tmp_path,
 
 @pytest.mark.parametrize("owner, method, error", [
     (tf.train.CheckpointManager, "save", tf.errors.ResourceExhaustedError(None, None, "model.ckpt-6; No space left on device")),
-    (pretraining.MetricsLog, "write", OSError(errno.ENOSPC, "No space left on device")),
+    (training.MetricsLog, "write", OSError(errno.ENOSPC, "No space left on device")),
 ])
 def test_full_disk_ends_with_a_message_and_the_run_goes_on_later(data, whole_run, tmp_path, monkeypatch, owner, method, error):
     original, calls = getattr(owner, method), []
@@ -156,7 +167,7 @@ def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeyp
     def make_optimizer(run, steps):
         return tf_keras.mixed_precision.LossScaleOptimizer(BertAdam(1e-3), initial_scale=2.0**22)
 
-    monkeypatch.setattr(pretraining, "_make_optimizer", make_optimizer)
+    monkeypatch.setattr(training, "make_optimizer", make_optimizer)
     config = tiny_config(**NO_DROPOUT)
     whole, parts = (run_config(data, tmp_path / name, precision="float16") for name in ("whole", "parts"))
     pretrain(whole, config)
@@ -219,14 +230,14 @@ def test_losses_fall_and_the_checkpoint_gives_them_back(data, tmp_path):
         assert value == pytest.approx(figures[name], rel=1e-4, abs=1e-5)
 
 
-def test_vocabulary_unlike_the_embedding(data, tmp_path):
+def test_vocabulary_unlike_the_embedding():
     with pytest.raises(InputError, match="`vocab_size`=100 rows; the vocabulary .* has 30522 tokens"):
-        pretrain(run_config(data, tmp_path), tiny_config(**{**NO_DROPOUT, "vocab_size": 100}))
+        check_model(9, tiny_config(**{**NO_DROPOUT, "vocab_size": 100}), Vocabulary())
 
 
-def test_text_longer_than_the_position_table(data, tmp_path):
+def test_text_longer_than_the_position_table():
     with pytest.raises(InputError, match="`max_position_embeddings`=11. Received: --input_sequence_length=12"):
-        pretrain(run_config(data, tmp_path, text_length=12), tiny_config(**NO_DROPOUT))
+        check_model(12, tiny_config(**NO_DROPOUT), Vocabulary())
 
 
 def test_loss_that_is_not_finite_stops_the_run(data, tmp_path):

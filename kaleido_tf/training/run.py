@@ -1,0 +1,195 @@
+"""A training run: builds, trains, evaluates, saves and resumes any model with an objective on any source of examples."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import orbit
+import tensorflow as tf
+import tf_keras
+from absl import logging
+
+from kaleido_tf.config import RunConfig
+from kaleido_tf.errors import InputError
+from kaleido_tf.training.metrics_log import MetricsLog
+from kaleido_tf.training.schedule import make_optimizer, plan
+from kaleido_tf.training.strategy import make_strategy, set_precision
+from kaleido_tf.training.trainer import Evaluator, Trainer
+
+METRICS_NAME = "metrics.jsonl"
+
+
+class Examples(Protocol):
+    """Where a run's examples come from: records (data/pipeline.py) or rows of the original (compat/row_examples.py)."""
+
+    def __len__(self) -> int:
+        """Examples an epoch."""
+
+    digest: int
+    """A number that says which examples these are."""
+
+    def describe(self) -> str:
+        """How many of what, in a few words."""
+
+    def notes(self) -> list[str]:
+        """What somebody who starts a run on these should know."""
+
+    def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
+        """Endless batches of the model's training inputs, from example `start` on."""
+
+    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
+        """One pass; the last batch may be smaller."""
+
+    def sample_features(self, count: int) -> np.ndarray:
+        """Features [n, P, F] of at most `count` images."""
+
+
+def train(run: RunConfig, build: Callable[[], tf.Module], train_data: Examples, eval_data: Examples | None,
+          initialize: Callable[[tf.Module, tf.distribute.Strategy], None]) -> tuple[tf.Module, dict[str, float]]:
+    """Trains (and evaluates) as `run` says, going on from the last checkpoint in `run.model_dir` if there is one.
+
+    Args:
+      build: makes the model; called in the strategy's scope, after precision and seed are set.
+      eval_data: None does not evaluate.
+      initialize: (model, strategy) fills a new model's weights; not called when a run is resumed.
+    Returns: (model, figures of the last evaluation or {}).
+    Raises: InputError for anything the user can mend, before the model is built where possible.
+    """
+    strategy = _prepare(run)
+    global_batch = run.train_batch_size * strategy.num_replicas_in_sync
+    schedule = plan(run, len(train_data), global_batch)
+    with strategy.scope():
+        model = build()
+        optimizer = make_optimizer(run, schedule.total)
+        optimizer.build(model.trainable_variables)
+    trainer = Trainer(
+        model, optimizer, strategy, None, global_batch=global_batch, log_steps=run.log_steps, last_step=schedule.total,
+        clip_norm=run.clip_norm, xla=run.xla, matching_weight=run.matching_weight, seed=run.seed,
+    )
+    digest = train_data.digest
+    trainer.data_digest.assign(digest)
+    manager = _checkpoint_manager(run, trainer, schedule, lambda: initialize(model, strategy))
+    evaluator = _evaluator(run, model, strategy, eval_data) if eval_data is not None else None
+    controller = _make_controller(run, trainer, evaluator, strategy, manager, schedule)
+    _check_data(run, trainer, digest)
+    start = int(trainer.global_step.numpy())
+    trainer.train_dataset = strategy.experimental_distribute_dataset(
+        train_data.training_batches(global_batch, start=start * global_batch)
+    )
+    _report_start(train_data, model, schedule, start, global_batch)
+    logging.info("run: %s", run)
+    log = MetricsLog(pathlib.Path(run.model_dir) / METRICS_NAME, start)
+    _log_into(log, controller, trainer)
+    with _told_when_disk_is_full(run.model_dir):
+        if not start:
+            manager.save(checkpoint_number=0, check_interval=False)  # as the original; and a start may have been costly
+        return model, _train_and_evaluate(controller, trainer, schedule, log, evaluator is not None)
+
+
+def evaluate(run: RunConfig, build: Callable[[], tf.Module], data: Examples, load: Callable[[tf.Module], None]) -> dict[str, float]:
+    """Losses and accuracies on `data` of a model whose weights `load` fills; the same draws as during training."""
+    strategy = _prepare(run)
+    with strategy.scope():
+        model = build()
+        load(model)
+    return {name: float(value) for name, value in _evaluator(run, model, strategy, data).evaluate(tf.constant(-1)).items()}
+
+
+def _prepare(run: RunConfig) -> tf.distribute.Strategy:
+    strategy = make_strategy(run.worker_gpus, run.cpu_replicas)
+    set_precision(run.precision)
+    tf_keras.utils.set_random_seed(run.seed)
+    return strategy
+
+
+def _evaluator(run, model, strategy, data) -> Evaluator:
+    batches = data.evaluation_batches(run.eval_batch_size * strategy.num_replicas_in_sync)
+    return Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches), run.matching_weight)
+
+
+def _check_data(run: RunConfig, trainer: Trainer, digest: int) -> None:
+    """After a checkpoint was restored: other data would make its step number, and so its order and schedule, wrong."""
+    if int(trainer.data_digest.numpy()) != digest:
+        raise InputError(
+            f"--model_dir={run.model_dir} holds a run on other data than --train_input_fp={run.train_input_fp} (other images or "
+            "texts). Use another --model_dir, and --pretrain_model_name_or_path to start from its weights"
+        )
+
+
+def _checkpoint_manager(run, trainer, schedule, initialize) -> tf.train.CheckpointManager:
+    checkpoint = tf.train.Checkpoint(
+        model=trainer.model, optimizer=trainer.optimizer, means=trainer.means, step=trainer.global_step, data=trainer.data_digest
+    )
+    os.makedirs(run.model_dir, exist_ok=True)
+    return tf.train.CheckpointManager(
+        checkpoint, run.model_dir, max_to_keep=run.keep_checkpoints, checkpoint_name="model.ckpt",
+        step_counter=trainer.global_step, checkpoint_interval=schedule.save, init_fn=initialize,
+    )
+
+
+def _make_controller(run, trainer, evaluator, strategy, manager, schedule) -> orbit.Controller:
+    """Orbit's controller restores the last checkpoint here, if there is one."""
+    try:
+        return orbit.Controller(
+            global_step=trainer.global_step, trainer=trainer, evaluator=evaluator, strategy=strategy,
+            steps_per_loop=schedule.next_stop, checkpoint_manager=manager,
+            summary_dir=os.path.join(run.model_dir, "train"), eval_summary_dir=os.path.join(run.model_dir, "eval"),
+        )
+    except (ValueError, tf.errors.OpError) as error:
+        if isinstance(error, InputError) or manager.latest_checkpoint is None:  # of the start, not of a checkpoint
+            raise
+        raise InputError(
+            f"--model_dir={run.model_dir} holds a checkpoint that does not fit this run ({str(error)[:300]}). Use another "
+            "--model_dir or the settings in its flags.cfg"
+        ) from error
+
+
+def _log_into(log: MetricsLog, controller, trainer) -> None:
+    def write(kind):
+        return lambda values: values and log.write(kind, int(trainer.global_step.numpy()), values)
+
+    controller.train_actions = (write("train"),)
+    controller.eval_actions = (write("eval"),)
+
+
+@contextlib.contextmanager
+def _told_when_disk_is_full(folder: str):
+    """A checkpoint or a line of metrics that finds no room ends the run with a message; what was saved before stays whole."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        if "No space left" not in str(error):
+            raise
+        raise InputError(
+            f"--model_dir={folder} has no room left ({str(error)[:200]}). Free some and start the same command again: the run "
+            "goes on from its last checkpoint"
+        ) from error
+
+
+def _train_and_evaluate(controller, trainer, schedule, log, evaluates) -> dict:
+    """Alternates training and evaluation at fixed step numbers, wherever the run started."""
+    figures, step = {}, int(trainer.global_step.numpy())
+    if evaluates and 0 < step and (step % schedule.evaluate == 0 or step == schedule.total) and not log.has("eval", step):
+        figures = controller.evaluate()  # the run was stopped between this step and its evaluation
+    while step < schedule.total:
+        step = min(step // schedule.evaluate * schedule.evaluate + schedule.evaluate, schedule.total)
+        controller.train(step, checkpoint_at_completion=step == schedule.total)
+        if evaluates:
+            figures = controller.evaluate()
+    if evaluates and not figures:  # the run was complete already
+        figures = log.last("eval")
+    return {name: float(value) for name, value in figures.items()}
+
+
+def _report_start(data, model, schedule, start, global_batch) -> None:
+    parameters = sum(int(tf.size(variable)) for variable in model.trainable_variables)
+    losses = ", ".join(name.removesuffix("_loss") for name in model.objective.output["losses"])
+    print(
+        f"{data.describe()}, {parameters / 1e6:.1f} M parameters, tasks: {losses}; {schedule.total} steps of {global_batch} examples"
+        + (f", going on from step {start}" if start else "")
+    )
+    for note in data.notes():
+        print(note)
