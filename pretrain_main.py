@@ -173,7 +173,8 @@ def predict(direction: str | None, records: str | None, candidates: str | None) 
 
 
 def _retrieval_input(records, candidates, direction, config, vocabulary_path):
-    from kaleido_tf.data.record_table import find_files, read_record_table
+    from kaleido_tf.data.input_files import find_files
+    from kaleido_tf.data.record_table import read_record_table
     from kaleido_tf.text import Vocabulary
     from kaleido_tf.training.pretraining import check_model
 
@@ -208,7 +209,8 @@ def _need(*names: str) -> None:
 
 def _model_config(records: str) -> tuple[KaleidoBertConfig, str]:
     """Config and vocabulary of the model to be trained: resumed, started from another, or new."""
-    from kaleido_tf.data.record_table import feature_size_of, find_files
+    from kaleido_tf.data.input_files import find_files
+    from kaleido_tf.data.record_table import feature_size_of
     from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
 
     there = pathlib.Path(FLAGS.model_dir) / "config.json"

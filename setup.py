@@ -20,6 +20,7 @@ setuptools.setup(
         "pillow>=10,<14",
         "absl-py>=1.4,<3",
         "h5py>=3.10,<4",
+        "pyarrow>=20,<27",
         "opencv-python-headless>=4.8,<6",
         "matplotlib>=3.8,<4",
         "scikit-learn>=1.4,<2",

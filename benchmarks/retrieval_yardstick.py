@@ -14,7 +14,8 @@ from absl import flags
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
-from kaleido_tf.data.record_table import RecordTable, feature_size_of, find_files, read_images, read_record_table
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import RecordTable, feature_size_of, read_images, read_record_table
 from kaleido_tf.command import run_command
 from kaleido_tf.evaluation.predict import DIRECTIONS, read_candidate_pairs, summary
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval

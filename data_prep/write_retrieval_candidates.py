@@ -8,7 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 from absl import flags
 
 from data_prep.candidates import CandidateSettings, draw_candidates, write_candidates
-from kaleido_tf.data.record_table import feature_size_of, find_files, read_record_table
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import feature_size_of, read_record_table
 from kaleido_tf.command import run_command
 from kaleido_tf.text import Vocabulary
 

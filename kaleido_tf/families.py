@@ -8,7 +8,8 @@ from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig, ModelConfig,
 from kaleido_tf.data import grid_examples, kaleido_examples
 from kaleido_tf.data.masking import MaskingConfig
 from kaleido_tf.data.pipeline import OrderConfig, RecordExamples
-from kaleido_tf.data.record_table import RecordTable, find_files, read_record_table
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import RecordTable, read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.cross_modal import CrossModalBert
 from kaleido_tf.models.fashion_bert import FashionBert

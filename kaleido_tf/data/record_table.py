@@ -5,9 +5,7 @@ N = records, T = different texts, S = text length.
 """
 
 import dataclasses
-import glob
 import os
-import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -15,44 +13,6 @@ import tensorflow as tf
 from kaleido_tf import records
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary, sequence
-
-LIST_SUFFIXES = (".list_csv", ".list_tfrecord")
-
-
-def find_files(pattern: str) -> list[str]:
-    """The record files that a `*_input_fp` flag names: a file, a glob, a directory of shards, or a list file.
-
-    A list file (`.list_csv`, `.list_tfrecord`) has one path a line, relative to itself or to the working directory,
-    and may begin with a count.
-    Raises: InputError if nothing is there.
-    """
-    path = pathlib.Path(pattern)
-    if path.is_dir():
-        found = sorted(str(file) for file in path.glob("*.tfrecord"))
-        if not found:
-            raise InputError(f"A directory of record shards (*.tfrecord) is needed. None in: {pattern}")
-        return found
-    if path.is_file():
-        return _listed_files(path) if path.name.endswith(LIST_SUFFIXES) else [str(path)]
-    found = sorted(file for file in glob.glob(str(pattern)) if os.path.isfile(file))
-    if not found:
-        raise InputError(f"Records are needed (a file, a glob, a directory or a list file). Nothing matches: {pattern!r}")
-    return found
-
-
-def _listed_files(path: pathlib.Path) -> list[str]:
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    names = [line for line in lines if line and not line.isdigit()]
-    if not names:
-        raise InputError(f"A list file needs one path a line. Received an empty list: {path}")
-    found = []
-    for name in names:
-        places = [path.parent / name, pathlib.Path(name)]
-        there = next((place for place in places if place.is_file()), None)
-        if there is None:
-            raise InputError(f"{path} lists {name}, which is neither beside it nor in the working directory")
-        found.append(str(there))
-    return found
 
 
 @dataclasses.dataclass(frozen=True)

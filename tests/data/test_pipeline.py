@@ -7,7 +7,8 @@ from kaleido_tf.config import KaleidoBertConfig
 from kaleido_tf.data import kaleido_examples
 from kaleido_tf.data.masking import MaskingConfig
 from kaleido_tf.data.pipeline import OrderConfig, RecordExamples
-from kaleido_tf.data.record_table import find_files, read_record_table
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.text import Vocabulary
 from tests import small_records
 

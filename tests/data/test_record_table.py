@@ -1,11 +1,11 @@
-import os
 import pathlib
 
 import pytest
 import tensorflow as tf
 
 from kaleido_tf import records
-from kaleido_tf.data.record_table import find_files, read_record_table
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary
 from tests import small_records
@@ -35,28 +35,6 @@ def test_text_is_cut_to_the_sequence(tmp_path):
 def test_images_of_a_product_share_a_text(tmp_path):
     table = read(small_records.write(tmp_path, 6, images_a_product=3))
     assert table.texts.tolist() == [0, 0, 0, 1, 1, 1]
-
-
-def test_files_by_glob_directory_and_list(tmp_path):
-    folder = small_records.write(tmp_path / "records", 12)
-    names = sorted(os.listdir(folder))
-    shards = [str(folder / name) for name in names if name.endswith(".tfrecord")]
-    assert find_files(str(folder)) == find_files(str(folder / "records-*")) == shards
-    (tmp_path / "train.list_tfrecord").write_text(f"12\nrecords/{os.path.basename(shards[1])}\n\n{shards[0]}\n")
-    assert find_files(str(tmp_path / "train.list_tfrecord")) == [shards[1], shards[0]]
-
-
-def test_empty_patterns_are_named(tmp_path):
-    with pytest.raises(InputError, match="Nothing matches: '.*nothing-\\*'"):
-        find_files(str(tmp_path / "nothing-*"))
-    with pytest.raises(InputError, match=r"directory of record shards \(\*.tfrecord\) is needed"):
-        find_files(str(tmp_path))
-    (tmp_path / "a.list_csv").write_text("3\n\n")
-    with pytest.raises(InputError, match="empty list"):
-        find_files(str(tmp_path / "a.list_csv"))
-    (tmp_path / "b.list_csv").write_text("gone.tfrecord\n")
-    with pytest.raises(InputError, match="lists gone.tfrecord, which is neither"):
-        find_files(str(tmp_path / "b.list_csv"))
 
 
 def test_feature_size_unlike_the_configs(tmp_path):

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from data_prep.candidates import CandidateSettings, draw_candidates, write_candidates
-from kaleido_tf.data.record_table import find_files, read_record_table
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary
 from tests import small_records

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from data_prep.candidates import CandidateSettings, draw_candidates, write_candidates
-from kaleido_tf.data.record_table import find_files, read_images, read_record_table
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import read_images, read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation import predict
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.data.record_table import find_files, read_images, read_record_table
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import read_images, read_record_table
 from kaleido_tf.layers.heads import unit_means
 from kaleido_tf.models.kaleido_bert import KaleidoBert
 from kaleido_tf.text import Vocabulary

@@ -1,0 +1,257 @@
+"""Rows of the original's data files to arrays: what its reader returns, a batch at a time.
+
+Numbers are cut and converted by Arrow, column by column over all rows, since a row holds about 117,000 of them; float32
+text is rounded correctly, as by TensorFlow. B = rows, L = values of a column.
+
+| column | array |
+|---|---|
+| int, length 1 | int32 [B, 1] |
+| int | int64 [B, L] |
+| float | float32 [B, L] |
+| str | object (str) [B, L] |
+| base64, length 1 | object (str) [B, 1]: not decoded, as by the original |
+| base64 | float32 [B, L] |
+
+If every column has length 1, arrays are [B]. An empty scalar is 0, 0.0 or ""; empty items of a vector are left out.
+
+One departure: the original takes vectors of any length (its reshape is optimised away under TensorFlow 1.15) and fails later,
+or trains on what slipped; here the declared length is needed, see `Column.values` for the one exception.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import tensorflow as tf
+
+from kaleido_tf.compat.input_schema import Column
+from kaleido_tf.errors import InputError
+
+Where = Callable[[int], str]
+"""Says where the n-th row of a batch comes from: "FILE line N"."""
+
+_NUMBERS = {"int": (pa.int64(), tf.int64), "float": (pa.float32(), tf.float32)}
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+
+
+def decode_rows(lines: list[bytes], schema: tuple[Column, ...], where: Where) -> dict[str, np.ndarray]:
+    """The columns of text rows: tab between columns, comma inside vectors, no quoting.
+
+    Args: lines: B rows with or without their line end.
+    Raises: InputError naming file, line and column.
+    """
+    # TensorFlow's line reader drops every carriage return, not only the one before the line feed.
+    rows = [line.rstrip(b"\n").replace(b"\r", b"").split(b"\t") for line in lines]
+    for number, row in enumerate(rows):
+        if len(row) != len(schema):
+            raise InputError(f"{where(number)}: {wrong_columns(schema, len(row), blank=row == [b''])}")
+        if row == [b""]:
+            raise InputError(f"{where(number)}: {wrong_columns(schema, 0, blank=True)}")
+    decoded = {}
+    for place, column in enumerate(schema):
+        decoded[column.name] = _decode_column([row[place] for row in rows], column, where)
+    return _as_batch(decoded, schema)
+
+
+def wrong_columns(schema: tuple[Column, ...], found: int, blank: bool) -> str:
+    """The message for a row that does not have the schema's columns."""
+    came = "a blank line" if blank else f"{found}"
+    return f"{len(schema)} columns separated by tabs are needed (--input_schema). Received: {came}"
+
+
+def _as_batch(decoded: dict[str, np.ndarray], schema: tuple[Column, ...]) -> dict[str, np.ndarray]:
+    """[B, L] arrays, or [B] if all columns are scalars."""
+    if all(column.length == 1 for column in schema):
+        return {name: array.reshape(-1) for name, array in decoded.items()}
+    return decoded
+
+
+def _decode_column(fields: list[bytes], column: Column, where: Where) -> np.ndarray:
+    """[B, L] values of one column."""
+    if column.kind == "base64" and column.length > 1:
+        floats = [_base64_floats(field, column, where, row) for row, field in enumerate(fields)]
+        return np.array(floats, np.float32).reshape(-1, column.values)
+    if column.kind in ("str", "base64"):
+        return _texts([[field] if column.length == 1 else list(filter(None, field.split(b","))) for field in fields], column, where)
+    if column.length == 1:
+        return _scalars(fields, column, where)
+    return _vectors(fields, column, where)
+
+
+def _scalars(fields: list[bytes], column: Column, where: Where) -> np.ndarray:
+    dtype = pa.int32() if column.kind == "int" else pa.float32()
+    values = _numbers(_arrow([field or b"0" for field in fields], column, where), dtype, column, where, np.arange(len(fields)))
+    return values.reshape(-1, 1)
+
+
+def _vectors(fields: list[bytes], column: Column, where: Where) -> np.ndarray:
+    parts = pc.split_pattern(_arrow(fields, column, where), ",")
+    lengths, items = pc.list_value_length(parts).to_numpy(), pc.list_flatten(parts)
+    row_of = np.repeat(np.arange(len(fields)), lengths)
+    filled = pc.greater(pc.binary_length(items), 0)
+    if not pc.all(filled).as_py():  # empty items are left out, as by tf.string_split
+        row_of, items = row_of[filled.to_numpy(zero_copy_only=False)], items.filter(filled)
+        lengths = np.bincount(row_of, minlength=len(fields))
+    values = _numbers(items, _NUMBERS[column.kind][0], column, where, row_of)
+    _check_counts(lengths, column, where)
+    return values.reshape(len(fields), column.values)
+
+
+def _arrow(fields: list[bytes], column: Column, where: Where):
+    """The fields as an Arrow array of text (in chunks beyond 2 GB)."""
+    try:
+        return pa.array(fields, pa.string())
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        for row, field in enumerate(fields):
+            _text(field, column, where, row)
+        raise
+
+
+def _numbers(items, dtype: pa.DataType, column: Column, where: Where, row_of: np.ndarray) -> np.ndarray:
+    """[N] numbers of N items; `row_of` [N] is the row of each, for messages."""
+    try:
+        return _cast(items, dtype)
+    except pa.ArrowInvalid:
+        pass  # spaces around a number and a leading plus are fine for the original, but not for Arrow
+    items = pc.replace_substring_regex(pc.ascii_trim_whitespace(items), r"^\+([0-9.])", r"\1")
+    try:
+        return _cast(items, dtype)
+    except pa.ArrowInvalid:
+        bad = _first_refused(items, dtype)
+        needed = f"{'a whole number' if column.kind == 'int' else 'a number'}{' of 32 bits' if dtype == pa.int32() else ''}"
+        raise InputError(
+            f"{where(row_of[bad])}, column {column.name}: {needed} is needed. Received: {items[bad].as_py()!r:.60}"
+        ) from None
+
+
+def _cast(items, dtype: pa.DataType) -> np.ndarray:
+    if pa.types.is_integer(dtype) and pc.any(pc.match_substring(items, "x", ignore_case=True)).as_py():
+        raise pa.ArrowInvalid("hexadecimal")  # Arrow takes it, the original does not
+    return items.cast(dtype).to_numpy()
+
+
+def _first_refused(items, dtype: pa.DataType) -> int:
+    """The number of the first item that is no `dtype`, found by halving: no Python per value even here."""
+    first, last = 0, len(items)
+    while last - first > 1:
+        middle = (first + last) // 2
+        try:
+            _cast(items.slice(first, middle - first), dtype)
+            first = middle
+        except pa.ArrowInvalid:
+            last = middle
+    return first
+
+
+def _check_counts(counts: np.ndarray, column: Column, where: Where) -> None:
+    wrong = np.flatnonzero(counts != column.values)
+    if len(wrong):
+        raise InputError(
+            f"{where(wrong[0])}, column {column.name}: {column.count_needed()} needed. Received: {counts[wrong[0]]}"
+        )
+
+
+def _texts(items: list[list[bytes]], column: Column, where: Where) -> np.ndarray:
+    _check_counts(np.array([len(row) for row in items], np.int64), column, where)
+    texts = np.empty([len(items), column.values], object)
+    for row, values in enumerate(items):
+        texts[row] = [_text(value, column, where, row) for value in values]
+    return texts
+
+
+def _text(value: bytes, column: Column, where: Where, row: int) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where(row)}, column {column.name}: UTF-8 text is needed. Received: {error}") from error
+
+
+def _base64_floats(field: bytes, column: Column, where: Where, row: int) -> np.ndarray:
+    """[L] float32 of one field of little-endian float32 in the URL-safe alphabet, with or without padding."""
+    digits = field.rstrip(b"=")
+    padding = len(field) - len(digits)
+    place = f"{where(row)}, column {column.name}"
+    if digits.translate(None, _NOT_BASE64) != digits:
+        raise InputError(f"{place}: base64 of the URL-safe alphabet (- and _, not + and /) is needed. Received: {field[:40]!r}")
+    try:
+        if padding and (padding > 2 or len(field) % 4):
+            raise binascii.Error("padding does not fill the last four digits")
+        content = base64.urlsafe_b64decode(digits + b"=" * (-len(digits) % 4))
+    except binascii.Error as error:
+        raise InputError(f"{place}: base64 is needed. Received: {field[:40]!r} ({error})") from error
+    if len(content) != column.values * 4:
+        raise InputError(f"{place}: {column.count_needed()} of 4 bytes needed. Received: {len(content)} bytes")
+    return np.frombuffer(content, "<f4").astype(np.float32)
+
+
+def decode_examples(serialized: list[bytes], schema: tuple[Column, ...], where: Where) -> dict[str, np.ndarray]:
+    """The columns of rows kept as `tf.train.Example`: arrays as those of `decode_rows`.
+
+    An int column is an int64 list, a float column a float list, a str column a bytes list; a base64 column is a bytes list of
+    one base64 text.
+    Raises: InputError naming file, record and column.
+    """
+    specs = {}
+    for column in schema:
+        count, dtype = _stored(column)
+        specs[column.name] = tf.io.FixedLenFeature([count], dtype)
+    try:
+        parsed = tf.io.parse_example(serialized, specs)
+    except (tf.errors.OpError, ValueError) as error:
+        _explain(serialized, schema, where)
+        raise InputError(f"{where(0)} and those read with it: rows of --input_schema are needed. Received: {error}") from error
+    decoded = {}
+    for column in schema:
+        array = parsed[column.name].numpy()
+        if column.kind == "base64" and column.length > 1:
+            array = _decode_column([field for (field,) in array], column, where)
+        elif column.kind in ("str", "base64"):
+            array = _texts([list(row) for row in array], column, where)
+        elif column.kind == "int" and column.length == 1:
+            array = _int32(array, column, where)
+        decoded[column.name] = array
+    return _as_batch(decoded, schema)
+
+
+def _stored(column: Column) -> tuple[int, tf.DType]:
+    """Number and type of the values of a column in a `tf.train.Example`."""
+    if column.kind in _NUMBERS:
+        return column.values, _NUMBERS[column.kind][1]
+    return 1 if column.kind == "base64" else column.values, tf.string
+
+
+def _int32(array: np.ndarray, column: Column, where: Where) -> np.ndarray:
+    narrow = array.astype(np.int32)
+    wrong = np.flatnonzero((narrow != array).any(axis=1))
+    if len(wrong):
+        raise InputError(
+            f"{where(wrong[0])}, column {column.name}: a whole number of 32 bits is needed. Received: {array[wrong[0], 0]}"
+        )
+    return narrow
+
+
+def _explain(serialized: list[bytes], schema: tuple[Column, ...], where: Where) -> None:
+    """Raises InputError for the first row and column that do not fit; TensorFlow says neither file nor record."""
+    kinds = {tf.int64: "int64_list", tf.float32: "float_list", tf.string: "bytes_list"}
+    for row, content in enumerate(serialized):
+        example = tf.train.Example()
+        try:
+            example.ParseFromString(content)
+        except Exception as error:  # protobuf's DecodeError, whose module differs between its versions
+            raise InputError(f"{where(row)}: a tf.train.Example is needed. Received: {len(content)} other bytes") from error
+        for column in schema:
+            count, dtype = _stored(column)
+            place = f"{where(row)}, column {column.name}"
+            if column.name not in example.features.feature:
+                raise InputError(f"{place}: {column.count_needed()} needed. Received: no such column, "
+                                 f"only {', '.join(sorted(example.features.feature)) or 'none'}"[:1000])
+            feature = example.features.feature[column.name]
+            kind = feature.WhichOneof("kind")
+            if kind != kinds[dtype]:
+                raise InputError(f"{place}: {column.kind} values ({kinds[dtype]}) are needed. Received: {kind}")
+            found = len(getattr(feature, kind).value)
+            if found != count:
+                raise InputError(f"{place}: {column.count_needed()} needed. Received: {found}")
