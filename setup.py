@@ -24,6 +24,7 @@ setuptools.setup(
         "opencv-python-headless>=4.8,<6",
         "matplotlib>=3.8,<4",
         "scikit-learn>=1.4,<2",
+        "safetensors>=0.4,<1",
     ],
     extras_require={
         "test": ["pytest>=8,<10", "tokenizers>=0.19,<1"],

@@ -8,12 +8,18 @@ from absl import app
 from kaleido_tf.errors import InputError
 
 
-def run_command(main: Callable[[list[str]], None]) -> None:
-    """Parses flags and runs `main`, which takes no arguments beside flags."""
+def run_command(main: Callable[[list[str]], None], arguments: tuple[str, ...] = ()) -> None:
+    """Parses flags and runs `main` with [program, *arguments].
+
+    `arguments`: names of what the command needs beside flags, in their order; none of them may be left out.
+    """
 
     def checked(argv):
-        if len(argv) > 1:
-            raise InputError(f"Arguments are flags (--name=value). Received: {argv[1]}")
+        given = argv[1:]
+        if len(given) > len(arguments):
+            raise InputError(f"Arguments are flags (--name=value). Received: {given[len(arguments)]}")
+        if len(given) < len(arguments):
+            raise InputError(f"Needed: {' '.join(arguments)}. Received: {' '.join(given) or 'nothing'}")
         main(argv)
 
     try:

@@ -15,10 +15,9 @@ import tensorflow as tf
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable, read_images
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.retrieval import RetrievalMetrics
-
-DIRECTIONS = ("img2txt", "txt2img")
-FIELD_SEPARATOR = "\001"
+from kaleido_tf.evaluation import result_files
+from kaleido_tf.evaluation.protocols import DIRECTIONS
+from kaleido_tf.evaluation.report import summary, write_metrics  # noqa: F401 - what a prediction leaves, by one import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,67 +111,8 @@ def score_batches(model, strategy: tf.distribute.Strategy, dataset: tf.data.Data
 
 
 def write_result_file(path: pathlib.Path, table: RecordTable, pairs: Pairs, logits: np.ndarray, batch_size: int) -> None:
-    """The original's result file: a line a batch, five fields separated by \\001.
-
-    Text product ids, image product ids, image ids and labels as printed lists of one-element lists, then the logits of
-    (mismatch, match) as one flat list. Appears whole or not at all.
-    """
-    lines = []
-    for start in range(0, len(pairs.labels), batch_size):
-        part = slice(start, start + batch_size)
-        columns = (
-            table.product_ids[pairs.texts[part]],
-            table.product_ids[pairs.images[part]],
-            table.image_ids[pairs.images[part]],
-            pairs.labels[part].astype(int),
-        )
-        fields = [str([[value] for value in column.tolist()]) for column in columns]
-        lines.append(FIELD_SEPARATOR.join([*fields, str(logits[part].reshape(-1).tolist())]) + "\n")
-    _write_whole(path, "".join(lines))
-
-
-def write_metrics(path: pathlib.Path, metrics: RetrievalMetrics, direction: str, ties: str) -> dict:
-    """`retrieval_metrics.json`; returns what it holds."""
-    content = {
-        "type": direction,
-        "protocol": "one list of candidates a query; Rank@K over all queries",
-        "queries": metrics.queries,
-        "examples": metrics.examples,
-        "candidates_per_query": dict(zip(("smallest", "mean", "largest"), metrics.candidates)),
-        "queries_without_positive": metrics.queries_without_positive,
-        "queries_with_ties": metrics.queries_with_ties,
-        "ties_counted": ties,
-        "accuracy": metrics.accuracy,
-        "accuracy_chance": metrics.accuracy_chance,
-        "auc": metrics.auc,
-        **{f"rank@{k}": value for k, value in metrics.rank.items()},
-        "chance": {f"rank@{k}": value for k, value in metrics.chance.items()},
-        "interval_95": {f"rank@{k}": list(value) for k, value in metrics.interval.items()},
-    }
-    _write_whole(path, json.dumps(content, indent=1) + "\n")
-    return content
-
-
-def _write_whole(path: pathlib.Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{path} could not be written: {error}") from error
-
-
-def summary(metrics: RetrievalMetrics, direction: str) -> str:
-    """A few lines for people: every figure with what chance would give."""
-    low, mean, high = metrics.candidates
-    lines = [f"{direction}: {metrics.queries} queries, {low} to {high} (mean {mean:.1f}) candidates each"]
-    for k, value in metrics.rank.items():
-        a, b = metrics.interval[k]
-        lines.append(f"  Rank@{k:<4} {value:7.2%}   (95% {a:.2%} to {b:.2%}; chance {metrics.chance[k]:.2%})")
-    lines.append(f"  AUC       {metrics.auc:7.4f}   (chance 0.5)")
-    lines.append(f"  accuracy  {metrics.accuracy:7.2%}   (always the more frequent label: {metrics.accuracy_chance:.2%})")
-    if metrics.queries_without_positive or metrics.queries_with_ties:
-        lines.append(f"  {metrics.queries_without_positive} queries without a positive, {metrics.queries_with_ties} with ties")
-    return "\n".join(lines)
+    """Writes the scored pairs as the original does (evaluation/result_files.py), `batch_size` a line."""
+    result_files.write_result_file(
+        path, table.product_ids[pairs.texts], table.product_ids[pairs.images], table.image_ids[pairs.images], pairs.labels,
+        logits, batch_size,
+    )

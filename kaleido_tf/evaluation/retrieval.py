@@ -1,5 +1,8 @@
 """Rank@K, accuracy and AUC of candidate lists (section 4.2), on plain arrays: no model and no files in here.
 
+`python -m kaleido_tf.evaluation.retrieval RESULT_FILE` counts a result file (evaluation/analyse_results.py); `--protocol`
+counts it as one of the released scripts does.
+
 Q = queries, N = scored pairs. The protocol: each query has its own list of candidates (1 positive against 100 others
 of the same sub-category in the paper), sorted by score, and counts for Rank@K if a positive is among the first K.
 """
@@ -124,3 +127,13 @@ def wilson_interval(hits: float, total: int, z: float = 1.959964) -> tuple[float
     spread = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total
     return float(max((centre - spread) / scale, 0.0)), float(min((centre + spread) / scale, 1.0))
+
+
+if __name__ == "__main__":
+    from absl import flags
+
+    from kaleido_tf.command import run_command
+    from kaleido_tf.evaluation import analyse_results
+
+    flags.adopt_module_key_flags(analyse_results)  # so that --help shows them
+    run_command(analyse_results.main, arguments=("RESULT_FILE",))

@@ -1,7 +1,3 @@
-import ast
-import json
-import types
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +7,8 @@ from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import read_images, read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation import predict
+from kaleido_tf.evaluation.protocols import count_result_file
+from kaleido_tf.evaluation.result_files import read_result_file
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval
 from kaleido_tf.models.kaleido_bert import KaleidoBert
 from kaleido_tf.patches import LEVEL_NAMES, level_slice
@@ -71,29 +69,19 @@ def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
     assert np.ptp(logits[:, 1]) > 1e-3
 
 
-def test_result_file_is_the_originals_to_the_letter(golden_dir, tmp_path):
-    path = golden_dir / "prediction_analysis" / "e2e_kaleidobert_ptv6" / "result_img2txt.txt"
-    lines = [line.split("\001") for line in path.read_text().splitlines()]
-    columns = [[row[0] for line in lines for row in ast.literal_eval(line[n])] for n in range(4)]
-    logits = np.array([v for line in lines for v in ast.literal_eval(line[4])], np.float32).reshape(-1, 2)
-    count = len(logits)
-    # A table of both sides: first the texts' products, then the images'.
-    table = types.SimpleNamespace(
-        product_ids=np.array(columns[0] + columns[1], dtype=object), image_ids=np.array([""] * count + columns[2], dtype=object)
-    )
-    pairs = predict.Pairs(np.arange(count), np.arange(count) + count, np.array(columns[3]).astype(bool), np.zeros(count))
-    predict.write_result_file(tmp_path / "out.txt", table, pairs, logits, batch_size=4)
-    assert (tmp_path / "out.txt").read_text() == path.read_text()
-
-
-def test_metrics_file(tmp_path):
-    metrics = evaluate_retrieval(["a", "a", "b", "b"], np.array([1, 0, 0, 0]), np.array([[0, 2.0], [0, 1], [0, 1], [0, 3]]))
-    predict.write_metrics(tmp_path / "retrieval_metrics.json", metrics, "txt2img", "average")
-    content = json.loads((tmp_path / "retrieval_metrics.json").read_text())
-    assert content["rank@1"] == 0.5 and content["queries"] == 2 and content["queries_without_positive"] == 1
-    assert content["candidates_per_query"] == {"smallest": 2, "mean": 2.0, "largest": 2}
-    assert content["chance"]["rank@1"] == 0.25 and content["interval_95"]["rank@1"][0] < 0.5
-    assert content["type"] == "txt2img" and content["ties_counted"] == "average"
+def test_result_file_holds_the_pairs(folder, tmp_path):
+    table = read(folder)
+    pairs = predict.read_candidate_pairs(folder / "candidates_txt2img.jsonl", "txt2img", table)
+    logits = np.random.default_rng(3).normal(size=[161, 2])
+    predict.write_result_file(tmp_path / "out.txt", table, pairs, logits, batch_size=50)
+    result = read_result_file(tmp_path / "out.txt")
+    np.testing.assert_array_equal(result.text_ids, table.product_ids[pairs.texts])
+    np.testing.assert_array_equal(result.image_ids, table.product_ids[pairs.images])
+    np.testing.assert_array_equal(result.image_file_ids, table.image_ids[pairs.images])
+    np.testing.assert_array_equal(result.labels, pairs.labels)
+    np.testing.assert_array_equal(result.logits, logits)
+    assert result.batch_starts.tolist() == [0, 50, 100, 150]
+    assert count_result_file(result, "txt2img").rank == evaluate_retrieval(pairs.lists, pairs.labels, logits).rank
 
 
 @pytest.mark.parametrize("line, message", [

@@ -1,0 +1,31 @@
+"""Counts a result file: the work of `python -m kaleido_tf.evaluation.retrieval RESULT_FILE`. No TensorFlow in here."""
+
+import json
+import pathlib
+
+from absl import flags
+
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.protocols import DIRECTIONS, PROTOCOLS, direction_in_name
+from kaleido_tf.evaluation.report import report
+from kaleido_tf.evaluation.result_files import read_result_file
+from kaleido_tf.whole_files import write_whole
+
+flags.DEFINE_enum("type", None, DIRECTIONS, "What the queries are; default: what the file's name says.")
+flags.DEFINE_enum("protocol", "average", PROTOCOLS, "How queries and ties are counted; average is the honest one.")
+flags.DEFINE_string("output_json", None, "Writes the figures there, too.")
+FLAGS = flags.FLAGS
+
+
+def main(argv: list[str]) -> None:
+    path = pathlib.Path(argv[1])
+    named = direction_in_name(path.name)
+    direction = FLAGS.type or named
+    if direction is None:
+        raise InputError(f"--type={'|'.join(DIRECTIONS)} is needed where the file's name does not say it. Received: {path.name}")
+    text, content = report(read_result_file(path), direction, FLAGS.protocol)
+    if named not in (None, direction):
+        print(f"counted as {direction}, as --type says; the file's name says {named}")
+    print(text)
+    if FLAGS.output_json:
+        write_whole(FLAGS.output_json, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,66 @@
+"""Three ways of counting a result file: ours, and those of the two released scripts.
+
+What they share: the query is the image's product for img2txt and the text's for txt2img, pairs are sorted by the match
+logit, and a query without a positive counts as never found.
+
+  average: ids without blanks around them, queries over the whole file, ties by their expected place, plain shares.
+  kaleido: Kaleido-BERT's script. Ids without any blank, ties in file order, shares of (count + 1e-5).
+  fashionbert_release: FashionBERT's script. It cuts a line's printed ids at the commas and keeps the blank after
+    each, so that a query at the beginning of a line is another one than the same query later in a line. Such a query
+    counts twice, and its one positive stands in one of the two parts only. Otherwise as `kaleido`.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.result_files import ResultFile
+from kaleido_tf.evaluation.retrieval import RetrievalMetrics, evaluate_retrieval
+
+PROTOCOLS = ("average", "kaleido", "fashionbert_release")
+DIRECTIONS = ("img2txt", "txt2img")
+ORIGINAL_ADDEND = 1e-5
+"""What the released scripts add to every count they divide by."""
+
+
+def count_result_file(result: ResultFile, direction: str, protocol: str = "average") -> RetrievalMetrics:
+    """The figures of a result file. Raises: InputError for an unknown direction or protocol."""
+    for name, value, known in (("type", direction, DIRECTIONS), ("protocol", protocol, PROTOCOLS)):
+        if value not in known:
+            raise InputError(f"--{name} must be one of {', '.join(known)}. Received: {value}")
+    queries = query_ids(result, direction, protocol)
+    metrics = evaluate_retrieval(queries, result.labels, result.logits, ties=ties_of(protocol))
+    return metrics if protocol == "average" else _as_the_scripts_divide(metrics)
+
+
+def ties_of(protocol: str) -> str:
+    """How a protocol counts equal scores (see `evaluate_retrieval`)."""
+    return "average" if protocol == "average" else "file_order"
+
+
+def query_ids(result: ResultFile, direction: str, protocol: str) -> list[str]:
+    """[N] what each pair is grouped by."""
+    ids = result.image_ids if direction == "img2txt" else result.text_ids
+    if protocol == "average":
+        return [identifier.strip() for identifier in ids]
+    if protocol == "kaleido":
+        return [identifier.replace(" ", "") for identifier in ids]
+    begins_line = np.zeros(len(ids), bool)
+    begins_line[result.batch_starts] = True
+    return [f"'{identifier}'" if begins else f" '{identifier}'" for identifier, begins in zip(ids, begins_line)]
+
+
+def _as_the_scripts_divide(metrics: RetrievalMetrics) -> RetrievalMetrics:
+    queries, examples = metrics.queries, metrics.examples
+    return dataclasses.replace(
+        metrics,
+        rank={k: value * queries / (queries + ORIGINAL_ADDEND) for k, value in metrics.rank.items()},
+        accuracy=metrics.accuracy * examples / (examples + ORIGINAL_ADDEND),
+    )
+
+
+def direction_in_name(name: str) -> str | None:
+    """The direction that a file's name says, or None if it says none or both."""
+    said = [direction for direction in DIRECTIONS if direction in name]
+    return said[0] if len(said) == 1 else None

@@ -1,0 +1,45 @@
+"""Files that appear whole or not at all: written beside their place, then renamed into it."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+from kaleido_tf.errors import InputError
+
+
+def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
+    """Writes a file (text as UTF-8). Raises: InputError if the disk refuses."""
+    with appears_whole(path) as partial:
+        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def appears_whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """The place to write a file or folder to, beside `path`; it is renamed to `path` when the block ends well.
+
+    Missing folders above it are made. If the block fails, nothing is left.
+    Raises: InputError if the disk refuses.
+    """
+    path = pathlib.Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)  # of a process that was killed
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        _remove(partial)
+        raise InputError(f"{path} could not be written: {error}") from error
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def _remove(partial: pathlib.Path) -> None:
+    if partial.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            partial.unlink()
