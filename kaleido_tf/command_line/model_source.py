@@ -1,0 +1,133 @@
+"""Which model a command means: its config, its vocabulary and its weights, from a path, a known name or nothing."""
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+
+from kaleido_tf.compat.model_names import find_model
+from kaleido_tf.compat.original_weights import load_original_weights, start_from_original
+from kaleido_tf.config import ModelConfig, config_from_dict, read_config
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import declared_by
+from kaleido_tf.errors import InputError
+from kaleido_tf.json_files import read_json_object
+from kaleido_tf.records import layout_of
+from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
+from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint, model_files
+
+ROOT = pathlib.Path(__file__).parents[2]
+BERT_CONFIG = "bert_config.json"
+BERT_SIZES = (
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
+    "type_vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSource:
+    """A model: its config, the path of its vocabulary, and the checkpoint that its weights begin with (None: random)."""
+
+    config: ModelConfig
+    vocabulary: str
+    start: str | None = None
+
+
+def existing_model(name_or_path: str) -> ModelSource:
+    """A model with `config.json` and `vocab.txt`: in a directory, beside a checkpoint prefix, or in the model zoo."""
+    path = find_model(name_or_path)
+    config, vocabulary = model_files(path)
+    if not vocabulary.is_file():
+        raise InputError(f"A model needs its vocab.txt beside config.json. Not found: {vocabulary}")
+    return ModelSource(read_config(config), str(vocabulary), find_checkpoint(path))
+
+
+def model_to_train(start: str | None, model_config: str | None, model_dir: str, records: str | None, text_length: int) -> ModelSource:
+    """The model of a training run.
+
+    Args:
+      start: --pretrain_model_name_or_path; a model of a family is trained on as it is, a plain BERT gives a new model (of
+        `model_config`) its sizes and first weights.
+      model_config: path of the config.json of a new model.
+      records: --train_input_fp where it holds records, whose patches, feature size and vocabulary a new model follows.
+    """
+    if start and not _is_plain_bert(find_model(start)):
+        source = existing_model(start)
+        if source.start is None:
+            raise InputError(
+                f"--pretrain_model_name_or_path={start} holds no checkpoint (model.ckpt.index and .data files). A new model with random "
+                "weights needs --model_config instead"
+            )
+        return source
+    if model_config is None:
+        there = pathlib.Path(model_dir) / "config.json"
+        if there.is_file() and not start:
+            return ModelSource(read_config(there), str(_vocabulary_beside(records)))
+        what = "A plain BERT gives a model its first weights; its family is said by" if start else "A new model needs"
+        raise InputError(f"{what} --model_config (a config.json; run_configs/ has some){'' if start else ' or --pretrain_model_name_or_path'}")
+    path = _find_config(model_config)
+    content = read_json_object(path)
+    vocabulary = _vocabulary_beside(records)
+    followed = {"text_seq_len": text_length, **(_sizes_of_records(records, content) if records else {})}
+    if start:
+        start = find_model(start)
+        vocabulary = model_files(start)[1]
+        if not vocabulary.is_file():
+            raise InputError(f"A BERT needs its vocab.txt beside its config. Not found: {vocabulary}")
+        followed |= {name: value for name, value in read_json_object(_bert_config(start)).items() if name in BERT_SIZES}
+    followed.setdefault("vocab_size", len(Vocabulary(vocabulary)))
+    return ModelSource(config_from_dict({**followed, **content}, str(path)), str(vocabulary), find_checkpoint(start) if start else None)
+
+
+def model_to_use(checkpoint: str, model: str | None) -> ModelSource:
+    """The model of evaluate and predict: weights of `checkpoint`, config and vocabulary of `model` (default: beside the weights)."""
+    prefix = find_checkpoint(checkpoint)
+    if prefix is None:
+        raise InputError(f"A checkpoint (a directory that holds one, or its prefix …/model.ckpt-N) is needed. None at: {checkpoint}")
+    return dataclasses.replace(existing_model(model or prefix), start=prefix)
+
+
+def load_weights(model: tf.Module, prefix: str) -> None:
+    """Fills all of `model` from a checkpoint of this project or a TF1 one of the original. Raises: InputError if any is missing."""
+    (load_own_checkpoint if is_own_checkpoint(prefix) else load_original_weights)(model, prefix)
+
+
+def load_start(model: tf.Module, prefix: str) -> None:
+    """Fills a model that is to be trained; from a TF1 checkpoint what it has, with a report of what begins new."""
+    (load_own_checkpoint if is_own_checkpoint(prefix) else start_from_original)(model, prefix)
+
+
+def _find_config(name: str) -> pathlib.Path:
+    """The configs of this project are found from any working directory."""
+    path = next((p for p in (pathlib.Path(name), ROOT / name) if p.is_file()), None)
+    if path is None:
+        raise InputError(f"--model_config: a config.json is needed. Not found: {name}")
+    return path
+
+
+def _vocabulary_beside(records: str | None) -> pathlib.Path:
+    beside = pathlib.Path(find_files(records)[0]).parent / "vocab.txt" if records else DEFAULT_VOCABULARY
+    return beside if beside.is_file() else DEFAULT_VOCABULARY
+
+
+def _sizes_of_records(records: str, content: dict) -> dict:
+    """What a config leaves open and the records decide."""
+    files = find_files(records)
+    dataset = declared_by(files)
+    sizes = {"patch_feature_size": dataset["feature_size"]}
+    if content.get("model_type") == "imagebert":
+        sizes["max_patch_position_embeddings"] = layout_of(dataset, files[0]).num_patches
+    return sizes
+
+
+def _is_plain_bert(path: str) -> bool:
+    """Whether a model is Google's BERT rather than one of the families."""
+    config = model_files(path)[0]
+    if not config.is_file():
+        return config.with_name(BERT_CONFIG).is_file()
+    return read_json_object(config).get("model_type") == "bert"
+
+
+def _bert_config(path: str) -> pathlib.Path:
+    config = model_files(path)[0]
+    return config if config.is_file() else config.with_name(BERT_CONFIG)
