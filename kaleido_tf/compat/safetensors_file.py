@@ -12,14 +12,17 @@ from safetensors.numpy import save_file
 from kaleido_tf.errors import InputError
 from kaleido_tf.whole_files import appears_whole
 
-_FLOATS = ("F64", "F32", "F16", "BF16")
-_OTHERS = ("I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
+_TYPES = {  # in the file: as it is read
+    "F64": np.float32, "F32": np.float32, "F16": np.float32, "BF16": np.float32, "I64": np.int64, "I32": np.int32, "I16": np.int16,
+    "I8": np.int8, "U64": np.uint64, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8, "BOOL": np.bool_,
+}
 
 
 class SafetensorsFile:
     """A file to read from.
 
-    Attributes: path; `metadata` {str: str}; `shapes` {name: tuple}.
+    Attributes: path; `metadata` {str: str}; `shapes` {name: tuple}; `dtypes` {name: NumPy type}, as they are read:
+      floats of any width as float32.
     Raises: InputError for a file that is none, is cut short, or holds a type of number that NumPy has not.
     """
 
@@ -29,10 +32,11 @@ class SafetensorsFile:
             self.metadata = dict(file.metadata() or {})
             slices = {name: file.get_slice(name) for name in file.keys()}
             self.shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
-            self._types = {name: part.get_dtype() for name, part in slices.items()}
-        foreign = [f"{name} ({kind})" for name, kind in self._types.items() if kind not in _FLOATS + _OTHERS]
+            types = {name: part.get_dtype() for name, part in slices.items()}
+        foreign = [f"{name} ({kind})" for name, kind in types.items() if kind not in _TYPES]
         if foreign:
-            raise InputError(f"{self.path}: needed tensors of {', '.join(_FLOATS + _OTHERS)}. Received: {', '.join(foreign[:5])}")
+            raise InputError(f"{self.path}: needed tensors of {', '.join(_TYPES)}. Received: {', '.join(foreign[:5])}")
+        self.dtypes = {name: _TYPES[kind] for name, kind in types.items()}
 
     def _open(self):
         try:
@@ -41,13 +45,13 @@ class SafetensorsFile:
             raise InputError(f"A safetensors file is needed. {self.path} cannot be read: {error}") from error
 
     def read(self, name: str) -> np.ndarray:
-        """One tensor; floats of any width as float32. Raises: InputError if the file holds none of that name."""
+        """One tensor. Raises: InputError if the file holds none of that name."""
         if name not in self.shapes:
             raise InputError(f"{self.path} holds no {name}")
         # The file is mapped into memory while it is open: opened for each tensor, what was read before does not stay there.
         with self._open() as file:
             array = file.get_tensor(name)
-        return array.astype(np.float32, copy=False) if self._types[name] in _FLOATS else array
+        return array.astype(self.dtypes[name], copy=False)
 
 
 def write_safetensors(

@@ -111,7 +111,7 @@ def _save(prefix: pathlib.Path, tensors) -> None:
 
 
 def _make_latest(prefix: pathlib.Path) -> None:
-    """Writes `checkpoint`, with paths relative to it so that the folder can be moved; older ones stay listed."""
+    """Writes the folder's `checkpoint`, with paths relative to it so that it can be moved; older ones stay listed."""
     before = tf.train.get_checkpoint_state(str(prefix.parent))
     older = [path for path in (before.all_model_checkpoint_paths if before else []) if os.path.basename(path) != prefix.name]
     state = tf.compat.v1.train.generate_checkpoint_state_proto(

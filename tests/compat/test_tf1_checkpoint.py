@@ -38,8 +38,8 @@ def test_a_tf1_saver_restores_what_is_written(golden_dir, tmp_path):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = {name: tf.compat.v1.get_variable(name, array.shape, array.dtype) for name, array in expected.items()}
         tf.compat.v1.train.Saver(variables).restore(session, tf.train.latest_checkpoint(str(tmp_path)))
-        for name, variable in variables.items():
-            np.testing.assert_array_equal(session.run(variable), expected[name])
+        for name, restored in session.run(variables).items():
+            np.testing.assert_array_equal(restored, expected[name])
 
 
 def test_slots_of_a_training_checkpoint(golden_dir):
