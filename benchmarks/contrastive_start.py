@@ -19,7 +19,9 @@ from kaleido_tf.command import run_command
 from kaleido_tf.config import read_config
 from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import RecordTable, feature_size_of, read_evenly, read_images, read_record_table
-from kaleido_tf.evaluation.predict import DIRECTIONS, read_candidate_pairs, summary
+from kaleido_tf.evaluation.predict import read_candidate_pairs
+from kaleido_tf.evaluation.protocols import DIRECTIONS
+from kaleido_tf.evaluation.report import summary
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval
 from kaleido_tf.families import build_model
 from kaleido_tf.layers.heads import unit_means

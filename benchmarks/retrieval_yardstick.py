@@ -17,7 +17,9 @@ from sklearn.linear_model import Ridge
 from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import RecordTable, feature_size_of, read_images, read_record_table
 from kaleido_tf.command import run_command
-from kaleido_tf.evaluation.predict import DIRECTIONS, read_candidate_pairs, summary
+from kaleido_tf.evaluation.predict import read_candidate_pairs
+from kaleido_tf.evaluation.protocols import DIRECTIONS
+from kaleido_tf.evaluation.report import summary
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval
 from kaleido_tf.patches import level_slice
 from kaleido_tf.text import Vocabulary

@@ -9,7 +9,6 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.errors import InputError
 from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig
 from kaleido_tf.models.cross_modal import CrossModalBert
 
@@ -166,26 +165,3 @@ def _encoder_layer(scope, block, config):
         for part in ("kernel", "bias"):
             entries[f"{scope}/{theirs}/dense/{part}"] = OriginalVariable(_by_suffix(block, f"/{ours}/{part}"))
     return entries
-
-
-def load_original_checkpoint(model: CrossModalBert, prefix: str) -> None:
-    """Fills `model` from a TF1 checkpoint of the original; all or nothing.
-
-    Optimizer slots and the step counter are left alone.
-    Raises: InputError listing what is missing or of another shape.
-    """
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-    except (tf.errors.OpError, ValueError) as error:
-        raise InputError(f"A TF1 checkpoint prefix (…/model.ckpt-N) is needed. Received: {prefix} ({error})") from error
-    shapes = reader.get_variable_to_shape_map()
-    wanted = original_variables(model)
-    wrong = [
-        f"{name} needs {list(entry.original_shape)}, found {shapes.get(name, 'nothing')}"
-        for name, entry in wanted.items()
-        if shapes.get(name) != list(entry.original_shape)
-    ]
-    if wrong:
-        raise InputError(f"{prefix} does not fit the model in {len(wrong)} variables: {'; '.join(wrong[:5])}")
-    for name, entry in wanted.items():
-        entry.variable.assign(entry.to_ours(reader.get_tensor(name)))

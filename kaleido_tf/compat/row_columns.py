@@ -59,13 +59,14 @@ class RowFormat:
     """How rows of a schema are read for a model.
 
     Attributes:
-      config: of the model. purpose: pretraining, matching or recognition.
+      config: of the model. purpose: pretraining, matching or recognition. tasks: of pre-training, those that are trained.
       names: the original's name of each of the schema's columns, in the schema's order.
       text_length: S, the declared length of `input_ids`.
     """
 
     config: ModelConfig
     purpose: str
+    tasks: tuple[str, ...]
     names: tuple[str, ...]
     text_length: int
 
@@ -76,11 +77,11 @@ class RowFormat:
     def model_inputs(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What the model takes (int32, float32), from renamed columns."""
         make = _kaleido_inputs if isinstance(self.config, KaleidoBertConfig) else _fashion_bert_inputs
-        inputs = make(columns, self.config, self.purpose)
+        inputs = make(columns, self.config, self.tasks if self.purpose == "pretraining" else None)
         return {name: array.astype(np.int32 if array.dtype.kind == "i" else np.float32, copy=False) for name, array in inputs.items()}
 
 
-def row_format(schema: tuple[Column, ...], config: ModelConfig, purpose: str) -> RowFormat:
+def row_format(schema: tuple[Column, ...], config: ModelConfig, purpose: str, tasks: tuple[str, ...] = ()) -> RowFormat:
     """How to read rows of `schema`.
 
     Columns are known by their names. The original's scripts go by position instead, so a schema with other names and
@@ -99,11 +100,11 @@ def row_format(schema: tuple[Column, ...], config: ModelConfig, purpose: str) ->
     else:
         missing = [name for name in needed if name not in declared]
         raise InputError(f"--input_schema for {purpose} of {config.model_type} needs {', '.join(needed)}. Missing: {', '.join(missing)}")
-    lengths = dict(zip(names, (column.length for column in schema)))
+    lengths = dict(zip(names, (column.values for column in schema)))
     for name, wanted in _lengths(config, purpose, lengths).items():
-        if name in lengths and lengths[name] != wanted and (name, lengths[name]) != ("img_loc_position_camouflage", 35):
+        if name in lengths and lengths[name] != wanted:
             raise InputError(f"--input_schema: `{name}` must have {wanted} values for this model (its config.json). Declared: {lengths[name]}")
-    return RowFormat(config, purpose, names, lengths["input_ids"])
+    return RowFormat(config, purpose, tasks, names, lengths["input_ids"])
 
 
 def _lengths(config: ModelConfig, purpose: str, declared: dict[str, int]) -> dict[str, int]:
@@ -127,27 +128,33 @@ def _lengths(config: ModelConfig, purpose: str, declared: dict[str, int]) -> dic
     return lengths
 
 
-def _kaleido_inputs(columns, config, purpose):
+def _kaleido_inputs(columns, config, tasks):
+    """Inputs of the pretrainer with `tasks`, or (None) of the matcher."""
     rows = len(columns["input_ids"])
     inputs = {name: columns[name] for name in _TEXT}
     for level, theirs in _LEVELS.items():
         count = patches.LEVEL_PATCHES[level]
         inputs[f"{level}_features"] = columns[f"img_feature_convert_{theirs}"].reshape(rows, count, config.patch_feature_size)
         inputs[f"{level}_boxes"] = columns[f"img_loc_position_{theirs}"].reshape(rows, count, 5)
-    if purpose == "pretraining":
-        inputs.update({name: columns[name] for name in _MASKED_LM})
-        inputs.update({ours: columns[theirs][:, 0] for ours, theirs in _KALEIDO_LABELS.items()})
+    if tasks is None:
+        return inputs
+    inputs.update({name: columns[name] for name in _MASKED_LM})
+    inputs.update({
+        ours: columns[theirs][:, 0] for ours, theirs in _KALEIDO_LABELS.items() if ours.removesuffix("_label") in ("next_sentence", *tasks)
+    })
+    if "grey_to_color" in tasks:
         inputs["grey_to_color_positions"] = columns["img_grey_lm_ids"]
-        inputs["blank_to_color_positions"] = columns["img_blank_lm_ids"]
         inputs["grey_to_color_targets"] = columns["img_grey_mask_gt"].reshape(rows, -1, config.patch_feature_size)
+    if "blank_to_color" in tasks:
+        inputs["blank_to_color_positions"] = columns["img_blank_lm_ids"]
     return inputs
 
 
-def _fashion_bert_inputs(columns, config, purpose):
+def _fashion_bert_inputs(columns, config, tasks):
     inputs = {name: columns[name] for name in _TEXT}
     inputs["patch_features"] = columns["image_feature"].reshape(len(columns["input_ids"]), -1, config.patch_feature_size)
     inputs["patch_mask"] = columns["image_mask"]
-    if purpose == "pretraining":
+    if tasks is not None:
         inputs.update({name: columns[name] for name in (*_MASKED_LM, "masked_patch_positions")})
         inputs["next_sentence_label"] = columns["nx_sent_labels"][:, 0]
     return inputs

@@ -63,6 +63,11 @@ class RowExamples:
         dataset = self._dataset(lambda: _chunks(np.arange(len(self.rows))))
         return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
+    def columns(self, names: tuple[str, ...]) -> list[np.ndarray]:
+        """Single-valued columns of all rows by the original's names: [N] each. Reads every row once."""
+        parts = [[columns[name].reshape(-1) for name in names] for columns in read_ahead(self._columns, _chunks(np.arange(len(self.rows))))]
+        return [np.concatenate(column) for column in zip(*parts)]
+
     def _order(self, start: int) -> Iterator[np.ndarray]:
         """Row numbers from example `start` on, in chunks, without end."""
         epoch, skip = divmod(start, len(self.rows))
@@ -75,8 +80,11 @@ class RowExamples:
         generator = lambda: read_ahead(self._read, chunks())  # noqa: E731 (from_generator calls it anew for every pass)
         return tf.data.Dataset.from_generator(generator, output_signature=self._signature).unbatch()
 
+    def _columns(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
+        return self.form.rename(self.rows.read(numbers))
+
     def _read(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
-        columns = self.form.rename(self.rows.read(numbers))
+        columns = self._columns(numbers)
         inputs = self.form.model_inputs(columns)
         return {**inputs, **self._make_inputs(columns)} if self._make_inputs else inputs
 

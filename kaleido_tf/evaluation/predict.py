@@ -1,4 +1,4 @@
-"""Scores candidate lists with the matching head (section 4.2) and writes the original's result file.
+"""Scores pairs of texts and images, such as candidate lists, with the matching head (section 4.2).
 
 Each image's features are read once, however many pairs it stands in. N = pairs, I = images, F = feature size.
 """
@@ -14,10 +14,8 @@ import tensorflow as tf
 
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable, read_images
-from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation import result_files
+from kaleido_tf.errors import InputError, raised_inside
 from kaleido_tf.evaluation.protocols import DIRECTIONS
-from kaleido_tf.evaluation.report import summary, write_metrics  # noqa: F401 - what a prediction leaves, by one import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +71,8 @@ def _find(identifier: str, index: dict[str, int], where: str, direction: str) ->
     return index[identifier]
 
 
-def score_pairs(model, strategy: tf.distribute.Strategy, table: RecordTable, pairs: Pairs, batch_size: int) -> np.ndarray:
-    """[N, 2] float32 logits of (mismatch, match) for every pair, in order. `batch_size`: pairs a replica at once."""
+def candidate_batches(model, table: RecordTable, pairs: Pairs, batch_size: int) -> tf.data.Dataset:
+    """Batches of the matcher's inputs for every pair, in order."""
     rows, features, boxes = read_images(table, pairs.images)
     features, boxes = tf.constant(features), tf.constant(boxes)
     sequences, lengths = tf.constant(table.sequences), tf.constant(table.lengths)
@@ -84,9 +82,8 @@ def score_pairs(model, strategy: tf.distribute.Strategy, table: RecordTable, pai
         texts = text_inputs(tf.gather(sequences, text), tf.gather(lengths, text))
         return {**texts, **model.image_inputs(image_features, image_boxes)}
 
-    dataset = tf.data.Dataset.from_tensor_slices((table.texts[pairs.texts], rows[pairs.images]))
-    dataset = dataset.batch(batch_size * strategy.num_replicas_in_sync)
-    return score_batches(model, strategy, dataset.map(inputs, tf.data.AUTOTUNE, deterministic=True), len(pairs.labels))
+    dataset = tf.data.Dataset.from_tensor_slices((table.texts[pairs.texts], rows[pairs.images])).batch(batch_size)
+    return dataset.map(inputs, tf.data.AUTOTUNE, deterministic=True)
 
 
 def score_batches(model, strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, count: int) -> np.ndarray:
@@ -100,19 +97,14 @@ def score_batches(model, strategy: tf.distribute.Strategy, dataset: tf.data.Data
         return strategy.run(lambda part: model.matcher(part, training=False), args=(batch,))
 
     results, start, said = [], time.monotonic(), time.monotonic()
-    for batch in strategy.experimental_distribute_dataset(dataset.prefetch(2)):
-        results += [part.numpy() for part in strategy.experimental_local_results(score(batch))]
-        done = sum(map(len, results))
-        if time.monotonic() - said > 20:
-            said = time.monotonic()
-            left = (said - start) * (count / done - 1)
-            print(f"scored {done}/{count} pairs, {done / (said - start):.0f} pairs/s, {left / 60:.1f} min left", flush=True)
+    try:
+        for batch in strategy.experimental_distribute_dataset(dataset.prefetch(2)):
+            results += [part.numpy() for part in strategy.experimental_local_results(score(batch))]
+            done = sum(map(len, results))
+            if time.monotonic() - said > 20:
+                said = time.monotonic()
+                left = (said - start) * (count / done - 1)
+                print(f"scored {done}/{count} pairs, {done / (said - start):.0f} pairs/s, {left / 60:.1f} min left", flush=True)
+    except tf.errors.OpError as error:  # a row that cannot be read
+        raise raised_inside(error) or error from error
     return np.concatenate(results)
-
-
-def write_result_file(path: pathlib.Path, table: RecordTable, pairs: Pairs, logits: np.ndarray, batch_size: int) -> None:
-    """Writes the scored pairs as the original does (evaluation/result_files.py), `batch_size` a line."""
-    result_files.write_result_file(
-        path, table.product_ids[pairs.texts], table.product_ids[pairs.images], table.image_ids[pairs.images], pairs.labels,
-        logits, batch_size,
-    )

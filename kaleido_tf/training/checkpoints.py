@@ -11,10 +11,22 @@ _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
 def find_checkpoint(path: str) -> str | None:
-    """The prefix of a checkpoint: `path` itself, or the latest in the directory `path`; None if there is none."""
+    """The prefix of a checkpoint: `path` itself, or the one in the directory `path`; None if there is none.
+
+    In a directory that is the latest by its `checkpoint` file, or the only one there (releases come without that file).
+    Raises: InputError if a directory holds several and does not say which.
+    """
     if os.path.isfile(path + ".index"):
         return path
-    return tf.train.latest_checkpoint(path) if os.path.isdir(path) else None
+    if not os.path.isdir(path):
+        return None
+    latest = tf.train.latest_checkpoint(path)
+    if latest is not None:
+        return latest
+    found = sorted(str(index.with_suffix("")) for index in pathlib.Path(path).glob("*.index"))
+    if len(found) > 1:
+        raise InputError(f"One checkpoint is needed. {path} holds {len(found)} ({', '.join(found[:5])}): give the prefix of one")
+    return found[0] if found else None
 
 
 def is_own_checkpoint(prefix: str) -> bool:

@@ -13,7 +13,7 @@ import tf_keras
 from absl import logging
 
 from kaleido_tf.config import RunConfig
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, raised_inside
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.schedule import make_optimizer, plan
 from kaleido_tf.training.strategy import make_strategy, set_precision
@@ -83,7 +83,7 @@ def train(run: RunConfig, build: Callable[[], tf.Module], train_data: Examples, 
     logging.info("run: %s", run)
     log = MetricsLog(pathlib.Path(run.model_dir) / METRICS_NAME, start)
     _log_into(log, controller, trainer)
-    with _told_when_disk_is_full(run.model_dir):
+    with _told_what_failed(run.model_dir):
         if not start:
             manager.save(checkpoint_number=0, check_interval=False)  # as the original; and a start may have been costly
         return model, _train_and_evaluate(controller, trainer, schedule, log, evaluator is not None)
@@ -95,7 +95,9 @@ def evaluate(run: RunConfig, build: Callable[[], tf.Module], data: Examples, loa
     with strategy.scope():
         model = build()
         load(model)
-    return {name: float(value) for name, value in _evaluator(run, model, strategy, data).evaluate(tf.constant(-1)).items()}
+    with _told_what_failed(run.model_dir):
+        figures = _evaluator(run, model, strategy, data).evaluate(tf.constant(-1))
+    return {name: float(value) for name, value in figures.items()}
 
 
 def _prepare(run: RunConfig) -> tf.distribute.Strategy:
@@ -156,11 +158,15 @@ def _log_into(log: MetricsLog, controller, trainer) -> None:
 
 
 @contextlib.contextmanager
-def _told_when_disk_is_full(folder: str):
-    """A checkpoint or a line of metrics that finds no room ends the run with a message; what was saved before stays whole."""
+def _told_what_failed(folder: str):
+    """Bad data found on the way, and a checkpoint or a line of metrics that finds no room, end the run with a message; what
+    was saved before stays whole."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
+        told = raised_inside(error)
+        if told:
+            raise told from error
         if "No space left" not in str(error):
             raise
         raise InputError(

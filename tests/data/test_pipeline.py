@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from kaleido_tf import patches
 from kaleido_tf.config import KaleidoBertConfig

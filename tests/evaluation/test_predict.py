@@ -7,9 +7,6 @@ from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import read_images, read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation import predict
-from kaleido_tf.evaluation.protocols import count_result_file
-from kaleido_tf.evaluation.result_files import read_result_file
-from kaleido_tf.evaluation.retrieval import evaluate_retrieval
 from kaleido_tf.models.kaleido_bert import KaleidoBert
 from kaleido_tf.patches import LEVEL_NAMES, level_slice
 from kaleido_tf.text import Vocabulary
@@ -55,7 +52,8 @@ def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
     strategy = tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(replicas)])
     with strategy.scope():
         model = KaleidoBert(tiny_config(vocab_size=30522, patch_feature_size=6, initializer_range=0.3), (), text_length=9)
-    logits = predict.score_pairs(model, strategy, table, pairs, batch_size=11)
+    batches = predict.candidate_batches(model, table, pairs, 11 * replicas)
+    logits = predict.score_batches(model, strategy, batches, len(pairs.labels))
     assert logits.shape == (161, 2)
     _, features, boxes = read_images(table, np.arange(23))
     for number in (0, 11, 160):
@@ -67,21 +65,6 @@ def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
             feed[f"{level}_boxes"] = boxes[image][None, level_slice(level)]
         np.testing.assert_allclose(logits[number], model.matcher(feed)[0], atol=1e-5)
     assert np.ptp(logits[:, 1]) > 1e-3
-
-
-def test_result_file_holds_the_pairs(folder, tmp_path):
-    table = read(folder)
-    pairs = predict.read_candidate_pairs(folder / "candidates_txt2img.jsonl", "txt2img", table)
-    logits = np.random.default_rng(3).normal(size=[161, 2])
-    predict.write_result_file(tmp_path / "out.txt", table, pairs, logits, batch_size=50)
-    result = read_result_file(tmp_path / "out.txt")
-    np.testing.assert_array_equal(result.text_ids, table.product_ids[pairs.texts])
-    np.testing.assert_array_equal(result.image_ids, table.product_ids[pairs.images])
-    np.testing.assert_array_equal(result.image_file_ids, table.image_ids[pairs.images])
-    np.testing.assert_array_equal(result.labels, pairs.labels)
-    np.testing.assert_array_equal(result.logits, logits)
-    assert result.batch_starts.tolist() == [0, 50, 100, 150]
-    assert count_result_file(result, "txt2img").rank == evaluate_retrieval(pairs.lists, pairs.labels, logits).rank
 
 
 @pytest.mark.parametrize("line, message", [

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoint_names import load_original_checkpoint, original_variables
+from kaleido_tf.compat.checkpoint_names import original_variables
+from kaleido_tf.compat.original_weights import load_original_weights
 from kaleido_tf.config import FashionBertConfig, read_config
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.fashion_bert import FashionBert
@@ -22,7 +23,7 @@ class Golden:
     def __init__(self, folder):
         self.folder = folder
         self.model = FashionBert(read_config(folder / "config.json"), text_length=64)
-        load_original_checkpoint(self.model, str(folder / "model.ckpt-1000"))
+        load_original_weights(self.model, str(folder / "model.ckpt-1000"))
         self.batch = fashion_bert_batch(dict(np.load(folder / "inputs.npz")), 64)
         self.expected = dict(np.load(folder / "outputs.npz"))
         with tf.GradientTape() as tape:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoint_names import SCOPES, load_original_checkpoint, original_variables
+from kaleido_tf.compat.checkpoint_names import SCOPES, original_variables
+from kaleido_tf.compat.original_weights import load_original_weights
 from kaleido_tf.config import KaleidoBertConfig, read_config
 from kaleido_tf.models.kaleido_bert import KALEIDO_TASKS, KaleidoBert
 from kaleido_tf.patches import LEVEL_NAMES, LEVEL_PATCHES, NUM_PATCHES, level_slice
@@ -26,7 +27,7 @@ class Golden:
         self.folder = folder
         self.config = read_config(folder / "config.json")
         self.model = KaleidoBert(self.config)
-        load_original_checkpoint(self.model, str(folder / "model.ckpt-1000"))
+        load_original_weights(self.model, str(folder / "model.ckpt-1000"))
         columns = dict(np.load(folder.parent / "inputs.npz"))
         self.batch = pretraining_batch(columns, self.config.patch_feature_size)
         self.expected = dict(np.load(folder / "outputs.npz"))
@@ -205,11 +206,11 @@ def test_checkpoint_of_another_shape_is_refused_whole(golden_dir):
     model = KaleidoBert(KaleidoBertConfig.from_dict({**read_config(folder / "config.json").to_dict(), "intermediate_size": 48}))
     before = [variable.numpy() for variable in model.trainable_variables]
     with pytest.raises(ValueError, match=rf"does not fit the model in 6 variables: {SCOPES['kaleidobert']}bert/encoder/layer_0.*needs \[32, 48\], found \[32, 64\]"):
-        load_original_checkpoint(model, str(folder / "model.ckpt-1000"))
+        load_original_weights(model, str(folder / "model.ckpt-1000"))
     for old, variable in zip(before, model.trainable_variables):
         np.testing.assert_array_equal(old, variable.numpy())
 
 
 def test_path_that_is_no_checkpoint_is_named(tmp_path):
     with pytest.raises(ValueError, match="TF1 checkpoint prefix.*Received: .*model.ckpt-7"):
-        load_original_checkpoint(KaleidoBert(tiny_config(), (), text_length=7), str(tmp_path / "model.ckpt-7"))
+        load_original_weights(KaleidoBert(tiny_config(), (), text_length=7), str(tmp_path / "model.ckpt-7"))

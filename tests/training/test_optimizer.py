@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoint_names import load_original_checkpoint, original_variables
+from kaleido_tf.compat.checkpoint_names import original_variables
+from kaleido_tf.compat.original_weights import load_original_weights
 from kaleido_tf.config import read_config
 from kaleido_tf.models.kaleido_bert import KaleidoBert
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay, train_steps
@@ -19,7 +20,7 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
     meta = json.loads((folder / "meta.json").read_text())
     trajectory = np.load(folder / "trajectory.npz")
     model = KaleidoBert(read_config(folder / "config.json"))
-    load_original_checkpoint(model, str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"))
+    load_original_weights(model, str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"))
     steps = train_steps(meta["num_examples"], meta["num_epochs"], meta["batch_size"])
     assert steps == meta["train_steps"]
     rate = WarmupLinearDecay(meta["learning_rate"], steps, meta["warmup_steps"])
