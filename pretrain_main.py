@@ -103,8 +103,8 @@ def train() -> dict:
     records = None if FLAGS.input_schema else FLAGS.train_input_fp
     source = model_to_train(FLAGS.pretrain_model_name_or_path, FLAGS.model_config, FLAGS.model_dir, records, FLAGS.input_sequence_length)
     run = _run_config(source.config, source.vocabulary, "pretraining")
-    train_data = open_examples(FLAGS.train_input_fp, "pretraining", run, source.config)
-    eval_data = open_examples(FLAGS.eval_input_fp, "pretraining", run, source.config) if evaluates else None
+    train_data = open_examples(FLAGS.train_input_fp, run, source.config)
+    eval_data = open_examples(FLAGS.eval_input_fp, run, source.config) if evaluates else None
     leave_settings(FLAGS.model_dir, source.config, source.vocabulary, sys.modules[__name__], DECISIVE)
     run = dataclasses.replace(run, vocabulary=str(pathlib.Path(FLAGS.model_dir) / "vocab.txt"))
     _, figures = pretrain(run, source.config, train_data, eval_data, (lambda model: load_start(model, source.start)) if source.start else None)
@@ -126,7 +126,7 @@ def evaluate() -> None:
     run = _run_config(source.config, source.vocabulary, "pretraining")
     if is_own_checkpoint(source.start) and not FLAGS["kaleido_tasks"].present:
         run = dataclasses.replace(run, tasks=tasks_of_checkpoint(source.start, FAMILIES[source.config.model_type].model.TASKS))
-    data = open_examples(FLAGS.eval_input_fp, "pretraining", run, source.config)
+    data = open_examples(FLAGS.eval_input_fp, run, source.config)
     figures = evaluate_model(run, source.config, data, lambda model: load_weights(model, source.start))
     print(f"evaluation of {source.start}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 

@@ -37,14 +37,20 @@ def text_length(config: ModelConfig, purpose: str) -> int:
     return declared
 
 
-def open_examples(pattern: str, purpose: str, run: RunConfig, config: ModelConfig) -> Examples:
-    """The examples at `pattern` that a run trains on or is evaluated on."""
+def open_examples(pattern: str, run: RunConfig, config: ModelConfig) -> Examples:
+    """The examples at `pattern` that a model is pre-trained on or is evaluated on."""
+    if flags.FLAGS.input_schema:
+        return open_rows(pattern, "pretraining", run, config)
     check_model(run.text_length, config, Vocabulary(run.vocabulary))
-    if not flags.FLAGS.input_schema:
-        return read_examples(pattern, run, config)
+    return read_examples(pattern, run, config)
+
+
+def open_rows(pattern: str, purpose: str, run: RunConfig, config: ModelConfig, make_inputs: Callable | None = None) -> RowExamples:
+    """Rows of --input_schema; `make_inputs` as `RowExamples`."""
+    check_model(run.text_length, config, Vocabulary(run.vocabulary))
     tasks = FAMILIES[config.model_type].model.TASKS if run.tasks is None else run.tasks
     form = _format(config, purpose, tasks)
-    return RowExamples(RowFiles(pattern, parse_schema(flags.FLAGS.input_schema)), form, run.seed)
+    return RowExamples(RowFiles(pattern, parse_schema(flags.FLAGS.input_schema)), form, run.seed, make_inputs)
 
 
 def _format(config: ModelConfig, purpose: str, tasks: tuple[str, ...]) -> RowFormat:
@@ -86,10 +92,7 @@ def pairs_of_rows(pattern: str, direction: str, run: RunConfig, config: ModelCon
     """Each row is a pair; a query is an image's product (img2txt) or a text's (txt2img), as in the original."""
     if candidates:
         raise InputError(f"Rows are pairs already: --candidates is for records. Received: {candidates}")
-    check_model(run.text_length, config, Vocabulary(run.vocabulary))
-    form = _format(config, "matching", ())
-    rows = RowFiles(pattern, parse_schema(flags.FLAGS.input_schema))
-    examples = RowExamples(rows, form, run.seed)
+    examples = open_rows(pattern, "matching", run, config)
     text_ids, image_ids, file_ids, labels = examples.columns(IDENTITY)
     queries = image_ids if direction == "img2txt" else text_ids
     return PairsToScore(text_ids, image_ids, file_ids, labels, queries, lambda model, batch_size: examples.evaluation_batches(batch_size))

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig
+from kaleido_tf.models.classification import Classifier
 from kaleido_tf.models.cross_modal import CrossModalBert
 
 SCOPES = {
@@ -76,6 +77,16 @@ def original_variables(model: CrossModalBert) -> dict[str, OriginalVariable]:
     for number in range(model.config.num_hidden_layers):
         names.update(_encoder_layer(f"bert/encoder/layer_{number}", layers[f"encoder_layer_{number}"], model.config))
     return {SCOPES[model.config.model_type] + name: entry for name, entry in names.items()}
+
+
+def classifier_variables(model: Classifier) -> dict[str, OriginalVariable]:
+    """The variables of a fine-tuned model by the original's names: the head stands outside the family's scope.
+
+    The original's checkpoints also hold the heads of pre-training, which it does not use.
+    """
+    reached = {id(variable) for variable in model.objective.variables}
+    names = {name: entry for name, entry in original_variables(model.backbone).items() if id(entry.variable) in reached}
+    return {**names, **_dense(model.head.name, model.head)}
 
 
 def _kaleido_levels(model):

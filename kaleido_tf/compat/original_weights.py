@@ -1,22 +1,23 @@
 """Fills our models from TF1 checkpoints of the originals: wholly, or as far as a start for training goes."""
 
-from kaleido_tf.compat.checkpoint_names import OriginalVariable, original_variables
+from kaleido_tf.compat.checkpoint_names import OriginalVariable, classifier_variables, original_variables
 from kaleido_tf.compat.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
+from kaleido_tf.models.classification import Classifier
 from kaleido_tf.models.cross_modal import CrossModalBert
 
 LISTED = 5
 """Names that a message shows before it only counts."""
 
 
-def load_original_weights(model: CrossModalBert, prefix: str) -> None:
+def load_original_weights(model: CrossModalBert | Classifier, prefix: str) -> None:
     """Fills `model` from a TF1 checkpoint of the original; all or nothing.
 
     Optimizer slots and the step counter are left alone; other variables that the model does not have are reported.
     Raises: InputError listing what is missing or of another shape.
     """
     checkpoint = Tf1Checkpoint(prefix)
-    wanted = original_variables(model)
+    wanted = classifier_variables(model) if isinstance(model, Classifier) else original_variables(model)
     _check_shapes(prefix, {name: (name, entry) for name, entry in wanted.items()}, checkpoint)
     for name, entry in wanted.items():
         entry.variable.assign(entry.to_ours(checkpoint.read(name)))
