@@ -15,7 +15,7 @@ from absl import flags
 
 from data_prep.backbones import build_backbone
 from data_prep.images import read_image
-from data_prep.kaleido_features import crop_product, extract_features
+from data_prep.patch_features import crop_product, extract_features
 from kaleido_tf.command import run_command
 
 flags.DEFINE_string("backbone", "resnet50", "As of write_kaleido_records.")

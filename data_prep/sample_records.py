@@ -5,7 +5,7 @@ import pathlib
 from data_prep.backbones import build_backbone
 from data_prep.candidates import CandidateSettings, draw_candidates, write_candidates
 from data_prep.catalogue import read_catalogue
-from data_prep.kaleido_records import RecordSettings, write_records
+from data_prep.product_records import RecordSettings, write_records
 from data_prep.sample_catalogue import write_sample_catalogue
 from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import read_record_table

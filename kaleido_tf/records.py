@@ -26,24 +26,30 @@ class Layout:
 
     Attributes:
       name: as `dataset.json` says it.
-      blocks: name -> rows of its feature blocks; each row is F float16. `patch_features` are the patches themselves.
+      sides: patches a side of each grid; all grids' patches, one grid after the other, row by row, are `patch_features`.
+      blocks: name -> rows of its feature blocks; each row is F float16.
     """
 
     name: str
+    sides: tuple[int, ...]
     blocks: Mapping[str, int]
 
     @property
     def num_patches(self) -> int:
         return self.blocks["patch_features"]
 
+    def boxes(self, width: int, height: int) -> np.ndarray:
+        """The boxes of all patches of a crop: [P, 5] int32, as `patches.level_boxes`."""
+        return np.concatenate([patches.level_boxes(width, height, side) for side in self.sides])
 
-KALEIDO = Layout("kaleido", {
+
+KALEIDO = Layout("kaleido", patches.LEVELS, {
     "patch_features": patches.NUM_PATCHES,  # the 55 patches, level by level
     "rotated_features": len(patches.ROTATIONS) - 1,  # level 1 turned by 90, 180, 270 degrees
     "grey_features": patches.NUM_GREY_PATCHES,  # the sixteen patches of level 4 in grey
 })
-GRIDS = {side: Layout(f"grid_{side}x{side}", {"patch_features": side * side}) for side in (4, 8)}
-"""FashionBERT's layouts by patches a side, row by row: 8 in the paper, 4 in the released extractor."""
+GRIDS = {side: Layout(f"grid_{side}x{side}", (side,), {"patch_features": side * side}) for side in (4, 8)}
+"""FashionBERT's layouts by patches a side: 8 in the paper, 4 in the released extractor."""
 LAYOUTS = {layout.name: layout for layout in (KALEIDO, *GRIDS.values())}
 
 _FIXED = {

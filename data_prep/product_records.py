@@ -1,4 +1,4 @@
-"""A catalogue to record shards (Kaleido-BERT, section 3.2): the work behind `write_kaleido_records`.
+"""A catalogue to record shards: the work behind `write_kaleido_records` and `write_fashion_bert_records`.
 
 Each split gets its own folder: shards, `settings.json` (what decides their content) and, when all shards are
 complete, `dataset.json` (counts, shapes, digests, what was skipped and why) and `vocab.txt`.
@@ -18,11 +18,10 @@ from absl import logging
 from data_prep import record_writer
 from data_prep.backbones import Backbone, build_backbone
 from data_prep.catalogue import Catalogue, Product, ProductImage
-from data_prep.kaleido_features import WorkingCrop, crop_product, extract_features
+from data_prep.patch_features import WorkingCrop, crop_product, extract_features
 from kaleido_tf import records
 from kaleido_tf.errors import InputError
 from kaleido_tf.json_files import read_json_object
-from kaleido_tf.patches import kaleido_boxes
 from kaleido_tf.text import DEFAULT_VOCABULARY, Tokenizer, Vocabulary
 
 TEXT_FIELDS = ("description", "title", "title_and_description")
@@ -30,13 +29,14 @@ TEXT_FIELDS = ("description", "title", "title_and_description")
 
 @dataclasses.dataclass(frozen=True)
 class RecordSettings:
-    """How records are made. `patch_size` None: patches at their own size; else pixels a side (224 as the original).
+    """How records are made. `layout`: a name of `records.LAYOUTS`. `patch_size` None: patches at their own size; else pixels a side (224 as the original).
 
     `crop_size`: long side of the working crop in pixels (256 is the photo size of Fashion-Gen).
     `on_bad_record`: `fail` stops at the first unusable product, `skip` leaves it out and lists it, but still fails
     once more than `max_bad_fraction` of the images is bad.
     """
 
+    layout: str = records.KALEIDO.name
     backbone: str = "resnet50"
     backbone_weights: str = "imagenet"
     patch_size: int | None = None
@@ -123,7 +123,7 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
         "categories": list(catalogue.category_names),
         "subcategories": list(catalogue.subcategory_names),
         "feature_size": backbone.feature_size,
-        "feature_shapes": {name: [rows, backbone.feature_size] for name, rows in records.KALEIDO.blocks.items()},
+        "feature_shapes": {name: [rows, backbone.feature_size] for name, rows in records.LAYOUTS[settings.layout].blocks.items()},
         "crops_kept_whole": crops_kept_whole,
         "skipped": skipped,
         "catalogue_lines_skipped": list(catalogue.unusable),
@@ -229,6 +229,7 @@ def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, lo
     crops, skipped = _load_crops(shard, settings)
     kept = [number for number, crop in enumerate(crops) if crop is not None]
     blocks = _features(crops, kept, backbone, settings)
+    layout = records.LAYOUTS[settings.layout]
     categories = {name: number for number, name in enumerate(catalogue.category_names)}
     subcategories = {name: number for number, name in enumerate(catalogue.subcategory_names)}
     lines = []
@@ -243,14 +244,14 @@ def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, lo
             "subcategory_id": subcategories[item.product.subcategory],
             "image_size": crop.image_size,
             "crop_box": crop.box,
-            "patch_boxes": kaleido_boxes(crop.pixels.shape[1], crop.pixels.shape[0]),
+            "patch_boxes": layout.boxes(crop.pixels.shape[1], crop.pixels.shape[0]),
             "token_ids": item.token_ids,
             **{name: block[number] for name, block in blocks.items()},
         }
         if log_first and len(lines) < 2:
             _log_record(fields)
         try:
-            lines.append(records.serialize(fields))
+            lines.append(records.serialize(fields, layout))
         except ValueError as error:
             raise InputError(f"{item.image.where} (image {item.image.image_id}): {error}") from error
     report = {
@@ -288,11 +289,13 @@ def _features(crops, kept, backbone, settings) -> dict[str, dict[int, np.ndarray
     by_size: dict[tuple[int, ...], list[int]] = {}
     for number in kept:
         by_size.setdefault(crops[number].pixels.shape, []).append(number)
-    blocks: dict[str, dict[int, np.ndarray]] = {name: {} for name in records.KALEIDO.blocks}
+    layout = records.LAYOUTS[settings.layout]
+    blocks: dict[str, dict[int, np.ndarray]] = {name: {} for name in layout.blocks}
     for members in by_size.values():
         for start in range(0, len(members), settings.images_per_batch):
             batch = members[start : start + settings.images_per_batch]
-            features = extract_features(np.stack([crops[number].pixels for number in batch]), backbone, settings.patch_size)
+            pixels = np.stack([crops[number].pixels for number in batch])
+            features = extract_features(pixels, backbone, settings.patch_size, layout)
             for name, block in features.items():
                 blocks[name].update(zip(batch, block))
     return blocks

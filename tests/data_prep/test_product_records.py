@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
-from data_prep import kaleido_records
+from data_prep import product_records
 from data_prep.backbones import build_backbone
 from data_prep.catalogue import read_catalogue
-from data_prep.kaleido_records import RecordSettings, check_catalogue, write_records
+from data_prep.product_records import RecordSettings, check_catalogue, write_records
 from kaleido_tf import patches, records
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Tokenizer, Vocabulary
@@ -94,7 +94,7 @@ def test_text_field(tmp_path, backbone, field, expected):
 def test_second_start_skips_whole_shards(tmp_path, backbone, monkeypatch):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
     write_records(catalogue, "train", tmp_path / "whole", SETTINGS, backbone)
-    original, calls = kaleido_records._write_one_shard, []
+    original, calls = product_records._write_one_shard, []
 
     def stop_in_the_second(path, *args):
         calls.append(path.name)
@@ -102,7 +102,7 @@ def test_second_start_skips_whole_shards(tmp_path, backbone, monkeypatch):
             raise KeyboardInterrupt
         return original(path, *args)
 
-    monkeypatch.setattr(kaleido_records, "_write_one_shard", stop_in_the_second)
+    monkeypatch.setattr(product_records, "_write_one_shard", stop_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
     assert not (tmp_path / "records" / "train" / "dataset.json").exists()
@@ -165,7 +165,7 @@ def test_too_many_bad_headers_fail_before_anything_is_computed(tmp_path, backbon
     manifest = write_catalogue(tmp_path / "photos")
     break_photo(tmp_path / "photos", 5, "missing")
     settings = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
-    monkeypatch.setattr(kaleido_records, "_write_one_shard", lambda *_: pytest.fail("work began"))
+    monkeypatch.setattr(product_records, "_write_one_shard", lambda *_: pytest.fail("work began"))
     with pytest.raises(InputError, match=r"1 of at most 0; the first: .*5_0.png"):
         write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone)
 
@@ -244,7 +244,7 @@ def test_mended_photo_goes_on_where_the_run_stopped(tmp_path, backbone):
 
 def test_feature_that_float16_cannot_hold_names_the_image(tmp_path, backbone, monkeypatch):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
-    original = kaleido_records.extract_features
-    monkeypatch.setattr(kaleido_records, "extract_features", lambda *a: {k: v * 1e9 for k, v in original(*a).items()})
+    original = product_records.extract_features
+    monkeypatch.setattr(product_records, "extract_features", lambda *a: {k: v * 1e9 for k, v in original(*a).items()})
     with pytest.raises(InputError, match=r"image P0_1\): `patch_features` holds numbers that float16 cannot"):
         write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)

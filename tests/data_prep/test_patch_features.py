@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from data_prep.backbones import build_backbone
-from data_prep.kaleido_features import crop_product, extract_features, to_grey, working_size
+from data_prep.patch_features import crop_product, extract_features, to_grey, working_size
 from kaleido_tf import patches
 
 

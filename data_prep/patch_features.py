@@ -1,6 +1,6 @@
-"""A photo to the features of its kaleido patches (Kaleido-BERT, section 3.2, "KPG").
+"""A photo to the features of its patches (Kaleido-BERT, section 3.2, "KPG"; FashionBERT's grid).
 
-Crop -> one working size -> 55 patches, three turned wholes, sixteen grey patches -> backbone features.
+Crop -> one working size -> patches, and for Kaleido-BERT three turned wholes and sixteen grey patches -> backbone features.
 N = photos of one working size, F = feature size.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from data_prep.backbones import Backbone
 from data_prep.foreground import find_crop
 from kaleido_tf import patches
+from kaleido_tf.records import KALEIDO, Layout
 
 WORKING_MULTIPLE = 16
 """Short sides are rounded to this many pixels, so that photos of nearly equal shape can share a batch."""
@@ -62,30 +63,35 @@ def to_grey(images: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
-def extract_features(crops: np.ndarray, backbone: Backbone, patch_size: int | None) -> dict[str, np.ndarray]:
-    """Features of a batch of crops of one size.
+def extract_features(crops: np.ndarray, backbone: Backbone, patch_size: int | None, layout: Layout = KALEIDO) -> dict[str, np.ndarray]:
+    """Features of a batch of crops of one size: the blocks of a layout.
 
     Args:
       crops: [N, h, w, 3] uint8 RGB.
       patch_size: None cuts patches at their own size (fewest operations); a number resizes each to that square
         (224 is what the authors of the original say they did).
-    Returns: `patch_features` [N, 55, F], `rotated_features` [N, 3, F], `grey_features` [N, 16, F], float32.
+    Returns: `patch_features` [N, P, F] and, of Kaleido-BERT's 55 patches, `rotated_features` [N, 3, F] and
+      `grey_features` [N, 16, F]; float32.
     """
     height, width = crops.shape[1:3]
-    whole = patches.level_boxes(width, height, 1)
-    levels = [_grid_features(crops, patches.level_boxes(width, height, side), backbone, patch_size) for side in patches.LEVELS]
+    grids = [_grid_features(crops, patches.level_boxes(width, height, side), backbone, patch_size) for side in layout.sides]
+    blocks = {"patch_features": np.concatenate(grids, axis=1)}
+    if "rotated_features" in layout.blocks:
+        blocks["rotated_features"] = _turned_features(crops, backbone, patch_size)
+    if "grey_features" in layout.blocks:
+        grey_side = patches.LEVELS[patches.LEVEL_NAMES.index("grey_to_color")]
+        blocks["grey_features"] = _grid_features(to_grey(crops), patches.level_boxes(width, height, grey_side), backbone, patch_size)
+    return blocks
+
+
+def _turned_features(crops: np.ndarray, backbone: Backbone, patch_size: int | None) -> np.ndarray:
+    """Features [N, 3, F] of the whole crops, turned by 90, 180 and 270 degrees."""
     turned = []
     for quarter_turns in range(1, len(patches.ROTATIONS)):
         rotated = np.ascontiguousarray(np.rot90(crops, quarter_turns, axes=(1, 2)))
-        box = whole if quarter_turns % 2 == 0 else patches.level_boxes(height, width, 1)
-        turned.append(_grid_features(rotated, box, backbone, patch_size))
-    grey_side = patches.LEVELS[patches.LEVEL_NAMES.index("grey_to_color")]
-    grey = _grid_features(to_grey(crops), patches.level_boxes(width, height, grey_side), backbone, patch_size)
-    return {
-        "patch_features": np.concatenate(levels, axis=1),
-        "rotated_features": np.concatenate(turned, axis=1),
-        "grey_features": grey,
-    }
+        whole = patches.level_boxes(rotated.shape[2], rotated.shape[1], 1)
+        turned.append(_grid_features(rotated, whole, backbone, patch_size))
+    return np.concatenate(turned, axis=1)
 
 
 def _grid_features(crops: np.ndarray, boxes: np.ndarray, backbone: Backbone, patch_size: int | None) -> np.ndarray:
