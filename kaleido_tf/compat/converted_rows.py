@@ -6,6 +6,7 @@ as a record of its own, and each row keeps the number of its image.
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 from kaleido_tf.compat.input_schema import Column, format_schema, parse_schema
 from kaleido_tf.errors import InputError
@@ -35,7 +36,7 @@ def is_float_vector(column: Column) -> bool:
     return column.kind in ("float", "base64") and column.length > 1
 
 
-def stored_columns(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+def stored_columns(columns: Sequence[Column]) -> tuple[Column, ...]:
     """The columns as they stand in records: base64 vectors as floats."""
     return tuple(dataclasses.replace(column, kind="float") if is_float_vector(column) else column for column in columns)
 

@@ -6,6 +6,8 @@ named `*.tfrecord` (or listed in a `.list_tfrecord`) hold the same columns as `t
 `data_prep.convert_easytransfer` may keep images apart. B = rows read, L = values of a column.
 """
 
+import hashlib
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -32,6 +34,7 @@ class RowFiles:
         number of rows.
       digest: int64, says which rows these are wherever the files lie: made of the order and sizes of the files, where each row
         begins, and the first and last 64 KiB of each file. A change in the middle that keeps all lengths goes unseen.
+      size: bytes of all files.
     """
 
     def __init__(self, pattern: str, schema: tuple[Column, ...]):
@@ -48,7 +51,9 @@ class RowFiles:
         self.files = self._source.rows.files
         if not len(self):
             raise InputError(f"Rows are needed. {len(self.files)} file(s) hold none: {self.files[0]}")
-        self.digest = int.from_bytes(self._source.rows.digest(), "little", signed=True)
+        digest = hashlib.blake2b(b"".join(pieces.digest() for pieces in self._source.pieces), digest_size=8).digest()
+        self.digest = int.from_bytes(digest, "little", signed=True)
+        self.size = sum(os.path.getsize(file) for pieces in self._source.pieces for file in pieces.files)
 
     def __len__(self) -> int:
         return len(self._source.rows)
@@ -84,6 +89,7 @@ class _Plain:
 
     def __init__(self, rows: FilePieces, decode: Callable):
         self.rows, self._decode = rows, decode
+        self.pieces = [rows]
 
     def read(self, rows: np.ndarray, wanted: list[Column]) -> dict[str, np.ndarray]:
         return self._decode(self.rows.contents(rows), wanted, lambda number: self.rows.where(rows[number]))
@@ -98,6 +104,7 @@ class _Converted:
         self._images = None
         if converted.image_shards:
             self._images = _counted(records_of(converted.files(converted.image_shards)), converted.image_shards)
+        self.pieces = [self.rows] + [self._images] * bool(self._images)
         self._half = converted.float_type == "float16"
 
     def read(self, rows: np.ndarray, wanted: list[Column]) -> dict[str, np.ndarray]:
@@ -117,7 +124,7 @@ class _Converted:
 
     def _decode(self, pieces: FilePieces, numbers: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         half = {column.name for column in columns if self._half and converted_rows.is_float_vector(column)}
-        stored = converted_rows.stored_columns(tuple(columns))
+        stored = converted_rows.stored_columns(columns)
         return decode_examples(pieces.contents(numbers), stored, lambda number: pieces.where(numbers[number]), half)
 
 
