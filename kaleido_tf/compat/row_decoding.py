@@ -14,13 +14,13 @@ text is rounded correctly, as by TensorFlow. B = rows, L = values of a column.
 
 If every column has length 1, arrays are [B]. An empty scalar is 0, 0.0 or ""; empty items of a vector are left out.
 
-One departure: the original takes vectors of any length (its reshape is optimised away under TensorFlow 1.15) and fails later,
-or trains on what slipped; here the declared length is needed, see `Column.values` for the one exception.
+One departure: the original takes vectors of any length (its reshape is optimised away under TensorFlow 1.15) and fails
+later, or trains on what slipped; here the declared length is needed, see `Column.values` for the one exception.
 """
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -37,23 +37,35 @@ _NUMBERS = {"int": (pa.int64(), tf.int64), "float": (pa.float32(), tf.float32)}
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
 
 
-def decode_rows(lines: list[bytes], schema: tuple[Column, ...], where: Where) -> dict[str, np.ndarray]:
+def decode_rows(lines: list[bytes], schema: tuple[Column, ...], where: Where, wanted: Sequence[Column] | None = None) \
+        -> dict[str, np.ndarray]:
     """The columns of text rows: tab between columns, comma inside vectors, no quoting.
 
-    Args: lines: B rows with or without their line end.
+    Args: lines: B rows with or without their line end. wanted: the columns to decode; None: all.
+    Returns: arrays as above, but [B, L] always; `as_batch` gives those of the original.
     Raises: InputError naming file, line and column.
     """
-    # TensorFlow's line reader drops every carriage return, not only the one before the line feed.
-    rows = [line.rstrip(b"\n").replace(b"\r", b"").split(b"\t") for line in lines]
+    rows = [_fields(line) for line in lines]
     for number, row in enumerate(rows):
-        if len(row) != len(schema):
-            raise InputError(f"{where(number)}: {wrong_columns(schema, len(row), blank=row == [b''])}")
-        if row == [b""]:
-            raise InputError(f"{where(number)}: {wrong_columns(schema, 0, blank=True)}")
+        blank = len(row) == 1 and not row[0]
+        if len(row) != len(schema) or blank:
+            raise InputError(f"{where(number)}: {wrong_columns(schema, len(row), blank)}")
     decoded = {}
     for place, column in enumerate(schema):
-        decoded[column.name] = _decode_column([row[place] for row in rows], column, where)
-    return _as_batch(decoded, schema)
+        if wanted is None or column in wanted:
+            decoded[column.name] = _decode_column([row[place] for row in rows], column, where)
+    return decoded
+
+
+def _fields(line: bytes) -> list[memoryview]:
+    """The fields of a line, not copied: a row has a megabyte of text."""
+    if b"\r" in line:  # TensorFlow's line reader drops them all, not only one before the line feed
+        line = line.replace(b"\r", b"")
+    view, fields, begin = memoryview(line.rstrip(b"\n")), [], 0
+    while (end := line.find(b"\t", begin)) >= 0:
+        fields.append(view[begin:end])
+        begin = end + 1
+    return fields + [view[begin:]]
 
 
 def wrong_columns(schema: tuple[Column, ...], found: int, blank: bool) -> str:
@@ -62,56 +74,58 @@ def wrong_columns(schema: tuple[Column, ...], found: int, blank: bool) -> str:
     return f"{len(schema)} columns separated by tabs are needed (--input_schema). Received: {came}"
 
 
-def _as_batch(decoded: dict[str, np.ndarray], schema: tuple[Column, ...]) -> dict[str, np.ndarray]:
-    """[B, L] arrays, or [B] if all columns are scalars."""
+def as_batch(decoded: dict[str, np.ndarray], schema: tuple[Column, ...]) -> dict[str, np.ndarray]:
+    """[B, L] arrays as the original returns them: [B] if all columns of `schema` are scalars."""
     if all(column.length == 1 for column in schema):
         return {name: array.reshape(-1) for name, array in decoded.items()}
     return decoded
 
 
-def _decode_column(fields: list[bytes], column: Column, where: Where) -> np.ndarray:
+def _decode_column(fields: list[memoryview], column: Column, where: Where) -> np.ndarray:
     """[B, L] values of one column."""
+    if column.kind in ("str", "base64"):
+        fields = [bytes(field) for field in fields]
     if column.kind == "base64" and column.length > 1:
         floats = [_base64_floats(field, column, where, row) for row, field in enumerate(fields)]
         return np.array(floats, np.float32).reshape(-1, column.values)
     if column.kind in ("str", "base64"):
-        return _texts([[field] if column.length == 1 else list(filter(None, field.split(b","))) for field in fields], column, where)
+        one = column.length == 1
+        return _texts([[field] if one else [item for item in field.split(b",") if item] for field in fields], column, where)
     if column.length == 1:
         return _scalars(fields, column, where)
     return _vectors(fields, column, where)
 
 
-def _scalars(fields: list[bytes], column: Column, where: Where) -> np.ndarray:
+def _scalars(fields: list[memoryview], column: Column, where: Where) -> np.ndarray:
     dtype = pa.int32() if column.kind == "int" else pa.float32()
-    values = _numbers(_arrow([field or b"0" for field in fields], column, where), dtype, column, where, np.arange(len(fields)))
-    return values.reshape(-1, 1)
+    filled = _arrow([field or b"0" for field in fields], column, where)
+    return _numbers(filled, dtype, column, where, np.ones(len(fields), np.int64)).reshape(-1, 1)
 
 
-def _vectors(fields: list[bytes], column: Column, where: Where) -> np.ndarray:
+def _vectors(fields: list[memoryview], column: Column, where: Where) -> np.ndarray:
     parts = pc.split_pattern(_arrow(fields, column, where), ",")
     lengths, items = pc.list_value_length(parts).to_numpy(), pc.list_flatten(parts)
-    row_of = np.repeat(np.arange(len(fields)), lengths)
-    filled = pc.greater(pc.binary_length(items), 0)
-    if not pc.all(filled).as_py():  # empty items are left out, as by tf.string_split
-        row_of, items = row_of[filled.to_numpy(zero_copy_only=False)], items.filter(filled)
-        lengths = np.bincount(row_of, minlength=len(fields))
-    values = _numbers(items, _NUMBERS[column.kind][0], column, where, row_of)
+    if pc.min(pc.binary_length(items)).as_py() == 0:  # empty items are left out, as by tf.string_split
+        filled = pc.greater(pc.binary_length(items), 0)
+        row_of = np.repeat(np.arange(len(fields)), lengths)[filled.to_numpy(zero_copy_only=False)]
+        items, lengths = items.filter(filled), np.bincount(row_of, minlength=len(fields))
+    values = _numbers(items, _NUMBERS[column.kind][0], column, where, lengths)
     _check_counts(lengths, column, where)
     return values.reshape(len(fields), column.values)
 
 
-def _arrow(fields: list[bytes], column: Column, where: Where):
+def _arrow(fields: list[memoryview], column: Column, where: Where):
     """The fields as an Arrow array of text (in chunks beyond 2 GB)."""
     try:
         return pa.array(fields, pa.string())
     except (pa.ArrowInvalid, UnicodeDecodeError):
         for row, field in enumerate(fields):
-            _text(field, column, where, row)
+            _text(bytes(field), column, where, row)
         raise
 
 
-def _numbers(items, dtype: pa.DataType, column: Column, where: Where, row_of: np.ndarray) -> np.ndarray:
-    """[N] numbers of N items; `row_of` [N] is the row of each, for messages."""
+def _numbers(items, dtype: pa.DataType, column: Column, where: Where, lengths: np.ndarray) -> np.ndarray:
+    """[N] numbers of N items; `lengths` [B] says how many belong to each row, for messages."""
     try:
         return _cast(items, dtype)
     except pa.ArrowInvalid:
@@ -123,7 +137,7 @@ def _numbers(items, dtype: pa.DataType, column: Column, where: Where, row_of: np
         bad = _first_refused(items, dtype)
         needed = f"{'a whole number' if column.kind == 'int' else 'a number'}{' of 32 bits' if dtype == pa.int32() else ''}"
         raise InputError(
-            f"{where(row_of[bad])}, column {column.name}: {needed} is needed. Received: {items[bad].as_py()!r:.60}"
+            f"{where(np.searchsorted(np.cumsum(lengths), bad, side='right'))}, column {column.name}: {needed} is needed. Received: {items[bad].as_py()!r:.60}"
         ) from None
 
 
@@ -182,42 +196,56 @@ def _base64_floats(field: bytes, column: Column, where: Where, row: int) -> np.n
         content = base64.urlsafe_b64decode(digits + b"=" * (-len(digits) % 4))
     except binascii.Error as error:
         raise InputError(f"{place}: base64 is needed. Received: {field[:40]!r} ({error})") from error
-    if len(content) != column.values * 4:
-        raise InputError(f"{place}: {column.count_needed()} of 4 bytes needed. Received: {len(content)} bytes")
+    _check_bytes(content, 4, column, place)
     return np.frombuffer(content, "<f4").astype(np.float32)
 
 
-def decode_examples(serialized: list[bytes], schema: tuple[Column, ...], where: Where) -> dict[str, np.ndarray]:
-    """The columns of rows kept as `tf.train.Example`: arrays as those of `decode_rows`.
+def _check_bytes(content: bytes, size: int, column: Column, place: str) -> None:
+    if len(content) != column.values * size:
+        raise InputError(f"{place}: {column.count_needed()} of {size} bytes needed. Received: {len(content)} bytes")
+
+
+def decode_examples(serialized: list[bytes], schema: Sequence[Column], where: Where, half: Collection[str] = ()) \
+        -> dict[str, np.ndarray]:
+    """The columns of rows kept as `tf.train.Example`: arrays as those of `decode_rows`; other columns may be there too.
 
     An int column is an int64 list, a float column a float list, a str column a bytes list; a base64 column is a bytes list of
     one base64 text.
+    Args: half: names of float columns that are kept as one bytes value each, raw little-endian float16.
     Raises: InputError naming file, record and column.
     """
-    specs = {}
-    for column in schema:
-        count, dtype = _stored(column)
-        specs[column.name] = tf.io.FixedLenFeature([count], dtype)
+    stored = {column.name: _stored(column, half) for column in schema}
+    specs = {name: tf.io.FixedLenFeature([count], dtype) for name, (count, dtype) in stored.items()}
     try:
         parsed = tf.io.parse_example(serialized, specs)
     except (tf.errors.OpError, ValueError) as error:
-        _explain(serialized, schema, where)
+        _explain(serialized, schema, stored, where)
         raise InputError(f"{where(0)} and those read with it: rows of --input_schema are needed. Received: {error}") from error
     decoded = {}
     for column in schema:
         array = parsed[column.name].numpy()
-        if column.kind == "base64" and column.length > 1:
+        if column.name in half:
+            array = _half_floats([field for (field,) in array], column, where)
+        elif column.kind == "base64" and column.length > 1:
             array = _decode_column([field for (field,) in array], column, where)
         elif column.kind in ("str", "base64"):
             array = _texts([list(row) for row in array], column, where)
         elif column.kind == "int" and column.length == 1:
             array = _int32(array, column, where)
         decoded[column.name] = array
-    return _as_batch(decoded, schema)
+    return decoded
 
 
-def _stored(column: Column) -> tuple[int, tf.DType]:
+def _half_floats(fields: list[bytes], column: Column, where: Where) -> np.ndarray:
+    for row, field in enumerate(fields):
+        _check_bytes(field, 2, column, f"{where(row)}, column {column.name}")
+    return np.frombuffer(b"".join(fields), "<f2").astype(np.float32).reshape(-1, column.values)
+
+
+def _stored(column: Column, half: Collection[str]) -> tuple[int, tf.DType]:
     """Number and type of the values of a column in a `tf.train.Example`."""
+    if column.name in half:
+        return 1, tf.string
     if column.kind in _NUMBERS:
         return column.values, _NUMBERS[column.kind][1]
     return 1 if column.kind == "base64" else column.values, tf.string
@@ -233,7 +261,7 @@ def _int32(array: np.ndarray, column: Column, where: Where) -> np.ndarray:
     return narrow
 
 
-def _explain(serialized: list[bytes], schema: tuple[Column, ...], where: Where) -> None:
+def _explain(serialized: list[bytes], schema: Sequence[Column], stored: dict, where: Where) -> None:
     """Raises InputError for the first row and column that do not fit; TensorFlow says neither file nor record."""
     kinds = {tf.int64: "int64_list", tf.float32: "float_list", tf.string: "bytes_list"}
     for row, content in enumerate(serialized):
@@ -243,7 +271,7 @@ def _explain(serialized: list[bytes], schema: tuple[Column, ...], where: Where) 
         except Exception as error:  # protobuf's DecodeError, whose module differs between its versions
             raise InputError(f"{where(row)}: a tf.train.Example is needed. Received: {len(content)} other bytes") from error
         for column in schema:
-            count, dtype = _stored(column)
+            count, dtype = stored[column.name]
             place = f"{where(row)}, column {column.name}"
             if column.name not in example.features.feature:
                 raise InputError(f"{place}: {column.count_needed()} needed. Received: no such column, "

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kaleido_tf.compat.input_schema import parse_schema
-from kaleido_tf.compat.row_decoding import decode_examples, decode_rows
+from kaleido_tf.compat.row_decoding import as_batch, decode_examples, decode_rows
 from kaleido_tf.compat.row_files import RowFiles
 from kaleido_tf.errors import InputError
 from tests import golden_rows
@@ -138,7 +138,7 @@ def examples_of(name):
 
 @pytest.mark.parametrize("name", ["kaleidobert_pretrain", "kaleidobert_finetune", "all_scalar"])
 def test_examples_give_what_text_rows_give(name):
-    found = decode_examples(examples_of(name), golden_rows.schema(name), str)
+    found = as_batch(decode_examples(examples_of(name), golden_rows.schema(name), str), golden_rows.schema(name))
     golden_rows.assert_same(found, golden_rows.decoded(name))
 
 
@@ -146,7 +146,7 @@ def test_base64_in_examples():
     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"AACAPwAAAEA"]))
     row = tf.train.Example(features=tf.train.Features(feature={"a": feature})).SerializeToString()
     assert decode_examples([row], parse_schema("a:base64:2"), str)["a"].tolist() == [[1.0, 2.0]]
-    assert decode_examples([row], parse_schema("a:base64:1"), str)["a"].tolist() == ["AACAPwAAAEA"]
+    assert decode_examples([row], parse_schema("a:base64:1"), str)["a"].tolist() == [["AACAPwAAAEA"]]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.compat import row_files
+from kaleido_tf.compat import file_pieces
 from kaleido_tf.compat.input_schema import parse_schema
 from kaleido_tf.compat.row_files import RowFiles
 from kaleido_tf.errors import InputError
@@ -64,7 +64,7 @@ def test_line_ends(tmp_path, end, last):
 
 @pytest.mark.parametrize("block", [1, 2, 7, 1000])
 def test_index_does_not_depend_on_its_blocks(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(row_files, "_BLOCK", block)
+    monkeypatch.setattr(file_pieces, "_BLOCK", block)
     rows = rows_of(tmp_path, b"1\t1,2,3\n22\t4,5,6\n333\t7,8,9")
     assert rows.read(np.arange(3))["a"].tolist() == [[1], [22], [333]]
     with pytest.raises(InputError, match="rows.csv line 2: 2 columns separated by tabs are needed .*Received: 3"):
