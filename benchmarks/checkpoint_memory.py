@@ -18,7 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from absl import app, flags
 
-from kaleido_tf.compat.checkpoint_names import load_original_checkpoint, original_variables
+from kaleido_tf.compat.checkpoint_names import original_variables
+from kaleido_tf.compat.original_weights import load_original_weights
 from kaleido_tf.compat.safetensors_file import SafetensorsFile, write_safetensors
 from kaleido_tf.compat.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
 from kaleido_tf.compat.weights import fill, open_weights, weights_of
@@ -52,7 +53,7 @@ def make_checkpoint(folder: pathlib.Path) -> None:
 
 
 def import_tf1(folder):
-    load_original_checkpoint(new_model(), str(folder / TF1))
+    load_original_weights(new_model(), str(folder / TF1))
 
 
 def import_safetensors(folder):
