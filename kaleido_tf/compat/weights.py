@@ -51,17 +51,12 @@ def recognise(path: str) -> tuple[str, str]:
     """
     if os.path.isfile(path) and path.endswith(".safetensors"):
         return "safetensors", path
-    folder = pathlib.Path(path)
     prefix = find_checkpoint(path)
-    files = sorted(map(str, folder.glob("*.safetensors"))) if folder.is_dir() else []
-    if prefix is None and folder.is_dir():  # releases come without the file `checkpoint`
-        prefixes = sorted(str(found.with_suffix("")) for found in folder.glob("*.index"))
-        prefix = prefixes[0] if len(prefixes) == 1 else None
-        files += prefixes if len(prefixes) > 1 else []
+    files = sorted(map(str, pathlib.Path(path).glob("*.safetensors"))) if os.path.isdir(path) else []
     found = ([prefix] if prefix else []) + files
     if len(found) != 1:
         raise InputError(
-            f"--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors file, or a folder with one of them. "
+            "--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors file, or a folder with one of them. "
             f"Found at {path}: {', '.join(found) or 'nothing'}"
         )
     if not prefix:
@@ -113,13 +108,14 @@ def _weights(file, names, sizes, step, **others):
 
 def _open_own(prefix, config):
     reader = tf.train.load_checkpoint(prefix)
-    names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE) and not name.startswith("model/")]
+    names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
-    optimizer = [name for name in names if name.startswith("optimizer/")]
-    counters = ["step" + _VALUE, "save_counter" + _VALUE]
-    unused = sorted(name.removesuffix(_VALUE) for name in names if name not in optimizer + counters)
     model = model_for_weights(config, tasks_of_checkpoint(prefix, FAMILIES[config.model_type].model.TASKS))
     load_own_checkpoint(model, prefix)
+    used = ("step" + _VALUE, "save_counter" + _VALUE, *(f"model/{OWN_PREFIX}{layer}/" for layer in model.named_layers))
+    left = [name for name in names if not name.startswith(used)]
+    optimizer = [name for name in left if name.startswith("optimizer/")]
+    unused = sorted(name.removesuffix(_VALUE) for name in left if name not in optimizer)
     return weights_of(model, step, ignored=len(optimizer), unused=tuple(unused))
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoint_names import load_original_checkpoint, original_variables
+from kaleido_tf.compat.checkpoint_names import original_variables
 from kaleido_tf.compat.conversion import convert
+from kaleido_tf.compat.original_weights import load_original_weights
 from kaleido_tf.compat.safetensors_file import SafetensorsFile, write_safetensors
 from kaleido_tf.compat.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
 from kaleido_tf.compat.weights import fill, named_variables, open_weights, recognise
@@ -59,12 +60,12 @@ def load(model, folder):
     if kind == "safetensors":
         fill(model, open_weights(kind, path), path)
     else:
-        (load_own_checkpoint if kind == "own" else load_original_checkpoint)(model, path)
+        (load_own_checkpoint if kind == "own" else load_original_weights)(model, path)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_weights_and_logits_are_equal(source, converted, model, logits, direction):
-    load_original_checkpoint(model, str(source / "model.ckpt-1000"))
+    load_original_weights(model, str(source / "model.ckpt-1000"))
     expected, weights = logits(), {name: entry.variable.numpy() for name, entry in original_variables(model).items()}
     for entry in original_variables(model).values():
         entry.variable.assign(tf.zeros_like(entry.variable))
@@ -124,15 +125,19 @@ def test_fashion_bert_goes_round(golden_dir, tmp_path):
 
 @pytest.fixture(scope="module")
 def departing(tmp_path_factory):
-    """A run of a model that the original could not be: further weights, relative boxes, one kaleido task."""
+    """A run of a model that the original could not be: further weights, relative boxes, one kaleido task, a head
+    that it was fine-tuned with."""
     folder = tmp_path_factory.mktemp("run")
     config = tiny_config(matching_similarity=True, patch_feature_norm="whiten")
     model = KaleidoBert(config, ("jigsaw",), text_length=7)
     model.named_layers["similarity"].bias.assign(0.75)
     model.measure_features(np.random.default_rng(0).normal(size=[40, 5]))
+    saved = tf.Module()
+    saved.named_layers = {**model.named_layers, "catepred_dense": tf.Module()}
+    saved.named_layers["catepred_dense"].bias = tf.Variable([1.0, 2.0])
     optimizer = tf.Module(name="optimizer")
     optimizer.rate = tf.Variable(0.5)
-    checkpoint = tf.train.Checkpoint(model=model, step=tf.Variable(9, dtype=tf.int64), optimizer=optimizer, means=tf.Variable(1.0))
+    checkpoint = tf.train.Checkpoint(model=saved, step=tf.Variable(9, dtype=tf.int64), optimizer=optimizer, means=tf.Variable(1.0))
     tf.train.CheckpointManager(checkpoint, str(folder), 1, checkpoint_name="model.ckpt").save(checkpoint_number=9)
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
     (folder / "vocab.txt").write_text("[PAD]\n")
@@ -142,7 +147,7 @@ def departing(tmp_path_factory):
 def test_weights_of_ours_travel_in_safetensors(departing, tmp_path):
     folder, expected = departing
     report = convert(str(folder), str(tmp_path / "safe"), "safetensors")
-    assert report.ignored == 1 and report.unused == ("means",) and report.step == 9
+    assert report.ignored == 1 and report.unused == ("means", "model/named_layers/catepred_dense/bias") and report.step == 9
     file = SafetensorsFile(tmp_path / "safe" / "model.safetensors")
     own = {name for name in file.shapes if not name.startswith(SCOPE)}
     assert own == {f"named_layers/{name}" for name in (
@@ -237,9 +242,12 @@ def test_inputs_that_are_none_or_too_many(converted, tmp_path):
     for name in ("a", "b"):
         write_tf1_checkpoint(tmp_path / name, {"x": np.zeros(3)})
     os.remove(tmp_path / "checkpoint")
-    with pytest.raises(InputError, match="Found at .*a, .*b"):
+    with pytest.raises(InputError, match=r"holds 2 \(.*a, .*b\)"):
         convert(str(tmp_path), str(tmp_path / "out"), "safetensors")
+    os.remove(tmp_path / "b.index")
     write_safetensors(tmp_path / "s.safetensors", {"x": np.zeros(3)}, {"global_step": "many"})
+    with pytest.raises(InputError, match="Found at .*a, .*s.safetensors"):
+        convert(str(tmp_path), str(tmp_path / "out"), "safetensors")
     with pytest.raises(InputError, match="`global_step` must be a whole number. Received: 'many'"):
         convert(str(tmp_path / "s.safetensors"), str(tmp_path / "out"), "tf1")
     assert not (tmp_path / "out").exists()

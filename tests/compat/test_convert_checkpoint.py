@@ -13,9 +13,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def run(*arguments, status=0):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.run(
-        [sys.executable, "-m", "kaleido_tf.compat.convert_checkpoint", *map(str, arguments)], env=environment, text=True, capture_output=True,
-    )
+    command = [sys.executable, "-m", "kaleido_tf.compat.convert_checkpoint", *map(str, arguments)]
+    process = subprocess.run(command, env=environment, text=True, capture_output=True)
     assert process.returncode == status, process.stdout + process.stderr
     assert "Traceback" not in process.stderr
     return process.stdout + process.stderr
@@ -32,6 +31,9 @@ def test_report_and_errors(golden_dir, tmp_path):
 
 def test_help_has_an_example_of_each_direction():
     source = (ROOT / "kaleido_tf" / "compat" / "convert_checkpoint.py").read_text()
-    examples = re.findall(r"python -m kaleido_tf.compat.convert_checkpoint --input=(\S+) --output=\S+ --to=(\w+)", ast.get_docstring(ast.parse(source)))
-    kinds = {"release/model.ckpt-54198": "tf1", "model_dir": "own", "handed_on": "safetensors", "handed_on/model.safetensors": "safetensors"}
+    command = r"python -m kaleido_tf.compat.convert_checkpoint --input=(\S+) --output=\S+ --to=(\w+)"
+    examples = re.findall(command, ast.get_docstring(ast.parse(source)))
+    kinds = {
+        "release/model.ckpt-54198": "tf1", "model_dir": "own", "handed_on": "safetensors", "handed_on/model.safetensors": "safetensors",
+    }
     assert sorted((kinds[path], to) for path, to in examples) == sorted(itertools.permutations(("own", "tf1", "safetensors"), 2))
