@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from data_prep import record_writer
-from kaleido_tf import patches, records
+from kaleido_tf import records
 from kaleido_tf.text import DEFAULT_VOCABULARY, Tokenizer, Vocabulary
 
 FEATURE_SIZE = 6
@@ -13,7 +13,8 @@ COLOURS = ("red", "blue", "green", "black", "white", "yellow", "pink", "brown")
 KINDS = ("dress", "skirt", "coat")
 
 
-def fields_of(number: int, feature_size: int = FEATURE_SIZE, images_a_product: int = 1, **changes) -> dict:
+def fields_of(number: int, feature_size: int = FEATURE_SIZE, images_a_product: int = 1, layout: records.Layout = records.KALEIDO,
+              **changes) -> dict:
     """A record's fields; features say the colour and kind, so that a model can learn to match."""
     product = number // images_a_product
     colour, kind = product % len(COLOURS), product % len(KINDS)
@@ -31,9 +32,9 @@ def fields_of(number: int, feature_size: int = FEATURE_SIZE, images_a_product: i
         "subcategory_id": kind,
         "image_size": [40, 60],
         "crop_box": [3, 37, 5, 55],
-        "patch_boxes": patches.kaleido_boxes(32, 48),
+        "patch_boxes": layout.boxes(32, 48),
         "token_ids": _tokenizer()([text])[0],
-        "patch_features": base + generator.normal(0, 0.1, [55, feature_size]),
+        "patch_features": base + generator.normal(0, 0.1, [layout.num_patches, feature_size]),
         "rotated_features": base + 1 + generator.normal(0, 0.1, [3, feature_size]),
         "grey_features": base / 2 + generator.normal(0, 0.1, [16, feature_size]),
     }
@@ -41,18 +42,18 @@ def fields_of(number: int, feature_size: int = FEATURE_SIZE, images_a_product: i
 
 
 def write(folder: pathlib.Path, count: int, per_shard: int = 5, feature_size: int = FEATURE_SIZE, images_a_product: int = 1,
-          change=lambda number: {}) -> pathlib.Path:
+          layout: records.Layout = records.KALEIDO, change=lambda number: {}) -> pathlib.Path:
     """Writes `count` records and their dataset.json into `folder`; `change(number)` alters fields of a record."""
     folder.mkdir(parents=True, exist_ok=True)
     shards = [range(i, min(i + per_shard, count)) for i in range(0, count, per_shard)]
     counts = {}
     for number, shard in enumerate(shards):
         path = record_writer.shard_path(folder, number, len(shards))
-        lines = [records.serialize(fields_of(n, feature_size, images_a_product, **change(n))) for n in shard]
+        lines = [records.serialize(fields_of(n, feature_size, images_a_product, layout, **change(n)), layout) for n in shard]
         counts[path.name] = record_writer.write_shard(path, lines)
     record_writer.write_json(
         folder / records.MANIFEST_NAME,
-        {"record_version": records.RECORD_VERSION, "feature_size": feature_size, "records": count, "shards": counts},
+        {"record_version": records.RECORD_VERSION, "layout": layout.name, "feature_size": feature_size, "records": count, "shards": counts},
     )
     (folder / "vocab.txt").write_bytes(DEFAULT_VOCABULARY.read_bytes())
     return folder
