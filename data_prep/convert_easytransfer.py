@@ -13,7 +13,8 @@ from absl import flags
 from data_prep.easytransfer_rows import FLOAT_TYPES, schema_of, to_csv, to_tfrecord
 from kaleido_tf.command import run_command
 from kaleido_tf.compat.input_schema import parse_schema
-from kaleido_tf.compat.row_files import RowFiles
+from kaleido_tf.compat.row_files import SUFFIXES, RowFiles
+from kaleido_tf.data.input_files import find_files
 from kaleido_tf.errors import InputError
 
 flags.DEFINE_string("input_fp", None, "A file of rows, a glob, a directory, a list file or a converted folder.", required=True)
@@ -28,6 +29,7 @@ FLAGS = flags.FLAGS
 def main(_):
     schema = parse_schema(FLAGS.input_schema) if FLAGS.input_schema is not None else schema_of(FLAGS.input_fp)
     if schema is None:
+        find_files(FLAGS.input_fp, SUFFIXES)  # if nothing is there, that is the first thing to say
         raise InputError(f"--input_schema is needed: {FLAGS.input_fp} is no converted folder, and text rows do not name their columns")
     source = RowFiles(FLAGS.input_fp, schema)
     if FLAGS.to == "csv":

@@ -5,10 +5,8 @@ it. Here a row is a `tf.train.Example` and, where that pays, each distinct image
 reads such a folder as it reads the text. N = rows, M = distinct images.
 """
 
-import collections
 import concurrent.futures
 import dataclasses
-import hashlib
 import io
 import os
 import pathlib
@@ -164,14 +162,11 @@ def _image_of_row(source: RowFiles, folder: pathlib.Path) -> np.ndarray | None:
 
 
 def _digests(source: RowFiles, columns: list[Column]) -> Iterator[bytes]:
-    """The digest of each row's image: of the bytes of its decoded columns, so that other spellings of a number do not matter."""
-    def of_rows(rows: np.ndarray) -> list[bytes]:
-        arrays = [np.ascontiguousarray(array) for array in _read(source, rows, columns).values()]
-        return [hashlib.blake2b(b"".join(array[row].tobytes() for array in arrays), digest_size=16).digest() for row in range(len(rows))]
-
+    """The digest of each row's image columns."""
+    names = {column.name for column in columns}
     start = time.monotonic()
     for number, shard in enumerate(_batches(np.arange(len(source)), 64 * _ROWS_AT_ONCE), start=1):
-        for digests in _in_threads(of_rows, shard):
+        for digests in _in_threads(lambda rows: source.digests(rows, names), shard):
             yield from digests
         done = min(number * 64 * _ROWS_AT_ONCE, len(source))
         print(f"looking for images that rows share: {done}/{len(source)} rows, "

@@ -20,6 +20,7 @@ later, or trains on what slipped; here the declared length is needed, see `Colum
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
@@ -66,6 +67,19 @@ def _fields(line: bytes) -> list[memoryview]:
         fields.append(view[begin:end])
         begin = end + 1
     return fields + [view[begin:]]
+
+
+def field_digests(lines: list[bytes], schema: tuple[Column, ...], wanted: Collection[Column]) -> list[bytes]:
+    """[B] 16 bytes that say what text stands in some columns of each row; nothing is decoded."""
+    digests = []
+    for line in lines:
+        digest = hashlib.blake2b(digest_size=16)
+        for field, column in zip(_fields(line), schema, strict=True):
+            if column in wanted:
+                digest.update(np.int64(len(field)).tobytes())  # so that no two rows of fields run together alike
+                digest.update(field)
+        digests.append(digest.digest())
+    return digests
 
 
 def wrong_columns(schema: tuple[Column, ...], found: int, blank: bool) -> str:

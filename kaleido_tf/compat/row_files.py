@@ -8,14 +8,13 @@ named `*.tfrecord` (or listed in a `.list_tfrecord`) hold the same columns as `t
 
 import hashlib
 import os
-from collections.abc import Callable
 
 import numpy as np
 
 from kaleido_tf.compat import converted_rows
 from kaleido_tf.compat.file_pieces import FilePieces, lines_of, records_of
 from kaleido_tf.compat.input_schema import Column
-from kaleido_tf.compat.row_decoding import as_batch, decode_examples, decode_rows
+from kaleido_tf.compat.row_decoding import as_batch, decode_examples, decode_rows, field_digests
 from kaleido_tf.data.input_files import find_files, listed_count
 from kaleido_tf.errors import InputError
 
@@ -74,37 +73,62 @@ class RowFiles:
         return as_batch({column.name: decoded[column.name] for column in wanted}, self.schema)
 
 
-def _as_they_are(pattern: str, schema: tuple[Column, ...]) -> "_Plain":
+    def digests(self, rows: np.ndarray, names: set[str]) -> list[bytes]:
+        """[B] 16 bytes that say what stands in some columns of `rows`: rows of text that is alike to the letter agree, and
+        rows of examples whose values do.
+        """
+        wanted = [column for column in self.schema if column.name in names]
+        return self._source.digests(np.asarray(rows, np.int64), wanted)
+
+
+def _as_they_are(pattern: str, schema: tuple[Column, ...]) -> "_Lines | _Examples":
     files = find_files(pattern, SUFFIXES)
     by_name = {file.endswith(".tfrecord") or str(pattern).endswith(".list_tfrecord") for file in files}
     if len(by_name) > 1:
         raise InputError(f"Either text rows or *.tfrecord files are needed. Received both: {pattern}")
     if by_name.pop():
-        return _Plain(records_of(files), decode_examples)
-    return _Plain(lines_of(files, schema), lambda lines, wanted, where: decode_rows(lines, schema, where, wanted))
+        return _Examples(records_of(files))
+    return _Lines(lines_of(files, schema), schema)
 
 
-class _Plain:
-    """Rows that hold all their columns. `decode(contents, wanted columns, where)` gives [B, L] arrays."""
+class _Lines:
+    """Rows of text."""
 
-    def __init__(self, rows: FilePieces, decode: Callable):
-        self.rows, self._decode = rows, decode
-        self.pieces = [rows]
+    def __init__(self, rows: FilePieces, schema: tuple[Column, ...]):
+        self.rows, self.pieces, self._schema = rows, [rows], schema
 
     def read(self, rows: np.ndarray, wanted: list[Column]) -> dict[str, np.ndarray]:
-        return self._decode(self.rows.contents(rows), wanted, lambda number: self.rows.where(rows[number]))
+        return decode_rows(self.rows.contents(rows), self._schema, lambda number: self.rows.where(rows[number]), wanted)
+
+    def digests(self, rows: np.ndarray, wanted: list[Column]) -> list[bytes]:
+        return field_digests(self.rows.contents(rows), self._schema, wanted)
 
 
-class _Converted:
+class _Examples:
+    """Rows of examples that hold all their columns."""
+
+    def __init__(self, rows: FilePieces):
+        self.rows, self.pieces = rows, [rows]
+
+    def read(self, rows: np.ndarray, wanted: list[Column]) -> dict[str, np.ndarray]:
+        return decode_examples(self.rows.contents(rows), wanted, lambda number: self.rows.where(rows[number]))
+
+    def digests(self, rows: np.ndarray, wanted: list[Column]) -> list[bytes]:
+        arrays = [np.ascontiguousarray(array) for array in self.read(rows, wanted).values()]
+        return [hashlib.blake2b(b"".join(array[row].tobytes() for array in arrays), digest_size=16).digest()
+                for row in range(len(rows))]
+
+
+class _Converted(_Examples):
     """Rows of a converted folder; those of an image are decoded once a batch, however many rows share it."""
 
     def __init__(self, converted: converted_rows.ConvertedRows, schema: tuple[Column, ...]):
         converted.check_schema(schema)
-        self.rows = _counted(records_of(converted.files(converted.row_shards)), converted.row_shards)
+        super().__init__(_counted(records_of(converted.files(converted.row_shards)), converted.row_shards))
         self._images = None
         if converted.image_shards:
             self._images = _counted(records_of(converted.files(converted.image_shards)), converted.image_shards)
-        self.pieces = [self.rows] + [self._images] * bool(self._images)
+            self.pieces.append(self._images)
         self._half = converted.float_type == "float16"
 
     def read(self, rows: np.ndarray, wanted: list[Column]) -> dict[str, np.ndarray]:

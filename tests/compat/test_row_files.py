@@ -161,3 +161,14 @@ def test_missing_files_are_named(tmp_path):
     pathlib.Path(rows.files[0]).unlink()
     with pytest.raises(InputError, match="rows.csv cannot be read: No such file"):
         rows.read(np.array([0]))
+
+
+def test_digests_say_which_rows_share_columns(tmp_path):
+    text = rows_of(tmp_path, b"1\t1,2,3\n2\t1,2,3\n1\t1,2,4\n")
+    of_b = text.digests(np.array([2, 0, 1]), {"b"})
+    assert of_b[1] == of_b[2] != of_b[0] and len(set(text.digests(np.arange(3), {"a", "b"}))) == 3
+    for name, first in (("a.tfrecord", 4), ("b.tfrecord", 4), ("c.tfrecord", 5)):
+        examples(tmp_path / name, 1, first)
+    records = RowFiles(str(tmp_path / "*.tfrecord"), SCHEMA)
+    of_b = records.digests(np.arange(3), {"b"})
+    assert of_b[0] == of_b[1] != of_b[2]
