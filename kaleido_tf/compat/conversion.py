@@ -125,7 +125,8 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
         )
     if config is None:
         return []
-    absent = [task for task in FAMILIES[config.model_type].model.TASKS if weights.tasks is not None and task not in weights.tasks]
+    tasks = FAMILIES[config.model_type].model.TASKS
+    absent = [task for task in tasks if weights.tasks is not None and task not in weights.tasks]
     if absent:
         raise InputError(
             f"{path} cannot be a TF1 checkpoint: the original restores all heads, and this model was trained without those of "
