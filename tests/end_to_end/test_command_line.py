@@ -1,12 +1,8 @@
 """The commands of the README, as a user would type them, on drawn products."""
 
 import json
-import os
-import pathlib
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -14,23 +10,9 @@ import pytest
 
 from data_prep.sample_catalogue import write_sample_catalogue
 from kaleido_tf.training.metrics_log import read_metrics
+from tests.end_to_end.commands import ROOT, run, start
 
-ROOT = pathlib.Path(__file__).parents[2]
 TINY = ROOT / "run_configs" / "tiny_kaleido_bert.json"
-
-
-def start(*arguments, cwd):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)], cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-
-def run(*arguments, cwd, status=0):
-    process = start(*arguments, cwd=cwd)
-    output = process.communicate(timeout=600)[0]
-    assert process.returncode == status, output[-3000:]
-    return output
 
 
 @pytest.fixture(scope="module")

@@ -8,47 +8,46 @@ import tensorflow as tf
 
 from kaleido_tf.compat.checkpoint_names import original_variables
 from kaleido_tf.compat.original_weights import load_original_weights
-from kaleido_tf.config import read_config
+from kaleido_tf.config import RunConfig, read_config
 from kaleido_tf.models.kaleido_bert import KaleidoBert
-from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay, train_steps
+from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
+from kaleido_tf.training.schedule import make_optimizer, plan
+from kaleido_tf.training.trainer import Trainer
 from tests.golden_batches import pretraining_batch
 
 
 @pytest.mark.parametrize("folder", ["adam_wd0", "adam_wd0p01"])
 def test_twelve_steps_of_the_original(golden_dir, folder):
+    """The run's own trainer, schedule and optimizer, on the original's batches in their order."""
     folder = golden_dir / "optimizer" / folder
     meta = json.loads((folder / "meta.json").read_text())
     trajectory = np.load(folder / "trajectory.npz")
-    model = KaleidoBert(read_config(folder / "config.json"))
+    run = RunConfig(
+        "", "", "", "", train_batch_size=meta["batch_size"], num_epochs=meta["num_epochs"], learning_rate=meta["learning_rate"],
+        weight_decay_ratio=meta["weight_decay_ratio"], warmup_ratio=meta["warmup_ratio"], clip_norm=meta["clip_norm"],
+    )
+    schedule = plan(run, meta["num_examples"], meta["batch_size"])
+    assert (schedule.total, schedule.save) == (meta["train_steps"], meta["save_steps"])
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+    with strategy.scope():
+        model = KaleidoBert(read_config(folder / "config.json"))
+        optimizer = make_optimizer(run, schedule.total)
+        optimizer.build(model.trainable_variables)
     load_original_weights(model, str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"))
-    steps = train_steps(meta["num_examples"], meta["num_epochs"], meta["batch_size"])
-    assert steps == meta["train_steps"]
-    rate = WarmupLinearDecay(meta["learning_rate"], steps, meta["warmup_steps"])
-    optimizer = BertAdam(rate, meta["weight_decay_ratio"])
-    optimizer.build(model.trainable_variables)
-
-    @tf.function
-    def update(batch):
-        with tf.GradientTape() as tape:
-            losses = model.pretrainer(batch, training=True)["losses"]
-            total = tf.add_n([loss.mean() for loss in losses.values()])
-        gradients, norm = tf.clip_by_global_norm(
-            [tf.convert_to_tensor(g) for g in tape.gradient(total, model.trainable_variables)], meta["clip_norm"]
-        )
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
-        return total, norm
-
     columns = dict(np.load(golden_dir / "csv_bundle" / "kaleidobert_pretrain_decoded.npz"))
+    batches = tf.data.Dataset.from_tensor_slices(pretraining_batch(columns, model.config.patch_feature_size)).batch(meta["batch_size"]).repeat()
+    trainer = Trainer(
+        model, optimizer, strategy, strategy.experimental_distribute_dataset(batches), global_batch=meta["batch_size"], log_steps=1,
+        last_step=schedule.total, clip_norm=run.clip_norm,
+    )
     entries = original_variables(model)
     history = [name.removeprefix("history/") for name in trajectory if name.startswith("history/")]
     assert len(history) == 3
     for step in range(meta["recorded_steps"]):
-        start = step % (meta["num_examples"] // meta["batch_size"]) * meta["batch_size"]
-        rows = {name: array[start : start + meta["batch_size"]] for name, array in columns.items()}
-        np.testing.assert_allclose(rate(step), trajectory["learning_rate"][step], rtol=1e-6)
-        total, norm = update(pretraining_batch(rows, model.config.patch_feature_size))
-        np.testing.assert_allclose(total, trajectory["total_loss"][step], rtol=2e-5)
-        np.testing.assert_allclose(norm, trajectory["global_norm_before_clip"][step], rtol=1e-5)
+        report = trainer.train(tf.constant(1))
+        np.testing.assert_allclose(report["learning_rate"], trajectory["learning_rate"][step], rtol=1e-6)
+        np.testing.assert_allclose(report["loss"], trajectory["total_loss"][step], rtol=2e-5)
+        np.testing.assert_allclose(report["gradient_norm"], trajectory["global_norm_before_clip"][step], rtol=1e-5)
         for name in history:
             after = entries[name].to_original(entries[name].variable.numpy())
             np.testing.assert_allclose(after, trajectory[f"history/{name}"][step], atol=2e-6)
