@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 from absl import flags
 
 from kaleido_tf.command import run_command
+from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.shared_flags import DECISIVE_FLAGS, define_shared_flags, need, run_config
 from kaleido_tf.config import ModelConfig
 from kaleido_tf.errors import InputError
@@ -25,6 +26,7 @@ flags.DEFINE_string("output_dir", None, "Not used in training, as in the origina
 # Flags of this project.
 flags.DEFINE_integer("num_classes", None, "Number of classes; default: Fashion-Gen's 48 categories or 122 sub-categories, as in the original.", lower_bound=2)
 define_shared_flags()
+flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
 
 DECISIVE = (*DECISIVE_FLAGS, "task", "num_classes")

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 from absl import flags
 
 from kaleido_tf.command import run_command
+from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.shared_flags import DECISIVE_FLAGS, RUN_DEFAULTS, define_shared_flags, need, run_config
 from kaleido_tf.config import KaleidoBertConfig, ModelConfig, RunConfig
 from kaleido_tf.errors import InputError
@@ -38,6 +39,7 @@ flags.DEFINE_float("negatives_rise_epochs", RUN_DEFAULTS["rise_epochs"], "Epochs
 flags.DEFINE_float("matching_weight", RUN_DEFAULTS["matching_weight"], "Factor of the matching loss; 1 is the paper's plain sum.")
 flags.DEFINE_integer("contrastive_epochs", RUN_DEFAULTS["contrastive_epochs"], "Epochs in which the embeddings of a new model are aligned before it is trained (kaleido_tf/training/new_model.py); 0: plain random weights.", lower_bound=0)
 define_shared_flags()
+flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
 
 DECISIVE = (

@@ -10,7 +10,7 @@ from kaleido_tf.text import DEFAULT_VOCABULARY
 
 
 def define_record_flags(foreground: str) -> None:
-    """Defines them as flags of the calling command. `foreground`: its default."""
+    """Defines them; the command adopts them as its own (`flags.adopt_module_key_flags`), for --help. `foreground`: its default."""
     default = RecordSettings()
     flags.DEFINE_string("catalogue", None, "products.jsonl or its folder, Fashion-Gen HDF5 file(s), or tfds:NAME.", required=True)
     flags.DEFINE_string("output_dir", None, "Each split gets a folder of shards in here.", required=True)

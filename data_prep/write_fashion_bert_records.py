@@ -12,12 +12,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 
 from absl import flags
 
+from data_prep import record_flags
 from data_prep.record_flags import define_record_flags, write_catalogue_records
 from kaleido_tf.command import run_command
 from kaleido_tf.records import GRIDS
 
 flags.DEFINE_enum("grid", "8", [str(side) for side in GRIDS], "Patches a side: 8 as the paper, 4 as the released extractor.")
 define_record_flags(foreground="none")
+flags.adopt_module_key_flags(record_flags)
 FLAGS = flags.FLAGS
 
 

@@ -8,11 +8,15 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
+from absl import flags
+
+from data_prep import record_flags
 from data_prep.record_flags import define_record_flags, write_catalogue_records
 from kaleido_tf.command import run_command
 from kaleido_tf.records import KALEIDO
 
 define_record_flags(foreground="border")
+flags.adopt_module_key_flags(record_flags)
 
 
 def main(_):

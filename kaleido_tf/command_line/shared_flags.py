@@ -17,7 +17,7 @@ DECISIVE_FLAGS = (
 
 
 def define_shared_flags() -> None:
-    """Defines them as flags of the calling script."""
+    """Defines them; the script adopts them as its own (`flags.adopt_module_key_flags`), for --help and flags.cfg."""
     default = RUN_DEFAULTS
     # Flags of the original scripts, with their names, meanings and defaults.
     flags.DEFINE_integer("workerGPU", 1, "GPUs of this machine to use; fewer are used (none: the CPU) where there are fewer.")

@@ -116,8 +116,9 @@ class Trainer(orbit.StandardTrainer):
         if self.model.TOTAL_IS_LINEAR:
             return self.model.total_loss(shares, self.matching_weight)[0]
         # A total that is no plain sum has slopes that depend on the losses of all replicas.
-        context = tf.distribute.get_replica_context()
-        means = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.nest.map_structure(tf.stop_gradient, shares))
+        means = tf.nest.map_structure(tf.stop_gradient, shares)
+        if self.strategy.num_replicas_in_sync > 1:  # which XLA could not compile
+            means = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, means)
         with tf.GradientTape() as tape:
             tape.watch(means)
             total, _ = self.model.total_loss(means, self.matching_weight)

@@ -1,0 +1,79 @@
+"""FashionBERT in a run: adaptive loss, resuming, XLA."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kaleido_tf import records
+from kaleido_tf.config import FashionBertConfig
+from kaleido_tf.errors import InputError
+from kaleido_tf.families import build_model
+from kaleido_tf.training.trainer import Trainer
+from tests import small_records
+from tests.training.test_pretraining import lines, pretrain, run_config, stopped_and_resumed
+
+CONFIG = FashionBertConfig(
+    hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, max_position_embeddings=11,
+    patch_feature_size=small_records.FEATURE_SIZE, max_patch_position_embeddings=16, masked_image_token_num=3,
+    hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
+)
+WEIGHTS = ("masked_lm_weight", "next_sentence_weight", "image_weight")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grid")
+    small_records.write(folder / "train", 23, per_shard=5, layout=records.GRIDS[4])
+    small_records.write(folder / "valid", 9, per_shard=5, layout=records.GRIDS[4])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_run(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    pretrain(run_config(data, folder, log_steps=1), CONFIG)
+    return folder
+
+
+def test_metrics_hold_image_loss_and_the_three_weights(whole_run):
+    train = [line for line in lines(whole_run) if line["kind"] == "train"]
+    for line in train:
+        assert sum(line[name] for name in WEIGHTS) == pytest.approx(1.0, abs=1e-5)
+        parts = sum(line[name] * line[name.replace("_weight", "_loss")] for name in WEIGHTS)
+        assert line["loss"] == pytest.approx(parts, rel=1e-4)
+    evaluation = [line for line in lines(whole_run) if line["kind"] == "eval"][-1]
+    assert {"image_loss", "masked_lm_loss", "next_sentence_loss", "masked_lm_accuracy", "next_sentence_accuracy"} <= set(evaluation)
+
+
+def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, monkeypatch):
+    stopped_and_resumed(run_config(data, tmp_path, log_steps=1), CONFIG, 7, monkeypatch)
+    assert lines(tmp_path) == lines(whole_run)
+
+
+def test_xla_and_plain_agree(data, whole_run, tmp_path):
+    pretrain(run_config(data, tmp_path, log_steps=1, num_epochs=2, xla=True), CONFIG, evaluates=False)
+    plain = [line for line in lines(whole_run) if line["kind"] == "train"]
+    compiled = lines(tmp_path)
+    assert len(plain) == len(compiled) == 12
+    for a, b in zip(plain, compiled):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+
+
+def test_xla_on_several_replicas_is_refused(data):
+    class TwoReplicas:
+        num_replicas_in_sync = 2
+
+    model = build_model(CONFIG, None, 9)
+    with pytest.raises(InputError, match="the adaptive loss needs all of them"):
+        Trainer(model, None, TwoReplicas(), None, global_batch=2, log_steps=1, last_step=1, xla=True)
+
+
+def test_losses_fall_from_nothing(data, tmp_path):
+    """With the contrastive start, the similarity term and normalised features."""
+    config = FashionBertConfig(**{**{f: getattr(CONFIG, f) for f in CONFIG.__dataclass_fields__}, "hidden_size": 24, "patch_feature_norm": "standard",
+                                  "matching_similarity": True, "initializer_range": 0.1, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})
+    _, figures = pretrain(run_config(data, tmp_path, num_epochs=40, learning_rate=3e-3, log_steps=50, save_steps=500, eval_steps=1000, contrastive_epochs=20), config)
+    train = [line for line in lines(tmp_path) if line["kind"] == "train"]
+    assert train[-1]["loss"] < 0.6 * train[0]["loss"]
+    assert np.isfinite(list(figures.values())).all()
+    assert tf.train.latest_checkpoint(str(tmp_path)).endswith(f"model.ckpt-{train[-1]['step']}")
