@@ -50,7 +50,7 @@ def to_tfrecord(source: RowFiles, output_dir: str, float_type: str = "float32", 
     if float_type not in FLOAT_TYPES:
         raise InputError(f"--float_type must be one of {', '.join(FLOAT_TYPES)}. Received: {float_type}")
     if converted_rows.IMAGE_NUMBER.name in {column.name for column in source.schema}:
-        raise InputError(f"--input_schema may not have a column {converted_rows.IMAGE_NUMBER.name}: rows keep their image under this name")
+        raise InputError(f"--input_schema may have no column {converted_rows.IMAGE_NUMBER.name}: rows keep their image so")
     start, folder = time.monotonic(), pathlib.Path(output_dir)
     settings = _settings(source, "tfrecord", rows_per_shard, float_type=float_type)
     record_writer.claim_folder(folder, settings)
@@ -216,5 +216,5 @@ class _Progress:
         self._done += count
         rate = self._done / max(time.monotonic() - self._start, 1e-6)
         left = (self._total - self._skipped - self._done) / rate
-        print(f"{name}: {self._done + self._skipped}/{self._total} rows and images, {rate:.0f} a second, {left / 60:.1f} min left",
-              flush=True)
+        print(f"{name}: {self._done + self._skipped}/{self._total} rows and images, {rate:.0f} a second, "
+              f"{left / 60:.1f} min left", flush=True)
