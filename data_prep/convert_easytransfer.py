@@ -21,7 +21,7 @@ flags.DEFINE_string("input_fp", None, "A file of rows, a glob, a directory, a li
 flags.DEFINE_string("input_schema", None, "name:type:length,... of the columns; a converted folder knows its own.")
 flags.DEFINE_string("output_dir", None, "The folder to write.", required=True)
 flags.DEFINE_enum("to", "tfrecord", ["tfrecord", "csv"], "What to write.")
-flags.DEFINE_enum("float_type", "float32", FLOAT_TYPES, "How TFRecords keep vectors of floats: plain, or as raw half-precision bytes.")
+flags.DEFINE_enum("float_type", "float32", FLOAT_TYPES, "Vectors of floats in TFRecords: plain lists, or raw float16 bytes.")
 flags.DEFINE_integer("rows_per_shard", 256, "Rows a shard.", lower_bound=1)
 FLAGS = flags.FLAGS
 
@@ -30,7 +30,7 @@ def main(_):
     schema = parse_schema(FLAGS.input_schema) if FLAGS.input_schema is not None else schema_of(FLAGS.input_fp)
     if schema is None:
         find_files(FLAGS.input_fp, SUFFIXES)  # if nothing is there, that is the first thing to say
-        raise InputError(f"--input_schema is needed: {FLAGS.input_fp} is no converted folder, and text rows do not name their columns")
+        raise InputError(f"--input_schema is needed, since rows of text do not name their columns. Received: {FLAGS.input_fp} alone")
     source = RowFiles(FLAGS.input_fp, schema)
     if FLAGS.to == "csv":
         done = to_csv(source, FLAGS.output_dir, FLAGS.rows_per_shard)

@@ -86,10 +86,10 @@ def find_converted(pattern: str) -> ConvertedRows | None:
         if content.get("format") != FORMAT:
             return None
         try:
-            return ConvertedRows(folder, parse_schema(content["input_schema"]), content["float_type"], dict(content["row_shards"]),
-                                 dict(content["image_shards"]))
+            columns, shards = parse_schema(content["input_schema"]), (content["row_shards"], content["image_shards"])
+            return ConvertedRows(folder, columns, content["float_type"], *map(dict, shards))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder / MANIFEST_NAME} must be as data_prep.convert_easytransfer wrote it: {error}") from error
     if (folder / SETTINGS_NAME).is_file() and read_json_object(folder / SETTINGS_NAME).get("format") == FORMAT:
-        raise InputError(f"Converted rows need their {MANIFEST_NAME}. {folder} has none: start its conversion again to finish it")
+        raise InputError(f"Converted rows need their {MANIFEST_NAME}. {folder} has none: start its conversion again")
     return None

@@ -67,7 +67,9 @@ class FilePieces:
         stream.seek(begin)
         content = stream.read(end - begin)
         if len(content) != end - begin:
-            raise InputError(f"{self.where(piece)}: {end - begin} bytes are needed. Received: {len(content)}, the file has changed")
+            raise InputError(
+                f"{self.where(piece)}: {end - begin} bytes are needed. Received: {len(content)}, the file has changed"
+            )
         return content
 
     def digest(self) -> bytes:
@@ -100,7 +102,7 @@ def lines_of(files: list[str], schema: tuple[Column, ...]) -> FilePieces:
 
 
 def records_of(files: list[str]) -> FilePieces:
-    """The records of TFRecord files; checksums are verified here, and not again later. Raises: InputError for a damaged file."""
+    """The records of TFRecord files; checksums are verified here, not again later. Raises: InputError for a damaged file."""
     return FilePieces(tuple(files), [_record_starts(file) for file in files], _HEADER, _FOOTER, kind="record")
 
 

@@ -149,10 +149,9 @@ def _numbers(items, dtype: pa.DataType, column: Column, where: Where, lengths: n
         return _cast(items, dtype)
     except pa.ArrowInvalid:
         bad = _first_refused(items, dtype)
+        place = f"{where(np.searchsorted(np.cumsum(lengths), bad, side='right'))}, column {column.name}"
         needed = f"{'a whole number' if column.kind == 'int' else 'a number'}{' of 32 bits' if dtype == pa.int32() else ''}"
-        raise InputError(
-            f"{where(np.searchsorted(np.cumsum(lengths), bad, side='right'))}, column {column.name}: {needed} is needed. Received: {items[bad].as_py()!r:.60}"
-        ) from None
+        raise InputError(f"{place}: {needed} is needed. Received: {items[bad].as_py()!r:.60}") from None
 
 
 def _cast(items, dtype: pa.DataType) -> np.ndarray:
@@ -231,7 +230,7 @@ def decode_examples(serialized: list[bytes], schema: Sequence[Column], where: Wh
     stored = {column.name: _stored(column, half) for column in schema}
     specs = {name: tf.io.FixedLenFeature([count], dtype) for name, (count, dtype) in stored.items()}
     try:
-        parsed = tf.io.parse_example(serialized, specs)
+        parsed = tf.io.parse_example(tf.constant(serialized, tf.string), specs)
     except (tf.errors.OpError, ValueError) as error:
         _explain(serialized, schema, stored, where)
         raise InputError(f"{where(0)} and those read with it: rows of --input_schema are needed. Received: {error}") from error

@@ -28,7 +28,7 @@ def encode_lines(columns: dict[str, np.ndarray], schema: Sequence[Column], where
     lines = [b"\t".join(row) for row in zip(*fields, strict=True)]
     for number, line in enumerate(lines):
         if not line:
-            raise InputError(f"{where(number)}: text for at least one column is needed, for a blank line is no row. Received: none")
+            raise InputError(f"{where(number)}: text in some column is needed, since a blank line is no row. Received: none")
     return [line + b"\n" for line in lines]
 
 
@@ -51,7 +51,8 @@ def _line_fields(values: np.ndarray, column: Column, where: Where) -> list[bytes
 def _text_field(row: np.ndarray, column: Column, where: Where, number: int) -> bytes:
     forbidden = "\t\n\r" if column.length == 1 else "\t\n\r,"
     if any(set(forbidden) & set(text) for text in row) or (column.length > 1 and not all(row)):
-        raise InputError(f"{where(number)}, column {column.name}: text without {forbidden!r} is needed. Received: {list(row)!r:.100}")
+        place = f"{where(number)}, column {column.name}"
+        raise InputError(f"{place}: text without {forbidden!r} is needed. Received: {list(row)!r:.100}")
     return ",".join(row).encode()
 
 

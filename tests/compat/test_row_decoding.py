@@ -1,9 +1,11 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 
+from kaleido_tf.compat import row_decoding
 from kaleido_tf.compat.input_schema import parse_schema
 from kaleido_tf.compat.row_decoding import as_batch, decode_examples, decode_rows
 from kaleido_tf.compat.row_files import RowFiles
@@ -93,6 +95,20 @@ def test_hexadecimal_and_too_large_ints_are_refused():
         decode("1,2,0x10,3", "a:int:4")
     with pytest.raises(InputError, match="Received: '9223372036854775808'"):
         decode("9223372036854775807,9223372036854775808", "a:int:2")
+
+
+def test_columns_beyond_2_gb_come_in_chunks(monkeypatch):
+    whole = row_decoding._arrow
+
+    def in_chunks(fields, column, where):
+        array = whole(fields, column, where)
+        return pa.chunked_array([array.slice(0, 2), array.slice(2)])
+
+    monkeypatch.setattr(row_decoding, "_arrow", in_chunks)
+    found = decode("1,2\t1\n3,4,\t2\n 5,6\t\n7,8\t4", "a:float:2,b:int:1")
+    assert found["a"].tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]] and found["b"].tolist() == [[1], [2], [0], [4]]
+    with pytest.raises(InputError, match="F line 3, column a: a number is needed. Received: '5y'"):
+        decode("1,2\t1\n3,4,\t2\n5y,6\t\n7,8\t4", "a:float:2,b:int:1")
 
 
 def test_texts_and_text_vectors():

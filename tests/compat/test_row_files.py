@@ -34,6 +34,7 @@ def test_golden_rows_are_read_as_by_the_original(name):
     golden_rows.assert_same(rows.read(np.arange(len(rows))), wanted)
     order = np.random.default_rng(3).permutation(len(rows))
     golden_rows.assert_same(rows.read(order), wanted, order)
+    golden_rows.assert_same(rows.read(order[:0]), wanted, order[:0])
     assert rows.listed_count == (4 if name == "list_with_count" else None)
 
 
@@ -132,6 +133,7 @@ def test_rows_kept_as_examples(tmp_path):
     found = rows.read(np.array([7, 0, 4]))
     assert found["a"].tolist() == [[7], [0], [4]] and found["a"].dtype == np.int32
     assert found["b"].tolist() == [[7, 2, 3], [0, 2, 3], [4, 2, 3]]
+    assert rows.read(np.array([], np.int64))["b"].shape == (0, 3)
     wrong = RowFiles(str(tmp_path / "a.tfrecord"), parse_schema("a:int:1,b:int:4"))
     with pytest.raises(InputError, match="a.tfrecord record 3, column b: 4 values needed. Received: 3"):
         wrong.read(np.array([3]))

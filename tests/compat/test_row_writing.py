@@ -53,13 +53,13 @@ def test_floats_as_halves():
         decode_examples(short, schema, lambda row: f"F {row}", {"a"})
 
 
-@pytest.mark.parametrize("schema, row", [("a:str:1,b:int:1", ["x\ty"]), ("a:str:1,b:int:1", ["x\ny"]), ("a:str:2,b:int:1", ["x", "y,z"]),
-                                         ("a:str:2,b:int:1", ["x", ""])])
-def test_texts_that_lines_cannot_hold_are_named(schema, row):
+@pytest.mark.parametrize("row", [["x\ty"], ["x\ny"], ["x", "y,z"], ["x", ""]])
+def test_texts_that_lines_cannot_hold_are_named(row):
+    schema = f"a:str:{len(row)},b:int:1"
     with pytest.raises(InputError, match="F 0, column a: text without .* is needed"):
         encode_lines({"a": np.array([row], object), "b": np.int32([[1]])}, parse_schema(schema), lambda row: f"F {row}")
 
 
 def test_row_that_would_be_a_blank_line_is_named():
-    with pytest.raises(InputError, match="F 1: text for at least one column is needed"):
+    with pytest.raises(InputError, match="F 1: text in some column is needed"):
         encode_lines({"a": np.array(["x", ""], object)}, parse_schema("a:str:1"), lambda row: f"F {row}")

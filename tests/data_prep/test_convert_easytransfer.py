@@ -19,8 +19,8 @@ SCHEMA = "text_prod_id:str:1,image_feature:float:700,label:int:1"
 
 def start(*flags):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.Popen([sys.executable, "-m", "data_prep.convert_easytransfer", *flags], cwd=ROOT, env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    command = [sys.executable, "-m", "data_prep.convert_easytransfer", *flags]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def run(*flags, status=0):

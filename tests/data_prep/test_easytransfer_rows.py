@@ -186,5 +186,5 @@ def test_damaged_converted_folders_are_named(tmp_path):
 
 def test_column_of_a_taken_name(tmp_path):
     (tmp_path / "a.csv").write_text("1\n")
-    with pytest.raises(InputError, match="may not have a column image_number"):
+    with pytest.raises(InputError, match="may have no column image_number"):
         to_tfrecord(RowFiles(str(tmp_path / "a.csv"), parse_schema("image_number:int:1")), str(tmp_path / "out"))
