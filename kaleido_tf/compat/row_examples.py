@@ -14,6 +14,9 @@ from kaleido_tf.compat.row_files import RowFiles
 CHUNK = 4
 """Rows that are read and decoded at once, by one thread."""
 
+TEXT_CHUNK = 64
+"""The same where only a few columns of text are wanted."""
+
 
 class RowExamples:
     """The examples of a run from rows.
@@ -64,9 +67,13 @@ class RowExamples:
         return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
     def columns(self, names: tuple[str, ...]) -> list[np.ndarray]:
-        """Single-valued columns of all rows by the original's names: [N] each. Reads every row once."""
-        parts = [[columns[name].reshape(-1) for name in names] for columns in read_ahead(self._columns, _chunks(np.arange(len(self.rows))))]
-        return [np.concatenate(column) for column in zip(*parts)]
+        """Single-valued columns of all rows by the original's names: [N] each."""
+        declared = [column.name for column in self.rows.schema]
+        by_name = dict(zip(self.form.names, declared))
+        wanted = [by_name[name] for name in names]
+        parts = read_ahead(lambda numbers: self.rows.read(numbers, wanted), _chunks(np.arange(len(self.rows)), TEXT_CHUNK))
+        columns = [[part[name].reshape(-1) for name in wanted] for part in parts]
+        return [np.concatenate(column) for column in zip(*columns)]
 
     def _order(self, start: int) -> Iterator[np.ndarray]:
         """Row numbers from example `start` on, in chunks, without end."""
@@ -80,18 +87,15 @@ class RowExamples:
         generator = lambda: read_ahead(self._read, chunks())  # noqa: E731 (from_generator calls it anew for every pass)
         return tf.data.Dataset.from_generator(generator, output_signature=self._signature).unbatch()
 
-    def _columns(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
-        return self.form.rename(self.rows.read(numbers))
-
     def _read(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
-        columns = self._columns(numbers)
+        columns = self.form.rename(self.rows.read(numbers))
         inputs = self.form.model_inputs(columns)
         return {**inputs, **self._make_inputs(columns)} if self._make_inputs else inputs
 
 
-def _chunks(numbers: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(numbers), CHUNK):
-        yield numbers[start : start + CHUNK]
+def _chunks(numbers: np.ndarray, size: int = CHUNK) -> Iterator[np.ndarray]:
+    for start in range(0, len(numbers), size):
+        yield numbers[start : start + size]
 
 
 def read_ahead(read: Callable, chunks: Iterable) -> Iterator:
