@@ -50,9 +50,12 @@ def define_shared_flags() -> None:
 
 
 def run_config(config: ModelConfig, vocabulary: str, text_length: int, **more) -> RunConfig:
-    """The run of the shared flags; `more`: fields that are a script's own."""
+    """The run of the shared flags; `more`: fields that are a script's own. Called before anything is computed."""
+    from kaleido_tf.training.strategy import divide_cpu
+
     values = flags.FLAGS
     check_declared_sizes(config)
+    divide_cpu(values.workerGPU, values.cpu_replicas)
     return RunConfig(
         train_input_fp=values.train_input_fp or "",
         eval_input_fp=values.eval_input_fp or "",

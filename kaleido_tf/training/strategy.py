@@ -19,13 +19,19 @@ def make_strategy(worker_gpus: int, cpu_replicas: int = 1) -> tf.distribute.Stra
         print(f"--workerGPU={worker_gpus}: this machine has {len(gpus)} GPU(s); using {f'{len(gpus)} of them' if gpus else 'the CPU'}")
     if gpus and worker_gpus:
         return tf.distribute.MirroredStrategy([f"/gpu:{n}" for n in range(min(worker_gpus, len(gpus)))])
-    if cpu_replicas > 1:
-        _divide_cpu(cpu_replicas)
+    divide_cpu(worker_gpus, cpu_replicas)
     return tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(cpu_replicas)])
 
 
-def _divide_cpu(count: int) -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
+def divide_cpu(worker_gpus: int, cpu_replicas: int) -> None:
+    """Makes `cpu_replicas` logical devices where no GPU is used. TensorFlow allows it only before it has computed anything, so a
+    command does this before it reads its data.
+
+    Raises: InputError if it is too late.
+    """
+    if cpu_replicas < 2 or (worker_gpus and tf.config.list_physical_devices("GPU")):
+        return
+    count, cpu = cpu_replicas, tf.config.list_physical_devices("CPU")[0]
     there = tf.config.get_logical_device_configuration(cpu)
     if there and len(there) >= count:
         return
