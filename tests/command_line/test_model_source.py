@@ -1,0 +1,123 @@
+"""Which model a command means: of a family, from a plain BERT, from nothing, for use."""
+
+import json
+import shutil
+
+import pytest
+
+from kaleido_tf import records
+from kaleido_tf.command_line.model_source import existing_model, load_start, model_to_train, model_to_use
+from kaleido_tf.compat.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
+from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig
+from kaleido_tf.errors import InputError
+from kaleido_tf.families import build_model
+from kaleido_tf.text import DEFAULT_VOCABULARY
+from tests import small_records
+from tests.end_to_end.commands import ROOT
+
+SCOPE = "kaleido_bert_pre_trained_model/"
+TINY = str(ROOT / "run_configs" / "tiny_kaleido_bert.json")
+
+
+@pytest.fixture
+def golden(golden_dir):
+    return golden_dir / "kaleidobert_tiny" / "ptv6"
+
+
+@pytest.fixture
+def bert(golden, tmp_path):
+    """A folder as Google releases BERT: bert_config.json, vocab.txt, bert_model.ckpt; tiny."""
+    folder = tmp_path / "uncased_L-2_H-32_A-4"
+    folder.mkdir()
+    checkpoint = Tf1Checkpoint(str(golden / "model.ckpt-1000"))
+    names = [name for name in checkpoint.shapes if "/encoder/" in name or "/bert/embeddings/" in name or "/pooler/" in name]
+    write_tf1_checkpoint(folder / "bert_model.ckpt", {name.removeprefix(SCOPE): checkpoint.read(name) for name in names})
+    (folder / "checkpoint").unlink()  # releases come without
+    config = {
+        "attention_probs_dropout_prob": 0.1, "directionality": "bidi", "hidden_act": "gelu", "hidden_dropout_prob": 0.2, "hidden_size": 32,
+        "initializer_range": 0.02, "intermediate_size": 64, "max_position_embeddings": 64, "num_attention_heads": 4,
+        "num_hidden_layers": 2, "pooler_fc_size": 768, "pooler_type": "first_token_transform", "type_vocab_size": 2, "vocab_size": 1000,
+    }
+    (folder / "bert_config.json").write_text(json.dumps(config))
+    shutil.copy(golden / "vocab.txt", folder / "vocab.txt")
+    return folder
+
+
+def test_model_of_a_family_is_trained_on_as_it_is(golden, tmp_path):
+    source = model_to_train(str(golden), None, str(tmp_path), None, 64)
+    assert source.config.hidden_size == 32 and source.start == str(golden / "model.ckpt-1000")
+    assert source.vocabulary == str(golden / "vocab.txt")
+
+
+@pytest.mark.parametrize("family", [KaleidoBertConfig, FashionBertConfig])
+def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, tmp_path, family, capsys):
+    layout = records.KALEIDO if family is KaleidoBertConfig else records.GRIDS[4]
+    data = small_records.write(tmp_path / "records", 5, layout=layout)
+    (tmp_path / "new.json").write_text(json.dumps({"model_type": family.MODEL_TYPE, "matching_similarity": False}))
+    source = model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), str(data), 24)
+    config = source.config
+    assert isinstance(config, family) and (config.hidden_size, config.vocab_size, config.hidden_dropout_prob) == (32, 1000, 0.2)
+    assert (config.patch_feature_size, config.text_seq_len) == (small_records.FEATURE_SIZE, 24)
+    assert source.vocabulary == str(bert / "vocab.txt") and source.start == str(bert / "bert_model.ckpt")
+    model = build_model(config, (), 24)
+    load_start(model, source.start)
+    assert "start: 39 of " in capsys.readouterr().out
+    theirs = Tf1Checkpoint(source.start).read("bert/embeddings/word_embeddings")
+    assert (model.named_layers["text_embedding"].word_embeddings.numpy() == theirs).all()
+
+
+def test_plain_bert_does_not_say_the_family(bert, tmp_path):
+    with pytest.raises(InputError, match="A plain BERT gives a model its first weights; its family is said by --model_config"):
+        model_to_train(str(bert), None, str(tmp_path), None, 64)
+
+
+def test_new_model_follows_its_records(tmp_path):
+    data = small_records.write(tmp_path / "records", 5)
+    source = model_to_train(None, TINY, str(tmp_path), str(data), 24)
+    assert (source.config.patch_feature_size, source.config.text_seq_len, source.config.vocab_size) == (small_records.FEATURE_SIZE, 24, 30522)
+    assert source.vocabulary == str(data / "vocab.txt") and source.start is None
+
+
+def test_run_that_is_gone_on_with_needs_no_config(tmp_path):
+    config = KaleidoBertConfig(hidden_size=24, num_attention_heads=3)
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    assert model_to_train(None, None, str(tmp_path), None, 64).config == config
+
+
+@pytest.mark.parametrize("start, model_config, message", [
+    (None, None, "A new model needs --model_config"),
+    (None, "gone.json", "--model_config: a config.json is needed. Not found: gone.json"),
+    ("gone/model.ckpt", None, "Not found: gone/model.ckpt"),
+])
+def test_what_is_missing_is_named(tmp_path, start, model_config, message):
+    with pytest.raises(InputError, match=message):
+        model_to_train(start, model_config, str(tmp_path), None, 64)
+
+
+def test_folder_without_weights_or_vocabulary_is_named(golden, tmp_path):
+    shutil.copy(golden / "config.json", tmp_path / "config.json")
+    with pytest.raises(InputError, match="A model needs its vocab.txt beside config.json. Not found"):
+        existing_model(str(tmp_path))
+    shutil.copy(DEFAULT_VOCABULARY, tmp_path / "vocab.txt")
+    with pytest.raises(InputError, match="holds no checkpoint .* needs --model_config instead"):
+        model_to_train(str(tmp_path), None, str(tmp_path / "run"), None, 64)
+
+
+def test_weights_and_config_may_come_from_two_places(golden, tmp_path):
+    """As in the original's commands: the model of the zoo, the weights of a checkpoint."""
+    for ending in ("index", "data-00000-of-00001"):
+        shutil.copy(golden / f"model.ckpt-1000.{ending}", tmp_path / f"kaleidobert.ckpt-7.{ending}")
+    source = model_to_use(str(tmp_path / "kaleidobert.ckpt-7"), str(golden))
+    assert source.start == str(tmp_path / "kaleidobert.ckpt-7") and source.vocabulary == str(golden / "vocab.txt")
+    with pytest.raises(InputError, match="A model needs its vocab.txt|A model needs its config.json"):
+        model_to_use(str(tmp_path / "kaleidobert.ckpt-7"), None)
+    with pytest.raises(InputError, match="None at: .*gone"):
+        model_to_use(str(tmp_path / "gone"), str(golden))
+
+
+def test_several_checkpoints_need_a_choice(golden, tmp_path):
+    for number in (1, 2):
+        for ending in ("index", "data-00000-of-00001"):
+            shutil.copy(golden / f"model.ckpt-1000.{ending}", tmp_path / f"model.ckpt-{number}.{ending}")
+    with pytest.raises(InputError, match="One checkpoint is needed. .* holds 2 .*give the prefix of one"):
+        model_to_use(str(tmp_path), str(golden))
