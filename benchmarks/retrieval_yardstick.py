@@ -22,6 +22,7 @@ from kaleido_tf.evaluation.protocols import DIRECTIONS
 from kaleido_tf.evaluation.report import summary
 from kaleido_tf.evaluation.retrieval import evaluate_retrieval
 from kaleido_tf.patches import level_slice
+from kaleido_tf.records import KALEIDO
 from kaleido_tf.text import Vocabulary
 
 flags.DEFINE_string("train", None, "Records to fit on.", required=True)
@@ -34,13 +35,14 @@ LONGEST_TEXT = 512
 
 
 def read(pattern: str) -> tuple[RecordTable, list[str], np.ndarray]:
-    """Table, texts and features of levels 1 to 3 ([N, 14 * F]) of records."""
+    """Table, texts and features of records: of levels 1 to 3 ([N, 14 * F]), or of all patches of a grid."""
     files = find_files(pattern)
     vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
     table = read_record_table(files, vocabulary, LONGEST_TEXT, feature_size_of(files))
     texts = [vocabulary.text_of(table.sequences[row][1 : table.lengths[row] - 1]) for row in table.texts]
     _, features, _ = read_images(table, np.arange(len(table)))
-    return table, texts, features[:, : level_slice("camouflage").stop].astype(np.float32).reshape(len(table), -1)
+    used = level_slice("camouflage").stop if table.layout == KALEIDO else table.layout.num_patches
+    return table, texts, features[:, :used].astype(np.float32).reshape(len(table), -1)
 
 
 def fit(texts: list[str], features: np.ndarray, ridge: float):
