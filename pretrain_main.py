@@ -118,16 +118,14 @@ def train() -> dict:
 def evaluate() -> None:
     """Losses and accuracies of a checkpoint on --eval_input_fp."""
     from kaleido_tf.command_line.examples import open_examples
-    from kaleido_tf.command_line.model_source import load_weights, model_to_use
-    from kaleido_tf.families import FAMILIES
-    from kaleido_tf.training.checkpoints import is_own_checkpoint, tasks_of_checkpoint
+    from kaleido_tf.command_line.model_source import load_weights, model_to_use, tasks_there
     from kaleido_tf.training.pretraining import evaluate_model
 
     need("eval_input_fp")
     source = model_to_use(_prediction_checkpoint(), FLAGS.pretrain_model_name_or_path)
     run = _run_config(source.config, source.vocabulary, "pretraining")
-    if is_own_checkpoint(source.start) and not FLAGS["kaleido_tasks"].present:
-        run = dataclasses.replace(run, tasks=tasks_of_checkpoint(source.start, FAMILIES[source.config.model_type].model.TASKS))
+    if not FLAGS["kaleido_tasks"].present:
+        run = dataclasses.replace(run, tasks=tasks_there(source.start, source.config))
     data = open_examples(FLAGS.eval_input_fp, run, source.config)
     figures = evaluate_model(run, source.config, data, lambda model: load_weights(model, source.start))
     print(f"evaluation of {source.start}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))

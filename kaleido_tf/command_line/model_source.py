@@ -2,22 +2,26 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from kaleido_tf.compat.model_names import find_model
 from kaleido_tf.compat.original_weights import load_original_weights, start_from_original
+from kaleido_tf.compat.weights import fill, open_weights
 from kaleido_tf.config import ModelConfig, config_from_dict, read_config
 from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import declared_by
 from kaleido_tf.errors import InputError
+from kaleido_tf.families import FAMILIES
 from kaleido_tf.json_files import read_json_object
 from kaleido_tf.records import layout_of
 from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
-from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint, model_files
+from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint, model_files, tasks_of_checkpoint
 
 ROOT = pathlib.Path(__file__).parents[2]
 BERT_CONFIG = "bert_config.json"
+SAFETENSORS = ".safetensors"
 BERT_SIZES = (
     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
     "type_vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
@@ -39,7 +43,7 @@ def existing_model(name_or_path: str) -> ModelSource:
     config, vocabulary = model_files(path)
     if not vocabulary.is_file():
         raise InputError(f"A model needs its vocab.txt beside config.json. Not found: {vocabulary}")
-    return ModelSource(read_config(config), str(vocabulary), find_checkpoint(path))
+    return ModelSource(read_config(config), str(vocabulary), find_weights(path))
 
 
 def model_to_train(start: str | None, model_config: str | None, model_dir: str, records: str | None, text_length: int) -> ModelSource:
@@ -81,20 +85,48 @@ def model_to_train(start: str | None, model_config: str | None, model_dir: str, 
 
 def model_to_use(checkpoint: str, model: str | None) -> ModelSource:
     """The model of evaluate and predict: weights of `checkpoint`, config and vocabulary of `model` (default: beside the weights)."""
-    prefix = find_checkpoint(checkpoint)
-    if prefix is None:
+    weights = find_weights(checkpoint)
+    if weights is None:
         raise InputError(f"A checkpoint (a directory that holds one, or its prefix …/model.ckpt-N) is needed. None at: {checkpoint}")
-    return dataclasses.replace(existing_model(model or prefix), start=prefix)
+    return dataclasses.replace(existing_model(model or weights), start=weights)
 
 
-def load_weights(model: tf.Module, prefix: str) -> None:
-    """Fills all of `model` from a checkpoint of this project or a TF1 one of the original. Raises: InputError if any is missing."""
-    (load_own_checkpoint if is_own_checkpoint(prefix) else load_original_weights)(model, prefix)
+def find_weights(path: str) -> str | None:
+    """The prefix of a checkpoint or the path of a safetensors file: `path` itself, or in the directory `path`; None if there is none."""
+    if path.endswith(SAFETENSORS) and pathlib.Path(path).is_file():
+        return path
+    return find_checkpoint(path) or next((str(file) for file in pathlib.Path(path).glob(f"*{SAFETENSORS}")), None)
 
 
-def load_start(model: tf.Module, prefix: str) -> None:
+def load_weights(model: tf.Module, weights: str) -> None:
+    """Fills all of `model` from a checkpoint of this project, a TF1 one of the original, or a safetensors file.
+
+    Raises: InputError if anything is missing.
+    """
+    _fill(model, weights, load_original_weights)
+
+
+def load_start(model: tf.Module, weights: str) -> None:
     """Fills a model that is to be trained; from a TF1 checkpoint what it has, with a report of what begins new."""
-    (load_own_checkpoint if is_own_checkpoint(prefix) else start_from_original)(model, prefix)
+    _fill(model, weights, start_from_original)
+
+
+def _fill(model: tf.Module, weights: str, fill_from_original: Callable[[tf.Module, str], None]) -> None:
+    if weights.endswith(SAFETENSORS):
+        fill(model, open_weights("safetensors", weights), weights)
+    elif is_own_checkpoint(weights):
+        load_own_checkpoint(model, weights)
+    else:
+        fill_from_original(model, weights)
+
+
+def tasks_there(weights: str, config: ModelConfig) -> tuple[str, ...]:
+    """The tasks of pre-training whose heads a model's weights hold."""
+    every = FAMILIES[config.model_type].model.TASKS
+    if weights.endswith(SAFETENSORS):
+        tasks = open_weights("safetensors", weights).tasks
+        return every if tasks is None else tasks
+    return tasks_of_checkpoint(weights, every) if is_own_checkpoint(weights) else every
 
 
 def _find_config(name: str) -> pathlib.Path:

@@ -3,14 +3,17 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from kaleido_tf import records
-from kaleido_tf.command_line.model_source import existing_model, load_start, model_to_train, model_to_use
+from kaleido_tf.command_line.model_source import existing_model, load_start, load_weights, model_to_train, model_to_use, tasks_there
+from kaleido_tf.compat.conversion import convert
 from kaleido_tf.compat.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
 from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import build_model
+from kaleido_tf.models.kaleido_bert import KaleidoBert
 from kaleido_tf.text import DEFAULT_VOCABULARY
 from tests import small_records
 from tests.end_to_end.commands import ROOT
@@ -121,3 +124,17 @@ def test_several_checkpoints_need_a_choice(golden, tmp_path):
             shutil.copy(golden / f"model.ckpt-1000.{ending}", tmp_path / f"model.ckpt-{number}.{ending}")
     with pytest.raises(InputError, match="One checkpoint is needed. .* holds 2 .*give the prefix of one"):
         model_to_use(str(tmp_path), str(golden))
+
+
+@pytest.mark.parametrize("tasks", [None, ("jigsaw",)])
+def test_safetensors_are_used_without_conversion_back(golden, tmp_path, tasks):
+    convert(str(golden), str(tmp_path / "handed_on"), "safetensors")
+    source = model_to_use(str(tmp_path / "handed_on"), None)
+    assert source.start == str(tmp_path / "handed_on" / "model.safetensors")
+    assert tasks_there(source.start, source.config) == KaleidoBert.TASKS
+    model, expected = build_model(source.config, tasks, 64), build_model(source.config, tasks, 64)
+    load_weights(model, source.start)
+    load_weights(expected, str(golden / "model.ckpt-1000"))
+    for ours, theirs in zip(model.trainable_variables, expected.trainable_variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert model_to_train(str(tmp_path / "handed_on"), None, str(tmp_path), None, 64).start == source.start
