@@ -208,6 +208,7 @@ class RunConfig:
     num_epochs: float = 1.0
     learning_rate: float = 1e-4
     warmup_ratio: float = 0.1
+    warmup_steps: int | None = None
     weight_decay_ratio: float = 0.0
     clip_norm: float = 1.0
     tasks: tuple[str, ...] | None = None

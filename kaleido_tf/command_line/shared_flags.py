@@ -12,7 +12,7 @@ RUN_DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunCon
 # What decides a run's numbers, beside its data and model; a resumed run must not change them.
 DECISIVE_FLAGS = (
     "input_sequence_length", "train_batch_size", "workerGPU", "cpu_replicas", "num_epochs", "learning_rate", "warmup_ratio",
-    "weight_decay_ratio", "clip_norm", "seed", "precision",
+    "warmup_steps", "weight_decay_ratio", "clip_norm", "seed", "precision",
 )
 
 
@@ -37,6 +37,7 @@ def define_shared_flags() -> None:
     # Flags of this project.
     flags.DEFINE_integer("eval_batch_size", default["eval_batch_size"], "Examples a replica and step in evaluation.")
     flags.DEFINE_float("warmup_ratio", default["warmup_ratio"], "Share of the steps over which the learning rate rises.")
+    flags.DEFINE_integer("warmup_steps", None, "The same as a number of steps; set, it counts instead of --warmup_ratio.", lower_bound=0)
     flags.DEFINE_float("weight_decay_ratio", default["weight_decay_ratio"], "Weight decay; 0 is the original's plain Adam.")
     flags.DEFINE_float("clip_norm", default["clip_norm"], "Gradients are clipped to this global norm.")
     flags.DEFINE_integer("seed", default["seed"], "Of weights, order, masks and dropout.")
@@ -67,6 +68,7 @@ def run_config(config: ModelConfig, vocabulary: str, text_length: int, **more) -
         num_epochs=values.num_epochs,
         learning_rate=values.learning_rate,
         warmup_ratio=values.warmup_ratio,
+        warmup_steps=values.warmup_steps,
         weight_decay_ratio=values.weight_decay_ratio,
         clip_norm=values.clip_norm,
         seed=values.seed,

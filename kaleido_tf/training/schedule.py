@@ -6,6 +6,7 @@ import math
 import tf_keras
 
 from kaleido_tf.config import RunConfig
+from kaleido_tf.errors import InputError
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay, train_steps
 
 
@@ -32,7 +33,13 @@ def plan(run: RunConfig, examples: int, global_batch: int) -> Schedule:
 
 
 def make_optimizer(run: RunConfig, steps: int) -> tf_keras.optimizers.Optimizer:
-    """The original's Adam with its schedule over `steps`; with a loss scale for float16."""
-    rate = WarmupLinearDecay(run.learning_rate, steps, int(run.warmup_ratio * steps))
+    """The original's Adam with its schedule over `steps`; with a loss scale for float16.
+
+    Raises: InputError if the run ends before its warm-up does.
+    """
+    warmup = int(run.warmup_ratio * steps) if run.warmup_steps is None else run.warmup_steps
+    if warmup >= steps:
+        raise InputError(f"The warm-up must end before the run, which has {steps} steps. Received: --warmup_steps={warmup}")
+    rate = WarmupLinearDecay(run.learning_rate, steps, warmup)
     optimizer = BertAdam(rate, run.weight_decay_ratio)
     return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if run.precision == "float16" else optimizer

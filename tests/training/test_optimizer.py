@@ -9,6 +9,7 @@ import tensorflow as tf
 from kaleido_tf.compat.checkpoint_names import original_variables
 from kaleido_tf.compat.original_weights import load_original_weights
 from kaleido_tf.config import RunConfig, read_config
+from kaleido_tf.errors import InputError
 from kaleido_tf.models.kaleido_bert import KaleidoBert
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
 from kaleido_tf.training.schedule import make_optimizer, plan
@@ -69,6 +70,14 @@ def test_first_update_has_rate_zero_and_the_end_has_too():
     assert float(rate(2)) == pytest.approx(0.5 * 0.8 * 0.5)
     assert float(rate(10)) == float(rate(99)) == 0.0
     assert float(WarmupLinearDecay(0.5, 10, 0)(0)) == 0.5
+
+
+def test_warm_up_may_be_a_number_of_steps():
+    run = RunConfig("", "", "", "", learning_rate=0.5, warmup_steps=4)
+    rate = make_optimizer(run, 10)._learning_rate
+    assert float(rate(2)) == pytest.approx(0.5 * 0.8 * 0.5)
+    with pytest.raises(InputError, match="must end before the run, which has 4 steps. Received: --warmup_steps=4"):
+        make_optimizer(run, 4)
 
 
 def test_decay_spares_layer_norms_and_biases():
