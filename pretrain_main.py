@@ -141,6 +141,7 @@ def predict(direction: str | None, pairs: str | None, candidates: str | None) ->
     from kaleido_tf.evaluation.retrieval import evaluate_retrieval
     from kaleido_tf.families import build_model
     from kaleido_tf.training.strategy import make_strategy, set_precision
+    from kaleido_tf.whole_files import check_writable
 
     if direction is None:
         raise InputError("--mode=predict needs --type=img2txt or --type=txt2img")
@@ -151,6 +152,8 @@ def predict(direction: str | None, pairs: str | None, candidates: str | None) ->
     strategy = make_strategy(FLAGS.workerGPU, FLAGS.cpu_replicas)
     set_precision(FLAGS.precision)
     open_pairs = pairs_of_rows if FLAGS.input_schema else pairs_of_candidates
+    output = pathlib.Path(FLAGS.output_dir or FLAGS.model_dir or os.path.dirname(source.start))
+    check_writable(output)  # before the scoring, not after it
     scored = open_pairs(pairs, direction, run, config, candidates)
     with strategy.scope():
         # The matching head is all that is asked for; the other heads of the checkpoint are not used.
@@ -158,7 +161,6 @@ def predict(direction: str | None, pairs: str | None, candidates: str | None) ->
     load_weights(model, source.start)
     batches = scored.batches(model, FLAGS.predict_batch_size * strategy.num_replicas_in_sync)
     logits = score_batches(model, strategy, batches, len(scored.labels))
-    output = pathlib.Path(FLAGS.output_dir or FLAGS.model_dir or os.path.dirname(source.start))
     write_result_file(
         output / f"eval_{direction}_results.txt", scored.text_ids, scored.image_ids, scored.image_file_ids, scored.labels, logits,
         FLAGS.predict_batch_size,
@@ -180,6 +182,8 @@ def _run_config(config: ModelConfig, vocabulary: str, purpose: str) -> RunConfig
     from kaleido_tf.command_line.examples import text_length
 
     tasks = tuple(task for task in FLAGS.kaleido_tasks if task) if isinstance(config, KaleidoBertConfig) else None
+    if tasks is None and FLAGS["kaleido_tasks"].present:
+        raise InputError(f"--kaleido_tasks is for Kaleido-BERT. Received: a model of type {config.model_type}")
     return run_config(
         config, vocabulary, text_length(config, purpose), tasks=tasks, token_fraction=FLAGS.masked_lm_prob, whole_words=FLAGS.whole_word_masking,
         negatives=FLAGS.negatives, rise_epochs=FLAGS.negatives_rise_epochs, matching_weight=FLAGS.matching_weight,

@@ -80,6 +80,7 @@ def to_tfrecord(source: RowFiles, output_dir: str, float_type: str = "float32", 
     dataset = {
         **settings,
         "rows": len(source),
+        "listed_count": source.listed_count,
         "images": len(first_rows) if of_image else None,
         "images_are": "records of their own" if of_image else "in the rows: too few rows share one",
         "image_columns": [column.name for column in of_image],

@@ -74,11 +74,12 @@ def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSett
         _write_shard(path, examples, config, schema, first, min(settings.rows_per_shard, total - first), settings.format)
         done = min(first + settings.rows_per_shard, total)
         print(f"{done}/{total} rows, {(time.monotonic() - start) / (number + 1) * (count - number - 1) / 60:.1f} min left", flush=True)
-    record_writer.write_bytes(folder / f"rows.list_{settings.format}", "".join(f"{name}\n" for name in names).encode())
     record_writer.write_bytes(folder / "schema.txt", (format_schema(schema) + "\n").encode())
     size = sum((folder / name).stat().st_size for name in names)
     result = {"rows": total, "images": len(examples), "shards": count, "bytes": size, "input_schema": format_schema(schema)}
     record_writer.write_json(folder / "rows.json", result)
+    # Last: a folder without its list is not complete.
+    record_writer.write_bytes(folder / f"rows.list_{settings.format}", "".join(f"{name}\n" for name in names).encode())
     return result
 
 

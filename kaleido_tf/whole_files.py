@@ -15,6 +15,20 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
         partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
+def check_writable(folder: str | os.PathLike) -> None:
+    """Makes a folder and sees whether files can be made in it, before the work whose result is to lie there.
+
+    Raises: InputError if not.
+    """
+    probe = pathlib.Path(folder) / ".writable.partial"
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"A folder to write into is needed. Received: {folder} ({error})") from error
+
+
 @contextlib.contextmanager
 def appears_whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """The place to write a file or folder to, beside `path`; it is renamed to `path` when the block ends well.

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.whole_files import appears_whole, write_whole
+from kaleido_tf.whole_files import appears_whole, check_writable, write_whole
 
 
 def test_text_and_bytes_in_folders_that_are_made(tmp_path):
@@ -11,6 +11,14 @@ def test_text_and_bytes_in_folders_that_are_made(tmp_path):
     write_whole(tmp_path / "a" / "c.bin", b"\x00\xff")
     assert (tmp_path / "a" / "b.txt").read_bytes() == "grün\n".encode() and (tmp_path / "a" / "c.bin").read_bytes() == b"\x00\xff"
     assert sorted(os.listdir(tmp_path / "a")) == ["b.txt", "c.bin"]
+
+
+def test_folder_that_cannot_be_written_is_known_before(tmp_path):
+    check_writable(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="A folder to write into is needed. Received: .*file"):
+        check_writable(tmp_path / "file")
 
 
 def test_failed_block_leaves_what_was_there(tmp_path):

@@ -9,13 +9,13 @@ import tensorflow as tf
 from kaleido_tf.compat.model_names import find_model
 from kaleido_tf.compat.original_weights import load_original_weights, start_from_original
 from kaleido_tf.compat.weights import fill, open_weights
-from kaleido_tf.config import ModelConfig, config_from_dict, read_config
+from kaleido_tf.config import FashionBertConfig, ModelConfig, config_from_dict, read_config
 from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import declared_by
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES
 from kaleido_tf.json_files import read_json_object
-from kaleido_tf.records import layout_of
+from kaleido_tf.records import GRIDS, layout_of
 from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
 from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint, model_files, tasks_of_checkpoint
 
@@ -26,6 +26,10 @@ BERT_SIZES = (
     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
     "type_vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
 )
+
+
+BERT_CHOICES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
+"""Those of them that a model may choose otherwise."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +66,8 @@ def model_to_train(start: str | None, model_config: str | None, model_dir: str, 
                 f"--pretrain_model_name_or_path={start} holds no checkpoint (model.ckpt.index and .data files). A new model with random "
                 "weights needs --model_config instead"
             )
+        if model_config:
+            print(f"--model_config is for new models: {start} brings its own config.json")
         return source
     if model_config is None:
         there = pathlib.Path(model_dir) / "config.json"
@@ -78,7 +84,14 @@ def model_to_train(start: str | None, model_config: str | None, model_dir: str, 
         vocabulary = model_files(start)[1]
         if not vocabulary.is_file():
             raise InputError(f"A BERT needs its vocab.txt beside its config. Not found: {vocabulary}")
-        followed |= {name: value for name, value in read_json_object(_bert_config(start)).items() if name in BERT_SIZES}
+        sizes = {name: value for name, value in read_json_object(_bert_config(start)).items() if name in BERT_SIZES}
+        other = [
+            f"{name} {content[name]} there, {value} in BERT"
+            for name, value in sizes.items() if name not in BERT_CHOICES and content.get(name, value) != value
+        ]
+        if other:
+            raise InputError(f"--model_config={model_config} must have the sizes of the BERT it starts from, or leave them out: {'; '.join(other)}")
+        followed |= sizes
     followed.setdefault("vocab_size", len(Vocabulary(vocabulary)))
     return ModelSource(config_from_dict({**followed, **content}, str(path)), str(vocabulary), find_checkpoint(start) if start else None)
 
@@ -147,8 +160,9 @@ def _sizes_of_records(records: str, content: dict) -> dict:
     files = find_files(records)
     dataset = declared_by(files)
     sizes = {"patch_feature_size": dataset["feature_size"]}
-    if content.get("model_type") == "imagebert":
-        sizes["max_patch_position_embeddings"] = layout_of(dataset, files[0]).num_patches
+    layout = layout_of(dataset, files[0])
+    if content.get("model_type") == FashionBertConfig.MODEL_TYPE and layout in GRIDS.values():
+        sizes["max_patch_position_embeddings"] = layout.num_patches
     return sizes
 
 
@@ -157,7 +171,9 @@ def _is_plain_bert(path: str) -> bool:
     config = model_files(path)[0]
     if not config.is_file():
         return config.with_name(BERT_CONFIG).is_file()
-    return read_json_object(config).get("model_type") == "bert"
+    content = read_json_object(config)
+    says_image = any(key.startswith(("patch_", "max_patch_", "img_", "box_")) for key in content)
+    return content.get("model_type", "kaleidobert" if says_image else "bert") == "bert"
 
 
 def _bert_config(path: str) -> pathlib.Path:

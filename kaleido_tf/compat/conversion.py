@@ -74,6 +74,7 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     needed = "own" in (source_kind, kind)
     config = read_config(config_file) if needed or config_file.is_file() else None
     weights = open_weights(source_kind, path, config)
+    _refuse_fine_tuned(weights, path)
     notes, unused = [], list(weights.unused)
     if not needed:
         notes.append("names and shapes were carried over as they are, not held against a model")
@@ -102,6 +103,13 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     return Conversion(
         path, target, (source_kind, kind), len(converted), size, weights.step, weights.ignored, tuple(unused), tuple(notes)
     )
+
+
+def _refuse_fine_tuned(weights: Weights, path: str) -> None:
+    """A head of recognition would be lost on the way, and the rest alone is no model that anybody trained."""
+    heads = [name for name in (*weights.tensors, *weights.unused) if "catepred_dense/" in name or name.startswith("model/head/")]
+    if heads:
+        raise InputError(f"{path} is fine-tuned for recognition ({heads[0]}): models of pre-training are converted, of both families")
 
 
 def _files(path: str, config_path: str | None) -> tuple[pathlib.Path, pathlib.Path]:

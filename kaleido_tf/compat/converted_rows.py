@@ -47,6 +47,7 @@ class ConvertedRows:
 
     Attributes:
       columns: of the schema the rows were converted with. float_type: float32 or float16.
+      listed_count: what the list file of the bundle said, or None.
       row_shards, image_shards: rows and image records of each file, in order; no image shards if images are in the rows.
     """
 
@@ -55,6 +56,7 @@ class ConvertedRows:
     float_type: str
     row_shards: dict[str, int]
     image_shards: dict[str, int]
+    listed_count: int | None
 
     def files(self, shards: dict[str, int]) -> list[str]:
         """The paths of some shards. Raises: InputError if one is missing."""
@@ -87,7 +89,7 @@ def find_converted(pattern: str) -> ConvertedRows | None:
             return None
         try:
             columns, shards = parse_schema(content["input_schema"]), (content["row_shards"], content["image_shards"])
-            return ConvertedRows(folder, columns, content["float_type"], *map(dict, shards))
+            return ConvertedRows(folder, columns, content["float_type"], *map(dict, shards), content.get("listed_count"))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder / MANIFEST_NAME} must be as data_prep.convert_easytransfer wrote it: {error}") from error
     if (folder / SETTINGS_NAME).is_file() and read_json_object(folder / SETTINGS_NAME).get("format") == FORMAT:

@@ -4,6 +4,7 @@ B = rows of a batch. `row_files.py` reads columns from files; this module gives 
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -74,11 +75,46 @@ class RowFormat:
         """Columns by the original's names."""
         return dict(zip(self.names, columns.values(), strict=True))
 
+    def check(self, columns: dict[str, np.ndarray], where: Callable[[int], str]) -> None:
+        """Holds renamed columns against what the model can take; on some devices TensorFlow computes nonsense instead of failing.
+
+        Raises: InputError naming file and line (`where`), column, what is needed and what came.
+        """
+        for name, limit in _limits(self.config, self.text_length).items():
+            if name in columns:
+                _check_values(columns[name], (columns[name] >= 0) & (columns[name] < limit), f"0 to {limit - 1}", name, where)
+        for name, array in columns.items():
+            if array.dtype.kind == "f":
+                _check_values(array, np.isfinite(array), "finite numbers", name, where)
+            elif name.startswith("img_loc_position"):
+                _check_values(array, np.abs(array) < 2**31, "numbers of 32 bits", name, where)
+
     def model_inputs(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What the model takes (int32, float32), from renamed columns."""
         make = _kaleido_inputs if isinstance(self.config, KaleidoBertConfig) else _fashion_bert_inputs
         inputs = make(columns, self.config, self.tasks if self.purpose == "pretraining" else None)
         return {name: array.astype(np.int32 if array.dtype.kind == "i" else np.float32, copy=False) for name, array in inputs.items()}
+
+
+def _limits(config: ModelConfig, text_length: int) -> dict[str, int]:
+    """What the numbers of a column must be below."""
+    limits = {
+        "input_ids": config.vocab_size, "masked_lm_ids": config.vocab_size, "segment_ids": config.type_vocab_size,
+        "masked_lm_positions": text_length, "input_mask": 2, "image_mask": 2, "nx_sent_labels": 2,
+    }
+    if isinstance(config, FashionBertConfig):
+        return {**limits, "masked_patch_positions": config.max_patch_position_embeddings}
+    return {
+        **limits, "img_rotate_gt": config.img_rotation_label_num, "img_jigsaw_gt": config.img_jigsaw_label_num,
+        "img_camouflage_gt": config.img_camouflage_label_num, "img_grey_lm_ids": patches.LEVEL_PATCHES["grey_to_color"],
+        "img_blank_lm_ids": patches.LEVEL_PATCHES["blank_to_color"],
+    }
+
+
+def _check_values(array: np.ndarray, fits: np.ndarray, needed: str, name: str, where: Callable[[int], str]) -> None:
+    if not fits.all():
+        place = tuple(np.argwhere(~fits)[0])
+        raise InputError(f"{where(int(place[0]))}, column {name}: {needed} are needed for this model. Received: {array[place]}")
 
 
 def row_format(schema: tuple[Column, ...], config: ModelConfig, purpose: str, tasks: tuple[str, ...] = ()) -> RowFormat:

@@ -89,6 +89,7 @@ class RowExamples:
 
     def _read(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
         columns = self.form.rename(self.rows.read(numbers))
+        self.form.check(columns, lambda number: self.rows.where(numbers[number]))
         inputs = self.form.model_inputs(columns)
         return {**inputs, **self._make_inputs(columns)} if self._make_inputs else inputs
 

@@ -8,6 +8,7 @@ named `*.tfrecord` (or listed in a `.list_tfrecord`) hold the same columns as `t
 
 import hashlib
 import os
+import pathlib
 
 import numpy as np
 
@@ -44,8 +45,8 @@ class RowFiles:
           damaged, text and TFRecord files are mixed, or a converted folder has other columns.
         """
         self.schema = schema
-        self.listed_count = listed_count(pattern)
         converted = converted_rows.find_converted(pattern)
+        self.listed_count = converted.listed_count if converted else listed_count(pattern)
         self._source = _Converted(converted, schema) if converted else _as_they_are(pattern, schema)
         self.files = self._source.rows.files
         if not len(self):
@@ -82,7 +83,14 @@ class RowFiles:
 
 
 def _as_they_are(pattern: str, schema: tuple[Column, ...]) -> "_Lines | _Examples":
+    folder = pathlib.Path(pattern)
+    if (folder / converted_rows.SETTINGS_NAME).is_file() and not list(folder.glob("rows.list_*")):
+        raise InputError(f"{pattern} is not complete (no list file): start the command that writes it again")
     files = find_files(pattern, SUFFIXES)
+    for folder in {os.path.dirname(file) for file in files}:
+        converted = converted_rows.find_converted(folder)
+        if converted and (converted.image_shards or converted.float_type == "float16"):  # else they are plain examples
+            raise InputError(f"Converted rows are read as a whole: give their folder {folder}. Received: {pattern}")
     by_name = {file.endswith(".tfrecord") or str(pattern).endswith(".list_tfrecord") for file in files}
     if len(by_name) > 1:
         raise InputError(f"Either text rows or *.tfrecord files are needed. Received both: {pattern}")

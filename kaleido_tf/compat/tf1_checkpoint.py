@@ -15,12 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.training.checkpoints import DAMAGED
 from kaleido_tf.whole_files import write_whole
 
 _SLOTS = ("Adam", "Adam_1", "AdamWeightDecayOptimizer", "AdamWeightDecayOptimizer_1", "adam_m", "adam_v")
 _COUNTERS = ("beta1_power", "beta2_power", "global_step")
-# What TensorFlow's reader raises for damaged files; IndexError is its word for "less bytes than requested".
-_DAMAGED = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 
 
 def is_optimizer_slot(name: str) -> bool:
@@ -43,7 +42,7 @@ class Tf1Checkpoint:
             raise InputError(f"A TF1 checkpoint prefix (…/model.ckpt-N) is needed. Not found: {self.prefix}.index")
         try:
             self._reader = tf.train.load_checkpoint(self.prefix)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise InputError(f"{self.prefix}.index is damaged: {error}") from error
         self.shapes = {name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()}
         self.dtypes = dict(self._reader.get_variable_to_dtype_map())
@@ -69,7 +68,7 @@ class Tf1Checkpoint:
             raise InputError(f"{self.prefix} holds no {name}")
         try:
             return self._reader.get_tensor(name)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise InputError(f"{self.prefix} is damaged at {name}: {error}") from error
 
 

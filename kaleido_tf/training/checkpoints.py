@@ -7,6 +7,9 @@ import tensorflow as tf
 
 from kaleido_tf.errors import InputError
 
+DAMAGED = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
+"""What TensorFlow's reader raises for damaged files; IndexError is its word for "less bytes than requested"."""
+
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
@@ -33,7 +36,7 @@ def is_own_checkpoint(prefix: str) -> bool:
     """Whether a checkpoint is one of this project's (object-based) rather than a TF1 one of the original."""
     try:
         return _OBJECT_GRAPH in tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError) as error:
+    except DAMAGED as error:
         raise InputError(f"A checkpoint prefix is needed. {prefix} cannot be read: {error}") from error
 
 
@@ -53,7 +56,9 @@ def load_own_checkpoint(model: tf.Module, prefix: str) -> None:
         raise InputError(f"{prefix} holds no model of this project")
     try:
         tf.train.Checkpoint(model=model).restore(prefix).expect_partial().assert_existing_objects_matched()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
+    except IndexError as error:
+        raise InputError(f"{prefix} is damaged: its data are cut short ({error})") from error
+    except (AssertionError, *DAMAGED) as error:
         raise InputError(f"{prefix} does not fit the model: {str(error).strip().splitlines()[0][:300]}") from error
 
 

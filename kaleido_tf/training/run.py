@@ -14,6 +14,7 @@ from absl import logging
 
 from kaleido_tf.config import RunConfig
 from kaleido_tf.errors import InputError, raised_inside
+from kaleido_tf.training.checkpoints import DAMAGED
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.schedule import make_optimizer, plan
 from kaleido_tf.training.strategy import make_strategy, set_precision
@@ -140,9 +141,15 @@ def _make_controller(run, trainer, evaluator, strategy, manager, schedule) -> or
             steps_per_loop=schedule.next_stop, checkpoint_manager=manager,
             summary_dir=os.path.join(run.model_dir, "train"), eval_summary_dir=os.path.join(run.model_dir, "eval"),
         )
-    except (ValueError, tf.errors.OpError) as error:
+    except DAMAGED as error:
         if isinstance(error, InputError) or manager.latest_checkpoint is None:  # of the start, not of a checkpoint
             raise
+        if isinstance(error, IndexError):
+            older = ", ".join(os.path.basename(path) for path in manager.checkpoints[:-1][-3:]) or "none"
+            raise InputError(
+                f"{manager.latest_checkpoint} is damaged: its data are cut short. Older ones there: {older}. Delete the files of the "
+                "damaged one and name the last whole one in the file `checkpoint` to go on from there"
+            ) from error
         raise InputError(
             f"--model_dir={run.model_dir} holds a checkpoint that does not fit this run ({str(error)[:300]}). Use another "
             "--model_dir or the settings in its flags.cfg"

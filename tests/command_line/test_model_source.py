@@ -69,6 +69,25 @@ def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, tmp_path, fam
     assert (model.named_layers["text_embedding"].word_embeddings.numpy() == theirs).all()
 
 
+def test_sizes_of_the_config_must_be_those_of_bert(bert, tmp_path):
+    (tmp_path / "new.json").write_text(json.dumps({"model_type": "kaleidobert", "hidden_size": 64, "hidden_dropout_prob": 0.0}))
+    with pytest.raises(InputError, match="must have the sizes of the BERT it starts from, or leave them out: hidden_size 64 there, 32 in BERT"):
+        model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24)
+    (tmp_path / "new.json").write_text(json.dumps({"model_type": "kaleidobert", "hidden_dropout_prob": 0.0, "matching_similarity": False}))
+    assert model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24).config.hidden_dropout_prob == 0.0
+
+
+def test_bert_whose_config_has_the_usual_name(bert, tmp_path):
+    (bert / "bert_config.json").rename(bert / "config.json")
+    (tmp_path / "new.json").write_text(json.dumps({"model_type": "kaleidobert", "matching_similarity": False}))
+    assert model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24).config.hidden_size == 32
+
+
+def test_config_beside_a_model_of_a_family_is_said_to_be_left_alone(golden, tmp_path, capsys):
+    assert model_to_train(str(golden), TINY, str(tmp_path), None, 64).config.hidden_size == 32
+    assert "--model_config is for new models" in capsys.readouterr().out
+
+
 def test_plain_bert_does_not_say_the_family(bert, tmp_path):
     with pytest.raises(InputError, match="A plain BERT gives a model its first weights; its family is said by --model_config"):
         model_to_train(str(bert), None, str(tmp_path), None, 64)

@@ -137,8 +137,8 @@ def departing(tmp_path_factory):
     model.named_layers["similarity"].bias.assign(0.75)
     model.measure_features(np.random.default_rng(0).normal(size=[40, 5]))
     saved = tf.Module()
-    saved.named_layers = {**model.named_layers, "catepred_dense": tf.Module()}
-    saved.named_layers["catepred_dense"].bias = tf.Variable([1.0, 2.0])
+    saved.named_layers = {**model.named_layers, "further_dense": tf.Module()}
+    saved.named_layers["further_dense"].bias = tf.Variable([1.0, 2.0])
     optimizer = tf.Module(name="optimizer")
     optimizer.rate = tf.Variable(0.5)
     step = tf.Variable(9, dtype=tf.int64)
@@ -152,7 +152,7 @@ def departing(tmp_path_factory):
 def test_weights_of_ours_travel_in_safetensors(departing, tmp_path):
     folder, expected = departing
     report = convert(str(folder), str(tmp_path / "safe"), "safetensors")
-    assert report.ignored == 1 and report.unused == ("means", "model/named_layers/catepred_dense/bias") and report.step == 9
+    assert report.ignored == 1 and report.unused == ("means", "model/named_layers/further_dense/bias") and report.step == 9
     file = SafetensorsFile(tmp_path / "safe" / "model.safetensors")
     own = {name for name in file.shapes if not name.startswith(SCOPE)}
     assert own == {f"named_layers/{name}" for name in (
@@ -262,3 +262,10 @@ def test_inputs_that_are_none_or_too_many(converted, tmp_path):
 def test_a_step_in_the_name_counts_where_the_checkpoint_holds_none(tmp_path):
     write_tf1_checkpoint(tmp_path / "model.ckpt-37", {"x": np.zeros(3)})
     assert convert(str(tmp_path), str(tmp_path / "out"), "safetensors").step == 37
+
+
+@pytest.mark.parametrize("kind", ["own", "safetensors"])
+def test_fine_tuned_model_is_not_converted_in_part(golden_dir, tmp_path, kind):
+    with pytest.raises(InputError, match=r"model.ckpt-50 is fine-tuned for recognition \(catepred_dense/"):
+        convert(str(golden_dir / "finetune" / "catepred"), str(tmp_path / "out"), kind)
+    assert not (tmp_path / "out").exists()

@@ -97,6 +97,26 @@ def test_row_that_cannot_be_read_is_named_when_its_turn_comes(rows):
     assert "b.csv line 3, column input_ids" in str(raised_inside(error.value))
 
 
+@pytest.mark.parametrize("column, value, message", [
+    ("img_rotate_gt", 7, "img_rotate_gt: 0 to 3 are needed for this model. Received: 7"),
+    ("nx_sent_labels", 2, "nx_sent_labels: 0 to 1"),
+    ("input_ids", 5000, "input_ids: 0 to 999 .* Received: 5000"),
+    ("input_ids", 4294967301, "input_ids: 0 to 999 .* Received: 4294967301"),
+    ("segment_ids", -1, "segment_ids: 0 to 1 .* Received: -1"),
+    ("masked_lm_positions", 64, "masked_lm_positions: 0 to 63"),
+    ("img_blank_lm_ids", 25, "img_blank_lm_ids: 0 to 24"),
+    ("img_feature_convert_jigsaw", np.nan, "img_feature_convert_jigsaw: finite numbers are needed .* Received: nan"),
+    ("img_loc_position_jigsaw", 2**31, "img_loc_position_jigsaw: numbers of 32 bits"),
+])
+def test_numbers_that_the_model_cannot_take_are_named(rows, columns, column, value, message):
+    array = columns[column].astype(np.int64 if columns[column].dtype.kind == "i" else np.float32)
+    array[0, 0] = value
+    lines = encode_lines({**columns, column: array}, SCHEMA, str)
+    rows.with_name("a.csv").write_bytes(b"".join(lines[:13]))
+    with pytest.raises(InputError, match=f"a.csv line 1, column {message}"):
+        examples(rows)
+
+
 def test_first_row_is_read_before_anything_else(rows):
     rows.with_name("a.csv").write_bytes(rows.with_name("a.csv").read_bytes().replace(b",", b",x", 1))
     with pytest.raises(InputError, match="a.csv line 1, column input_ids"):

@@ -188,3 +188,17 @@ def test_column_of_a_taken_name(tmp_path):
     (tmp_path / "a.csv").write_text("1\n")
     with pytest.raises(InputError, match="may have no column image_number"):
         to_tfrecord(RowFiles(str(tmp_path / "a.csv"), parse_schema("image_number:int:1")), str(tmp_path / "out"))
+
+
+def test_count_of_the_list_file_is_kept(tmp_path):
+    pairs(tmp_path, [5, 5, 6])
+    (tmp_path / "rows.list_csv").write_text("2\npairs.csv\n")
+    to_tfrecord(RowFiles(str(tmp_path / "rows.list_csv"), PAIRS), str(tmp_path / "out"))
+    converted = RowFiles(str(tmp_path / "out"), PAIRS)
+    assert (converted.listed_count, len(converted)) == (2, 3)
+
+
+def test_single_file_of_a_converted_folder_is_refused(tmp_path):
+    to_tfrecord(pairs(tmp_path, [5, 5, 6]), str(tmp_path / "out"))
+    with pytest.raises(InputError, match="Converted rows are read as a whole: give their folder .*out"):
+        RowFiles(str(tmp_path / "out" / "rows-*.tfrecord"), PAIRS)

@@ -78,7 +78,8 @@ def test_second_start_skips_whole_files(tmp_path, monkeypatch):
         patch.setattr(static_rows, "_write_shard", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             written(source, tmp_path / "parts")
-    assert not (tmp_path / "parts" / "rows.json").exists()
+    with pytest.raises(InputError, match="parts is not complete .no list file.: start the command that writes it again"):
+        RowFiles(str(tmp_path / "parts"), parse_schema("a:int:1"))
     monkeypatch.setattr(static_rows, "_write_shard", lambda *a: (calls.append(a), original(*a)))
     written(source, tmp_path / "parts")
     assert len(calls) == 3  # of two files the first was there

@@ -2,6 +2,7 @@
 
 import errno
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -176,6 +177,18 @@ def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeyp
     assert any(line.get("gradient_norm", 0.0) is None for line in lines(whole.model_dir))
     assert lines(parts.model_dir) == lines(whole.model_dir)
     assert lines(whole.model_dir)[-1]["step"] == 12
+
+
+def test_damaged_checkpoint_is_named(data, whole_run, tmp_path):
+    for path in whole_run.iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path / path.name)
+    newest = tmp_path / "model.ckpt-12.data-00000-of-00001"
+    newest.write_bytes(newest.read_bytes()[:3000])
+    with pytest.raises(InputError, match="model.ckpt-12 is damaged: its data are cut short. Older ones there: .*model.ckpt-9"):
+        pretrain(run_config(data, tmp_path), tiny_config(**DROPOUT))
+    with pytest.raises(InputError, match="model.ckpt-12 is damaged: its data are cut short"):
+        evaluate_model(run_config(data, tmp_path), tiny_config(**DROPOUT), lambda model: load_own_checkpoint(model, str(tmp_path / "model.ckpt-12")))
 
 
 def test_run_that_is_complete_is_left_as_it_is(data, whole_run):
