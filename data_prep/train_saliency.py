@@ -12,7 +12,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
 import numpy as np
-from absl import flags
+from absl import flags, logging
 
 from data_prep.mask_augmentation import read_examples
 from data_prep.mask_files import KINDS, MaskPair, find_pairs, read_listing
@@ -66,6 +66,7 @@ def chosen_pairs() -> dict[str, list[MaskPair]]:
 
 
 def main(_):
+    logging.set_verbosity(logging.WARNING)  # TensorFlow's saver notes how long it took, in every epoch
     settings = TrainSettings(
         network=UNetSettings(FLAGS.encoder, FLAGS.width, FLAGS.side),
         encoder_weights=FLAGS.encoder_weights,
