@@ -16,13 +16,13 @@ from kaleido_tf.errors import InputError
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 KINDS = ("mask", "label_map")
-SIZE_TOLERANCE = 1  # pixels of the mask by which its sides may miss the photo's proportions: rounding, no other picture
+SIZE_TOLERANCE = 1  # pixels of the smaller of mask and photo by which its sides may miss the other's proportions: rounding
 
 
 def read_mask(path: pathlib.Path, photo_shape: tuple[int, ...], where: str, kind: str = "mask") -> np.ndarray:
     """[H, W] bool, true on the foreground, as large as the photo.
 
-    A mask of the photo's proportions and another size (to `SIZE_TOLERANCE` pixels of the mask) is resized.
+    A mask of the photo's proportions and another size (within `SIZE_TOLERANCE`) is resized.
     Raises: InputError if it is missing, no image, or of other proportions; with both sizes.
     """
     values = read_values(path, where)
@@ -41,10 +41,11 @@ def read_mask(path: pathlib.Path, photo_shape: tuple[int, ...], where: str, kind
 
 
 def proportional(mask: tuple[int, ...], photo: tuple[int, ...]) -> bool:
-    """Whether some scale brings the sides of `photo` (height, width) to those of `mask` within the tolerance."""
+    """Whether one scale brings the larger of both sizes (height, width) to the smaller one, within the tolerance."""
+    small, large = sorted((mask, photo), key=max)
     # Each side allows a range of scales; they must have one in common.
-    low = max((m - SIZE_TOLERANCE) / p for m, p in zip(mask, photo))
-    high = min((m + SIZE_TOLERANCE) / p for m, p in zip(mask, photo))
+    low = max((s - SIZE_TOLERANCE) / side for s, side in zip(small, large))
+    high = min((s + SIZE_TOLERANCE) / side for s, side in zip(small, large))
     return low <= high
 
 
@@ -58,6 +59,38 @@ class MaskPair:
     kind: str
     split: str
     where: str
+
+
+def choose_pairs(images: list[str], masks: list[str], kinds: list[str], items: list[str], holdout: float = 0.2, seed: int = 0,
+                 ) -> dict[str, list[MaskPair]]:
+    """The pairs of `train` and `valid`: those of the listings `items` by their `split`, or those of folders.
+
+    Args: images, masks: equally many folders. kinds: one of `KINDS` for all of them, or one for each. holdout: share of each
+      folder's photos that is held out; which ones depends on `seed`.
+    Raises: InputError if the arguments do not fit together, or as `find_pairs` and `read_listing`.
+    """
+    if bool(items) == bool(images or masks):
+        raise InputError("Either --items or --images and --masks are needed. Received: " + ("both" if items else "neither"))
+    if items:
+        pairs = [pair for path in items for pair in read_listing(path)]
+        return {split: [pair for pair in pairs if pair.split == split] for split in ("train", "valid")}
+    kinds = kinds * len(images) if len(kinds) == 1 else kinds
+    if not len(images) == len(masks) == len(kinds):
+        raise InputError(
+            "--images, --masks and --mask_kind must be equally many (or one --mask_kind). Received: "
+            f"{len(images)}, {len(masks)} and {len(kinds)}"
+        )
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise InputError(f"--mask_kind must be one of {', '.join(KINDS)}. Received: {unknown[0]}")
+    chosen = {"train": [], "valid": []}
+    for folders in zip(images, masks, kinds):
+        pairs = find_pairs(*folders)
+        order = np.random.default_rng(seed).permutation(len(pairs))
+        count = round(holdout * len(pairs))
+        chosen["valid"] += [pairs[n] for n in sorted(order[:count])]
+        chosen["train"] += [pairs[n] for n in sorted(order[count:])]
+    return chosen
 
 
 def find_pairs(images: str, masks: str, kind: str) -> list[MaskPair]:

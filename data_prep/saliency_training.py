@@ -106,7 +106,8 @@ class _Run:
         self._best = tf.Variable(-1.0)
         checkpoint = tf.train.Checkpoint(model=model, optimizer=self._optimizer, epoch=self._epoch, best=self._best)
         self._manager = tf.train.CheckpointManager(checkpoint, str(folder / "checkpoints"), max_to_keep=1)
-        self._step = tf.function(self._learn, reduce_retracing=True)
+        square = [None, settings.network.side, settings.network.side]
+        self._step = tf.function(self._learn, [tf.TensorSpec(shape, tf.uint8) for shape in ([*square, 3], square, square)])
         self._net = SaliencyNet(settings.network, model)
 
     def to_the_end(self) -> dict[str, float]:

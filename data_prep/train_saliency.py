@@ -11,15 +11,13 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
-import numpy as np
 from absl import flags, logging
 
 from data_prep.mask_augmentation import read_examples
-from data_prep.mask_files import KINDS, MaskPair, find_pairs, read_listing
+from data_prep.mask_files import choose_pairs
 from data_prep.saliency import ENCODERS, UNetSettings
 from data_prep.saliency_training import WEIGHTS_NAME, TrainSettings, train
 from kaleido_tf.command import run_command
-from kaleido_tf.errors import InputError
 
 _DEFAULT = TrainSettings()
 flags.DEFINE_list("images", [], "Folder(s) of photos.")
@@ -39,32 +37,6 @@ flags.DEFINE_integer("seed", _DEFAULT.seed, "Of the first weights, the order and
 FLAGS = flags.FLAGS
 
 
-def chosen_pairs() -> dict[str, list[MaskPair]]:
-    """The pairs that the flags name, by split."""
-    if bool(FLAGS.items) == bool(FLAGS.images or FLAGS.masks):
-        raise InputError("Either --items or --images and --masks are needed. Received: " + ("both" if FLAGS.items else "neither"))
-    if FLAGS.items:
-        pairs = [pair for path in FLAGS.items for pair in read_listing(path)]
-        return {split: [pair for pair in pairs if pair.split == split] for split in ("train", "valid")}
-    kinds = FLAGS.mask_kind * len(FLAGS.images) if len(FLAGS.mask_kind) == 1 else FLAGS.mask_kind
-    if not len(FLAGS.images) == len(FLAGS.masks) == len(kinds):
-        raise InputError(
-            "--images, --masks and --mask_kind must be equally many (or one --mask_kind). Received: "
-            f"{len(FLAGS.images)}, {len(FLAGS.masks)} and {len(kinds)}"
-        )
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise InputError(f"--mask_kind must be one of {', '.join(KINDS)}. Received: {unknown[0]}")
-    split = {"train": [], "valid": []}
-    for arguments in zip(FLAGS.images, FLAGS.masks, kinds):  # each folder gives its share
-        pairs = find_pairs(*arguments)
-        order = np.random.default_rng(FLAGS.seed).permutation(len(pairs))
-        count = round(FLAGS.holdout * len(pairs))
-        split["valid"] += [pairs[n] for n in sorted(order[:count])]
-        split["train"] += [pairs[n] for n in sorted(order[count:])]
-    return split
-
-
 def main(_):
     logging.set_verbosity(logging.WARNING)  # TensorFlow's saver notes how long it took, in every epoch
     settings = TrainSettings(
@@ -75,7 +47,8 @@ def main(_):
         learning_rate=FLAGS.learning_rate,
         seed=FLAGS.seed,
     )
-    examples = {split: read_examples(pairs, FLAGS.side) for split, pairs in chosen_pairs().items()}
+    pairs = choose_pairs(FLAGS.images, FLAGS.masks, FLAGS.mask_kind, FLAGS.items, FLAGS.holdout, FLAGS.seed)
+    examples = {split: read_examples(chosen, FLAGS.side) for split, chosen in pairs.items()}
     print(f"{len(examples['train'])} photos to learn from, {len(examples['valid'])} held out", flush=True)
     best = train(examples, FLAGS.model_dir, settings)
     print(
