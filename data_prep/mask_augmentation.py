@@ -17,6 +17,7 @@ from data_prep.mask_files import MaskPair, read_mask
 KEPT_SIDES = 1.25  # photos are kept at this many working sides, so that a part of one can be taken without blur
 SCALES = 0.75, 1.5  # of the letter-boxed photo
 TURN = 10.0  # degrees to either side
+BACKDROP = 0.25  # of the views stand before a smooth light backdrop, as in a catalogue, instead of their own background
 COLOUR = 0.3  # brightness, contrast and saturation change by up to this share
 
 
@@ -48,7 +49,7 @@ def read_examples(pairs: list[MaskPair], side: int) -> list[Example]:
 
 
 def drawn(example: Example, side: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One random view: scaled, turned, shifted, mirrored, its colours changed.
+    """One random view: scaled, turned, shifted, mirrored, its background and colours changed.
 
     Returns: image [S, S, 3] uint8, mask [S, S] uint8, valid [S, S] uint8.
     """
@@ -58,7 +59,10 @@ def drawn(example: Example, side: int, generator: np.random.Generator) -> tuple[
     views = place(example, side, scale, generator.uniform(-TURN, TURN), shift)
     if generator.random() < 0.5:
         views = tuple(np.ascontiguousarray(view[:, ::-1]) for view in views)
-    return _recolour(views[0], generator), views[1], views[2]
+    image, mask, valid = views
+    if generator.random() < BACKDROP:
+        image = _before_backdrop(image, mask, valid, generator)
+    return _recolour(image, generator), mask, valid
 
 
 def place(example: Example, side: int, scale: float = 1.0, degrees: float = 0.0, shift=(0.0, 0.0)) -> tuple:
@@ -74,6 +78,19 @@ def place(example: Example, side: int, scale: float = 1.0, degrees: float = 0.0,
     image = warp(example.image, cv2.INTER_LINEAR, (124, 117, 104))  # the grey of `saliency.letter_box`
     valid = warp(np.ones((height, width), np.uint8), cv2.INTER_NEAREST)
     return image, warp(example.mask, cv2.INTER_NEAREST), valid
+
+
+def _before_backdrop(image: np.ndarray, mask: np.ndarray, valid: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The foreground before a light surface of nearly one colour, with a slope and a little noise; [S, S, 3] uint8."""
+    side = len(image)
+    down, right = generator.uniform(-25, 25, 2)
+    slope = np.linspace(-down, down, side)[:, None] + np.linspace(-right, right, side)
+    colour = generator.uniform(170, 255) + generator.uniform(-10, 10, 3)
+    noise = generator.normal(0, generator.uniform(0, 4), (side, side))
+    backdrop = colour + (slope + noise)[..., None]
+    cover = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)  # no edge as sharp as scissors'
+    cover = np.where(valid > 0, cover, 1)[..., None]  # the filled-in rim stays as it is
+    return np.clip(cover * image + (1 - cover) * backdrop, 0, 255).astype(np.uint8)
 
 
 def _recolour(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
