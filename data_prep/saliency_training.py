@@ -10,7 +10,6 @@ N = photos, S = working side in pixels.
 import concurrent.futures
 import dataclasses
 import hashlib
-import json
 import pathlib
 import time
 
@@ -26,7 +25,7 @@ from data_prep.saliency import (THRESHOLD, SaliencyNet, UNetSettings, build_unet
                                 save_saliency)
 from kaleido_tf.errors import InputError
 from kaleido_tf.json_files import read_json_object
-from kaleido_tf.training.metrics_log import MetricsLog
+from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 
 WEIGHTS_NAME = "saliency.safetensors"
 _SHOWN = 6  # held-out photos in TensorBoard
@@ -111,9 +110,14 @@ class _Run:
         self._net = SaliencyNet(settings.network, model)
 
     def to_the_end(self) -> dict[str, float]:
-        if self._manager.latest_checkpoint:
-            self._manager.checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
-            print(f"{self._folder}: going on after epoch {int(self._epoch)} of {self._settings.epochs}", flush=True)
+        latest = self._manager.latest_checkpoint
+        if latest:
+            try:
+                self._manager.checkpoint.restore(latest).assert_consumed()
+            except (tf.errors.OpError, AssertionError, ValueError) as error:
+                raise InputError(f"{latest} cannot be read: {str(error).splitlines()[0]}. Use another --model_dir to train anew") from error
+            done = int(self._epoch) == self._settings.epochs
+            print(f"{self._folder}: {'complete, after' if done else 'going on after'} epoch {int(self._epoch)} of {self._settings.epochs}", flush=True)
         log = MetricsLog(self._folder / "metrics.jsonl", int(self._epoch))
         writer = tf.summary.create_file_writer(str(self._folder / "logs"))
         while int(self._epoch) < self._settings.epochs:
@@ -184,8 +188,10 @@ class _Run:
         return {"valid_loss": sum(losses) / len(valid), **{name: float(np.mean([row[name] for row in rows])) for name in rows[0]}}
 
     def _best_epoch(self) -> dict[str, float]:
-        lines = (self._folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        best = max((json.loads(line) for line in lines), key=lambda line: line["mask_iou"])
+        lines = read_metrics(self._folder / "metrics.jsonl")
+        if not lines:
+            raise InputError(f"The run in {self._folder} is complete, but its metrics.jsonl is gone. Use another --model_dir to train anew")
+        best = max(lines, key=lambda line: line["mask_iou"])
         return {"epoch": best["step"], **{name: value for name, value in best.items() if name not in ("kind", "step")}}
 
 

@@ -1,4 +1,4 @@
-"""Drawn photos whose foreground is known: a bright ellipse before a dark, noisy background. All sizes differ."""
+"""Drawn photos whose foreground is known: a red ellipse before grey noise. All sizes differ."""
 
 import pathlib
 
@@ -15,8 +15,8 @@ def draw(seed: int) -> tuple[np.ndarray, np.ndarray]:
     mask = Image.new("1", (width, height))
     ImageDraw.Draw(mask).ellipse(tuple(int(side) for side in box), fill=1)
     mask = np.array(mask)
-    image = generator.integers(0, 70, (height, width, 3))
-    image[mask] = generator.integers(150, 256, 3)
+    image = generator.integers(40, 220, (height, width, 1)).repeat(3, axis=2)  # brightness tells nothing
+    image[mask] = (generator.integers(150, 256), *generator.integers(0, 70, 2))
     return image.astype(np.uint8), mask
 
 

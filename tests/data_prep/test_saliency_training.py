@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from data_prep.saliency_training import TrainSettings, saliency_loss, train
 from kaleido_tf.errors import InputError
 from tests import drawn_photos
 
-SETTINGS = TrainSettings(UNetSettings(width=2, side=32), epochs=4, batch_size=3, learning_rate=0.01, seed=5)
+SETTINGS = TrainSettings(UNetSettings(width=3, side=32), epochs=10, batch_size=3, learning_rate=0.02, seed=5)
 
 
 def examples(train_photos, valid_photos):
@@ -31,7 +32,7 @@ def lines(folder):
 def run(tmp_path_factory):
     """A run of drawn shapes: its folder and what it returned."""
     folder = tmp_path_factory.mktemp("run") / "model"
-    return folder, train(examples(20, 7), folder, dataclasses.replace(SETTINGS, epochs=8))
+    return folder, train(examples(20, 7), folder, SETTINGS)
 
 
 def test_drawn_shapes_are_learnt(run):
@@ -46,7 +47,7 @@ def test_drawn_shapes_are_learnt(run):
 
 def test_run_tells_what_it_did(run):
     folder, best = run
-    assert [line["step"] for line in lines(folder)] == list(range(1, 9))
+    assert [line["step"] for line in lines(folder)] == list(range(1, 11))
     assert best["mask_iou"] == max(line["mask_iou"] for line in lines(folder)) and lines(folder)[best["epoch"] - 1]["mask_iou"] == best["mask_iou"]
     assert set(lines(folder)[0]) == {"kind", "step", "loss", "valid_loss", "mask_iou", "f_measure", "box_iou"}
     tags = {value.tag for path in (folder / "logs").iterdir() for event in tf.compat.v1.train.summary_iterator(str(path))
@@ -58,13 +59,13 @@ def test_complete_run_is_left_alone(run, monkeypatch):
     folder, best = run
     monkeypatch.setattr(saliency_training._Run, "_train_epoch", lambda *_: pytest.fail("trained again"))
     before = (folder / "saliency.safetensors").read_bytes()
-    assert train(examples(20, 7), folder, dataclasses.replace(SETTINGS, epochs=8)) == best
+    assert train(examples(20, 7), folder, SETTINGS) == best
     assert (folder / "saliency.safetensors").read_bytes() == before
 
 
 def test_stopped_run_ends_as_an_unbroken_one(run, tmp_path, monkeypatch):
     folder, best = run
-    settings, original = dataclasses.replace(SETTINGS, epochs=8), saliency_training._Run._train_epoch
+    original = saliency_training._Run._train_epoch
 
     def stopped(self, epoch):
         if epoch == 4:
@@ -73,28 +74,37 @@ def test_stopped_run_ends_as_an_unbroken_one(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(saliency_training._Run, "_train_epoch", stopped)
     with pytest.raises(KeyboardInterrupt):
-        train(examples(20, 7), tmp_path, settings)
+        train(examples(20, 7), tmp_path, SETTINGS)
     assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3]
     monkeypatch.undo()
-    assert train(examples(20, 7), tmp_path, settings) == pytest.approx(best, rel=1e-2)
+    assert train(examples(20, 7), tmp_path, SETTINGS) == pytest.approx(best, rel=1e-2)
     for whole, resumed in zip(lines(folder), lines(tmp_path)):
         assert whole["step"] == resumed["step"] and whole["loss"] == pytest.approx(resumed["loss"], rel=1e-2)
-    assert len(lines(tmp_path)) == 8
+    assert len(lines(tmp_path)) == 10
+
+
+def test_broken_checkpoint_is_named(run, tmp_path):
+    folder, _ = run
+    shutil.copytree(folder, tmp_path / "copy")
+    for path in (tmp_path / "copy" / "checkpoints").glob("*.index"):
+        path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match="ckpt-10 cannot be read: .* Use another --model_dir"):
+        train(examples(20, 7), tmp_path / "copy", SETTINGS)
 
 
 def test_other_settings_photos_and_empty_splits_are_refused(run):
     folder, _ = run
-    settings, data = dataclasses.replace(SETTINGS, epochs=8), examples(20, 7)
-    with pytest.raises(InputError, match=r"other settings or photos \(learning_rate: 0.01 there, 0.02 now\)"):
-        train(data, folder, dataclasses.replace(settings, learning_rate=0.02))
+    data = examples(20, 7)
+    with pytest.raises(InputError, match=r"other settings or photos \(learning_rate: 0.02 there, 0.03 now\)"):
+        train(data, folder, dataclasses.replace(SETTINGS, learning_rate=0.03))
     with pytest.raises(InputError, match="photos: {'train': 20, 'valid': 7} there, {'train': 19, 'valid': 7} now"):
-        train({**data, "train": data["train"][1:]}, folder, settings)
+        train({**data, "train": data["train"][1:]}, folder, SETTINGS)
     with pytest.raises(InputError, match="needed to hold out. Received: none"):
-        train({**data, "valid": []}, folder, settings)
+        train({**data, "valid": []}, folder, SETTINGS)
     with pytest.raises(InputError, match="needed to learn from. Received: none"):
-        train({"train": [], "valid": data["valid"]}, folder, settings)
+        train({"train": [], "valid": data["valid"]}, folder, SETTINGS)
     with pytest.raises(InputError, match="`epochs` and `batch_size` must be at least 1"):
-        dataclasses.replace(settings, batch_size=0)
+        dataclasses.replace(SETTINGS, batch_size=0)
 
 
 def test_loss_by_hand():
