@@ -1,32 +1,41 @@
-"""How well the crop boxes of `data_prep.foreground` fit, on photos with salient-object masks.
+"""How well the masks and crop boxes of `data_prep.product_crops` fit, on photos with foreground masks.
 
     python -m benchmarks.foreground_iou --data=ecssd --split=valid --methods=none,border,grabcut
+    python -m benchmarks.foreground_iou --data=ecssd --split=valid --methods=border,unet --foreground_weights=saliency.safetensors
 
-The folder holds `items.jsonl`, one JSON object a line: id, image and mask (paths relative to the folder; in
-the mask the object is 128 or more), split. `none`, the whole picture, is the baseline. A row of the table:
+The folder holds `items.jsonl`, one JSON object a line: id, image and mask or label_map (paths relative to the folder; in the
+mask the object is 128 or more, in the label map above 0), split. `none`, the whole picture, is the baseline. A row of the table:
 
     box_iou    mean intersection over union of the crop box and the box around the true mask
     box>0.5    share of the pictures where that is above 0.5
     mask_iou   the same mean for the masks themselves
+    F          F-measure of the masks, beta^2 = 0.3, mean over the pictures (the network's at probability 0.5)
     fallback   pictures for which the method found no product
-    ms         milliseconds a picture (wall clock, this process)
+    ms         milliseconds a picture (wall clock, this process; the network gets all pictures at once)
 """
 
-import json
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide the table
+
 import pathlib
-import sys
 import time
 
 import numpy as np
-from absl import app, flags
-from PIL import Image
+from absl import flags
 
-from data_prep import foreground
+from data_prep import foreground, mask_scores
+from data_prep.images import read_image
+from data_prep.mask_files import read_listing, read_mask
+from data_prep.product_crops import check_choice, product_mask
+from data_prep.saliency import SaliencyNet, load_saliency
+from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 
 _DATA = flags.DEFINE_string("data", None, "Folder with items.jsonl, pictures and masks.", required=True)
 _SPLIT = flags.DEFINE_enum("split", "all", ["all", "train", "valid"], "Which pictures to use.")
 _METHODS = flags.DEFINE_list("methods", list(foreground.METHODS), "Foreground methods to compare.")
+_WEIGHTS = flags.DEFINE_string("foreground_weights", "", "For the method unet.")
 
 
 def read_items(folder: pathlib.Path, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -34,76 +43,58 @@ def read_items(folder: pathlib.Path, split: str) -> list[tuple[np.ndarray, np.nd
 
     Raises: InputError if the list is missing or has no picture of that split, or if a mask is empty.
     """
-    listing = folder / "items.jsonl"
-    if not listing.is_file():
-        raise InputError(f"a folder with items.jsonl was needed. Received: {folder}")
-    items = [json.loads(line) for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
-    chosen = [item for item in items if split in ("all", item["split"])]
+    chosen = [pair for pair in read_listing(folder / "items.jsonl") if split in ("all", pair.split)]
     if not chosen:
-        raise InputError(f"{listing} has no picture of the split {split!r}")
-    return [_read_pair(folder, item) for item in chosen]
+        raise InputError(f"{folder / 'items.jsonl'} has no picture of the split {split!r}")
+    items = []
+    for pair in chosen:
+        image = read_image(pair.photo, pair.where)
+        truth = read_mask(pair.mask, image.shape, pair.where, pair.kind)
+        if not truth.any():
+            raise InputError(f"a mask with an object was needed. Received: {pair.mask}, which is empty ({pair.where})")
+        items.append((image, truth))
+    return items
 
 
-def _read_pair(folder: pathlib.Path, item: dict) -> tuple[np.ndarray, np.ndarray]:
-    with Image.open(folder / item["image"]) as image, Image.open(folder / item["mask"]) as mask:
-        pixels, truth = np.asarray(image.convert("RGB")), np.asarray(mask.convert("L")) >= 128
-    if pixels.shape[:2] != truth.shape or not truth.any():
-        raise InputError(
-            f"a mask with an object, as large as its picture {pixels.shape[:2]}, was needed. "
-            f"Received: {item['mask']} of {truth.shape}, {truth.sum()} object pixels (item {item['id']})"
-        )
-    return pixels, truth
-
-
-def box_iou(a: foreground.Box, b: foreground.Box) -> float:
-    """Intersection over union of two boxes (x1, x2, y1, y2)."""
-    width = max(0, min(a[1], b[1]) - max(a[0], b[0]))
-    height = max(0, min(a[3], b[3]) - max(a[2], b[2]))
-    area_a, area_b = ((box[1] - box[0]) * (box[3] - box[2]) for box in (a, b))
-    return width * height / (area_a + area_b - width * height)
-
-
-def measure(pairs: list[tuple[np.ndarray, np.ndarray]], method: str) -> dict[str, float]:
-    """The row of one method: box_iou, box_above_half, mask_iou, fallbacks, milliseconds."""
-    box_ious, mask_ious, fallbacks, seconds = [], [], 0, 0.0
-    for image, truth in pairs:
-        start = time.perf_counter()
-        mask = foreground.foreground_mask(image, method)
-        crop = foreground.crop_of_mask(mask, may_be_whole=method == "none")
-        seconds += time.perf_counter() - start
-        fallbacks += crop.fallback
-        box_ious.append(box_iou(crop.box, foreground.mask_box(truth)))
-        mask_ious.append((mask & truth).sum() / (mask | truth).sum())
+def measure(pairs: list[tuple[np.ndarray, np.ndarray]], method: str, network: SaliencyNet | None = None) -> dict[str, float]:
+    """The row of one method: box_iou, box_above_half, mask_iou, f_measure, fallbacks, milliseconds."""
+    images = [image for image, _ in pairs]
+    if network:
+        network.masks(images[:1])  # the first call traces the network, once a process
+    start = time.perf_counter()
+    if network:
+        masks = [product_mask(found) for found in network.masks(images)]
+    else:
+        masks = [foreground.foreground_mask(image, method) for image in images]
+    crops = [foreground.crop_of_mask(mask, may_be_whole=method == "none") for mask in masks]
+    seconds = time.perf_counter() - start
+    rows = [mask_scores.scores(mask, truth, crop) for mask, crop, (_, truth) in zip(masks, crops, pairs)]
     return {
-        "box_iou": float(np.mean(box_ious)),
-        "box_above_half": float(np.mean(np.array(box_ious) > 0.5)),
-        "mask_iou": float(np.mean(mask_ious)),
-        "fallbacks": fallbacks,
+        **{name: float(np.mean([row[name] for row in rows])) for name in rows[0]},
+        "box_above_half": float(np.mean([row["box_iou"] > 0.5 for row in rows])),
+        "fallbacks": sum(crop.fallback for crop in crops),
         "milliseconds": 1000 * seconds / len(pairs),
     }
 
 
-def print_table(pairs: list[tuple[np.ndarray, np.ndarray]], methods: list[str]) -> None:
-    """One line for each method, printed as soon as it is measured. Raises: InputError for an unknown method."""
-    print(f"{len(pairs)} pictures, split {_SPLIT.value}")
-    print(f"{'method':<10}{'box_iou':>9}{'box>0.5':>9}{'mask_iou':>10}{'fallback':>10}{'ms':>8}")
+def print_table(pairs: list[tuple[np.ndarray, np.ndarray]], methods: list[str], weights: str) -> None:
+    """One line for each method, printed as soon as it is measured. Raises: InputError for an unknown method or unusable weights."""
     for method in methods:
-        row = measure(pairs, method)
+        check_choice(method, weights if method == "unet" else "", "")
+    print(f"{len(pairs)} pictures, split {_SPLIT.value}")
+    print(f"{'method':<10}{'box_iou':>9}{'box>0.5':>9}{'mask_iou':>10}{'F':>8}{'fallback':>10}{'ms':>8}")
+    for method in methods:
+        row = measure(pairs, method, load_saliency(weights) if method == "unet" else None)
         print(
-            f"{method:<10}{row['box_iou']:>9.3f}{row['box_above_half']:>9.3f}{row['mask_iou']:>10.3f}"
+            f"{method:<10}{row['box_iou']:>9.3f}{row['box_above_half']:>9.3f}{row['mask_iou']:>10.3f}{row['f_measure']:>8.3f}"
             f"{row['fallbacks']:>10d}{row['milliseconds']:>8.1f}",
             flush=True,
         )
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    try:
-        print_table(read_items(pathlib.Path(_DATA.value), _SPLIT.value), _METHODS.value)
-    except InputError as error:
-        sys.exit(str(error))
+def main(_):
+    print_table(read_items(pathlib.Path(_DATA.value), _SPLIT.value), _METHODS.value, _WEIGHTS.value)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run_command(main)

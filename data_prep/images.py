@@ -53,6 +53,29 @@ def read_image(source: str | os.PathLike | bytes, where: str, max_pixels: int = 
                              f"Where: {place}.") from error
 
 
+def read_values(source: str | os.PathLike, where: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads the numbers of a mask or label map: of a palette image its indices, of a grey one its levels.
+
+    A colour image counts if it is grey (its three channels agree).
+    Returns: [H, W] uint8 (black and white: 0 and 255), or int32 of 16-bit images.
+    Raises: InputError as `read_image`, and for colours or transparency, which say nothing certain about a mask.
+    """
+    place = _place(source, where)
+    with _opened(source, place) as image:
+        _check_pixels(image, max_pixels, place)
+        try:
+            image.load()
+            values = np.asarray(image.convert("L") if image.mode == "1" else image)
+        except _DAMAGE as error:
+            raise InputError(f"Needed: a whole {image.format} image. Came: one that cannot be decoded ({error}). "
+                             f"Where: {place}.") from error
+        if image.mode == "RGB" and (values == values[..., :1]).all():
+            values = values[..., 0]
+        if values.ndim != 2 or image.mode == "F":
+            raise InputError(f"Needed: one number a pixel (grey or palette). Came: an image of mode {image.mode}. Where: {place}.")
+        return values if values.dtype == np.uint8 else values.astype(np.int32)
+
+
 def check_image(source: str | os.PathLike | bytes, where: str, max_pixels: int = MAX_PIXELS) -> None:
     """Raises what `read_image` would, as far as the header shows it; decodes nothing."""
     place = _place(source, where)

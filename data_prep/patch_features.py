@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from data_prep.backbones import Backbone
-from data_prep.foreground import find_crop
+from data_prep.foreground import Crop, find_crop
 from kaleido_tf import patches
 from kaleido_tf.records import KALEIDO, Layout
 
@@ -31,12 +31,18 @@ class WorkingCrop:
 
 
 def crop_product(image: np.ndarray, foreground: str, crop_size: int) -> WorkingCrop:
-    """Cuts the product out of its photo and brings the cut to its working size.
+    """Finds the product in its photo and cuts it out as `cut_crop` does.
 
-    The long side becomes `crop_size` pixels; the short side keeps the proportion up to `WORKING_MULTIPLE`.
     Args: image: [H, W, 3] uint8 RGB. foreground: a method of `data_prep.foreground`.
     """
-    found = find_crop(image, foreground)
+    return cut_crop(image, find_crop(image, foreground), crop_size)
+
+
+def cut_crop(image: np.ndarray, found: Crop, crop_size: int) -> WorkingCrop:
+    """Cuts what was found out of its photo [H, W, 3] uint8 RGB and brings the cut to its working size.
+
+    The long side becomes `crop_size` pixels; the short side keeps the proportion up to `WORKING_MULTIPLE`.
+    """
     x1, x2, y1, y2 = found.box
     width, height = working_size(x2 - x1, y2 - y1, crop_size)
     shrinks = (x2 - x1) * (y2 - y1) > width * height

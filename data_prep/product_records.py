@@ -18,13 +18,15 @@ from absl import logging
 from data_prep import record_writer
 from data_prep.backbones import Backbone, build_backbone
 from data_prep.catalogue import Catalogue, Product, ProductImage
-from data_prep.patch_features import WorkingCrop, crop_product, extract_features
+from data_prep.patch_features import WorkingCrop, cut_crop, extract_features
+from data_prep.product_crops import Photo, ProductCrops, build_crops, check_choice
 from kaleido_tf import records
 from kaleido_tf.errors import InputError
 from kaleido_tf.json_files import read_json_object
 from kaleido_tf.text import DEFAULT_VOCABULARY, Tokenizer, Vocabulary
 
 TEXT_FIELDS = ("description", "title", "title_and_description")
+_PHOTOS_AT_ONCE = 32  # in memory, decoded, while their products are looked for; so many share the network's batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,8 @@ class RecordSettings:
     """How records are made. `layout`: a name of `records.LAYOUTS`. `patch_size` None: patches at their own size; else pixels a side (224 as the original).
 
     `crop_size`: long side of the working crop in pixels (256 is the photo size of Fashion-Gen).
+    `foreground`: a name of `product_crops.METHODS`; `unet` needs `foreground_weights` (a file of `data_prep.train_saliency`),
+    `masks` needs `foreground_masks` (a folder of PNGs).
     `on_bad_record`: `fail` stops at the first unusable product, `skip` leaves it out and lists it, but still fails
     once more than `max_bad_fraction` of the images is bad.
     """
@@ -42,6 +46,8 @@ class RecordSettings:
     patch_size: int | None = None
     crop_size: int = 256
     foreground: str = "border"
+    foreground_weights: str = ""
+    foreground_masks: str = ""
     text_field: str = "description"
     vocabulary: str = str(DEFAULT_VOCABULARY)
     records_per_shard: int = 256
@@ -50,6 +56,7 @@ class RecordSettings:
     max_bad_fraction: float = 0.01
 
     def __post_init__(self):
+        check_choice(self.foreground, self.foreground_weights, self.foreground_masks)
         if self.text_field not in TEXT_FIELDS:
             raise InputError(f"`text_field` must be one of {', '.join(TEXT_FIELDS)}. Received: {self.text_field}")
         if self.on_bad_record not in ("fail", "skip"):
@@ -78,18 +85,19 @@ def product_text(product: Product, field: str) -> str:
 
 
 def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLike, settings: RecordSettings,
-                  backbone: Backbone | None = None) -> dict:
+                  backbone: Backbone | None = None, crops: ProductCrops | None = None) -> dict:
     """Writes the records of one split into `output_dir/split` and returns its `dataset.json`.
 
     Shards that are there already are skipped, so an interrupted run goes on where it stopped.
-    Args: backbone: a built backbone, to share it between splits; None builds it from the settings.
+    Args: backbone, crops: built ones, to share them between splits; None builds them from the settings.
     Raises: InputError for anything the user can mend (see `RecordSettings.on_bad_record`).
     """
     products = catalogue.of_split(split)
     folder = pathlib.Path(output_dir) / split
     vocabulary = Vocabulary(settings.vocabulary)
     backbone = backbone or build_backbone(settings.backbone, settings.backbone_weights)
-    identity = _identity(catalogue, products, split, settings, backbone)
+    crops = crops or build_crops(settings.foreground, settings.foreground_weights, settings.foreground_masks)
+    identity = _identity(catalogue, products, split, settings, backbone, crops)
     record_writer.claim_folder(folder, identity)
     if (folder / records.MANIFEST_NAME).is_file():
         logging.info("%s is complete already: nothing to do", folder)
@@ -99,12 +107,12 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
     progress = _Progress(len(items), split)
     crops_kept_whole, counts = 0, {}
     tally = _BadTally(settings, len(items) + len(skipped), folder)
-    tally.check(skipped + _bad_headers(folder, shards, settings))
+    tally.check(skipped + _bad_headers(folder, shards, settings, crops))
     for number, shard in enumerate(shards):
         path = record_writer.shard_path(folder, number, len(shards))
         report_path = path.with_suffix(".json")
         if not (path.is_file() and report_path.is_file()):
-            report = _write_one_shard(path, report_path, shard, catalogue, settings, backbone, number == 0)
+            report = _write_one_shard(path, report_path, shard, catalogue, settings, backbone, crops, number == 0)
             progress.done(len(shard))
         else:
             report = read_json_object(report_path)
@@ -145,7 +153,7 @@ def check_catalogue(catalogue: Catalogue, settings: RecordSettings) -> None:
         )
 
 
-def _identity(catalogue, products, split, settings, backbone) -> dict:
+def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
     """What decides the content of every shard; two runs that agree here write the same records.
 
     Photos count by their names, not their bytes: a photo that was missing or broken can be mended and the run started
@@ -155,13 +163,15 @@ def _identity(catalogue, products, split, settings, backbone) -> dict:
              [image.image_id for image in p.images]] for p in products]
     names = [catalogue.category_names, catalogue.subcategory_names]
     decisive = dataclasses.asdict(settings)
-    for name in ("images_per_batch", "on_bad_record", "max_bad_fraction", "vocabulary", "backbone_weights"):
+    for name in ("images_per_batch", "on_bad_record", "max_bad_fraction", "vocabulary", "backbone_weights", "foreground_weights",
+                 "foreground_masks"):
         decisive.pop(name)
     return {
         "record_version": records.RECORD_VERSION,
         "products_digest": hashlib.sha256(json.dumps([names, rows]).encode()).hexdigest(),
         "split": split,
         **decisive,
+        **crops.identity,
         "patch_size": settings.patch_size or "native",
         "backbone_digest": backbone.digest,
         "vocabulary_digest": hashlib.sha256(pathlib.Path(settings.vocabulary).read_bytes()).hexdigest(),
@@ -201,8 +211,8 @@ class _BadTally:
             )
 
 
-def _bad_headers(folder: pathlib.Path, shards: list[list[_Item]], settings: RecordSettings) -> list[dict]:
-    """What the headers of the photos still to be read show to be bad, before hours go into the good ones.
+def _bad_headers(folder: pathlib.Path, shards: list[list[_Item]], settings: RecordSettings, crops: ProductCrops) -> list[dict]:
+    """What the headers of the photos (and masks) still to be read show to be bad, before hours go into the good ones.
 
     Raises: InputError for the first one, unless bad ones are skipped.
     """
@@ -212,6 +222,7 @@ def _bad_headers(folder: pathlib.Path, shards: list[list[_Item]], settings: Reco
     def check(item: _Item) -> InputError | None:
         try:
             item.image.check()
+            crops.check(item.product.product_id, item.image.image_id, item.image.where)
         except InputError as error:
             return error
         return None
@@ -224,9 +235,9 @@ def _bad_headers(folder: pathlib.Path, shards: list[list[_Item]], settings: Reco
     return [{"image_id": item.image.image_id, "why": str(error)} for item, error in bad]
 
 
-def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, log_first: bool) -> dict:
+def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, product_crops, log_first: bool) -> dict:
     """Reads, crops and features one shard's photos; writes its report, then the shard itself."""
-    crops, skipped = _load_crops(shard, settings)
+    crops, skipped = _load_crops(shard, settings, product_crops)
     kept = [number for number, crop in enumerate(crops) if crop is not None]
     blocks = _features(crops, kept, backbone, settings)
     layout = records.LAYOUTS[settings.layout]
@@ -264,17 +275,12 @@ def _write_one_shard(path, report_path, shard, catalogue, settings, backbone, lo
     return report
 
 
-def _load_crops(shard: list[_Item], settings: RecordSettings) -> tuple[list[WorkingCrop | None], list[dict]]:
-    """Decodes and crops the photos on all cores (Pillow and OpenCV release the interpreter lock)."""
-
-    def load(item: _Item) -> WorkingCrop | InputError:
-        try:
-            return crop_product(item.image.load(), settings.foreground, settings.crop_size)
-        except InputError as error:
-            return error
-
+def _load_crops(shard: list[_Item], settings: RecordSettings, crops: ProductCrops) -> tuple[list[WorkingCrop | None], list[dict]]:
+    """Decodes and crops the photos on all cores (Pillow and OpenCV release the interpreter lock), some at a time."""
+    results = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(load, shard))
+        for start in range(0, len(shard), _PHOTOS_AT_ONCE):
+            results += _crop_photos(shard[start : start + _PHOTOS_AT_ONCE], settings.crop_size, crops, pool)
     skipped = []
     for item, result in zip(shard, results):
         if isinstance(result, InputError):
@@ -282,6 +288,26 @@ def _load_crops(shard: list[_Item], settings: RecordSettings) -> tuple[list[Work
                 raise result
             skipped.append({"image_id": item.image.image_id, "why": str(result)})
     return [None if isinstance(result, InputError) else result for result in results], skipped
+
+
+def _crop_photos(items: list[_Item], crop_size: int, crops: ProductCrops, pool) -> list[WorkingCrop | InputError]:
+    """One result an item; the products of all photos that can be read are looked for together."""
+
+    def load(item: _Item) -> Photo | InputError:
+        try:
+            return Photo(item.image.load(), item.product.product_id, item.image.image_id, item.image.where)
+        except InputError as error:
+            return error
+
+    def cut(photo: Photo, found) -> WorkingCrop | InputError:
+        return found if isinstance(found, InputError) else cut_crop(photo.image, found, crop_size)
+
+    results = list(pool.map(load, items))
+    good = [number for number, result in enumerate(results) if isinstance(result, Photo)]
+    photos = [results[number] for number in good]
+    for number, result in zip(good, pool.map(cut, photos, crops.find(photos, pool.map))):
+        results[number] = result
+    return results
 
 
 def _features(crops, kept, backbone, settings) -> dict[str, dict[int, np.ndarray]]:

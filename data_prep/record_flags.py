@@ -4,6 +4,7 @@ from absl import flags
 
 from data_prep.backbones import build_backbone
 from data_prep.catalogue import read_catalogue
+from data_prep.product_crops import METHODS, build_crops
 from data_prep.product_records import TEXT_FIELDS, RecordSettings, check_catalogue, write_records
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import DEFAULT_VOCABULARY
@@ -19,7 +20,11 @@ def define_record_flags(foreground: str) -> None:
     flags.DEFINE_string("backbone_weights", default.backbone_weights, "imagenet, random, or the path of a Keras HDF5 file.")
     flags.DEFINE_string("patch_size", "native", "native: patches at their own size; a number (the original: 224): resized to it.")
     flags.DEFINE_integer("crop_size", default.crop_size, "Long side in pixels of the crop that is cut into patches.")
-    flags.DEFINE_string("foreground", foreground, "How the product is found: border, grabcut or none (whole photo).")
+    flags.DEFINE_enum("foreground", foreground, METHODS, "How the product is found: none keeps the whole photo, unet is a trained "
+                      "network, masks are PNGs made elsewhere.")
+    flags.DEFINE_string("foreground_weights", default.foreground_weights, "With unet: file that data_prep.train_saliency wrote.")
+    flags.DEFINE_string("foreground_masks", default.foreground_masks, "Folder of masks, <image_id>.png or <product_id>.png (above 127 "
+                        "is product). A folder or weights without --foreground stand for masks or unet.")
     flags.DEFINE_enum("text_field", default.text_field, TEXT_FIELDS, "Which text is paired with the photos.")
     flags.DEFINE_string("vocab", str(DEFAULT_VOCABULARY), "WordPiece vocabulary, one token a line.")
     flags.DEFINE_integer("records_per_shard", default.records_per_shard, "Images a shard.", lower_bound=1)
@@ -39,7 +44,9 @@ def write_catalogue_records(layout: str) -> None:
         backbone_weights=values.backbone_weights,
         patch_size=None if values.patch_size == "native" else int(values.patch_size),
         crop_size=values.crop_size,
-        foreground=values.foreground,
+        foreground=_foreground(values),
+        foreground_weights=values.foreground_weights,
+        foreground_masks=values.foreground_masks,
         text_field=values.text_field,
         vocabulary=values.vocab,
         records_per_shard=values.records_per_shard,
@@ -52,11 +59,22 @@ def write_catalogue_records(layout: str) -> None:
     splits = [values.split] if values.split else sorted({product.split for product in catalogue.products})
     for split in splits:
         catalogue.of_split(split)  # an unknown split is told before the backbone is built
+    crops = build_crops(settings.foreground, settings.foreground_weights, settings.foreground_masks)
     backbone = build_backbone(settings.backbone, settings.backbone_weights)
     for split in splits:
-        dataset = write_records(catalogue, split, values.output_dir, settings, backbone)
+        dataset = write_records(catalogue, split, values.output_dir, settings, backbone, crops)
         print(
             f"{values.output_dir}/{split}: {dataset['records']} records of {dataset['products']} products in "
             f"{len(dataset['shards'])} shards, {dataset['feature_size']} floats a patch, "
             f"{dataset['crops_kept_whole']} photos kept whole, {len(dataset['skipped'])} skipped"
         )
+
+
+def _foreground(values: flags.FlagValues) -> str:
+    """The method; a folder of masks, or weights, stand for theirs where the user named none."""
+    if values["foreground"].using_default_value:
+        if values.foreground_masks and not values.foreground_weights:
+            return "masks"
+        if values.foreground_weights and not values.foreground_masks:
+            return "unet"
+    return values.foreground

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.images import is_plain, read_image
+from data_prep.images import is_plain, read_image, read_values
 from kaleido_tf.errors import InputError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -185,3 +185,25 @@ def test_plain_is_only_what_every_decoder_reads_alike(tmp_path):
         assert not is_plain(other, "here")
     with pytest.raises(InputError, match="beginning with b'no image'. Where: row 3."):
         is_plain(b"no image", "row 3")
+
+
+def test_values_are_numbers_not_colours(tmp_path):
+    values = np.arange(35, dtype=np.uint8).reshape(5, 7)
+    palette = Image.fromarray(values, "P")
+    palette.putpalette([7] * 3 * 35)
+    for name, image, expected in [
+        ("grey", Image.fromarray(values), values),
+        ("palette", palette, values),
+        ("deep", Image.fromarray(values.astype(np.uint16) * 1000), values.astype(np.int32) * 1000),
+        ("two", Image.fromarray(values > 9), 255 * (values > 9)),
+        ("three", Image.fromarray(np.repeat(values[..., None], 3, axis=2)), values),
+    ]:
+        image.save(tmp_path / f"{name}.png")
+        found = read_values(tmp_path / f"{name}.png", "a mask")
+        assert found.dtype == (np.int32 if name == "deep" else np.uint8)
+        np.testing.assert_array_equal(found, expected)
+    drawn().save(tmp_path / "colour.png")
+    with pytest.raises(InputError, match=r"one number a pixel \(grey or palette\). Came: an image of mode RGB. Where: .*colour.png \(a mask\)"):
+        read_values(tmp_path / "colour.png", "a mask")
+    with pytest.raises(InputError, match="1 to 30 pixels"):
+        read_values(tmp_path / "grey.png", "a mask", max_pixels=30)

@@ -6,12 +6,14 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from PIL import Image, ImageDraw
 
 from data_prep import product_records
 from data_prep.backbones import build_backbone
 from data_prep.catalogue import read_catalogue
 from data_prep.product_records import RecordSettings, check_catalogue, write_records
+from data_prep.saliency import UNetSettings, build_unet, load_saliency, save_saliency
 from kaleido_tf import patches, records
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Tokenizer, Vocabulary
@@ -225,6 +227,8 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
     ({"text_field": "name"}, "`text_field` must be one of description"),
     ({"on_bad_record": "ignore"}, "`on_bad_record` must be fail or skip"),
     ({"crop_size": 30}, "`crop_size` must be at least 64 pixels. Received: 30"),
+    ({"foreground": "u2net"}, "the foreground method must be one of none, border, grabcut, unet, masks. Received: 'u2net'"),
+    ({"foreground_weights": "w"}, "--foreground=unet and --foreground_weights belong together"),
     ({"patch_size": 8}, "`patch_size` must be native or at least 32"),
 ])
 def test_wrong_settings_are_named(changes, message):
@@ -248,3 +252,68 @@ def test_feature_that_float16_cannot_hold_names_the_image(tmp_path, backbone, mo
     monkeypatch.setattr(product_records, "extract_features", lambda *a: {k: v * 1e9 for k, v in original(*a).items()})
     with pytest.raises(InputError, match=r"image P0_1\): `patch_features` holds numbers that float16 cannot"):
         write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+
+
+def write_network(path, bias):
+    """A network that says `bias` of every pixel."""
+    settings = UNetSettings(width=1, side=32)
+    tf_keras.utils.set_random_seed(2)
+    model = build_unet(settings)
+    kernel, _ = model.get_layer("logits").get_weights()
+    model.get_layer("logits").set_weights([0 * kernel, np.array([bias], np.float32)])
+    save_saliency(path, settings, model)
+    return RecordSettings(**{**vars(SETTINGS), "foreground": "unet", "foreground_weights": str(path)})
+
+
+def test_records_of_a_network(tmp_path, backbone):
+    catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
+    nothing = write_network(tmp_path / "nothing", -9.0)
+    dataset = write_records(catalogue, "train", tmp_path / "records", nothing, backbone)
+    assert dataset["foreground"] == "unet" and "foreground_weights" not in dataset
+    assert dataset["foreground_digest"] == load_saliency(tmp_path / "nothing").digest
+    assert dataset["records"] == dataset["crops_kept_whole"] == 7
+    assert [r["crop_box"].numpy().tolist() for r in read_all(tmp_path / "records" / "train")][:2] == [[0, 90, 0, 120], [0, 91, 0, 120]]
+    # The same weights elsewhere are the same records; others are not.
+    (tmp_path / "moved").write_bytes((tmp_path / "nothing").read_bytes())
+    moved = RecordSettings(**{**vars(nothing), "foreground_weights": str(tmp_path / "moved")})
+    assert write_records(catalogue, "train", tmp_path / "records", moved, backbone) == dataset
+    other = write_network(tmp_path / "other", 9.0)
+    with pytest.raises(InputError, match=f"foreground_digest: '{dataset['foreground_digest']}' there, '{load_saliency(tmp_path / 'other').digest}' now"):
+        write_records(catalogue, "train", tmp_path / "records", other, backbone)
+
+
+def write_masks(folder, names, box=(30, 50, 40, 70)):
+    """Masks of half the photos' height and width, by name; `box`: (x1, x2, y1, y2) of the product in the photo."""
+    folder.mkdir()
+    for name in names:
+        number = int(name[1])
+        mask = Image.new("L", ((90 + number) // 2, 60))
+        ImageDraw.Draw(mask).rectangle([box[0] // 2, box[2] // 2, box[1] // 2 - 1, box[3] // 2 - 1], fill=255)
+        mask.save(folder / f"{name}.png")
+    return RecordSettings(**{**vars(SETTINGS), "foreground": "masks", "foreground_masks": str(folder)})
+
+
+def test_records_of_masks_made_elsewhere(tmp_path, backbone):
+    catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
+    settings = write_masks(tmp_path / "masks", ["P0", "P1", "P2", "P3", "P4", "P5"])
+    Image.new("L", (92, 120)).save(tmp_path / "masks" / "P2_2.png")  # goes before P2.png, and is empty
+    dataset = write_records(catalogue, "train", tmp_path / "records", settings, backbone)
+    assert dataset["records"] == 7 and dataset["crops_kept_whole"] == 1 and dataset["foreground"] == "masks"
+    assert dataset["foreground_masks"] == str(tmp_path / "masks")
+    boxes = [r["crop_box"].numpy() for r in read_all(tmp_path / "records" / "train")]
+    assert boxes[3].tolist() == [0, 92, 0, 120]
+    for box in boxes[:3] + boxes[4:]:
+        assert np.abs(box - [29, 51, 39, 71]).max() <= 1
+
+
+def test_missing_mask_follows_on_bad_record(tmp_path, backbone):
+    catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
+    settings = write_masks(tmp_path / "masks", ["P0", "P1", "P2", "P3", "P5"])
+    Image.new("L", (40, 33)).save(tmp_path / "masks" / "P1.png")
+    with pytest.raises(InputError, match="Needed: the mask P4_1.png or P4.png in .*masks. Came: neither. Where: .*4_0.png"):
+        write_records(catalogue, "train", tmp_path / "records", settings, backbone)
+    skipping = RecordSettings(**{**vars(settings), "on_bad_record": "skip", "max_bad_fraction": 0.3})
+    dataset = write_records(catalogue, "train", tmp_path / "skipped", skipping, backbone)
+    assert dataset["records"] == 5
+    assert [entry["image_id"] for entry in dataset["skipped"]] == ["P1_1", "P4_1"]
+    assert "photo's size 91 x 120" in dataset["skipped"][0]["why"] and "Came: 40 x 33" in dataset["skipped"][0]["why"]
