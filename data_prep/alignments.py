@@ -1,0 +1,116 @@
+"""Word-region pairs to (token, patch) pairs (Kaleido-BERT, section 3.3, "AAG"). The paper gives no algorithm; docs/alignments.md
+writes this one down.
+
+A region is a heat map on a raster of `RASTER` x `RASTER` cells over the crop, which the grids of levels 3, 4 and 5 divide evenly.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_prep.words import Word
+from kaleido_tf import patches
+
+RASTER = 60
+ALIGNED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
+"""Levels 3, 4 and 5: the ones that masking works on (section 3.4)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AlignmentSettings:
+    """How pairs are made.
+
+    mass: share of a heat map's mass that its salient region holds. overlap: least share of a patch that the region covers.
+    patches_a_level: most patches of a level that one word is paired with.
+    """
+
+    mass: float = 0.5
+    overlap: float = 0.5
+    patches_a_level: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """Where a word was seen: the word's stem, and its heat map [RASTER, RASTER] float."""
+
+    stem: str
+    heat: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Alignments:
+    """Pairs [A]: word piece of the text, patch among the 55, and score: the share of the patch that the region covers."""
+
+    tokens: np.ndarray
+    patches: np.ndarray
+    scores: np.ndarray
+
+
+def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentSettings) -> Alignments:
+    """The pairs of one product.
+
+    Args: words: of the product's text, in order. regions: of the words that were generated (or named), in order.
+    A region goes to the first word of its stem that no region has yet; every word piece of that word is paired with the
+    patches that the region covers best.
+    """
+    waiting: dict[str, list[Word]] = {}
+    for word in words:
+        if word.tells_something:
+            waiting.setdefault(word.stem, []).append(word)
+    tokens, chosen, scores = [], [], []
+    for region in regions:
+        if not waiting.get(region.stem):
+            continue
+        word = waiting[region.stem].pop(0)
+        for patch, score in covered_patches(region.heat, settings):
+            for token in range(word.start, word.end):
+                tokens.append(token)
+                chosen.append(patch)
+                scores.append(score)
+    return Alignments(np.array(tokens, np.int64), np.array(chosen, np.int64), np.array(scores, np.float32))
+
+
+def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple[int, float]]:
+    """(patch, share that the salient region covers) of the best patches of each level, best first within a level.
+
+    Among patches that are covered alike, the one with more of the heat comes first.
+    """
+    region = salient_region(heat, settings.mass)
+    found = []
+    for level in ALIGNED_LEVELS:
+        covered, mass = _by_patch(region.astype(np.float64), level, np.mean), _by_patch(heat, level, np.sum)
+        order = np.lexsort([-mass, -covered])[: settings.patches_a_level]
+        found += [(patches.LEVEL_STARTS[level] + int(place), float(covered[place])) for place in order if covered[place] >= settings.overlap]
+    return found
+
+
+def salient_region(heat: np.ndarray, mass: float) -> np.ndarray:
+    """The fewest cells that hold `mass` of a heat map's sum: [RASTER, RASTER] bool."""
+    flat = heat.reshape(-1).astype(np.float64)
+    order = np.argsort(-flat, kind="stable")
+    needed = int(np.searchsorted(np.cumsum(flat[order]), mass * flat.sum())) + 1
+    region = np.zeros(flat.shape, bool)
+    region[order[:needed]] = True
+    return region.reshape(heat.shape)
+
+
+def _by_patch(cells: np.ndarray, level: str, reduce) -> np.ndarray:
+    """A raster reduced to each patch of a level, row by row."""
+    side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
+    blocks = cells.reshape(side, RASTER // side, side, RASTER // side)
+    return reduce(blocks, axis=(1, 3)).reshape(-1)
+
+
+def heat_of_box(box: Sequence[float], width: int, height: int) -> np.ndarray:
+    """A box (x1, y1, x2, y2 in pixels of a crop of that size) as a heat map [RASTER, RASTER]: the share of each cell inside."""
+    x1, y1, x2, y2 = box
+    rows = _covered(y1 / height, y2 / height)
+    columns = _covered(x1 / width, x2 / width)
+    return np.outer(rows, columns)
+
+
+def _covered(start: float, end: float) -> np.ndarray:
+    """[RASTER] share of each cell of the unit interval that `start` to `end` covers."""
+    edges = np.arange(RASTER + 1) / RASTER
+    return np.clip(np.minimum(end, edges[1:]) - np.maximum(start, edges[:-1]), 0, None) * RASTER

@@ -1,0 +1,78 @@
+"""Word-region pairs to (token, patch) pairs, by hand."""
+
+import numpy as np
+import pytest
+
+from data_prep.alignments import RASTER, AlignmentSettings, Region, align, covered_patches, heat_of_box, salient_region
+from data_prep.words import words_of
+from kaleido_tf import patches
+from kaleido_tf.text import Tokenizer, Vocabulary
+
+VOCABULARY = Vocabulary()
+ONE = AlignmentSettings(mass=0.95, overlap=0.5)
+
+
+def words(text):
+    return words_of(Tokenizer(VOCABULARY)([text])[0], VOCABULARY)
+
+
+def box_of_patch(level, place):
+    """A heat map that is one patch of a level."""
+    side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
+    row, column = divmod(place, side)
+    return heat_of_box((column, row, column + 1, row + 1), side, side)
+
+
+@pytest.mark.parametrize("level, place", [("camouflage", 0), ("camouflage", 5), ("grey_to_color", 15), ("blank_to_color", 12)])
+def test_region_that_is_a_patch_finds_that_patch(level, place):
+    found = dict(covered_patches(box_of_patch(level, place), AlignmentSettings(mass=1.0, overlap=0.9)))
+    assert found[patches.LEVEL_STARTS[level] + place] == pytest.approx(1.0)
+    larger = [number for number in found if number < patches.LEVEL_STARTS[level]]
+    assert not larger  # it does not fill a patch of a coarser level
+
+
+def test_large_region_gives_one_patch_a_level_or_more_when_asked():
+    heat = np.zeros([RASTER, RASTER])
+    heat[:, : RASTER // 2] = 1.0
+    heat[10:20, 5:9] = 2.0
+    assert len(covered_patches(heat, ONE)) == 3
+    assert len(covered_patches(heat, AlignmentSettings(0.95, 0.6, patches_a_level=4))) == 3 + 4 + 4  # level 3 has three in that half
+
+
+def test_ties_go_to_the_patch_with_more_heat():
+    heat = np.zeros([RASTER, RASTER])
+    heat[:20, :] = 1.0
+    heat[:20, 40:] = 1.5
+    assert covered_patches(heat, AlignmentSettings(mass=1.0))[0][0] == patches.LEVEL_STARTS["camouflage"] + 2
+
+
+def test_salient_region_is_the_smallest_with_its_mass():
+    heat = np.zeros([RASTER, RASTER])
+    heat[0, :4] = [4, 3, 2, 1]
+    assert salient_region(heat, 0.7).sum() == 2 and salient_region(heat, 0.71).sum() == 3
+    assert salient_region(heat, 1.0).sum() == 4
+
+
+def test_words_are_matched_by_stem_once_each_and_in_order():
+    text = words("A dotted dress with dots on the sleeves and dots below")
+    heats = [box_of_patch("camouflage", place) for place in (0, 4, 8)]
+    regions = [Region("dot", heats[0]), Region("sleev", heats[1]), Region("dot", heats[2]), Region("collar", heats[0])]
+    found = align(text, regions, AlignmentSettings(mass=0.95, overlap=0.9))
+    pairs = sorted({(int(token), int(patch)) for token, patch in zip(found.tokens, found.patches) if patch < patches.LEVEL_STARTS["grey_to_color"]})
+    by_text = {word.text: word for word in reversed(text)}
+    first, second = by_text["dotted"], by_text["dots"]
+    expected = {(token, 5) for token in range(first.start, first.end)} | {(token, 5 + 8) for token in range(second.start, second.end)}
+    expected |= {(token, 5 + 4) for token in range(by_text["sleeves"].start, by_text["sleeves"].end)}
+    assert set(pairs) == expected
+
+
+def test_stop_words_and_foreign_words_give_nothing():
+    heat = box_of_patch("camouflage", 4)
+    found = align(words("a dress with the sleeves"), [Region("with", heat), Region("the", heat), Region("boot", heat)], ONE)
+    assert len(found.tokens) == len(found.patches) == len(found.scores) == 0
+
+
+def test_box_as_heat_map():
+    heat = heat_of_box((10, 0, 25, 60), 60, 120)
+    assert heat.sum() == pytest.approx(RASTER * RASTER * (15 / 60) * (60 / 120))
+    assert heat[0, 10] == pytest.approx(1.0) and heat[0, 9] == 0.0 and heat[RASTER // 2, 10] == 0.0
