@@ -21,7 +21,8 @@ ALIGNED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
 class AlignmentSettings:
     """How pairs are made.
 
-    mass: share of a heat map's mass that its salient region holds. overlap: least share of a patch that the region covers.
+    mass: share of a heat map's mass that its salient region holds. overlap: least share of the smaller of region and patch that
+      lies in the other.
     patches_a_level: most patches of a level that one word is paired with.
     """
 
@@ -40,7 +41,7 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Alignments:
-    """Pairs [A]: word piece of the text, patch among the 55, and score: the share of the patch that the region covers."""
+    """Pairs [A]: word piece of the text, patch among the 55, and score: the overlap of region and patch, 0 to 1."""
 
     tokens: np.ndarray
     patches: np.ndarray
@@ -72,14 +73,16 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
 
 
 def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple[int, float]]:
-    """(patch, share that the salient region covers) of the best patches of each level, best first within a level.
+    """(patch, overlap) of the best patches of each level, best first within a level.
 
-    Among patches that are covered alike, the one with more of the heat comes first.
+    The overlap is the share of the smaller of the two that lies in the other: a large region overlaps a patch inside it, and a
+    small one the patch that it lies in. Among patches that overlap alike, the one with more of the heat comes first.
     """
     region = salient_region(heat, settings.mass)
     found = []
     for level in ALIGNED_LEVELS:
-        covered, mass = _by_patch(region.astype(np.float64), level, np.mean), _by_patch(heat, level, np.sum)
+        common, mass = _by_patch(region.astype(np.float64), level, np.sum), _by_patch(heat, level, np.sum)
+        covered = common / min(region.sum(), RASTER * RASTER / len(common))
         order = np.lexsort([-mass, -covered])[: settings.patches_a_level]
         found += [(patches.LEVEL_STARTS[level] + int(place), float(covered[place])) for place in order if covered[place] >= settings.overlap]
     return found

@@ -27,8 +27,17 @@ def box_of_patch(level, place):
 def test_region_that_is_a_patch_finds_that_patch(level, place):
     found = dict(covered_patches(box_of_patch(level, place), AlignmentSettings(mass=1.0, overlap=0.9)))
     assert found[patches.LEVEL_STARTS[level] + place] == pytest.approx(1.0)
-    larger = [number for number in found if number < patches.LEVEL_STARTS[level]]
-    assert not larger  # it does not fill a patch of a coarser level
+    others = [number for number in found if number in range(55)[patches.level_slice(level)] and number != patches.LEVEL_STARTS[level] + place]
+    assert not others
+
+
+def test_small_region_is_paired_with_the_patches_it_lies_in():
+    """A neckline: smaller than any patch, inside the top middle one of level 3."""
+    heat = heat_of_box((28, 1, 32, 4), 60, 60)
+    found = dict(covered_patches(heat, AlignmentSettings(mass=1.0, overlap=0.9)))
+    assert found[patches.LEVEL_STARTS["camouflage"] + 1] == pytest.approx(1.0)
+    assert found[patches.LEVEL_STARTS["blank_to_color"] + 2] == pytest.approx(1.0)
+    assert not [number for number in found if number in range(55)[patches.level_slice("grey_to_color")]]  # half in each of two
 
 
 def test_large_region_gives_one_patch_a_level_or_more_when_asked():
@@ -64,6 +73,7 @@ def test_words_are_matched_by_stem_once_each_and_in_order():
     expected = {(token, 5) for token in range(first.start, first.end)} | {(token, 5 + 8) for token in range(second.start, second.end)}
     expected |= {(token, 5 + 4) for token in range(by_text["sleeves"].start, by_text["sleeves"].end)}
     assert set(pairs) == expected
+    assert found.scores.dtype == np.float32 and (found.scores >= 0.9).all()
 
 
 def test_stop_words_and_foreign_words_give_nothing():

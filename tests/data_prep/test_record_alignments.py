@@ -1,0 +1,83 @@
+"""Alignments into records: pairs from elsewhere, at the right words and patches, features untouched."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_prep.alignments import AlignmentSettings
+from data_prep.record_alignments import NamedBox, align_records, read_named_boxes, regions_of
+from kaleido_tf import patches, records
+from kaleido_tf.errors import InputError
+from tests import small_records
+
+CROP = [3, 37, 5, 55]  # of small_records: x1, x2, y1, y2
+
+
+def parsed(folder):
+    dataset = tf.data.TFRecordDataset(sorted(str(path) for path in folder.glob("*.tfrecord")))
+    return [records.parse(line, small_records.FEATURE_SIZE) for line in dataset]
+
+
+def box_of_patch(level, place):
+    """The box of a patch in pixels of the photo."""
+    side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
+    row, column = divmod(place, side)
+    width, height = (CROP[1] - CROP[0]) / side, (CROP[3] - CROP[2]) / side
+    return (CROP[0] + column * width, CROP[2] + row * height, CROP[0] + (column + 1) * width, CROP[2] + (row + 1) * height)
+
+
+def test_pairs_are_stored_and_nothing_else_changes(tmp_path):
+    folder = small_records.write(tmp_path / "records", 7, per_shard=3)
+    before = parsed(folder)
+    boxes = {"P004_1": [NamedBox("Buttons", box_of_patch("camouflage", 4), 0.5)]}
+
+    def find_regions(example):
+        feature = example.features.feature
+        return regions_of(boxes.get(feature["image_id"].bytes_list.value[0].decode(), []), list(feature["crop_box"].int64_list.value))
+
+    result = align_records(str(folder), find_regions, AlignmentSettings(mass=1.0, overlap=0.9), "boxes.jsonl")
+    assert (result.records, result.aligned) == (7, 1)
+    after = parsed(folder)
+    for number, (old, new) in enumerate(zip(before, after, strict=True)):
+        for name in old:
+            if not name.startswith("alignment_"):
+                np.testing.assert_array_equal(old[name], new[name])
+        if number != 4:
+            assert len(new["alignment_tokens"]) == 0
+    pairs = set(zip(after[4]["alignment_tokens"].numpy().tolist(), after[4]["alignment_patches"].numpy().tolist()))
+    # "a <colour> <kind> with 4 buttons": the sixth word; the middle patch of level 3, and of level 5 the one inside it
+    assert pairs == {(5, 5 + 4), (5, 30 + 12)} and len(pairs) == result.pairs
+    said = json.loads((folder / "dataset.json").read_text())["alignments"]
+    assert said == {"mass": 1.0, "overlap": 0.9, "patches_a_level": 1, "source": "boxes.jsonl", "records": 7, "aligned": 1, "pairs": 2}
+
+
+def test_boxes_of_one_word_are_one_region_and_those_outside_the_crop_none():
+    boxes = [NamedBox("sleeve", (3, 5, 10, 20), 1.0), NamedBox("Sleeves", (30, 5, 37, 20), 0.5), NamedBox("bag", (0, 0, 3, 5), 1.0)]
+    region, = regions_of(boxes, CROP)
+    assert region.stem == "sleev" and region.heat[0, 0] == pytest.approx(1.0) and region.heat[0, -1] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("line, message", [
+    ("{", "line 1: needed .image_id or product_id, word, box, score. as JSON"),
+    ('{"word": "x", "box": [0, 0, 1, 1]}', "line 1: needed .*'product_id'"),
+    ('{"image_id": "a", "word": "x", "box": [5, 0, 1, 1]}', r"line 1: needed a box x1 < x2.* Received: box \[5, 0, 1, 1\]"),
+    ('{"image_id": "a", "word": "x", "box": [0, 0, 1, 1], "score": 0}', "score above 0. Received: .* score 0.0"),
+    ("[]", "line 1: needed"),
+])
+def test_broken_lines_are_named(tmp_path, line, message):
+    (tmp_path / "pairs.jsonl").write_text(line + "\n")
+    with pytest.raises(InputError, match=message):
+        read_named_boxes(str(tmp_path / "pairs.jsonl"))
+
+
+def test_missing_or_empty_file_and_other_records_are_named(tmp_path):
+    with pytest.raises(InputError, match="Not found: .*gone.jsonl"):
+        read_named_boxes(str(tmp_path / "gone.jsonl"))
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(InputError, match="empty.jsonl holds none"):
+        read_named_boxes(str(tmp_path / "empty.jsonl"))
+    grid = small_records.write(tmp_path / "grid", 5, layout=records.GRIDS[4])
+    with pytest.raises(InputError, match="Alignments are of kaleido patches. .* layout grid_4x4"):
+        align_records(str(grid), lambda example: [], AlignmentSettings(), "x")
