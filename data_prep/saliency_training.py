@@ -117,7 +117,8 @@ class _Run:
             except (tf.errors.OpError, AssertionError, ValueError) as error:
                 raise InputError(f"{latest} cannot be read: {str(error).splitlines()[0]}. Use another --model_dir to train anew") from error
             done = int(self._epoch) == self._settings.epochs
-            print(f"{self._folder}: {'complete, after' if done else 'going on after'} epoch {int(self._epoch)} of {self._settings.epochs}", flush=True)
+            state = "complete, after" if done else "going on after"
+            print(f"{self._folder}: {state} epoch {int(self._epoch)} of {self._settings.epochs}", flush=True)
         log = MetricsLog(self._folder / "metrics.jsonl", int(self._epoch))
         writer = tf.summary.create_file_writer(str(self._folder / "logs"))
         while int(self._epoch) < self._settings.epochs:
@@ -137,8 +138,8 @@ class _Run:
             writer.flush()
             print(
                 f"epoch {epoch}/{self._settings.epochs}: loss {values['loss']:.4f}, valid loss {values['valid_loss']:.4f}, mean IoU "
-                f"{values['mask_iou']:.3f}, F {values['f_measure']:.3f} (beta^2 {mask_scores.BETA_SQUARED}, threshold {THRESHOLD}), crop box "
-                f"IoU {values['box_iou']:.3f}, {time.perf_counter() - started:.1f} s{', the best so far' if better else ''}", flush=True,
+                f"{values['mask_iou']:.3f}, F {values['f_measure']:.3f} (beta^2 {mask_scores.BETA_SQUARED}, threshold {THRESHOLD}), "
+                f"crop box IoU {values['box_iou']:.3f}, {time.perf_counter() - started:.1f} s{', the best so far' if better else ''}", flush=True,
             )
         return self._best_epoch()
 

@@ -278,7 +278,8 @@ def test_records_of_a_network(tmp_path, backbone):
     moved = RecordSettings(**{**vars(nothing), "foreground_weights": str(tmp_path / "moved")})
     assert write_records(catalogue, "train", tmp_path / "records", moved, backbone) == dataset
     other = write_network(tmp_path / "other", 9.0)
-    with pytest.raises(InputError, match=f"foreground_digest: '{dataset['foreground_digest']}' there, '{load_saliency(tmp_path / 'other').digest}' now"):
+    digests = dataset["foreground_digest"], load_saliency(tmp_path / "other").digest
+    with pytest.raises(InputError, match="foreground_digest: '{}' there, '{}' now".format(*digests)):
         write_records(catalogue, "train", tmp_path / "records", other, backbone)
 
 

@@ -20,10 +20,11 @@ def test_from_masks_to_records(tmp_path):
     output = run(*command, cwd=tmp_path)
     assert "4 photos to learn from, 1 held out" in output and "epoch 2/2: loss" in output and "beta^2 0.3, threshold 0.5" in output
     weights = tmp_path / "net" / "saliency.safetensors"
-    entry = {"product_id": "A", "image": "photos/p00.png", "title": "t", "description": "a thing", "category": "c", "subcategory": "s", "split": "train"}
+    entry = {"product_id": "A", "image": "photos/p00.png", "title": "t", "description": "a thing", "category": "c",
+             "subcategory": "s", "split": "train"}
     (tmp_path / "products.jsonl").write_text(json.dumps(entry) + "\n")
-    records = ("-m", "data_prep.write_fashion_bert_records", "--grid=4", "--catalogue=products.jsonl", "--output_dir=records", "--backbone=squeezenet",
-               "--backbone_weights=random", "--crop_size=64")
+    records = ("-m", "data_prep.write_fashion_bert_records", "--grid=4", "--catalogue=products.jsonl", "--output_dir=records",
+               "--backbone=squeezenet", "--backbone_weights=random", "--crop_size=64")
     run(*records, "--foreground=unet", f"--foreground_weights={weights}", cwd=tmp_path)
     dataset = json.loads((tmp_path / "records" / "train" / "dataset.json").read_text())
     assert dataset["foreground"] == "unet" and dataset["foreground_digest"] == load_saliency(weights).digest
