@@ -74,6 +74,13 @@ def regions_of(boxes: list[NamedBox], crop_box: np.ndarray) -> list[Region]:
     return [Region(key, heat) for key, heat in heats.items()]
 
 
+def ids_in(pattern: str) -> set[str]:
+    """The image and product ids of the records at `pattern`."""
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image_id", "product_id")}
+    dataset = tf.data.TFRecordDataset(find_files(pattern)).batch(256).map(lambda lines: tf.io.parse_example(lines, spec))
+    return {name.decode() for batch in dataset.as_numpy_iterator() for names in batch.values() for name in names}
+
+
 def align_records(pattern: str, find_regions: Callable[[tf.train.Example], list[Region]], settings: AlignmentSettings,
                   source: str) -> AlignedRecords:
     """Writes the alignments of every record at `pattern` into it, shard by shard; each shard changes as a whole.

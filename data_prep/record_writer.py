@@ -11,6 +11,9 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.json_files import read_json_object
 
 
+SETTINGS_NAME = "settings.json"
+
+
 def shard_path(folder: pathlib.Path, number: int, count: int) -> pathlib.Path:
     return folder / f"records-{number:05d}-of-{count:05d}.tfrecord"
 
@@ -57,25 +60,32 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
 
 
 def claim_folder(folder: pathlib.Path, settings: dict) -> None:
-    """Makes `folder` the place of one set of records, or checks that it already is.
+    """Makes `folder` the place of one set of records, or checks that it already is; see `claim_settings`.
 
-    `settings` (what decides the content of every shard) is kept in `settings.json`; a second start with other
-    settings is refused, since it would mix shards.
-    Raises: InputError naming the settings that differ, or a folder with foreign shards.
+    Raises: InputError naming the settings that differ (it would mix shards), or a folder with foreign shards.
+    """
+    foreign = sorted(path.name for path in folder.glob("*.tfrecord"))
+    if foreign and not (folder / SETTINGS_NAME).is_file():
+        raise InputError(f"{folder} holds shards of unknown origin ({foreign[0]}, ...). Use another --output_dir")
+    claim_settings(folder, settings, "records made with other settings", "--output_dir")
+
+
+def claim_settings(folder: pathlib.Path, settings: dict, other: str, flag: str) -> None:
+    """Keeps `settings` (what decides the content) as `settings.json` in `folder`, or checks that they are those there.
+
+    Args: other: what the folder holds if they are not. flag: that named the folder.
+    Raises: InputError naming the settings that differ.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--output_dir cannot be made: {folder} ({error})") from error
-    path = folder / "settings.json"
-    if path.is_file():
-        before = read_json_object(path)
-        differ = [f"{key}: {before.get(key)!r} there, {settings.get(key)!r} now" for key in sorted({*before, *settings})
-                  if before.get(key) != settings.get(key)]
-        if differ:
-            raise InputError(f"{folder} holds records made with other settings ({'; '.join(differ)}). Use another --output_dir")
-        return
-    foreign = sorted(p.name for p in folder.glob("*.tfrecord"))
-    if foreign:
-        raise InputError(f"{folder} holds shards of unknown origin ({foreign[0]}, ...). Use another --output_dir")
-    write_json(path, settings)
+        raise InputError(f"{flag} cannot be made: {folder} ({error})") from error
+    path = folder / SETTINGS_NAME
+    if not path.is_file():
+        return write_json(path, settings)
+    before = read_json_object(path)
+    differ = [f"{key}: {before.get(key)!r} there, {settings.get(key)!r} now" for key in sorted({*before, *settings})
+              if before.get(key) != settings.get(key)]
+    if differ:
+        raise InputError(f"{folder} holds {other} ({'; '.join(differ)}). Use another {flag}")
+    return None

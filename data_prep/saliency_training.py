@@ -24,7 +24,6 @@ from data_prep.product_crops import crop_of_probabilities
 from data_prep.saliency import (THRESHOLD, SaliencyNet, UNetSettings, build_unet, load_encoder_weights, prepare,
                                 save_saliency)
 from kaleido_tf.errors import InputError
-from kaleido_tf.json_files import read_json_object
 from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 
 WEIGHTS_NAME = "saliency.safetensors"
@@ -78,19 +77,7 @@ def _claim(folder: pathlib.Path, settings: TrainSettings, model: tf_keras.Model,
     now = {**dataclasses.asdict(settings), "photos": {split: len(examples[split]) for split in ("train", "valid")},
            "photos_digest": data.hexdigest(), "initial_weights_digest": weights_digest(model)}
     now.pop("encoder_weights")  # the digest says what they are, wherever they lie
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--model_dir cannot be made: {folder} ({error})") from error
-    path = folder / "settings.json"
-    if path.is_file():
-        before = read_json_object(path)
-        differ = [f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in sorted({*before, *now})
-                  if before.get(key) != now.get(key)]
-        if differ:
-            raise InputError(f"{folder} holds a run with other settings or photos ({'; '.join(differ)}). Use another --model_dir")
-        return
-    record_writer.write_json(path, now)
+    record_writer.claim_settings(folder, now, "a run with other settings or photos", "--model_dir")
 
 
 class _Run:

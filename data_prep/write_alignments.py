@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 from absl import flags
 
 from data_prep.alignments import AlignmentSettings
-from data_prep.record_alignments import align_records, read_named_boxes, regions_of
+from data_prep.record_alignments import align_records, ids_in, read_named_boxes, regions_of
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 
@@ -27,21 +27,20 @@ FLAGS = flags.FLAGS
 
 def main(_):
     boxes = read_named_boxes(FLAGS.pairs)
-    used = set()
+    foreign = set(boxes) - ids_in(FLAGS.records)
+    if len(foreign) == len(boxes):  # known before the alignments that are there are replaced
+        raise InputError(f"None of the ids in {FLAGS.pairs} ({next(iter(boxes))!r}, ...) is in the records {FLAGS.records}: nothing was changed")
 
     def find_regions(example):
         feature = example.features.feature
         names = [feature[name].bytes_list.value[0].decode() for name in ("image_id", "product_id")]
-        used.update(name for name in names if name in boxes)
         return regions_of([box for name in names for box in boxes.get(name, [])], list(feature["crop_box"].int64_list.value))
 
     settings = AlignmentSettings(FLAGS.mass, FLAGS.overlap, FLAGS.patches_a_level)
     result = align_records(FLAGS.records, find_regions, settings, source=os.path.basename(FLAGS.pairs))
-    if not used:
-        raise InputError(f"None of the ids in {FLAGS.pairs} ({next(iter(boxes))!r}, ...) is in the records {FLAGS.records}: no pair was written")
     print(
         f"{FLAGS.records}: {result.aligned} of {result.records} records have aligned pairs, {result.pairs} in all; the others are masked at "
-        f"random. {len(boxes) - len(used)} of {len(boxes)} ids in {FLAGS.pairs} are not in these records"
+        f"random. {len(foreign)} of {len(boxes)} ids in {FLAGS.pairs} are not in these records"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import time
 
@@ -125,3 +126,34 @@ def test_embedded_default_in_short(tmp_path):
 def test_bad_input_gets_one_message_and_status_1(tmp_path, arguments, message):
     output = run(*arguments, cwd=tmp_path, status=1)
     assert re.search(message, output) and "Traceback" not in output
+
+
+def test_static_rows_are_read_back_by_training(prepared):
+    output = run(
+        "-m", "data_prep.write_easytransfer_rows", f"--records={prepared}/records/valid", "--output_dir=rows", "--input_sequence_length=24",
+        "--format=tfrecord", "--dupe_factor=2", "--rows_per_shard=40", cwd=prepared,
+    )
+    assert "rows: 64 rows of 32 images in 2 files" in output
+    schema = (prepared / "rows" / "schema.txt").read_text().strip()
+    config = json.loads((prepared / "model" / "config.json").read_text()) if (prepared / "model").is_dir() else json.loads(TINY.read_text())
+    (prepared / "rows.json").write_text(json.dumps({**config, "patch_feature_size": 512, "vocab_size": 30522}))
+    run(
+        ROOT / "pretrain_main.py", "--mode=train", "--train_input_fp=rows/rows.list_tfrecord", f"--input_schema={schema}", "--model_dir=from_rows",
+        "--model_config=rows.json", "--train_batch_size=8", "--num_epochs=0.5", "--log_step_count_steps=1", cwd=prepared,
+    )
+    lines = read_metrics(prepared / "from_rows" / "metrics.jsonl")
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5] and all(np.isfinite(line["loss"]) for line in lines)
+
+
+def test_alignments_are_written_and_foreign_ids_refused(prepared):
+    products = [json.loads(line) for line in (prepared / "catalogue" / "products.jsonl").read_text().splitlines()]
+    named = [{"product_id": product["product_id"], **part} for product in products for part in product["parts"]]
+    (prepared / "pairs.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in named))
+    shutil.copytree(prepared / "records" / "valid", prepared / "aligned")
+    output = run("-m", "data_prep.write_alignments", "--records=aligned", "--pairs=pairs.jsonl", cwd=prepared)
+    assert "32 of 32 records have aligned pairs" in output
+    before = {path.name: path.read_bytes() for path in (prepared / "aligned").iterdir()}
+    (prepared / "foreign.jsonl").write_text('{"product_id": "nobody", "word": "collar", "box": [0, 0, 5, 5]}\n')
+    output = run("-m", "data_prep.write_alignments", "--records=aligned", "--pairs=foreign.jsonl", cwd=prepared, status=1)
+    assert "error: None of the ids in foreign.jsonl ('nobody', ...) is in the records aligned: nothing was changed" in output
+    assert before == {path.name: path.read_bytes() for path in (prepared / "aligned").iterdir()}
