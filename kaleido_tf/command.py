@@ -1,5 +1,6 @@
 """How every command ends: bad input prints one message, without a stack trace, and exits with status 1."""
 
+import logging
 import sys
 from collections.abc import Callable
 
@@ -25,4 +26,6 @@ def run_command(main: Callable[[list[str]], None], arguments: tuple[str, ...] = 
     try:
         app.run(checked)
     except InputError as error:
+        # What libraries warn of while they are torn down (TensorFlow: every value of a checkpoint that went unused) would bury it.
+        logging.disable(logging.WARNING)
         sys.exit(f"error: {error}")
