@@ -220,13 +220,22 @@ def test_xla_and_plain_agree(data, tmp_path):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
 
 
+LEARNING = dict(num_epochs=30, learning_rate=3e-3, log_steps=10, save_steps=500)
+
+
+@pytest.fixture(scope="module")
+def learnt_in_float32(data, tmp_path_factory):
+    """The reports of a run that learns, in full precision."""
+    folder = tmp_path_factory.mktemp("float32")
+    pretrain(run_config(data, folder, **LEARNING), tiny_config(**NO_DROPOUT), evaluates=False)
+    return lines(folder)
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_mixed_precision_trains_like_float32(data, tmp_path, precision):
+def test_mixed_precision_trains_like_float32(data, learnt_in_float32, tmp_path, precision):
     """Loss before and after: an update that is lost or wrongly scaled would show."""
-    settings = dict(num_epochs=30, learning_rate=3e-3, log_steps=10, save_steps=500, precision=precision)
-    pretrain(run_config(data, tmp_path, **settings), tiny_config(**NO_DROPOUT), evaluates=False)
-    pretrain(run_config(data, tmp_path / "float32", **{**settings, "precision": "float32"}), tiny_config(**NO_DROPOUT), evaluates=False)
-    mixed, plain = lines(tmp_path), lines(tmp_path / "float32")
+    pretrain(run_config(data, tmp_path, **LEARNING, precision=precision), tiny_config(**NO_DROPOUT), evaluates=False)
+    mixed, plain = lines(tmp_path), learnt_in_float32
     assert mixed[-1]["step"] == plain[-1]["step"] == 173
     assert mixed[-1]["loss"] == pytest.approx(plain[-1]["loss"], rel=0.05)
     assert plain[-1]["loss"] < 0.9 * plain[0]["loss"]
