@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.json_files import read_json_object
+from kaleido_tf.whole_files import write_whole
 
 
 SETTINGS_NAME = "settings.json"
@@ -49,14 +50,10 @@ def write_json(path: pathlib.Path, content) -> None:
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file beside `path`, then renames it into place. Raises: InputError if the disk refuses."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{path} could not be written: {error}") from error
+    """Writes a file beside `path`, then renames it into place. Raises: InputError if its folder is missing or the disk refuses."""
+    if not path.parent.is_dir():  # folders are made when they are claimed
+        raise InputError(f"{path} could not be written: there is no folder {path.parent}")
+    write_whole(path, content)
 
 
 def claim_folder(folder: pathlib.Path, settings: dict) -> None:

@@ -1,7 +1,6 @@
 """The settings that a run leaves in its `--model_dir`, and what may not change when it is gone on with."""
 
 import json
-import os
 import pathlib
 
 from absl import flags
@@ -9,6 +8,7 @@ from absl import flags
 from kaleido_tf.config import ModelConfig, read_config
 from kaleido_tf.errors import InputError
 from kaleido_tf.training.checkpoints import find_checkpoint
+from kaleido_tf.whole_files import write_whole
 
 
 def leave_settings(folder: str, config: ModelConfig, vocabulary: str, module, decisive: tuple[str, ...]) -> None:
@@ -29,14 +29,8 @@ def leave_settings(folder: str, config: ModelConfig, vocabulary: str, module, de
         "vocab.txt": pathlib.Path(vocabulary).read_text(encoding="utf-8"),
         "flags.cfg": "".join(f"{flags.FLAGS[name].serialize()}\n" for name in names if flags.FLAGS[name].value is not None),
     }
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
-            partial = place / f"{name}.partial"
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, place / name)
-    except OSError as error:
-        raise InputError(f"--model_dir={folder} cannot be written: {error}") from error
+    for name, text in contents.items():
+        write_whole(place / name, text)
 
 
 def _refuse_other_flags(path: pathlib.Path, decisive: tuple[str, ...]) -> None:
