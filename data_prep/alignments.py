@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_prep.words import Word
+from data_prep.words import Word, stem
 from kaleido_tf import patches
 
 RASTER = 60
@@ -33,9 +33,9 @@ class AlignmentSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """Where a word was seen: the word's stem, and its heat map [RASTER, RASTER] float."""
+    """Where a word was seen: the word as it was said, lower case, and its heat map [RASTER, RASTER] float."""
 
-    stem: str
+    word: str
     heat: np.ndarray
 
 
@@ -61,9 +61,10 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
             waiting.setdefault(word.stem, []).append(word)
     tokens, chosen, scores = [], [], []
     for region in regions:
-        if not waiting.get(region.stem):
+        same = waiting.get(stem(region.word))
+        if not same:
             continue
-        word = waiting[region.stem].pop(0)
+        word = same.pop(0)
         for patch, score in covered_patches(region.heat, settings):
             for token in range(word.start, word.end):
                 tokens.append(token)

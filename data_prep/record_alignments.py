@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_prep import record_writer
-from data_prep.alignments import RASTER, Alignments, AlignmentSettings, Region, align, heat_of_box
+from data_prep.alignments import Alignments, AlignmentSettings, Region, align, heat_of_box
 from data_prep.words import stem, words_of
 from kaleido_tf import records
 from kaleido_tf.data.input_files import find_files
@@ -64,14 +64,15 @@ def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
 def regions_of(boxes: list[NamedBox], crop_box: np.ndarray) -> list[Region]:
     """A region a word: the boxes of one word together, as heat maps of the crop (x1, x2, y1, y2 in pixels of the photo)."""
     left, right, top, bottom = (int(value) for value in crop_box)
-    heats: dict[str, np.ndarray] = {}
+    regions: dict[str, Region] = {}
     for named in boxes:
         x1, y1, x2, y2 = named.box
         heat = named.score * heat_of_box((x1 - left, y1 - top, x2 - left, y2 - top), right - left, bottom - top)
         if heat.any():  # what lies outside the crop is not in any patch
-            key = stem(named.word.lower())
-            heats[key] = np.maximum(heats.get(key, np.zeros([RASTER, RASTER])), heat)
-    return [Region(key, heat) for key, heat in heats.items()]
+            word = named.word.lower()
+            before = regions.setdefault(stem(word), Region(word, heat))
+            regions[stem(word)] = Region(before.word, np.maximum(before.heat, heat))
+    return list(regions.values())
 
 
 def ids_in(pattern: str) -> set[str]:

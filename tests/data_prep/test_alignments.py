@@ -65,7 +65,7 @@ def test_salient_region_is_the_smallest_with_its_mass():
 def test_words_are_matched_by_stem_once_each_and_in_order():
     text = words("A dotted dress with dots on the sleeves and dots below")
     heats = [box_of_patch("camouflage", place) for place in (0, 4, 8)]
-    regions = [Region("dot", heats[0]), Region("sleev", heats[1]), Region("dot", heats[2]), Region("collar", heats[0])]
+    regions = [Region("dots", heats[0]), Region("sleeves", heats[1]), Region("dot", heats[2]), Region("collar", heats[0])]
     found = align(text, regions, AlignmentSettings(mass=0.95, overlap=0.9))
     pairs = sorted({(int(token), int(patch)) for token, patch in zip(found.tokens, found.patches) if patch < patches.LEVEL_STARTS["grey_to_color"]})
     by_text = {word.text: word for word in reversed(text)}

@@ -56,7 +56,7 @@ def test_pairs_are_stored_and_nothing_else_changes(tmp_path):
 def test_boxes_of_one_word_are_one_region_and_those_outside_the_crop_none():
     boxes = [NamedBox("sleeve", (3, 5, 10, 20), 1.0), NamedBox("Sleeves", (30, 5, 37, 20), 0.5), NamedBox("bag", (0, 0, 3, 5), 1.0)]
     region, = regions_of(boxes, CROP)
-    assert region.stem == "sleev" and region.heat[0, 0] == pytest.approx(1.0) and region.heat[0, -1] == pytest.approx(0.5)
+    assert region.word == "sleeve" and region.heat[0, 0] == pytest.approx(1.0) and region.heat[0, -1] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("line, message", [
