@@ -8,10 +8,7 @@ N = photos, S = working side in pixels, H, W = a photo's own size.
 """
 
 import dataclasses
-import hashlib
-import json
 import os
-import pathlib
 
 import cv2
 import numpy as np
@@ -19,7 +16,7 @@ import tensorflow as tf
 import tf_keras
 
 from data_prep.backbones import IMAGENET_MEAN_BGR, load_hdf5_weights
-from kaleido_tf.compat.safetensors_file import SafetensorsFile, write_safetensors
+from data_prep.network_file import network_digest, read_network, write_network
 from kaleido_tf.errors import InputError
 
 ENCODERS = ("plain", "squeezenet")
@@ -150,7 +147,7 @@ class SaliencyNet:
 
     def __init__(self, settings: UNetSettings, model: tf_keras.Model):
         self.settings, self.model = settings, model
-        self.digest = _digest(settings, model)
+        self.digest = network_digest(settings, model)
         square = [None, settings.side, settings.side, 3]
         self._probabilities = tf.function(
             lambda images: tf.sigmoid(model(prepare(images), training=False)[..., 0]), [tf.TensorSpec(square, tf.uint8)]
@@ -180,51 +177,10 @@ def check_picture(image: np.ndarray) -> None:
 
 
 def save_saliency(path: str | os.PathLike, settings: UNetSettings, model: tf_keras.Model) -> None:
-    """Writes one safetensors file; the settings stand in its metadata as JSON, so that the two cannot be parted."""
-    metadata = {"kind": _KIND, "settings": json.dumps(dataclasses.asdict(settings))}
-    write_safetensors(path, {name: weight.numpy() for name, weight in _weights(model).items()}, metadata)
+    """Writes one safetensors file (see `network_file`)."""
+    write_network(path, _KIND, settings, model)
 
 
 def load_saliency(path: str | os.PathLike) -> SaliencyNet:
-    """Reads what `save_saliency` wrote. Raises: InputError for anything else: another file, other names or shapes, NaN."""
-    if not pathlib.Path(path).is_file():
-        raise InputError(f"Weights of a saliency network (a file that data_prep.train_saliency wrote) are needed. Not found: {path}")
-    file = SafetensorsFile(path)
-    settings = _read_settings(file)
-    model = build_unet(settings)
-    weights = _weights(model)
-    for name in sorted({*weights, *file.shapes}):
-        needed, found = (tuple(weights[name].shape) if name in weights else "nothing"), file.shapes.get(name, "nothing")
-        if needed != found:
-            raise InputError(f"{path} does not fit its own settings ({settings}): {name} needs {needed}, the file holds {found}")
-    arrays = {name: file.read(name) for name in weights}
-    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
-    if broken:
-        raise InputError(f"{path}: weights must be finite numbers. Received: NaN or infinity in {', '.join(broken[:5])}")
-    for name, weight in weights.items():
-        weight.assign(arrays[name])
-    return SaliencyNet(settings, model)
-
-
-def _read_settings(file: SafetensorsFile) -> UNetSettings:
-    if file.metadata.get("kind") != _KIND:
-        raise InputError(
-            f"A saliency network ({_KIND}) is needed. {file.path} says that it is {file.metadata.get('kind', 'nothing')!r}"
-        )
-    try:
-        return UNetSettings(**json.loads(file.metadata.get("settings", "")))
-    except (ValueError, TypeError) as error:  # no JSON, other names; an InputError is a ValueError
-        raise InputError(f"{file.path}: its settings cannot be used: {error}") from error
-
-
-def _weights(model: tf_keras.Model) -> dict[str, tf.Variable]:
-    """Variables by name, e.g. `decode8a/kernel`; all layers are named, so names do not depend on what was built before."""
-    return {weight.name.removesuffix(":0"): weight for weight in model.weights}
-
-
-def _digest(settings: UNetSettings, model: tf_keras.Model) -> str:
-    digest = hashlib.sha256(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
-    for name, weight in sorted(_weights(model).items()):
-        digest.update(f"{name}{tuple(weight.shape)}".encode())
-        digest.update(np.ascontiguousarray(weight.numpy(), np.float32).tobytes())
-    return digest.hexdigest()
+    """Reads what `save_saliency` wrote. Raises: InputError as `network_file.read_network`."""
+    return SaliencyNet(*read_network(path, _KIND, UNetSettings, build_unet, "a saliency network (a file that data_prep.train_saliency wrote)"))

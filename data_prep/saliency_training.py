@@ -1,8 +1,7 @@
 """Trains the U-Net of `data_prep.saliency` on photos and masks.
 
-`model_dir` holds `settings.json` (what decides the result), `checkpoints/` (the last epoch, with the optimizer's state),
-`metrics.jsonl` (a line an epoch), `logs/` for TensorBoard and `saliency.safetensors`, the best epoch so far. A killed run
-goes on after its last epoch: what an epoch draws depends on the seed and its number alone.
+`model_dir` holds `settings.json` (what decides the result), what `data_prep.epoch_run` leaves, and `saliency.safetensors`, the best
+epoch so far.
 
 N = photos, S = working side in pixels.
 """
@@ -11,7 +10,6 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import pathlib
-import time
 
 import numpy as np
 import tensorflow as tf
@@ -19,12 +17,12 @@ import tf_keras
 
 from data_prep import mask_scores, record_writer
 from data_prep.backbones import weights_digest
+from data_prep.epoch_run import EpochRun, WarmCosine
 from data_prep.mask_augmentation import Example, drawn, place
 from data_prep.product_crops import crop_of_probabilities
 from data_prep.saliency import (THRESHOLD, SaliencyNet, UNetSettings, build_unet, load_encoder_weights, prepare,
                                 save_saliency)
 from kaleido_tf.errors import InputError
-from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 
 WEIGHTS_NAME = "saliency.safetensors"
 _SHOWN = 6  # held-out photos in TensorBoard
@@ -81,54 +79,23 @@ def _claim(folder: pathlib.Path, settings: TrainSettings, model: tf_keras.Model,
 
 
 class _Run:
-    """One run: its variables, where it stands, and what it writes."""
+    """One run: what an epoch learns from, and what it is judged by."""
 
     def __init__(self, folder: pathlib.Path, settings: TrainSettings, model: tf_keras.Model, examples: dict[str, list[Example]]):
-        self._folder, self._settings, self._model, self._examples = folder, settings, model, examples
+        self._settings, self._model, self._examples = settings, model, examples
         steps = -(-len(examples["train"]) // settings.batch_size)
-        self._optimizer = tf_keras.optimizers.Adam(_Schedule(settings.learning_rate, steps, steps * settings.epochs))
+        self._optimizer = tf_keras.optimizers.Adam(WarmCosine(settings.learning_rate, steps, steps * settings.epochs))
         self._optimizer.build(model.trainable_variables)
-        self._epoch = tf.Variable(0, dtype=tf.int64)
-        self._best = tf.Variable(-1.0)
-        checkpoint = tf.train.Checkpoint(model=model, optimizer=self._optimizer, epoch=self._epoch, best=self._best)
-        self._manager = tf.train.CheckpointManager(checkpoint, str(folder / "checkpoints"), max_to_keep=1)
         square = [None, settings.network.side, settings.network.side]
         self._step = tf.function(self._learn, [tf.TensorSpec(shape, tf.uint8) for shape in ([*square, 3], square, square)])
         self._net = SaliencyNet(settings.network, model)
+        self._run = EpochRun(folder, settings.epochs, "mask_iou", model, self._optimizer)
+        self._best_path = folder / WEIGHTS_NAME
 
     def to_the_end(self) -> dict[str, float]:
-        latest = self._manager.latest_checkpoint
-        if latest:
-            try:
-                self._manager.checkpoint.restore(latest).assert_consumed()
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
-                raise InputError(f"{latest} cannot be read: {str(error).splitlines()[0]}. Use another --model_dir to train anew") from error
-            done = int(self._epoch) == self._settings.epochs
-            state = "complete, after" if done else "going on after"
-            print(f"{self._folder}: {state} epoch {int(self._epoch)} of {self._settings.epochs}", flush=True)
-        log = MetricsLog(self._folder / "metrics.jsonl", int(self._epoch))
-        writer = tf.summary.create_file_writer(str(self._folder / "logs"))
-        while int(self._epoch) < self._settings.epochs:
-            started = time.perf_counter()
-            self._epoch.assign_add(1)
-            epoch = int(self._epoch)
-            values = {"loss": self._train_epoch(epoch), **self._evaluate(writer, epoch)}
-            better = values["mask_iou"] > float(self._best)
-            if better:
-                save_saliency(self._folder / WEIGHTS_NAME, self._settings.network, self._model)
-                self._best.assign(values["mask_iou"])
-            self._manager.save(epoch)
-            log.write("epoch", epoch, values)
-            with writer.as_default(epoch):
-                for name, value in values.items():
-                    tf.summary.scalar(name, value)
-            writer.flush()
-            print(
-                f"epoch {epoch}/{self._settings.epochs}: loss {values['loss']:.4f}, valid loss {values['valid_loss']:.4f}, mean IoU "
-                f"{values['mask_iou']:.3f}, F {values['f_measure']:.3f} (beta^2 {mask_scores.BETA_SQUARED}, threshold {THRESHOLD}), "
-                f"crop box IoU {values['box_iou']:.3f}, {time.perf_counter() - started:.1f} s{', the best so far' if better else ''}", flush=True,
-            )
-        return self._best_epoch()
+        return self._run.to_the_end(
+            self._train_epoch, self._evaluate, lambda: save_saliency(self._best_path, self._settings.network, self._model), _told
+        )
 
     def _train_epoch(self, epoch: int) -> float:
         """One pass over the training photos in a random order; returns the mean loss of its steps."""
@@ -148,10 +115,7 @@ class _Run:
                 if following is not None:
                     waiting = pool.submit(draw, following)
                 losses.append(float(self._step(*map(tf.constant, views))))
-        mean = float(np.mean(losses))
-        if not np.isfinite(mean):
-            raise InputError(f"The loss of epoch {epoch} is no number: use a lower --learning_rate than {settings.learning_rate}")
-        return mean
+        return float(np.mean(losses))
 
     def _learn(self, images: tf.Tensor, masks: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
@@ -175,28 +139,12 @@ class _Run:
                 tf.summary.image(f"photo, found, true/{example.name}", np.concatenate([example.image / 255.0, *grey], axis=1)[None])
         return {"valid_loss": sum(losses) / len(valid), **{name: float(np.mean([row[name] for row in rows])) for name in rows[0]}}
 
-    def _best_epoch(self) -> dict[str, float]:
-        lines = read_metrics(self._folder / "metrics.jsonl")
-        if not lines:
-            raise InputError(f"The run in {self._folder} is complete, but its metrics.jsonl is gone. Use another --model_dir to train anew")
-        best = max(lines, key=lambda line: line["mask_iou"])
-        return {"epoch": best["step"], **{name: value for name, value in best.items() if name not in ("kind", "step")}}
 
-
-class _Schedule(tf_keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly over `warmup` steps, then falls to 0 at step `total` along a cosine."""
-
-    def __init__(self, height: float, warmup: int, total: int):
-        self._height, self._warmup, self._total = height, float(warmup), float(total)
-
-    def __call__(self, step):
-        step = tf.cast(step, tf.float32)
-        rising = (step + 1) / self._warmup
-        falling = 0.5 * (1 + tf.cos(np.pi * tf.minimum((step - self._warmup) / tf.maximum(self._total - self._warmup, 1.0), 1.0)))
-        return self._height * tf.where(step < self._warmup, rising, falling)
-
-    def get_config(self):
-        return {"height": self._height, "warmup": self._warmup, "total": self._total}
+def _told(values: dict[str, float]) -> str:
+    return (
+        f"loss {values['loss']:.4f}, valid loss {values['valid_loss']:.4f}, mean IoU {values['mask_iou']:.3f}, F {values['f_measure']:.3f} "
+        f"(beta^2 {mask_scores.BETA_SQUARED}, threshold {THRESHOLD}), crop box IoU {values['box_iou']:.3f}"
+    )
 
 
 def saliency_loss(logits: tf.Tensor, masks: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
