@@ -41,11 +41,15 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Alignments:
-    """Pairs [A]: word piece of the text, patch among the 55, and score: the overlap of region and patch, 0 to 1."""
+    """Pairs [A]: word piece of the text, patch among the 55, and score: the overlap of region and patch, 0 to 1.
+
+    `shared`: how many regions found their word in the text, with a patch that fits or without.
+    """
 
     tokens: np.ndarray
     patches: np.ndarray
     scores: np.ndarray
+    shared: int
 
 
 def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentSettings) -> Alignments:
@@ -59,18 +63,19 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
     for word in words:
         if word.tells_something:
             waiting.setdefault(word.stem, []).append(word)
-    tokens, chosen, scores = [], [], []
+    tokens, chosen, scores, shared = [], [], [], 0
     for region in regions:
         same = waiting.get(stem(region.word))
         if not same:
             continue
         word = same.pop(0)
+        shared += 1
         for patch, score in covered_patches(region.heat, settings):
             for token in range(word.start, word.end):
                 tokens.append(token)
                 chosen.append(patch)
                 scores.append(score)
-    return Alignments(np.array(tokens, np.int64), np.array(chosen, np.int64), np.array(scores, np.float32))
+    return Alignments(np.array(tokens, np.int64), np.array(chosen, np.int64), np.array(scores, np.float32), shared)
 
 
 def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple[int, float]]:

@@ -28,7 +28,8 @@ SMALLEST_SIDES = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
 class Backbone:
     """A feature network.
 
-    `extract`: [N, h, w, 3] uint8 RGB -> [N, feature_size] float32. `smallest_side`: of a patch it can take, pixels.
+    `extract`: [N, h, w, 3] uint8 RGB -> [N, feature_size] float32. `feature_map`: the same before it is pooled, [N, rows, columns,
+    feature_size], the output of `convolutions`. `smallest_side`: of a patch it can take, pixels.
     `digest`: sha256 over the weights' names, shapes and bytes.
     """
 
@@ -38,6 +39,8 @@ class Backbone:
     smallest_side: int
     digest: str
     extract: Callable[[tf.Tensor], tf.Tensor]
+    feature_map: Callable[[tf.Tensor], tf.Tensor]
+    convolutions: tf_keras.Model
     model: tf_keras.Model
 
 
@@ -65,11 +68,13 @@ def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
     if weights not in ("imagenet", "random"):
         load_hdf5_weights(model, weights)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
-    def extract(images):
-        return model(preprocess(tf.cast(images, tf.float32)), training=False)
+    convolutions = tf_keras.Model(model.input, model.layers[-1].input)  # the last layer pools
 
-    return Backbone(name, weights, model.output_shape[-1], smallest, weights_digest(model), extract, model)
+    def runs(network):
+        pixels = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        return tf.function(lambda images: network(preprocess(tf.cast(images, tf.float32)), training=False), [pixels])
+
+    return Backbone(name, weights, model.output_shape[-1], smallest, weights_digest(model), runs(model), runs(convolutions), convolutions, model)
 
 
 def _draw_weights(model: tf_keras.Model, seed: int) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +16,10 @@ from data_prep.words import stem, words_of
 from kaleido_tf import records
 from kaleido_tf.data.input_files import find_files
 from kaleido_tf.errors import InputError
+from kaleido_tf.json_files import read_json_object
 from kaleido_tf.text import Vocabulary
+
+_ASIDE = "alignments.partial"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +33,17 @@ class NamedBox:
 
 @dataclasses.dataclass(frozen=True)
 class AlignedRecords:
-    """What was done: records, those with a pair, pairs in all."""
+    """What was done: records; those with a pair; pairs in all. Of the others, which are masked at random: those with no region at all (an
+    empty caption), and those none of whose words stands in the text."""
 
-    records: int
-    aligned: int
-    pairs: int
+    records: int = 0
+    aligned: int = 0
+    pairs: int = 0
+    without_regions: int = 0
+    without_shared_words: int = 0
+
+    def __add__(self, other: "AlignedRecords") -> "AlignedRecords":
+        return AlignedRecords(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
 
 
 def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
@@ -82,37 +92,68 @@ def ids_in(pattern: str) -> set[str]:
     return {name.decode() for batch in dataset.as_numpy_iterator() for names in batch.values() for name in names}
 
 
-def align_records(pattern: str, find_regions: Callable[[tf.train.Example], list[Region]], settings: AlignmentSettings,
-                  source: str) -> AlignedRecords:
-    """Writes the alignments of every record at `pattern` into it, shard by shard; each shard changes as a whole.
+def align_records(pattern: str, find_regions: Callable[[str, list[tf.train.Example]], list[list[Region]]], settings: AlignmentSettings,
+                  source: dict) -> AlignedRecords:
+    """Writes the alignments of every record at `pattern` into it.
 
-    Args: find_regions: the regions of a record. source: what they come from, for `dataset.json`.
+    The shards of a folder are written aside and take their places together when all are made; a killed run goes on with the
+    same command.
+    Args: find_regions: (folder, records of a shard) -> the regions of each. source: what they come from, digests included; kept in `dataset.json`.
     Raises: InputError for records that are not Kaleido-BERT's.
     """
-    files = find_files(pattern)
-    done = aligned = pairs = 0
-    for folder in sorted({os.path.dirname(file) for file in files}):
-        dataset = records.read_dataset_json(folder or ".")
-        if records.layout_of(dataset, folder) != records.KALEIDO:
-            raise InputError(f"Alignments are of kaleido patches. {folder} holds records of layout {dataset['layout']}")
-        vocabulary = Vocabulary(pathlib.Path(folder) / "vocab.txt")
-        counts = {"records": 0, "aligned": 0, "pairs": 0}
-        for file in (file for file in files if os.path.dirname(file) == folder):
-            lines = []
-            for serialized in tf.data.TFRecordDataset(file).as_numpy_iterator():
-                example = tf.train.Example.FromString(serialized)
-                found = align(words_of(_ints(example, "token_ids"), vocabulary), find_regions(example), settings)
-                _store(example, found)
-                lines.append(example.SerializeToString())
-                counts["records"] += 1
-                counts["aligned"] += len(found.tokens) > 0
-                counts["pairs"] += len(found.tokens)
-            record_writer.write_shard(pathlib.Path(file), lines)
-        record_writer.write_json(
-            pathlib.Path(folder) / records.MANIFEST_NAME, {**dataset, "alignments": {**dataclasses.asdict(settings), "source": source, **counts}}
-        )
-        done, aligned, pairs = done + counts["records"], aligned + counts["aligned"], pairs + counts["pairs"]
-    return AlignedRecords(done, aligned, pairs)
+    by_folder: dict[str, list[pathlib.Path]] = {}
+    for file in find_files(pattern):
+        by_folder.setdefault(os.path.dirname(file) or ".", []).append(pathlib.Path(file))
+    for folder in by_folder:
+        check_layout(records.read_dataset_json(folder), folder)
+    done = AlignedRecords()
+    for folder, files in by_folder.items():
+        done += _align_folder(pathlib.Path(folder), files, find_regions, settings, source)
+    return done
+
+
+def check_layout(dataset: dict, folder: str) -> None:
+    """Raises: InputError unless the records are Kaleido-BERT's."""
+    if records.layout_of(dataset, folder) != records.KALEIDO:
+        raise InputError(f"Alignments are of kaleido patches. {folder} holds records of layout {dataset['layout']}")
+
+
+def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecords:
+    dataset = records.read_dataset_json(folder)
+    vocabulary = Vocabulary(folder / "vocab.txt")
+    aside, said = folder / _ASIDE, {**dataclasses.asdict(settings), **source}
+    if aside.is_dir() and _said_before(aside) != said:
+        shutil.rmtree(aside)  # a killed run with other settings: nothing of it counts
+    record_writer.claim_settings(aside, said, "alignments made with other settings", "--records")
+    total = AlignedRecords()
+    for file in files:
+        report = aside / f"{file.stem}.json"
+        if not report.is_file():
+            counts = _align_shard(file, aside / file.name, vocabulary, find_regions, settings)
+            record_writer.write_json(report, dataclasses.asdict(counts))
+        total += AlignedRecords(**read_json_object(report))
+    for file in files:
+        if (aside / file.name).is_file():  # else this run was killed while it put them in place
+            os.replace(aside / file.name, file)
+    record_writer.write_json(folder / records.MANIFEST_NAME, {**dataset, "alignments": {**said, **dataclasses.asdict(total)}})
+    shutil.rmtree(aside)
+    return total
+
+
+def _said_before(aside: pathlib.Path) -> dict | None:
+    path = aside / record_writer.SETTINGS_NAME
+    return read_json_object(path) if path.is_file() else None
+
+
+def _align_shard(file: pathlib.Path, target: pathlib.Path, vocabulary: Vocabulary, find_regions, settings: AlignmentSettings) -> AlignedRecords:
+    examples = [tf.train.Example.FromString(serialized) for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator()]
+    counts = AlignedRecords()
+    for example, regions in zip(examples, find_regions(str(file.parent), examples), strict=True):
+        found = align(words_of(_ints(example, "token_ids"), vocabulary), regions, settings)
+        _store(example, found)
+        counts += AlignedRecords(1, int(len(found.tokens) > 0), len(found.tokens), int(not regions), int(bool(regions) and not found.shared))
+    record_writer.write_shard(target, (example.SerializeToString() for example in examples))
+    return counts
 
 
 def _ints(example: tf.train.Example, name: str) -> list[int]:

@@ -1,24 +1,39 @@
-"""Alignments into records: `python -m data_prep.write_alignments --records=records/train --pairs=pairs.jsonl`.
+"""Alignments into records, by which training then masks (docs/alignments.md):
 
-Pairs of a word and a region of the photo, made elsewhere, become pairs of word pieces and kaleido patches in the records, by which
-training then masks (docs/alignments.md). Features are not computed again; a second start writes the same again.
+    python -m data_prep.write_alignments --records=records/train --captioner=captioner
+    python -m data_prep.write_alignments --records=records/train --pairs=pairs.jsonl
+
+A captioner (data_prep.train_captioner) says, or reads, the words of each photo and shows where it looked; or pairs of a word and a
+region of the photo come from elsewhere. Features are not computed again; interrupted runs go on with the same command.
 """
 
+import hashlib
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
 from absl import flags
 
 from data_prep.alignments import AlignmentSettings
+from data_prep.backbones import build_backbone
+from data_prep.caption_regions import WORDS, CaptionRegions, CaptionSettings
+from data_prep.captioner_training import WEIGHTS_NAME
 from data_prep.record_alignments import align_records, ids_in, read_named_boxes, regions_of
+from data_prep.show_attend_tell import load_captioner
 from kaleido_tf.command import run_command
+from kaleido_tf.data.input_files import find_files
 from kaleido_tf.errors import InputError
 
-_DEFAULTS = AlignmentSettings()
+_DEFAULTS, _CAPTIONS = AlignmentSettings(), CaptionSettings()
 
 flags.DEFINE_string("records", None, "Records of write_kaleido_records: a folder, a file, a glob, a list file.", required=True)
-flags.DEFINE_string("pairs", None, "JSON lines: image_id or product_id, word, box [x1, y1, x2, y2] in pixels of the photo, score.", required=True)
+flags.DEFINE_string("captioner", "", "Folder or file that data_prep.train_captioner wrote.")
+flags.DEFINE_enum("words", _CAPTIONS.words, WORDS, "own: the captioner reads the product's own text; generated: it speaks freely.")
+flags.DEFINE_integer("beam", _CAPTIONS.beam, "Captions kept while words are generated; 1 is greedy.", lower_bound=1)
+flags.DEFINE_string("backbone_weights", "imagenet", "With --captioner, of the records' backbone: imagenet, random, or the path of a Keras HDF5 file.")
+flags.DEFINE_string("catalogue", "", "With --captioner: where the catalogue is now; default: where the records say it was.")
+flags.DEFINE_string("pairs", "", "JSON lines: image_id or product_id, word, box [x1, y1, x2, y2] in pixels of the photo, score.")
 flags.DEFINE_float("mass", _DEFAULTS.mass, "Share of a heat map's mass that its salient region holds.", lower_bound=0.01, upper_bound=1.0)
 flags.DEFINE_float("overlap", _DEFAULTS.overlap, "Least share of the smaller of region and patch that lies in the other.", lower_bound=0.0, upper_bound=1.0)
 flags.DEFINE_integer("patches_a_level", _DEFAULTS.patches_a_level, "Most patches of a level that a word is paired with.", lower_bound=1)
@@ -26,22 +41,48 @@ FLAGS = flags.FLAGS
 
 
 def main(_):
+    if bool(FLAGS.captioner) == bool(FLAGS.pairs):
+        raise InputError(f"Either --captioner or --pairs is needed. Received: --captioner={FLAGS.captioner!r}, --pairs={FLAGS.pairs!r}")
+    find_regions, source = _from_captioner() if FLAGS.captioner else _from_pairs()
+    settings = AlignmentSettings(FLAGS.mass, FLAGS.overlap, FLAGS.patches_a_level)
+    result = align_records(FLAGS.records, find_regions, settings, source)
+    print(
+        f"{FLAGS.records}: {result.aligned} of {result.records} records have aligned pairs, {result.pairs} in all; the others are masked at "
+        f"random ({result.without_regions} without any word seen, {result.without_shared_words} without a word that their text shares)"
+    )
+
+
+def _from_captioner():
+    """(what finds the regions, what it is)"""
+    path = pathlib.Path(FLAGS.captioner)
+    captioner = load_captioner(path / WEIGHTS_NAME if path.is_dir() else path)
+    backbone = build_backbone(captioner.settings.backbone, FLAGS.backbone_weights)
+    captions = CaptionSettings(FLAGS.words, FLAGS.beam)
+    regions = CaptionRegions(captioner, backbone, captions, FLAGS.catalogue)
+    for folder in sorted({os.path.dirname(file) or "." for file in find_files(FLAGS.records)}):
+        regions.check(folder)
+    beam = {"beam": FLAGS.beam} if FLAGS.words == "generated" else {}
+    return regions, {"source": "captioner", "captioner_digest": captioner.digest, "words": FLAGS.words, **beam}
+
+
+def _from_pairs():
+    """(what finds the regions, what it is)"""
     boxes = read_named_boxes(FLAGS.pairs)
     foreign = set(boxes) - ids_in(FLAGS.records)
     if len(foreign) == len(boxes):  # known before the alignments that are there are replaced
         raise InputError(f"None of the ids in {FLAGS.pairs} ({next(iter(boxes))!r}, ...) is in the records {FLAGS.records}: nothing was changed")
+    if foreign:
+        print(f"{len(foreign)} of {len(boxes)} ids in {FLAGS.pairs} are not in these records")
 
-    def find_regions(example):
-        feature = example.features.feature
-        names = [feature[name].bytes_list.value[0].decode() for name in ("image_id", "product_id")]
-        return regions_of([box for name in names for box in boxes.get(name, [])], list(feature["crop_box"].int64_list.value))
+    def find_regions(_, examples):
+        found = []
+        for example in examples:
+            feature = example.features.feature
+            names = [feature[name].bytes_list.value[0].decode() for name in ("image_id", "product_id")]
+            found.append(regions_of([box for name in names for box in boxes.get(name, [])], list(feature["crop_box"].int64_list.value)))
+        return found
 
-    settings = AlignmentSettings(FLAGS.mass, FLAGS.overlap, FLAGS.patches_a_level)
-    result = align_records(FLAGS.records, find_regions, settings, source=os.path.basename(FLAGS.pairs))
-    print(
-        f"{FLAGS.records}: {result.aligned} of {result.records} records have aligned pairs, {result.pairs} in all; the others are masked at "
-        f"random. {len(foreign)} of {len(boxes)} ids in {FLAGS.pairs} are not in these records"
-    )
+    return find_regions, {"source": os.path.basename(FLAGS.pairs), "pairs_digest": hashlib.sha256(pathlib.Path(FLAGS.pairs).read_bytes()).hexdigest()}
 
 
 if __name__ == "__main__":

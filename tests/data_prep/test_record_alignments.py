@@ -1,6 +1,7 @@
 """Alignments into records: pairs from elsewhere, at the right words and patches, features untouched."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -28,17 +29,21 @@ def box_of_patch(level, place):
     return (CROP[0] + column * width, CROP[2] + row * height, CROP[0] + (column + 1) * width, CROP[2] + (row + 1) * height)
 
 
+MIDDLE = AlignmentSettings(mass=1.0, overlap=0.9)
+FROM = {"source": "boxes.jsonl", "pairs_digest": "abc"}
+
+
+def button_regions(_, examples):
+    """The fourth product's buttons are in the middle of level 3; the second's caption shares no word with its text."""
+    boxes = {"P004_1": [NamedBox("Buttons", box_of_patch("camouflage", 4), 0.5)], "P002_1": [NamedBox("zebra", box_of_patch("camouflage", 4), 0.5)]}
+    return [regions_of(boxes.get(example.features.feature["image_id"].bytes_list.value[0].decode(), []), CROP) for example in examples]
+
+
 def test_pairs_are_stored_and_nothing_else_changes(tmp_path):
     folder = small_records.write(tmp_path / "records", 7, per_shard=3)
     before = parsed(folder)
-    boxes = {"P004_1": [NamedBox("Buttons", box_of_patch("camouflage", 4), 0.5)]}
-
-    def find_regions(example):
-        feature = example.features.feature
-        return regions_of(boxes.get(feature["image_id"].bytes_list.value[0].decode(), []), list(feature["crop_box"].int64_list.value))
-
-    result = align_records(str(folder), find_regions, AlignmentSettings(mass=1.0, overlap=0.9), "boxes.jsonl")
-    assert (result.records, result.aligned) == (7, 1)
+    result = align_records(str(folder), button_regions, MIDDLE, FROM)
+    assert (result.records, result.aligned, result.without_regions, result.without_shared_words) == (7, 1, 5, 1)
     after = parsed(folder)
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
         for name in old:
@@ -50,7 +55,61 @@ def test_pairs_are_stored_and_nothing_else_changes(tmp_path):
     # "a <colour> <kind> with 4 buttons": the sixth word; the middle patch of level 3, and of level 5 the one inside it
     assert pairs == {(5, 5 + 4), (5, 30 + 12)} and len(pairs) == result.pairs
     said = json.loads((folder / "dataset.json").read_text())["alignments"]
-    assert said == {"mass": 1.0, "overlap": 0.9, "patches_a_level": 1, "source": "boxes.jsonl", "records": 7, "aligned": 1, "pairs": 2}
+    assert said == {"mass": 1.0, "overlap": 0.9, "patches_a_level": 1, **FROM, "records": 7, "aligned": 1, "pairs": 2, "without_regions": 5,
+                    "without_shared_words": 1}
+
+
+def test_killed_run_changes_nothing_and_goes_on(tmp_path):
+    folder = small_records.write(tmp_path / "records", 7, per_shard=3)
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
+    seen = []
+
+    def killed(where, examples):
+        seen.append(len(examples))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return button_regions(where, examples)
+
+    with pytest.raises(KeyboardInterrupt):
+        align_records(str(folder), killed, MIDDLE, FROM)
+    assert {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()} == before
+    align_records(str(folder), killed, MIDDLE, FROM)
+    assert seen == [3, 3, 1, 1]  # the two finished shards were not made again
+    whole = small_records.write(tmp_path / "whole", 7, per_shard=3)
+    align_records(str(whole), button_regions, MIDDLE, FROM)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {path.name: path.read_bytes() for path in whole.iterdir()}
+
+
+def test_what_a_killed_run_with_other_settings_left_does_not_count(tmp_path):
+    folder = small_records.write(tmp_path / "records", 7, per_shard=3)
+
+    def killed(where, examples):
+        if len(examples) == 1:
+            raise KeyboardInterrupt
+        return [[] for _ in examples]
+
+    with pytest.raises(KeyboardInterrupt):
+        align_records(str(folder), killed, MIDDLE, {"source": "another"})
+    assert align_records(str(folder), button_regions, MIDDLE, FROM).pairs == 2
+
+
+def test_run_killed_while_shards_took_their_places(tmp_path, monkeypatch):
+    folder = small_records.write(tmp_path / "records", 7, per_shard=3)
+    replace, calls = os.replace, []
+
+    def killed(source, target):
+        if "alignments.partial" in str(source) and "alignments.partial" not in str(target):
+            calls.append(target)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            align_records(str(folder), button_regions, MIDDLE, FROM)
+    result = align_records(str(folder), lambda *_: pytest.fail("made again"), MIDDLE, FROM)
+    assert result.pairs == 2 and len(parsed(folder)[4]["alignment_tokens"]) == 2
 
 
 def test_boxes_of_one_word_are_one_region_and_those_outside_the_crop_none():
@@ -80,4 +139,4 @@ def test_missing_or_empty_file_and_other_records_are_named(tmp_path):
         read_named_boxes(str(tmp_path / "empty.jsonl"))
     grid = small_records.write(tmp_path / "grid", 5, layout=records.GRIDS[4])
     with pytest.raises(InputError, match="Alignments are of kaleido patches. .* layout grid_4x4"):
-        align_records(str(grid), lambda example: [], AlignmentSettings(), "x")
+        align_records(str(grid), lambda *_: [], AlignmentSettings(), {"source": "x"})

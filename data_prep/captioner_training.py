@@ -1,0 +1,196 @@
+"""Trains the captioner of `data_prep.show_attend_tell` on the photos and texts of records.
+
+`model_dir` holds `settings.json` (what decides the result), `maps/` (the photos' convolutional maps), what `data_prep.epoch_run` leaves,
+and `captioner.safetensors`, the best epoch so far by BLEU-4.
+"""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import sacrebleu
+import tensorflow as tf
+import tf_keras
+
+from data_prep import record_writer
+from data_prep.backbones import Backbone
+from data_prep.captions import Speaker
+from data_prep.epoch_run import EpochRun, WarmCosine
+from data_prep.feature_maps import CropMaps, KeptMaps, keep_maps, read_examples
+from data_prep.record_photos import RecordPhotos
+from data_prep.show_attend_tell import (Captioner, CaptionerSettings, TrainedCaptioner, caption_loss, inputs_of, pieces_of,
+                                        save_captioner, targets_of)
+from data_prep.words import words_of
+from kaleido_tf import records
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.errors import InputError
+from kaleido_tf.text import Vocabulary
+
+WEIGHTS_NAME = "captioner.safetensors"
+_SHOWN = 6  # captions in TensorBoard
+_SORTED = 8  # batches whose captions are sorted by length, so that short ones do not wait for long ones
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings:
+    """`cells`, `embedding`, `units`, `attention_units`, `longest`: as in `CaptionerSettings`. `learning_rate`: of Adam, at its height; it
+    rises over the first epoch and falls to 0 along a cosine. `dropout`: of embeddings, states and the output layer. `regularizer`:
+    weight of the attention's evenness. `clip`: of the gradients' norm. `bleu_photos`: held-out photos that are captioned each epoch."""
+
+    cells: int = 14
+    embedding: int = 128
+    units: int = 256
+    attention_units: int = 128
+    longest: int = 60
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    dropout: float = 0.4
+    regularizer: float = 0.1
+    clip: float = 5.0
+    bleu_photos: int = 500
+    seed: int = 0
+
+    def __post_init__(self):
+        if min(self.epochs, self.batch_size, self.bleu_photos) < 1 or self.learning_rate <= 0 or not 0 <= self.dropout < 1 or self.regularizer < 0:
+            raise InputError(f"Numbers must be above 0 and `dropout` below 1. Received: {self}")
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionData:
+    """The photos of a split: `texts` (vocabulary ids), `maps` in the same order."""
+
+    texts: list[list[int]]
+    maps: KeptMaps
+
+
+def train(records_folder: str, valid_folder: str, model_dir: str, backbone: Backbone, settings: TrainSettings, catalogue: str = "") -> dict[str, float]:
+    """Trains on one folder of records, chooses the best epoch on another and returns that epoch's figures.
+
+    Args: backbone: the one of the records. catalogue: where the photos are now, if not where the records say.
+    Raises: InputError if the backbone is another, photos or records cannot be had, or `model_dir` holds another run.
+    """
+    folder = pathlib.Path(model_dir)
+    datasets = {split: _dataset(path) for split, path in (("train", records_folder), ("valid", valid_folder))}
+    for path, dataset in zip((records_folder, valid_folder), datasets.values()):
+        check_backbone(backbone.name, backbone.digest, dataset, path)
+    if datasets["train"]["vocabulary_digest"] != datasets["valid"]["vocabulary_digest"]:
+        raise InputError(f"{records_folder} and {valid_folder} hold word pieces of different vocabularies ({datasets['train']['vocabulary_digest'][:12]} "
+                         f"and {datasets['valid']['vocabulary_digest'][:12]})")
+    vocabulary = Vocabulary(pathlib.Path(records_folder) / "vocab.txt")
+    identities = {split: {name: dataset[name] for name in ("products_digest", "catalogue_digest", "crop_size", "records")}
+                  for split, dataset in datasets.items()}
+    record_writer.claim_settings(
+        folder, {**dataclasses.asdict(settings), "backbone_digest": backbone.digest, **identities}, "a run with other settings or records", "--model_dir"
+    )
+    data = {split: _read(path, datasets[split], backbone, settings.cells, folder / "maps" / split, split, catalogue)
+            for split, path in (("train", records_folder), ("valid", valid_folder))}
+    tf_keras.utils.set_random_seed(settings.seed)
+    sizes = {name: getattr(settings, name) for name in ("cells", "embedding", "units", "attention_units", "longest")}
+    network = CaptionerSettings(
+        pieces=pieces_of(data["train"].texts, vocabulary), backbone=backbone.name, backbone_digest=backbone.digest,
+        vocabulary_digest=datasets["train"]["vocabulary_digest"], channels=backbone.feature_size, **sizes,
+    )
+    print(f"{len(data['train'].texts)} photos to learn from, {len(data['valid'].texts)} held out, {len(network.pieces)} pieces to say", flush=True)
+    return _Run(folder, settings, Captioner(network, settings.dropout), data, vocabulary).to_the_end()
+
+
+def _dataset(folder: str) -> dict:
+    dataset = records.read_dataset_json(folder)
+    if records.layout_of(dataset, folder) != records.KALEIDO:
+        raise InputError(f"Captions are of the crops of kaleido records. {folder} holds records of layout {dataset['layout']}")
+    return dataset
+
+
+def check_backbone(name: str, digest: str, dataset: dict, folder: str) -> None:
+    """Raises: InputError unless records were made with this backbone, weights and all."""
+    if digest != dataset["backbone_digest"]:
+        raise InputError(f"{folder} holds features of {dataset['backbone']} with weights {dataset['backbone_digest'][:12]} (sha256). "
+                         f"Received: {name} with weights {digest[:12]}")
+
+
+def _read(folder: str, dataset: dict, backbone: Backbone, cells: int, maps_folder: pathlib.Path, name: str, catalogue: str) -> CaptionData:
+    shards = find_files(folder)
+    examples = [example for shard in shards for example in read_examples(shard)]
+    maps = keep_maps(shards, CropMaps(RecordPhotos(dataset, folder, catalogue), backbone, cells), maps_folder, name)
+    return CaptionData([list(example.features.feature["token_ids"].int64_list.value) for example in examples], maps)
+
+
+class _Run:
+    """One run: what an epoch learns from, and what it is judged by."""
+
+    def __init__(self, folder: pathlib.Path, settings: TrainSettings, model: Captioner, data: dict[str, CaptionData], vocabulary: Vocabulary):
+        self._settings, self._model, self._data, self._vocabulary = settings, model, data, vocabulary
+        steps = -(-len(data["train"].texts) // settings.batch_size)
+        self._steps = steps
+        self._optimizer = tf_keras.optimizers.Adam(WarmCosine(settings.learning_rate, steps, steps * settings.epochs), global_clipnorm=settings.clip)
+        self._optimizer.build(model.trainable_variables)
+        network = model.settings
+        pixels = tf.TensorSpec([None, network.cells, network.cells, network.channels])
+        pieces = tf.TensorSpec([None, None], tf.int32)
+        self._step = tf.function(self._learn, [pixels, pieces, pieces, tf.TensorSpec([2], tf.int64)])
+        self._entropy = tf.function(lambda maps, inputs, targets: caption_loss(*model(maps, inputs), targets, 0.0)[1], [pixels, pieces, pieces])
+        self._run = EpochRun(folder, settings.epochs, "bleu_4", model, self._optimizer)
+        self._best_path = folder / WEIGHTS_NAME
+        self._speaker = Speaker(TrainedCaptioner(network, model), beam=1)
+
+    def to_the_end(self) -> dict[str, float]:
+        return self._run.to_the_end(self._train_epoch, self._evaluate, lambda: save_captioner(self._best_path, self._model), _told)
+
+    def _train_epoch(self, epoch: int) -> float:
+        """One pass in a random order; returns the mean loss of its steps."""
+        data, settings = self._data["train"], self._settings
+        losses = []
+        for number, batch in enumerate(batches_of([len(text) for text in data.texts], settings.batch_size, np.random.default_rng([settings.seed, epoch]))):
+            targets = targets_of([data.texts[n] for n in batch], self._model.settings)
+            seed = tf.constant([settings.seed, epoch * self._steps + number], tf.int64)
+            losses.append(float(self._step(data.maps[batch], inputs_of(targets), targets, seed)))
+        return float(np.mean(losses))
+
+    def _learn(self, maps, inputs, targets, seed):
+        with tf.GradientTape() as tape:
+            loss, _ = caption_loss(*self._model(maps, inputs, seed), targets, self._settings.regularizer)
+        self._optimizer.apply_gradients(zip(tape.gradient(loss, self._model.trainable_variables), self._model.trainable_variables))
+        return loss
+
+    def _evaluate(self, writer, epoch: int) -> dict[str, float]:
+        """`valid_loss` (cross entropy a piece) and `bleu_4` (0 to 100, of greedy captions) on the held-out photos."""
+        data, size = self._data["valid"], 2 * self._settings.batch_size
+        total = pieces = 0.0
+        for batch in np.array_split(np.arange(len(data.texts)), -(-len(data.texts) // size)):
+            targets = targets_of([data.texts[n] for n in batch], self._model.settings)
+            count = float((targets > 0).sum())
+            total += count * float(self._entropy(data.maps[batch], inputs_of(targets), targets))
+            pieces += count
+        chosen = np.unique(np.linspace(0, len(data.texts) - 1, self._settings.bleu_photos).astype(int))
+        captions = [caption for batch in np.array_split(chosen, -(-len(chosen) // size)) for caption in self._speaker.describe(data.maps[batch])]
+        said = [words_in(caption.token_ids, self._vocabulary) for caption in captions]
+        meant = [words_in(data.texts[n], self._vocabulary) for n in chosen]
+        with writer.as_default(epoch):
+            for number, (ours, theirs) in enumerate(list(zip(said, meant))[:_SHOWN]):
+                tf.summary.text(f"caption/{number}", f"{ours}\n\n(its text: {theirs})")
+        return {"valid_loss": total / pieces, "bleu_4": bleu_4(said, meant)}
+
+
+def _told(values: dict[str, float]) -> str:
+    return f"loss {values['loss']:.4f}, valid loss {values['valid_loss']:.4f}, BLEU-4 {values['bleu_4']:.2f}"
+
+
+def batches_of(lengths: list[int], size: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """Record numbers in batches: random, but captions of like length together; every number once."""
+    order = generator.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), _SORTED * size):
+        chunk = sorted(order[start : start + _SORTED * size], key=lambda n: lengths[n])
+        batches += [np.array(chunk[i : i + size]) for i in range(0, len(chunk), size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def words_in(token_ids, vocabulary: Vocabulary) -> str:
+    """The words of a text, without punctuation, with blanks between."""
+    return " ".join(word.text for word in words_of(token_ids, vocabulary))
+
+
+def bleu_4(said: list[str], meant: list[str]) -> float:
+    """BLEU-4 of a corpus, 0 to 100, with one reference a caption; of whole words (sacrebleu without its own tokenizer)."""
+    return sacrebleu.corpus_bleu(said, [meant], tokenize="none", force=True).score

@@ -1,0 +1,132 @@
+"""What a captioner says of photos, and where it looked: decoded freely (greedy or by beam) or read from the product's own text.
+
+N = photos, B = beam, T = pieces of a caption, M = cells a side of a map, P = pieces the captioner can say.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from data_prep.alignments import RASTER, Region
+from data_prep.show_attend_tell import END, PAD, START, UNKNOWN, TrainedCaptioner, inputs_of, targets_of
+from data_prep.words import words_of
+from kaleido_tf.text import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class Caption:
+    """`token_ids`: T vocabulary ids. `attention` [T, M, M] float32: where it looked for each, sums of 1. `score`: mean log probability a
+    piece, with the end."""
+
+    token_ids: tuple[int, ...]
+    attention: np.ndarray
+    score: float
+
+
+class Speaker:
+    """A captioner at work on batches of maps [N, M, M, F] float32.
+
+    Args: beam: captions kept at every step; 1 is greedy. The one with the highest mean log probability a piece is returned.
+    """
+
+    def __init__(self, captioner: TrainedCaptioner, beam: int = 3):
+        self._settings, self._model, self._beam = captioner.settings, captioner.model, beam
+        self._begin = tf.function(lambda maps: self._model.begin(maps), reduce_retracing=True)
+        self._step = tf.function(self._one_step, reduce_retracing=True)
+        self._read = tf.function(lambda maps, inputs: self._model(maps, inputs), reduce_retracing=True)
+
+    def describe(self, maps: np.ndarray) -> list[Caption]:
+        """Captions of its own words."""
+        count, beam = len(maps), self._beam
+        places, projected, states = self._begin(tf.constant(maps))
+        # Row n * B + b is beam b of photo n. At first all beams of a photo are equal: only one may go on.
+        places, projected, *states = (tf.repeat(tensor, beam, axis=0) for tensor in (places, projected, *states))
+        scores = np.tile(np.where(np.arange(beam) == 0, 0.0, -np.inf), [count, 1])
+        said = np.full([count, beam], START, np.int32)
+        lengths, done = np.zeros([count, beam]), np.zeros([count, beam], bool)
+        history = []
+        parents = np.tile(np.arange(beam), [count, 1])
+        for _ in range(self._settings.longest + 1):
+            rows = (np.arange(count)[:, None] * beam + parents).reshape(-1)
+            best, pieces, attention, states = self._step(
+                tf.constant(said.reshape(-1)), tf.constant(rows), states, places, projected
+            )
+            totals, pieces = _continued(scores, best.numpy().reshape(count, beam, -1), pieces.numpy().reshape(count, beam, -1), done)
+            parents, said, scores = _best(totals, pieces, beam)
+            lengths, done = np.take_along_axis(lengths, parents, 1), np.take_along_axis(done, parents, 1)
+            lengths += ~done
+            history.append((parents, said, attention.numpy().reshape(count, beam, -1)))
+            done |= said == END
+            if done.all():
+                break
+        return self._read_back(history, scores / lengths)
+
+    def _one_step(self, said, rows, states, places, projected):
+        """The B most probable next pieces of every row and their log probabilities, [N * B, B] each."""
+        states = [tf.gather(state, rows) for state in states]
+        logarithms, attention, states = self._model.step(said, states, places, projected)
+        never = np.zeros(len(self._settings.pieces), np.float32)
+        never[[PAD, START, UNKNOWN]] = -np.inf
+        best, pieces = tf.math.top_k(logarithms + never, min(self._beam, len(self._settings.pieces) - 3))
+        return best, pieces, attention, states
+
+    def _read_back(self, history, scores: np.ndarray) -> list[Caption]:
+        """Follows the best beam of each photo back through its parents."""
+        found = []
+        for photo, beam in enumerate(np.argmax(scores, axis=1)):
+            score, pieces, looks = float(scores[photo, beam]), [], []
+            for parents, said, attention in reversed(history):
+                piece, beam = int(said[photo, beam]), parents[photo, beam]
+                if piece > UNKNOWN:
+                    pieces.append(self._settings.pieces[piece])
+                    looks.append(attention[photo, beam])
+            found.append(Caption(tuple(pieces[::-1]), self._squares(looks[::-1]), score))
+        return found
+
+    def read(self, maps: np.ndarray, texts: Sequence[Sequence[int]]) -> list[Caption]:
+        """The products' own texts (vocabulary ids, cut to `longest` pieces), read along with the photos ("teacher forcing")."""
+        texts = [tuple(text[: self._settings.longest]) for text in texts]
+        targets = targets_of(texts, self._settings)
+        logits, attention = self._read(tf.constant(maps), tf.constant(inputs_of(targets)))
+        entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits).numpy()
+        return [
+            Caption(text, self._squares(attention[row, : len(text)].numpy()), -float(entropy[row, : len(text) + 1].mean()))
+            for row, text in enumerate(texts)
+        ]
+
+    def _squares(self, attention) -> np.ndarray:
+        cells = self._settings.cells
+        return np.asarray(attention, np.float32).reshape(-1, cells, cells)
+
+
+def _continued(scores, best, pieces, done):
+    """Totals and pieces [N, B, B] of all ways on; a caption that has ended has one: it stays as it is."""
+    totals = scores[:, :, None] + best
+    stays = np.arange(best.shape[2]) == 0
+    totals = np.where(done[:, :, None], np.where(stays, scores[:, :, None], -np.inf), totals)
+    return totals, np.where(done[:, :, None], PAD, pieces)
+
+
+def _best(totals, pieces, beam):
+    """Of all ways on of a photo, the best B: which beam each came from, its piece, its score, [N, B]."""
+    ways = totals.shape[2]
+    flat = totals.reshape(len(totals), -1)
+    chosen = np.argsort(-flat, axis=1, kind="stable")[:, :beam]
+    return chosen // ways, np.take_along_axis(pieces.reshape(len(totals), -1), chosen, 1), np.take_along_axis(flat, chosen, 1)
+
+
+def heat_maps(attention: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Attention [T, M, M] up-sampled (bilinear) to [T, height, width] float32; a working crop's size lays them over its pixels."""
+    return np.stack([cv2.resize(look, (width, height), interpolation=cv2.INTER_LINEAR) for look in attention])
+
+
+def regions_of_caption(caption: Caption, vocabulary: Vocabulary) -> list[Region]:
+    """A region for every word of a caption, in order: the mean of the heat maps of its pieces."""
+    words = words_of(caption.token_ids, vocabulary)
+    if not words:
+        return []
+    heats = heat_maps(np.stack([caption.attention[word.start : word.end].mean(axis=0) for word in words]), RASTER, RASTER)
+    return [Region(word.text, heat) for word, heat in zip(words, heats)]
