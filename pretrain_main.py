@@ -34,6 +34,7 @@ flags.DEFINE_string("candidates", None, "Candidate lists of predict; default: ca
 flags.DEFINE_list("kaleido_tasks", list(LEVEL_NAMES), "Kaleido tasks to train, of rotation, jigsaw, camouflage, grey_to_color, blank_to_color; empty: none.")
 flags.DEFINE_float("masked_lm_prob", RUN_DEFAULTS["token_fraction"], "Share of word pieces that are masked, at most ten.")
 flags.DEFINE_boolean("whole_word_masking", RUN_DEFAULTS["whole_words"], "Masks whole words instead of word pieces.")
+flags.DEFINE_enum("masking", RUN_DEFAULTS["masking"], ["aligned", "random"], "aligned: pairs of a word and a patch in the records first, of each one side; random: as if there were none.")
 flags.DEFINE_enum("negatives", RUN_DEFAULTS["negatives"], ["subcategory", "any", "rising"], "Where mismatched texts come from; rising: from any product at first, more and more from the sub-category.")
 flags.DEFINE_float("negatives_rise_epochs", RUN_DEFAULTS["rise_epochs"], "Epochs until --negatives=rising draws from the sub-category only.")
 flags.DEFINE_float("matching_weight", RUN_DEFAULTS["matching_weight"], "Factor of the matching loss; 1 is the paper's plain sum.")
@@ -43,7 +44,7 @@ flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
 
 DECISIVE = (
-    *DECISIVE_FLAGS, "kaleido_tasks", "masked_lm_prob", "whole_word_masking", "negatives", "negatives_rise_epochs", "matching_weight",
+    *DECISIVE_FLAGS, "kaleido_tasks", "masked_lm_prob", "whole_word_masking", "masking", "negatives", "negatives_rise_epochs", "matching_weight",
     "contrastive_epochs",
 )
 SAMPLE_DIR = "sample_run"
@@ -186,7 +187,7 @@ def _run_config(config: ModelConfig, vocabulary: str, purpose: str) -> RunConfig
         raise InputError(f"--kaleido_tasks is for Kaleido-BERT. Received: a model of type {config.model_type}")
     return run_config(
         config, vocabulary, text_length(config, purpose), tasks=tasks, token_fraction=FLAGS.masked_lm_prob, whole_words=FLAGS.whole_word_masking,
-        negatives=FLAGS.negatives, rise_epochs=FLAGS.negatives_rise_epochs, matching_weight=FLAGS.matching_weight,
+        masking=FLAGS.masking, negatives=FLAGS.negatives, rise_epochs=FLAGS.negatives_rise_epochs, matching_weight=FLAGS.matching_weight,
         contrastive_epochs=FLAGS.contrastive_epochs,
     )
 

@@ -214,6 +214,7 @@ class RunConfig:
     tasks: tuple[str, ...] | None = None
     token_fraction: float = 0.15
     whole_words: bool = False
+    masking: str = "aligned"
     negatives: str = "subcategory"
     rise_epochs: float = 30.0
     matching_weight: float = 1.0
@@ -240,5 +241,7 @@ class RunConfig:
         for name, largest in ranges.items():
             if not 0 <= getattr(self, name) <= largest:
                 raise InputError(f"`{name}` must be 0 to {largest}. Received: {getattr(self, name)}")
+        if self.masking not in ("aligned", "random"):
+            raise InputError(f"`masking` must be aligned or random. Received: {self.masking!r}")
         if self.text_length < 3:
             raise InputError(f"`text_length` must be at least 3 ([CLS] token [SEP]). Received: {self.text_length}")

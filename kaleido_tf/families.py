@@ -65,7 +65,7 @@ def read_examples(pattern: str, run: RunConfig, config: ModelConfig) -> RecordEx
     """The training examples that a run makes of the records at `pattern`."""
     family, vocabulary = FAMILIES[config.model_type], Vocabulary(run.vocabulary)
     table = read_table(pattern, config, vocabulary, run.text_length)
-    masking = MaskingConfig(run.token_fraction, family.max_tokens(config), run.whole_words)
+    masking = MaskingConfig(run.token_fraction, family.max_tokens(config), run.whole_words, run.masking == "aligned")
     tasks = family.model.TASKS if run.tasks is None else run.tasks
     make_example = family.example_maker(config, tasks, vocabulary, masking, run.seed)
     return RecordExamples(table, make_example, OrderConfig(run.negatives, run.rise_epochs, run.seed))

@@ -18,11 +18,15 @@ MASKED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
 
 @dataclasses.dataclass(frozen=True)
 class MaskingConfig:
-    """How much of a text is masked: `token_fraction` of its word pieces, at most `max_tokens`, by words or by pieces."""
+    """How much of a text is masked: `token_fraction` of its word pieces, at most `max_tokens`, by words or by pieces.
+
+    `guided`: aligned pairs come first (section 3.4); False: everything is chosen at random, as if there were none.
+    """
 
     token_fraction: float = 0.15
     max_tokens: int = 10
     whole_words: bool = False
+    guided: bool = True
 
 
 PATCH_BUDGETS = (1, 2, 3)
@@ -46,6 +50,8 @@ def choose_masked(example: dict, seed: tf.Tensor, config: MaskingConfig, is_cont
     """
     words, maskable, budget = _maskable_words(example, config, is_continuation)
     pairs = tf.stack([example["alignment_tokens"], example["alignment_patches"]], axis=1)
+    if not config.guided:
+        pairs = pairs[:0]
     tokens, chosen_patches = _choose_aligned(pairs, words, maskable, budget, seed, budgets)
     tokens = _fill_tokens(tokens, words, maskable, budget, fold(seed, 1))
     chosen_patches = _fill_patches(chosen_patches, fold(seed, 2), budgets)

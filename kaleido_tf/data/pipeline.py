@@ -41,9 +41,10 @@ class RecordExamples:
 
     @property
     def digest(self) -> int:
-        """A number that says which images and texts these are, wherever their files lie."""
+        """A number that says which images, texts and alignments these are, wherever their files lie."""
         digest = hashlib.sha256(self.table.sequences[self.table.texts].tobytes())
         digest.update("\n".join(self.table.image_ids).encode())
+        digest.update(self.table.alignments.encode())
         return int.from_bytes(digest.digest()[:8], "big", signed=True)
 
     def describe(self) -> str:

@@ -5,6 +5,7 @@ N = records, T = different texts, S = text length.
 """
 
 import dataclasses
+import json
 import os
 
 import numpy as np
@@ -25,6 +26,7 @@ class RecordTable:
       texts: [N] int32, the row of each record's own text in `sequences`.
       sequences: [T, S] int32, [CLS] tokens [SEP] and padding. lengths: [T] int32 places used.
       feature_size: floats a patch. layout: which patches a record holds.
+      alignments: what the `dataset.json` of each folder says of its alignments, as JSON; "" if none has any.
     """
 
     files: tuple[str, ...]
@@ -38,6 +40,7 @@ class RecordTable:
     lengths: np.ndarray
     feature_size: int
     layout: records.Layout
+    alignments: str = ""
 
     def __len__(self) -> int:
         return len(self.product_ids)
@@ -97,7 +100,14 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
         lengths=lengths,
         feature_size=feature_size,
         layout=layout,
+        alignments=_alignments_in(files),
     )
+
+
+def _alignments_in(files: list[str]) -> str:
+    folders = sorted({os.path.dirname(file) or "." for file in files})
+    said = [records.read_dataset_json(folder).get("alignments") for folder in folders]
+    return json.dumps(said, sort_keys=True) if any(said) else ""
 
 
 def _read_columns(file: str, layout: records.Layout, feature_size: int, vocab_size: int, batch: int = 256) -> list[dict]:

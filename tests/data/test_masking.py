@@ -54,6 +54,14 @@ def test_at_most_ten_tokens_and_at_least_one():
     assert chosen(example("dress"), 0, MaskingConfig(token_fraction=0.01))[0].sum() == 1
 
 
+def test_random_masking_takes_no_notice_of_pairs():
+    pairs = [(1, 5), (2, 14), (3, 31), (4, 32), (5, 33), (5, 6), (1, 15)]
+    free = MaskingConfig(token_fraction=0.4, guided=False)
+    for number in range(20):
+        for ours, none in zip(chosen(example(pairs=pairs), number, free), chosen(example(), number, free), strict=True):
+            np.testing.assert_array_equal(ours, none)
+
+
 def test_random_choice_is_even():
     counts = np.zeros(LENGTH)
     patch_counts = np.zeros(patches.NUM_PATCHES)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from data_prep.alignments import AlignmentSettings
+from data_prep.record_alignments import align_records
 from kaleido_tf import patches
 from kaleido_tf.config import KaleidoBertConfig
 from kaleido_tf.data import kaleido_examples
@@ -113,6 +115,16 @@ def test_alignments_of_a_record_guide_its_masks_only_with_its_own_text(tmp_path)
             hits[int(label)].append(3 in positions or 3 in blanks)
     assert np.mean(hits[1]) == 1.0
     assert np.mean(hits[0]) < 0.5
+
+
+def test_run_on_other_alignments_is_a_run_on_other_data(tmp_path):
+    folder = small_records.write(tmp_path / "records", 7, per_shard=3)
+    before = examples(read_table(folder)).digest
+    align_records(str(folder), lambda _, found: [[] for _ in found], AlignmentSettings(), {"source": "nobody"})
+    assert examples(read_table(folder)).digest != before
+    again = examples(read_table(folder)).digest
+    align_records(str(folder), lambda _, found: [[] for _ in found], AlignmentSettings(mass=0.7), {"source": "nobody"})
+    assert examples(read_table(folder)).digest != again
 
 
 def test_shards_in_several_blocks_give_the_same_records(table, monkeypatch):
