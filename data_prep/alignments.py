@@ -26,7 +26,7 @@ class AlignmentSettings:
     patches_a_level: most patches of a level that one word is paired with.
     """
 
-    mass: float = 0.5
+    mass: float = 0.3
     overlap: float = 0.5
     patches_a_level: int = 1
 
@@ -95,13 +95,13 @@ def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple
 
 
 def salient_region(heat: np.ndarray, mass: float) -> np.ndarray:
-    """The fewest cells that hold `mass` of a heat map's sum: [RASTER, RASTER] bool."""
-    flat = heat.reshape(-1).astype(np.float64)
-    order = np.argsort(-flat, kind="stable")
-    needed = int(np.searchsorted(np.cumsum(flat[order]), mass * flat.sum())) + 1
-    region = np.zeros(flat.shape, bool)
-    region[order[:needed]] = True
-    return region.reshape(heat.shape)
+    """The fewest cells that hold `mass` of a heat map's sum, and all others that are as hot as the last of them: [RASTER, RASTER] bool.
+
+    So an even box stays whole, whatever `mass` is.
+    """
+    falling = -np.sort(-heat.reshape(-1).astype(np.float64))
+    needed = int(np.searchsorted(np.cumsum(falling), mass * falling.sum()))
+    return heat >= falling[min(needed, len(falling) - 1)] * (1 - 1e-6)
 
 
 def _by_patch(cells: np.ndarray, level: str, reduce) -> np.ndarray:

@@ -12,7 +12,7 @@ import sacrebleu
 import tensorflow as tf
 import tf_keras
 
-from data_prep import record_writer
+from data_prep import record_writer, word_evidence
 from data_prep.backbones import Backbone
 from data_prep.captions import Speaker
 from data_prep.epoch_run import EpochRun, WarmCosine
@@ -135,6 +135,11 @@ class _Run:
         self._speaker = Speaker(TrainedCaptioner(network, model), beam=1)
 
     def to_the_end(self) -> dict[str, float]:
+        if not self._run.has_begun:  # later it is in the checkpoint
+            evidence = word_evidence.fit(self._data["train"].maps, self._data["train"].texts, self._model.settings.pieces)
+            self._model.keep_evidence(evidence)
+            best = [self._vocabulary.tokens[self._model.settings.pieces[n]] for n in np.argsort(-evidence.visible)[:8]]
+            print(f"{(evidence.visible > 0).sum()} word pieces can be seen in photos left out, best: {', '.join(best)}", flush=True)
         return self._run.to_the_end(self._train_epoch, self._evaluate, lambda: save_captioner(self._best_path, self._model), _told)
 
     def _train_epoch(self, epoch: int) -> float:

@@ -15,7 +15,6 @@ from data_prep.show_attend_tell import END, PAD, START, UNKNOWN, TrainedCaptione
 from data_prep.words import words_of
 from kaleido_tf.text import Vocabulary
 
-
 @dataclasses.dataclass(frozen=True)
 class Caption:
     """`token_ids`: T vocabulary ids. `attention` [T, M, M] float32: where it looked for each, sums of 1. `score`: mean log probability a
@@ -83,7 +82,7 @@ class Speaker:
                 if piece > UNKNOWN:
                     pieces.append(self._settings.pieces[piece])
                     looks.append(attention[photo, beam])
-            found.append(Caption(tuple(pieces[::-1]), self._squares(looks[::-1]), score))
+            found.append(self._caption(pieces[::-1], looks[::-1], score))
         return found
 
     def read(self, maps: np.ndarray, texts: Sequence[Sequence[int]]) -> list[Caption]:
@@ -93,13 +92,13 @@ class Speaker:
         logits, attention = self._read(tf.constant(maps), tf.constant(inputs_of(targets)))
         entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits).numpy()
         return [
-            Caption(text, self._squares(attention[row, : len(text)].numpy()), -float(entropy[row, : len(text) + 1].mean()))
+            self._caption(text, attention[row, : len(text)].numpy(), -float(entropy[row, : len(text) + 1].mean()))
             for row, text in enumerate(texts)
         ]
 
-    def _squares(self, attention) -> np.ndarray:
+    def _caption(self, token_ids, attention, score) -> Caption:
         cells = self._settings.cells
-        return np.asarray(attention, np.float32).reshape(-1, cells, cells)
+        return Caption(tuple(token_ids), np.asarray(attention, np.float32).reshape(-1, cells, cells), score)
 
 
 def _continued(scores, best, pieces, done):
@@ -118,15 +117,15 @@ def _best(totals, pieces, beam):
     return chosen // ways, np.take_along_axis(pieces.reshape(len(totals), -1), chosen, 1), np.take_along_axis(flat, chosen, 1)
 
 
-def heat_maps(attention: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Attention [T, M, M] up-sampled (bilinear) to [T, height, width] float32; a working crop's size lays them over its pixels."""
-    return np.stack([cv2.resize(look, (width, height), interpolation=cv2.INTER_LINEAR) for look in attention])
+def heat_maps(cells: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Attention or evidence [T, M, M] up-sampled (bilinear) to [T, height, width] float32; a working crop's size lays them over its pixels."""
+    return np.stack([cv2.resize(cell.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) for cell in cells])
 
 
-def regions_of_caption(caption: Caption, vocabulary: Vocabulary) -> list[Region]:
-    """A region for every word of a caption, in order: the mean of the heat maps of its pieces."""
-    words = words_of(caption.token_ids, vocabulary)
-    if not words:
-        return []
-    heats = heat_maps(np.stack([caption.attention[word.start : word.end].mean(axis=0) for word in words]), RASTER, RASTER)
-    return [Region(word.text, heat) for word, heat in zip(words, heats)]
+def regions_of_words(token_ids: Sequence[int], cells: np.ndarray, vocabulary: Vocabulary) -> list[Region]:
+    """A region for every word of a caption, in order: the mean of its pieces' maps, where it is above 0. A word without such a cell has none.
+
+    Args: cells [T, M, M]: of each piece, its attention or the evidence for it.
+    """
+    means = [(word.text, np.maximum(cells[word.start : word.end].mean(axis=0), 0)) for word in words_of(token_ids, vocabulary)]
+    return [Region(text, heat_maps(mean[None], RASTER, RASTER)[0]) for text, mean in means if mean.any()]

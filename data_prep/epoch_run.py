@@ -29,6 +29,11 @@ class EpochRun:
         checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=self._epoch, best=self._best)
         self._manager = tf.train.CheckpointManager(checkpoint, str(folder / "checkpoints"), max_to_keep=1)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is an epoch to go on after."""
+        return self._manager.latest_checkpoint is not None
+
     def to_the_end(self, learn: Callable[[int], float], judge: Callable, keep: Callable[[], None], tell: Callable[[dict], str]) -> dict[str, float]:
         """Runs the epochs that are missing and returns the figures of the best one, with its number as `epoch`.
 

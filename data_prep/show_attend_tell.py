@@ -16,6 +16,7 @@ import tensorflow as tf
 import tf_keras
 
 from data_prep.network_file import network_digest, read_network, write_network
+from data_prep.word_evidence import WordEvidence
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary
 
@@ -102,8 +103,21 @@ class Captioner(tf_keras.Model):
         self._of_hidden = layers.Dense(settings.embedding, name="output_hidden")
         self._of_seen = layers.Dense(settings.embedding, use_bias=False, name="output_seen")
         self._to_pieces = layers.Dense(pieces, name="output_pieces")
+        self._evidence = {
+            name: self.add_weight(f"evidence_{name}", shape, trainable=False, initializer="ones" if name == "scale" else "zeros")
+            for name, shape in (("mean", [settings.channels]), ("scale", [settings.channels]), ("weights", [settings.channels, pieces]), ("visible", [pieces]))
+        }
         maps = tf.zeros([1, settings.cells, settings.cells, settings.channels])
         self(maps, tf.zeros([1, 1], tf.int32))  # makes the weights
+
+    @property
+    def evidence(self) -> WordEvidence:
+        """What the cells of a map say for each piece; learnt apart from the decoder (see `word_evidence`) and kept with it."""
+        return WordEvidence(**{name: weight.numpy() for name, weight in self._evidence.items()})
+
+    def keep_evidence(self, evidence: WordEvidence) -> None:
+        for name, weight in self._evidence.items():
+            weight.assign(getattr(evidence, name))
 
     def call(self, maps, inputs, seed=None):
         """Reads captions along with their photos ("teacher forcing").

@@ -17,7 +17,7 @@ from absl import flags
 
 from data_prep.alignments import AlignmentSettings
 from data_prep.backbones import build_backbone
-from data_prep.caption_regions import WORDS, CaptionRegions, CaptionSettings
+from data_prep.caption_regions import HEATS, WORDS, CaptionRegions, CaptionSettings
 from data_prep.captioner_training import WEIGHTS_NAME
 from data_prep.record_alignments import align_records, ids_in, read_named_boxes, regions_of
 from data_prep.show_attend_tell import load_captioner
@@ -30,6 +30,7 @@ _DEFAULTS, _CAPTIONS = AlignmentSettings(), CaptionSettings()
 flags.DEFINE_string("records", None, "Records of write_kaleido_records: a folder, a file, a glob, a list file.", required=True)
 flags.DEFINE_string("captioner", "", "Folder or file that data_prep.train_captioner wrote.")
 flags.DEFINE_enum("words", _CAPTIONS.words, WORDS, "own: the captioner reads the product's own text; generated: it speaks freely.")
+flags.DEFINE_enum("heat", _CAPTIONS.heat, HEATS, "A word's heat map: evidence is what the photo's cells say for it; attention is where the decoder looked, as in the paper.")
 flags.DEFINE_integer("beam", _CAPTIONS.beam, "Captions kept while words are generated; 1 is greedy.", lower_bound=1)
 flags.DEFINE_string("backbone_weights", "imagenet", "With --captioner, of the records' backbone: imagenet, random, or the path of a Keras HDF5 file.")
 flags.DEFINE_string("catalogue", "", "With --captioner: where the catalogue is now; default: where the records say it was.")
@@ -57,12 +58,12 @@ def _from_captioner():
     path = pathlib.Path(FLAGS.captioner)
     captioner = load_captioner(path / WEIGHTS_NAME if path.is_dir() else path)
     backbone = build_backbone(captioner.settings.backbone, FLAGS.backbone_weights)
-    captions = CaptionSettings(FLAGS.words, FLAGS.beam)
+    captions = CaptionSettings(FLAGS.words, FLAGS.heat, FLAGS.beam)
     regions = CaptionRegions(captioner, backbone, captions, FLAGS.catalogue)
     for folder in sorted({os.path.dirname(file) or "." for file in find_files(FLAGS.records)}):
         regions.check(folder)
     beam = {"beam": FLAGS.beam} if FLAGS.words == "generated" else {}
-    return regions, {"source": "captioner", "captioner_digest": captioner.digest, "words": FLAGS.words, **beam}
+    return regions, {"source": "captioner", "captioner_digest": captioner.digest, "words": FLAGS.words, "heat": FLAGS.heat, **beam}
 
 
 def _from_pairs():

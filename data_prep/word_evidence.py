@@ -1,0 +1,101 @@
+"""Where a photo shows a word: what every cell of its map says for each word piece, learnt from texts of whole photos alone.
+
+The attention of a captioner need not look at the thing it names (it can know it from the whole photo, or from the words before), and on
+the drawn catalogue, where the truth is known, it sits no better than chance. So a linear predictor of "does the text hold this
+piece" is fitted to each photo's strongest response of every channel (a maximum over the cells), and then asked cell by cell: class
+activation maps (Zhou et al. 2016) with words as classes. Pieces that it cannot foretell for a photo left out are not visible ("weekend",
+"with") and say nothing.
+
+N = photos, M = cells a side of a map, F = channels, P = pieces.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_prep.feature_maps import KeptMaps
+
+FEWEST = 8
+"""Texts that must hold a piece; from fewer nothing can be learnt."""
+VISIBLE = 0.05
+"""Share of a piece's variance that must be foretold for photos left out."""
+_RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # a photo
+_PHOTOS, _PIECES = 256, 512  # at once in memory
+_DEVIATIONS = 5.0  # responses are cut there, so that one odd channel does not decide
+
+
+@dataclasses.dataclass(frozen=True)
+class WordEvidence:
+    """`mean`, `scale` [F]: of the cells of all photos. `weights` [F, P] float32, zero for pieces that are not visible. `visible` [P]: share of
+    variance foretold for photos left out, 1 at most; 0 where nothing is."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    visible: np.ndarray
+
+
+def fit(maps: KeptMaps, texts: Sequence[Sequence[int]], pieces: Sequence[int]) -> WordEvidence:
+    """Ridge regression with the strength that foretells photos left out best (leave-one-out, in closed form).
+
+    Args: texts: of each photo, vocabulary ids. pieces: vocabulary ids of the P pieces.
+    """
+    mean, scale = _cell_statistics(maps)
+    strongest = np.concatenate([_standard(maps[batch], mean, scale).max(axis=(1, 2)) for batch in _batches(len(maps))]).astype(np.float64)
+    centred = strongest - strongest.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    turned = centred @ vectors  # [N, F] along the eigenvectors, so that every ridge is a division
+    number_of = {piece: number for number, piece in enumerate(pieces)}
+    counts = np.zeros(len(pieces))
+    held = [np.unique([number_of[int(piece)] for piece in text if int(piece) in number_of]).astype(int) for text in texts]
+    for numbers in held:
+        counts[numbers] += 1
+    known = np.flatnonzero((counts >= FEWEST) & (counts <= len(texts) - FEWEST))
+    weights, visible = np.zeros([turned.shape[1], len(pieces)], np.float32), np.zeros(len(pieces), np.float32)
+    if len(known):
+        foretold = {ridge: np.concatenate([part for _, part in _solve(known, held, turned, values, ridge)]) for ridge in _RIDGES}
+        best = max(_RIDGES, key=lambda ridge: np.maximum(foretold[ridge], 0).mean())
+        solved = np.concatenate([part for part, _ in _solve(known, held, turned, values, best)], axis=1)
+        seen = foretold[best] > VISIBLE
+        weights[:, known[seen]] = vectors @ solved[:, seen]
+        visible[known[seen]] = foretold[best][seen]
+    return WordEvidence(mean, scale, weights, visible)
+
+
+def _solve(known, held, turned, values, ridge):
+    """Yields (weights along the eigenvectors [F, n], share of variance foretold when left out [n]) of the known pieces, some at a time."""
+    count = len(turned)
+    divisor = values + ridge * count
+    leverage = (turned**2 / divisor).sum(axis=1) + 1 / count
+    for start in range(0, len(known), _PIECES):
+        some = known[start : start + _PIECES]
+        holds = np.stack([np.isin(some, numbers) for numbers in held]).astype(np.float64)
+        holds -= holds.mean(axis=0)
+        weights = (turned.T @ holds) / divisor[:, None]
+        left_out = (holds - turned @ weights) / (1 - leverage)[:, None]
+        yield weights, 1 - (left_out**2).sum(axis=0) / (holds**2).sum(axis=0)
+
+
+def _batches(count: int) -> list[np.ndarray]:
+    return [np.arange(start, min(start + _PHOTOS, count)) for start in range(0, count, _PHOTOS)]
+
+
+def _cell_statistics(maps: KeptMaps) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation [F] over the cells of all photos; a channel that never answers gets 1."""
+    total = squares = cells = 0.0
+    for batch in _batches(len(maps)):
+        flat = maps[batch].astype(np.float64)
+        total, squares, cells = total + flat.sum((0, 1, 2)), squares + (flat**2).sum((0, 1, 2)), cells + flat[..., 0].size
+    mean = total / cells
+    deviation = np.sqrt(np.maximum(squares / cells - mean**2, 0))
+    return mean.astype(np.float32), np.where(deviation > 1e-6, deviation, 1.0).astype(np.float32)
+
+
+def _standard(maps, mean, scale):
+    return np.clip((maps - mean) / scale, -_DEVIATIONS, _DEVIATIONS)
+
+
+def cells_say(maps: np.ndarray, pieces: Sequence[int], evidence: WordEvidence) -> np.ndarray:
+    """What each cell of one photo [M, M, F] says for pieces (numbers among the P): [pieces, M, M] float32, above 0 for."""
+    return np.moveaxis(_standard(maps, evidence.mean, evidence.scale) @ evidence.weights[:, list(pieces)], -1, 0)
