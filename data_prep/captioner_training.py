@@ -16,7 +16,7 @@ from data_prep import record_writer, word_evidence
 from data_prep.backbones import Backbone
 from data_prep.captions import Speaker
 from data_prep.epoch_run import EpochRun, WarmCosine
-from data_prep.feature_maps import CropMaps, KeptMaps, keep_maps, read_examples
+from data_prep.feature_maps import CropMaps, KeptMaps, keep_maps, read_shards
 from data_prep.record_photos import RecordPhotos
 from data_prep.show_attend_tell import (Captioner, CaptionerSettings, TrainedCaptioner, caption_loss, inputs_of, pieces_of,
                                         save_captioner, targets_of)
@@ -111,7 +111,7 @@ def check_backbone(name: str, digest: str, dataset: dict, folder: str) -> None:
 
 def _read(folder: str, dataset: dict, backbone: Backbone, cells: int, maps_folder: pathlib.Path, name: str, catalogue: str) -> CaptionData:
     shards = find_files(folder)
-    examples = [example for shard in shards for example in read_examples(shard)]
+    examples = read_shards(shards)
     maps = keep_maps(shards, CropMaps(RecordPhotos(dataset, folder, catalogue), backbone, cells), maps_folder, name)
     return CaptionData([list(example.features.feature["token_ids"].int64_list.value) for example in examples], maps)
 

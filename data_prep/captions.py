@@ -48,10 +48,10 @@ class Speaker:
         lengths, done = np.zeros([count, beam]), np.zeros([count, beam], bool)
         history = []
         parents = np.tile(np.arange(beam), [count, 1])
-        for _ in range(self._settings.longest + 1):
+        for number in range(self._settings.longest + 1):
             rows = (np.arange(count)[:, None] * beam + parents).reshape(-1)
             best, pieces, attention, states = self._step(
-                tf.constant(said.reshape(-1)), tf.constant(rows), states, places, projected
+                tf.constant(said.reshape(-1)), tf.constant(rows), states, places, projected, tf.constant(number == self._settings.longest)
             )
             totals, pieces = _continued(scores, best.numpy().reshape(count, beam, -1), pieces.numpy().reshape(count, beam, -1), done)
             parents, said, scores = _best(totals, pieces, beam)
@@ -63,13 +63,13 @@ class Speaker:
                 break
         return self._read_back(history, scores / lengths)
 
-    def _one_step(self, said, rows, states, places, projected):
-        """The B most probable next pieces of every row and their log probabilities, [N * B, B] each."""
+    def _one_step(self, said, rows, states, places, projected, is_last):
+        """The B most probable next pieces of every row and their log probabilities, [N * B, B] each; the last one can only be the end."""
         states = [tf.gather(state, rows) for state in states]
         logarithms, attention, states = self._model.step(said, states, places, projected)
-        never = np.zeros(len(self._settings.pieces), np.float32)
-        never[[PAD, START, UNKNOWN]] = -np.inf
-        best, pieces = tf.math.top_k(logarithms + never, min(self._beam, len(self._settings.pieces) - 3))
+        numbers = tf.range(len(self._settings.pieces))
+        possible = tf.where(is_last, numbers == END, (numbers == END) | (numbers > UNKNOWN))
+        best, pieces = tf.math.top_k(tf.where(possible, logarithms, -np.inf), min(self._beam, len(self._settings.pieces) - 3))
         return best, pieces, attention, states
 
     def _read_back(self, history, scores: np.ndarray) -> list[Caption]:

@@ -98,6 +98,11 @@ def keep_maps(shards: Sequence[str], maps: CropMaps, folder: pathlib.Path, name:
     return KeptMaps(files)
 
 
+def read_shards(shards: Iterable[str]) -> list[tf.train.Example]:
+    """The records of all shards, as `read_examples`."""
+    return [example for shard in shards for example in read_examples(shard)]
+
+
 def read_examples(shard: str) -> list[tf.train.Example]:
     """The records of one shard, without the blocks of features."""
     found = []

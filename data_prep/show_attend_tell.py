@@ -1,7 +1,7 @@
 """Show, Attend and Tell (Xu et al. 2015) with soft attention: a caption piece by piece, and where it looked for each.
 
 Kaleido-BERT takes its words and heat maps from this network (section 3.3). It speaks in the word pieces of the records, those that
-its training texts hold. Where it departs from the original: maps are normalised, since those of different backbones have
+its training texts hold. Where it departs from the original: maps are standardised, since those of different backbones have
 different scales, and the attention's regularisation reaches its minimum (see `caption_loss`).
 
 N = captions, T = pieces of a caption, M = cells a side of a map, L = M * M places, F = channels, E = embedding, H = hidden units,
@@ -16,7 +16,7 @@ import tensorflow as tf
 import tf_keras
 
 from data_prep.network_file import network_digest, read_network, write_network
-from data_prep.word_evidence import WordEvidence
+from data_prep.word_evidence import WordEvidence, standard_cells
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary
 
@@ -92,7 +92,6 @@ class Captioner(tf_keras.Model):
         super().__init__(name="captioner")
         self.settings, self._dropout = settings, dropout
         layers, pieces = tf_keras.layers, len(settings.pieces)
-        self._norm = layers.LayerNormalization(name="map_norm")
         self._project = layers.Dense(settings.attention_units, name="attention_map")
         self._embed = layers.Embedding(pieces, settings.embedding, name="pieces")
         self._piece_gates = layers.Dense(4 * settings.units, name="lstm_piece")
@@ -132,7 +131,8 @@ class Captioner(tf_keras.Model):
 
     def begin(self, maps):
         """Maps to (places [N, L, F], their projection [N, L, A], first states ([N, H], [N, H]))."""
-        places = self._norm(tf.reshape(maps, [-1, self.settings.cells**2, self.settings.channels]))
+        maps = standard_cells(maps, self._evidence["mean"], self._evidence["scale"])
+        places = tf.reshape(maps, [-1, self.settings.cells**2, self.settings.channels])
         mean = tf.reduce_mean(places, axis=1)
         return places, self._project(places), [self._first_hidden(mean), self._first_memory(mean)]
 

@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from data_prep.feature_maps import KeptMaps
 
@@ -42,7 +43,7 @@ def fit(maps: KeptMaps, texts: Sequence[Sequence[int]], pieces: Sequence[int]) -
     Args: texts: of each photo, vocabulary ids. pieces: vocabulary ids of the P pieces.
     """
     mean, scale = _cell_statistics(maps)
-    strongest = np.concatenate([_standard(maps[batch], mean, scale).max(axis=(1, 2)) for batch in _batches(len(maps))]).astype(np.float64)
+    strongest = np.concatenate([standard_cells(maps[batch], mean, scale).max(axis=(1, 2)) for batch in _batches(len(maps))]).astype(np.float64)
     centred = strongest - strongest.mean(axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred)
     turned = centred @ vectors  # [N, F] along the eigenvectors, so that every ridge is a division
@@ -92,10 +93,12 @@ def _cell_statistics(maps: KeptMaps) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(np.float32), np.where(deviation > 1e-6, deviation, 1.0).astype(np.float32)
 
 
-def _standard(maps, mean, scale):
-    return np.clip((maps - mean) / scale, -_DEVIATIONS, _DEVIATIONS)
+def standard_cells(maps, mean, scale):
+    """Maps [..., F], NumPy's or TensorFlow's, in deviations from the mean of all photos' cells."""
+    standard = (maps - mean) / scale
+    return tf.clip_by_value(standard, -_DEVIATIONS, _DEVIATIONS) if tf.is_tensor(standard) else np.clip(standard, -_DEVIATIONS, _DEVIATIONS)
 
 
 def cells_say(maps: np.ndarray, pieces: Sequence[int], evidence: WordEvidence) -> np.ndarray:
     """What each cell of one photo [M, M, F] says for pieces (numbers among the P): [pieces, M, M] float32, above 0 for."""
-    return np.moveaxis(_standard(maps, evidence.mean, evidence.scale) @ evidence.weights[:, list(pieces)], -1, 0)
+    return np.moveaxis(standard_cells(maps, evidence.mean, evidence.scale) @ evidence.weights[:, list(pieces)], -1, 0)

@@ -33,18 +33,15 @@ def maps():
     return np.random.default_rng(2).normal(size=[4, 3, 3, 6]).astype(np.float32)
 
 
-def all_captions(captioner, maps):
-    """{pieces: (mean log probability, attention)} of every caption of at most `LONGEST` pieces, by reading each; a list a photo."""
-    captions = [pieces for length in range(LONGEST + 1) for pieces in itertools.product(OWN, repeat=length)]
-    found = []
-    for photo in maps:
-        scores = {}
-        for pieces in captions:
-            targets = np.array([[*pieces, END]], np.int32)
-            logits, attention = captioner.model(tf.constant(photo[None]), inputs_of(targets))
-            logarithms = tf.nn.log_softmax(logits).numpy()[0]
-            scores[pieces] = float(np.mean([row[piece] for row, piece in zip(logarithms, targets[0])])), attention[0, : len(pieces)].numpy()
-        found.append(scores)
+def all_captions(captioner, photo):
+    """{pieces: (mean log probability, attention)} of every caption of at most `LONGEST` pieces, by reading each."""
+    found = {}
+    for length in range(LONGEST + 1):
+        captions = list(itertools.product(OWN, repeat=length))
+        targets = np.array([[*pieces, END] for pieces in captions], np.int32)
+        logits, attention = captioner.model(tf.constant(np.repeat(photo[None], len(captions), axis=0)), inputs_of(targets))
+        logarithms = np.take_along_axis(tf.nn.log_softmax(logits).numpy(), targets[..., None], axis=2)[..., 0]
+        found.update({pieces: (float(row.mean()), looked[:length].numpy()) for pieces, row, looked in zip(captions, logarithms, attention)})
     return found
 
 
@@ -53,21 +50,21 @@ def own_numbers(caption):
 
 
 def test_wide_beam_finds_the_best_of_all(captioner, maps):
-    captions = Speaker(captioner, beam=27 + 9 + 3 + 1).describe(maps)
-    for caption, scores in zip(captions, all_captions(captioner, maps), strict=True):
-        # A caption cut at the longest length has no end; only those that end by themselves are listed.
+    lengths = set()
+    for photo, caption in zip(maps, Speaker(captioner, beam=27 + 9 + 3 + 1).describe(maps), strict=True):
+        scores = all_captions(captioner, photo)
         best = max(scores, key=lambda pieces: scores[pieces][0])
-        if len(caption.token_ids) < LONGEST:
-            assert own_numbers(caption) == best
-            assert caption.score == pytest.approx(scores[best][0], rel=1e-4)
-            np.testing.assert_allclose(caption.attention.reshape(-1, 9), scores[best][1].reshape(-1, 9), rtol=1e-3, atol=1e-6)
-    assert sum(0 < len(caption.token_ids) < LONGEST for caption in captions) >= 1
+        assert own_numbers(caption) == best
+        assert caption.score == pytest.approx(scores[best][0], rel=1e-4)
+        np.testing.assert_allclose(caption.attention.reshape(-1, 9), scores[best][1].reshape(-1, 9), rtol=1e-3, atol=1e-6)
+        lengths.add(len(best))
+    assert len(lengths) > 1  # else the end would not have been put to the test
 
 
 def test_greedy_takes_the_most_probable_piece_each_time(captioner, maps):
     for photo, caption in zip(maps, Speaker(captioner, beam=1).describe(maps), strict=True):
         pieces, looks = [START], []
-        while len(pieces) <= LONGEST + 1:
+        while len(pieces) <= LONGEST:
             logits, attention = captioner.model(tf.constant(photo[None]), np.array([pieces], np.int32))
             allowed = [END, *OWN]
             pieces.append(allowed[int(np.argmax(logits.numpy()[0, -1, allowed]))])

@@ -1,0 +1,131 @@
+"""A tiny captioner learns which cell shows what, goes on where it was stopped, and refuses what does not belong together."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from data_prep import captioner_training
+from data_prep.backbones import build_backbone
+from data_prep.captioner_training import TrainSettings, batches_of, bleu_4, train, words_in
+from data_prep.catalogue import read_catalogue
+from data_prep.epoch_run import EpochRun
+from data_prep.product_records import write_records
+from data_prep.show_attend_tell import load_captioner
+from kaleido_tf import records
+from kaleido_tf.errors import InputError
+from kaleido_tf.text import Tokenizer, Vocabulary
+from tests import small_records
+from tests.data_prep.test_product_records import SETTINGS as RECORDS
+from tests.data_prep.test_product_records import write_catalogue
+
+SETTINGS = TrainSettings(cells=3, embedding=12, units=20, attention_units=8, longest=9, epochs=40, batch_size=3, learning_rate=0.03, dropout=0.05, seed=4)
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return build_backbone("squeezenet", "random")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, backbone):
+    """Records of seven photos: "A <colour> thing, number <n>."; the same for both splits, so that what is learnt can be heard."""
+    folder = tmp_path_factory.mktemp("data")
+    write_catalogue(folder / "shop", lambda _, entry: {**entry, "split": "train"})
+    write_records(read_catalogue(str(folder / "shop")), "train", folder / "records", RECORDS, backbone)
+    return folder / "records" / "train"
+
+
+def run(data, model_dir, backbone, **changes):
+    return train(str(data), str(data), str(model_dir), backbone, dataclasses.replace(SETTINGS, **changes))
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory, backbone):
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, run(data, folder, backbone)
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_texts_of_photos_are_learnt(whole):
+    folder, best = whole
+    assert [line["step"] for line in lines(folder)] == list(range(1, 41)) and set(lines(folder)[0]) == {"kind", "step", "loss", "valid_loss", "bleu_4"}
+    assert lines(folder)[-1]["valid_loss"] < 0.4 * lines(folder)[0]["valid_loss"]
+    assert best["bleu_4"] == max(line["bleu_4"] for line in lines(folder)) > 50
+    network = load_captioner(folder / "captioner.safetensors").settings
+    assert (network.cells, network.channels, network.backbone, network.longest) == (3, 512, "squeezenet", 9)
+    tags = {value.tag for path in (folder / "logs").iterdir() for event in tf.compat.v1.train.summary_iterator(str(path)) for value in event.summary.value}
+    assert {"loss", "valid_loss", "bleu_4", "caption/0", "caption/5"} <= tags
+
+
+def test_killed_run_ends_as_one_that_was_not(data, whole, tmp_path, backbone, monkeypatch):
+    learn, epochs = captioner_training._Run._train_epoch, []
+
+    def killed(self, epoch):
+        epochs.append(epoch)
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+        return learn(self, epoch)
+
+    monkeypatch.setattr(captioner_training._Run, "_train_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path / "model", backbone)
+    monkeypatch.setattr(captioner_training.word_evidence, "fit", lambda *_: pytest.fail("fitted again"))
+    best = run(data, tmp_path / "model", backbone)
+    assert epochs == [1, 2, 3, *range(3, 41)]
+    assert lines(tmp_path / "model") == lines(whole[0]) and best == whole[1]
+    ours, theirs = (load_captioner(folder / "captioner.safetensors").digest for folder in (tmp_path / "model", whole[0]))
+    assert ours == theirs
+
+
+def test_complete_run_is_left_alone_and_another_is_refused(data, whole, backbone, monkeypatch):
+    folder, best = whole
+    monkeypatch.setattr(captioner_training._Run, "_train_epoch", lambda *_: pytest.fail("trained again"))
+    assert run(data, folder, backbone) == best
+    with pytest.raises(InputError, match="holds a run with other settings or records .units: 20 there, 21 now"):
+        run(data, folder, backbone, units=21)
+
+
+def test_other_backbone_and_records_are_refused(data, tmp_path, backbone):
+    other = build_backbone("squeezenet", "random", seed=7)
+    with pytest.raises(InputError, match=f"holds features of squeezenet with weights {backbone.digest[:12]}.*Received: squeezenet with weights {other.digest[:12]}"):
+        run(data, tmp_path / "model", other)
+    grid = small_records.write(tmp_path / "grid", 5, layout=records.GRIDS[4])
+    with pytest.raises(InputError, match="Captions are of the crops of kaleido records.* grid_4x4"):
+        train(str(grid), str(grid), str(tmp_path / "model"), backbone, SETTINGS)
+
+
+def test_loss_that_is_no_number_ends_the_run(tmp_path):
+    model = tf_keras.Sequential()
+    with pytest.raises(InputError, match="The loss of epoch 1 is no number: use a lower --learning_rate"):
+        EpochRun(pathlib.Path(tmp_path), 3, "x", model, tf_keras.optimizers.Adam()).to_the_end(lambda epoch: float("nan"), None, None, None)
+
+
+def test_batches_hold_everything_once_with_like_lengths_together():
+    lengths = np.random.default_rng(1).integers(3, 60, 101).tolist()
+    batches = batches_of(lengths, 4, np.random.default_rng(2))
+    assert sorted(np.concatenate(batches)) == list(range(101)) and max(map(len, batches)) == 4
+    spread = np.mean([np.ptp([lengths[n] for n in batch]) for batch in batches])
+    assert spread < 0.4 * np.mean([np.ptp([lengths[n] for n in range(i, i + 4)]) for i in range(0, 96, 4)])
+    assert [list(batch) for batch in batches] != [list(batch) for batch in batches_of(lengths, 4, np.random.default_rng(3))]
+
+
+def test_bleu():
+    assert bleu_4(["a red dress with long sleeves"], ["a red dress with long sleeves"]) == pytest.approx(100)
+    # 5 of 6 words, 3 of 5 pairs, 2 of 4 triples, 1 of 3 quadruples
+    assert bleu_4(["a red dress with long sleeves"], ["a red dress with short sleeves"]) == pytest.approx(100 * (5 / 6 * 3 / 5 * 2 / 4 * 1 / 3) ** 0.25)
+    vocabulary = Vocabulary()
+    assert words_in(Tokenizer(vocabulary)(["A jetted, pleated skirt."])[0], vocabulary) == "a jetted pleated skirt"
+
+
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"dropout": 1.0}, {"learning_rate": 0.0}, {"regularizer": -0.1}])
+def test_settings_out_of_range(change):
+    with pytest.raises(InputError, match="Numbers must be above 0"):
+        TrainSettings(**change)
