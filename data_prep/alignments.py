@@ -77,33 +77,43 @@ def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple
     """(patch, overlap) of the best patches of each level, best first within a level.
 
     The overlap is the share of the smaller of the two that lies in the other: a large region overlaps a patch inside it, and a
-    small one the patch that it lies in. Among patches that overlap alike, the one with more of the heat comes first.
+    small one the patch that it lies in. Among patches that overlap alike, the one with more of the heat comes first; among those that
+    hold as much of it, as they do inside a box, the one nearest to its centre.
     """
     region = salient_region(heat, settings.mass)
+    if not region.any():
+        return []
     found = []
     for level in ALIGNED_LEVELS:
-        common, mass = _by_patch(region.astype(np.float64), level, np.sum), _by_patch(heat, level, np.sum)
+        common, mass = _by_patch(region.astype(np.float64), level), _by_patch(heat / heat.sum(), level)
         covered = common / min(region.sum(), RASTER * RASTER / len(common))
-        order = np.lexsort([-mass, -covered])[: settings.patches_a_level]
+        order = np.lexsort([_distances(heat, level), -mass.round(6), -covered.round(6)])[: settings.patches_a_level]
         found += [(patches.LEVEL_STARTS[level] + int(place), float(covered[place])) for place in order if covered[place] >= settings.overlap]
     return found
 
 
 def salient_region(heat: np.ndarray, mass: float) -> np.ndarray:
-    """The fewest cells that hold `mass` of a heat map's sum: [RASTER, RASTER] bool."""
-    flat = heat.reshape(-1).astype(np.float64)
-    order = np.argsort(-flat, kind="stable")
-    needed = int(np.searchsorted(np.cumsum(flat[order]), mass * flat.sum())) + 1
-    region = np.zeros(flat.shape, bool)
-    region[order[:needed]] = True
-    return region.reshape(heat.shape)
+    """The fewest cells that hold `mass` of a heat map's sum, and those as hot as the coolest of them: [RASTER, RASTER] bool.
+
+    A box, even inside, so stays whole: a part of it would be the upper one, for no other reason than the order of the cells.
+    """
+    falling = -np.sort(-heat.reshape(-1).astype(np.float64))
+    needed = min(int(np.searchsorted(np.cumsum(falling), mass * falling.sum())), len(falling) - 1)
+    return (heat > 0) & (heat >= falling[needed] * (1 - 1e-6))
 
 
-def _by_patch(cells: np.ndarray, level: str, reduce) -> np.ndarray:
-    """A raster reduced to each patch of a level, row by row."""
+def _by_patch(cells: np.ndarray, level: str) -> np.ndarray:
+    """The sums of a raster over each patch of a level, row by row."""
     side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
-    blocks = cells.reshape(side, RASTER // side, side, RASTER // side)
-    return reduce(blocks, axis=(1, 3)).reshape(-1)
+    return cells.reshape(side, RASTER // side, side, RASTER // side).sum(axis=(1, 3)).reshape(-1)
+
+
+def _distances(heat: np.ndarray, level: str) -> np.ndarray:
+    """How far the middle of each patch of a level lies from the centre of the heat, in cells, rounded so that equals are equal."""
+    side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
+    middles, cells = (np.arange(side) + 0.5) * RASTER / side, np.arange(RASTER) + 0.5
+    down, across = (float((heat.sum(axis=axis) * cells).sum() / heat.sum()) for axis in (1, 0))
+    return np.hypot(middles[:, None] - down, middles[None] - across).reshape(-1).round(3)
 
 
 def heat_of_box(box: Sequence[float], width: int, height: int) -> np.ndarray:
