@@ -5,6 +5,7 @@ A region is a heat map on a raster of `RASTER` x `RASTER` cells over the crop, w
 """
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,7 +54,7 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
 
     Args: words: of the product's text, in order. regions: of the words that were generated (or named), in order.
     A region goes to the first word of its stem that no region has yet; every word piece of that word is paired with the
-    patches that the region covers best.
+    patches that the region covers best. A region of several words ("t-shirt", which a text's tokens part) goes to each of them.
     """
     waiting: dict[str, list[Word]] = {}
     for word in words:
@@ -61,12 +62,10 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
             waiting.setdefault(word.stem, []).append(word)
     tokens, chosen, scores = [], [], []
     for region in regions:
-        same = waiting.get(stem(region.word))
-        if not same:
-            continue
-        word = same.pop(0)
-        for patch, score in covered_patches(region.heat, settings):
-            for token in range(word.start, word.end):
+        said = [waiting.get(stem(part)) for part in re.findall(r"[^\W_]+", region.word)]
+        matched = [same.pop(0) for same in said if same]
+        for patch, score in covered_patches(region.heat, settings) if matched else ():
+            for token in (token for word in matched for token in range(word.start, word.end)):
                 tokens.append(token)
                 chosen.append(patch)
                 scores.append(score)

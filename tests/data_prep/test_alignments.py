@@ -92,6 +92,15 @@ def test_words_are_matched_by_stem_once_each_and_in_order():
     assert found.scores.dtype == np.float32 and (found.scores >= 0.9).all()
 
 
+def test_region_of_several_words_goes_to_each_of_them():
+    text = words("A striped T-shirt with a chest pocket")
+    found = align(text, [Region("t-shirt", box_of_patch("camouflage", 4)), Region("chest pocket", box_of_patch("camouflage", 0))], ONE)
+    place = {word.text: word.start for word in text}
+    pairs = set(zip(found.tokens.tolist(), found.patches.tolist()))
+    assert {token for token, patch in pairs if patch == 5 + 4} == {place["shirt"]}  # a single letter tells nothing
+    assert {token for token, patch in pairs if patch == 5} == {place["chest"], place["pocket"]}
+
+
 def test_stop_words_and_foreign_words_give_nothing():
     heat = box_of_patch("camouflage", 4)
     found = align(words("a dress with the sleeves"), [Region("with", heat), Region("the", heat), Region("boot", heat)], ONE)
