@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
@@ -42,6 +42,12 @@ class Piece:
         return bool(self.face or self.edge)
 
 
+def printable(text: str) -> str:
+    """A text with the numbers of those characters that the font has no picture of: vocabularies hold scripts of all the world."""
+    font = get_font(findfont(FontProperties()))
+    return "".join(sign if font.get_char_index(ord(sign)) else f"<{ord(sign):X}>" for sign in text)
+
+
 class Sheet:
     """An empty sheet of `width` pixels."""
 
@@ -55,9 +61,9 @@ class Sheet:
         self._axes.set_xlim(0, width)
 
     def measure(self, text: str, size: float = TEXT_SIZE, bold: bool = False) -> tuple[float, float]:
-        """(width, line height) of one line of text."""
+        """(width, line height) of one line of text, as `line` draws it."""
         font = FontProperties(size=size, weight="bold" if bold else "normal")
-        width, _, _ = self._canvas.get_renderer().get_text_width_height_descent(text, font, ismath=False)
+        width, _, _ = self._canvas.get_renderer().get_text_width_height_descent(printable(text), font, ismath=False)
         return width, round(size * DPI / 72 * 1.3)
 
     def wrap(self, text: str, width: float, size: float = TEXT_SIZE, bold: bool = False) -> list[str]:
@@ -80,7 +86,7 @@ class Sheet:
         """One line of text whose upper left corner is (x, y)."""
         width, height = self.measure(text, size, bold)
         self._axes.text(
-            x, y + 0.77 * height, text, size=size, color=colour, weight="bold" if bold else "normal", va="baseline", parse_math=False,
+            x, y + 0.77 * height, printable(text), size=size, color=colour, weight="bold" if bold else "normal", va="baseline", parse_math=False,
             zorder=self._above(layer),
         )
         return self._occupy((x, y, width, height))

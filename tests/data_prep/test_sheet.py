@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.sheet import MARGIN, Piece, Sheet
+from data_prep.sheet import MARGIN, Piece, Sheet, printable
 from kaleido_tf.errors import InputError
 
 
@@ -18,6 +18,12 @@ def test_wrapped_lines_fit_and_keep_every_character():
     lines = sheet.wrap(text, 120)
     assert len(lines) > 3 and all(sheet.measure(line)[0] <= 120 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_signs_that_the_font_lacks_are_told_by_number():
+    assert printable("crème 5 €, ##一") == "crème 5 €, ##<4E00>"
+    sheet = Sheet(300)
+    assert sheet.measure("一") == sheet.measure("<4E00>")
 
 
 def test_running_text_neither_overlaps_nor_leaves_its_width():
