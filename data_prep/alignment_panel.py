@@ -88,10 +88,10 @@ def draw_alignments(sheet: Sheet, text: AlignedText, crop: np.ndarray, y: float)
     y = heading(sheet, y, "Words and the patches they are aligned with", explanation(text, aligned)) + 4
     pieces, number_of = text_pieces(text, aligned)
     text_boxes = sheet.running_text(LEFT, y, pieces, WIDTH - 2 * LEFT, spacing=1.7)
-    bottom = max([y, *(top + height for _, top, _, height in text_boxes)])
+    text_end = max([y, *(top + height for _, top, _, height in text_boxes)])
     if not aligned:
-        return bottom, []
-    top = bottom + 60 + min(8 * len(aligned), 100)  # many lines need room to part
+        return text_end, []
+    top = text_end + 60 + min(8 * len(aligned), 100)  # many lines need room to part
     bottom, boxes = _draw_levels(sheet, crop, top)
     lines, shared = _lines(aligned, boxes), collections.Counter()
     for line in lines:
@@ -102,7 +102,7 @@ def draw_alignments(sheet: Sheet, text: AlignedText, crop: np.ndarray, y: float)
         shared[line.patch] += 1
         if 2 * inset < min(wide, high):
             sheet.frame((left + inset, up + inset, wide - 2 * inset, high - 2 * inset), colour, 2.5)
-        sheet.lead((x + width / 2, y + height), top - 6, line.end, colour)
+        sheet.lead((x + width / 2, y + height), text_end, top - 6, line.end, colour)  # within the text straight down, not through it
     return bottom, lines
 
 

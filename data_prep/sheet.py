@@ -141,14 +141,15 @@ class Sheet:
         ))
         self._occupy(box)
 
-    def lead(self, start: tuple[float, float], bend: float, end: tuple[float, float], colour: str) -> None:
-        """A line from `start` downwards and across to the height `bend`, then straight down to `end`, where it has a dot.
+    def lead(self, start: tuple[float, float], leave: float, bend: float, end: tuple[float, float], colour: str) -> None:
+        """A line from `start` straight down to the height `leave`, across to `bend`, and straight down to `end`, where it has a dot.
 
-        It lies beneath running texts; `start` is above `bend`, and `bend` above `end`.
+        It lies beneath running texts; the four stand in this order from above to below.
         """
         (x1, y1), (x2, y2) = start, end
-        half = (y1 + bend) / 2
-        path = Path([(x1, y1), (x1, half), (x2, half), (x2, bend), (x2, y2)], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO])
+        half = (leave + bend) / 2
+        path = Path([(x1, y1), (x1, leave), (x1, half), (x2, half), (x2, bend), (x2, y2)],
+                    [Path.MOVETO, Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO])
         for shade, thickness in (("white", 3.0), (colour, 1.5)):  # white beneath, so that crossing lines can be told apart
             self._axes.add_patch(
                 PathPatch(path, fill=False, edgecolor=shade, linewidth=thickness * 72 / DPI, zorder=self._above(1), capstyle="round")

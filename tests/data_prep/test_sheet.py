@@ -41,7 +41,7 @@ def test_file_has_the_sheets_size_and_what_was_put_on_it(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3)).astype(np.uint8)
     sheet.picture(20, 10, pixels)
     sheet.frame((100, 10, 20, 20), "#ff0000", face="#ff0000")
-    sheet.lead((150, 5), 20, (160, 60), "#0000ff")
+    sheet.lead((150, 5), 10, 20, (160, 60), "#0000ff")
     sheet.line(5, 80, "at the bottom")
     sheet.save(tmp_path / "deep" / "sheet.png")
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["sheet.png"]
