@@ -5,6 +5,7 @@ A region is a heat map on a raster of `RASTER` x `RASTER` cells over the crop, w
 """
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,7 +58,7 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
 
     Args: words: of the product's text, in order. regions: of the words that were generated (or named), in order.
     A region goes to the first word of its stem that no region has yet; every word piece of that word is paired with the
-    patches that the region covers best.
+    patches that the region covers best. A region of several words ("t-shirt", which a text's tokens part) goes to each of them.
     """
     waiting: dict[str, list[Word]] = {}
     for word in words:
@@ -65,13 +66,11 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
             waiting.setdefault(word.stem, []).append(word)
     tokens, chosen, scores, shared = [], [], [], 0
     for region in regions:
-        same = waiting.get(stem(region.word))
-        if not same:
-            continue
-        word = same.pop(0)
-        shared += 1
-        for patch, score in covered_patches(region.heat, settings):
-            for token in range(word.start, word.end):
+        said = [waiting.get(stem(part)) for part in re.findall(r"[^\W_]+", region.word)]
+        matched = [same.pop(0) for same in said if same]
+        shared += bool(matched)
+        for patch, score in covered_patches(region.heat, settings) if matched else ():
+            for token in (token for word in matched for token in range(word.start, word.end)):
                 tokens.append(token)
                 chosen.append(patch)
                 scores.append(score)
@@ -82,33 +81,43 @@ def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple
     """(patch, overlap) of the best patches of each level, best first within a level.
 
     The overlap is the share of the smaller of the two that lies in the other: a large region overlaps a patch inside it, and a
-    small one the patch that it lies in. Among patches that overlap alike, the one with more of the heat comes first.
+    small one the patch that it lies in. Among patches that overlap alike, the one with more of the heat comes first; among those that
+    hold as much of it, as they do inside a box, the one nearest to its centre.
     """
     region = salient_region(heat, settings.mass)
+    if not region.any():
+        return []
     found = []
     for level in ALIGNED_LEVELS:
-        common, mass = _by_patch(region.astype(np.float64), level, np.sum), _by_patch(heat, level, np.sum)
+        common, mass = _by_patch(region.astype(np.float64), level), _by_patch(heat / heat.sum(), level)
         covered = common / min(region.sum(), RASTER * RASTER / len(common))
-        order = np.lexsort([-mass, -covered])[: settings.patches_a_level]
+        order = np.lexsort([_distances(heat, level), -mass.round(6), -covered.round(6)])[: settings.patches_a_level]
         found += [(patches.LEVEL_STARTS[level] + int(place), float(covered[place])) for place in order if covered[place] >= settings.overlap]
     return found
 
 
 def salient_region(heat: np.ndarray, mass: float) -> np.ndarray:
-    """The fewest cells that hold `mass` of a heat map's sum, and all others that are as hot as the last of them: [RASTER, RASTER] bool.
+    """The fewest cells that hold `mass` of a heat map's sum, and those as hot as the coolest of them: [RASTER, RASTER] bool.
 
-    So an even box stays whole, whatever `mass` is.
+    A box, even inside, so stays whole: a part of it would be the upper one, for no other reason than the order of the cells.
     """
     falling = -np.sort(-heat.reshape(-1).astype(np.float64))
-    needed = int(np.searchsorted(np.cumsum(falling), mass * falling.sum()))
-    return heat >= falling[min(needed, len(falling) - 1)] * (1 - 1e-6)
+    needed = min(int(np.searchsorted(np.cumsum(falling), mass * falling.sum())), len(falling) - 1)
+    return (heat > 0) & (heat >= falling[needed] * (1 - 1e-6))
 
 
-def _by_patch(cells: np.ndarray, level: str, reduce) -> np.ndarray:
-    """A raster reduced to each patch of a level, row by row."""
+def _by_patch(cells: np.ndarray, level: str) -> np.ndarray:
+    """The sums of a raster over each patch of a level, row by row."""
     side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
-    blocks = cells.reshape(side, RASTER // side, side, RASTER // side)
-    return reduce(blocks, axis=(1, 3)).reshape(-1)
+    return cells.reshape(side, RASTER // side, side, RASTER // side).sum(axis=(1, 3)).reshape(-1)
+
+
+def _distances(heat: np.ndarray, level: str) -> np.ndarray:
+    """How far the middle of each patch of a level lies from the centre of the heat, in cells, rounded so that equals are equal."""
+    side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
+    middles, cells = (np.arange(side) + 0.5) * RASTER / side, np.arange(RASTER) + 0.5
+    down, across = (float((heat.sum(axis=axis) * cells).sum() / heat.sum()) for axis in (1, 0))
+    return np.hypot(middles[:, None] - down, middles[None] - across).reshape(-1).round(3)
 
 
 def heat_of_box(box: Sequence[float], width: int, height: int) -> np.ndarray:

@@ -18,7 +18,7 @@ def example_maker(config: KaleidoBertConfig, tasks: tuple[str, ...], vocabulary:
     def make(row):
         draw = row_seed(row, seed)
         example = {**records.parse(row["record"], config.patch_feature_size), **row_text(row)}
-        example["donor_patch"] = _donor_patch(row["donor"], draw, config.patch_feature_size)
+        example["donor_patch"] = records.parse_patch(row["donor"], draw_donor_patch(draw), config.patch_feature_size)
         example.update(_alignments(example, row["matched"]))
         example = choose_masked(example, draw, masking, is_continuation, budgets)
         example = mask_tokens(example, draw, masking, vocabulary)
@@ -28,11 +28,10 @@ def example_maker(config: KaleidoBertConfig, tasks: tuple[str, ...], vocabulary:
     return make
 
 
-def _donor_patch(serialized, seed, feature_size):
-    """One patch of level 3, drawn at random, of another product."""
+def draw_donor_patch(seed: tf.Tensor) -> tf.Tensor:
+    """Which patch of the other product takes the camouflaged one's place: one of level 3, as its number among the 55."""
     level = patches.level_slice("camouflage")
-    patch = tf.random.stateless_uniform([], fold(seed, 9), level.start, level.stop, dtype=tf.int32)
-    return records.parse_patch(serialized, patch, feature_size)
+    return tf.random.stateless_uniform([], fold(seed, 9), level.start, level.stop, dtype=tf.int32)
 
 
 def _alignments(example, matched) -> dict:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.data.record_table import RecordTable, read_evenly
-from kaleido_tf.data.sampling import ExampleOrder
+from kaleido_tf.data.record_table import RecordTable, read_evenly, read_serialized
+from kaleido_tf.data.sampling import DrawnExample, ExampleOrder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +69,11 @@ class RecordExamples:
 
     def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
         """Endless batches from example `start` on: dicts as the model's `pretraining_inputs`."""
-        order = ExampleOrder(self.table, self.config.seed, negatives=self.config.negatives, rise_epochs=self.config.rise_epochs)
-        return self._batches(order, batch_size, start=start, epochs=None)
+        return self._batches(self.training_order(), batch_size, start=start, epochs=None)
+
+    def training_order(self) -> ExampleOrder:
+        """Which image, text and donor stand where in `training_batches`."""
+        return ExampleOrder(self.table, self.config.seed, negatives=self.config.negatives, rise_epochs=self.config.rise_epochs)
 
     def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
         """One pass in file order; the draws are the same every time, the last batch may be smaller."""
@@ -125,6 +128,18 @@ def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Datase
 
     # One block is read ahead while the one before is used.
     return tf.data.Dataset.from_generator(blocks, output_signature=signature).map(read).prefetch(1).flat_map(rows)
+
+
+def read_row(table: RecordTable, drawn: DrawnExample) -> dict[str, tf.Tensor]:
+    """The row of one example, as `make_example` takes it, read without those around it."""
+    return {
+        "record": read_serialized(table, drawn.record),
+        "donor": read_serialized(table, drawn.donor),
+        "input_ids": tf.constant(table.sequences[drawn.text]),
+        "used": tf.constant(table.lengths[drawn.text]),
+        "matched": tf.constant(drawn.matched),
+        "position": tf.constant(drawn.position, tf.int64),
+    }
 
 
 def row_seed(row: dict, seed: int) -> tf.Tensor:

@@ -173,6 +173,12 @@ def _distinct_sequences(token_ids, text_length, vocabulary) -> tuple[np.ndarray,
     return np.array(texts, np.int32), np.stack(sequences), np.array(lengths, np.int32)
 
 
+def read_serialized(table: RecordTable, record: int) -> tf.Tensor:
+    """One record of the table, serialized; the records before it in its file are skipped."""
+    file = int(np.searchsorted(table.file_starts, record, side="right")) - 1
+    return tf.data.TFRecordDataset(table.files[file]).skip(record - table.file_starts[file]).take(1).get_single_element()
+
+
 def read_images(table: RecordTable, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features and boxes of the wanted records, read once.
 

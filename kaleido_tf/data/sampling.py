@@ -36,6 +36,18 @@ class Block:
     positions: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True)
+class DrawnExample:
+    """One example of the order: the record shown, the donor (both rows of the table), the row of the text shown, whether that is the
+    record's own, and the position as in `Block`."""
+
+    record: int
+    donor: int
+    text: int
+    matched: bool
+    position: int
+
+
 class ExampleOrder:
     """The endless order of training examples, or one pass over them in file order.
 
@@ -91,6 +103,22 @@ class ExampleOrder:
                 position += count
             epoch += 1
 
+    def examples_of(self, image_id: str, start: int = 0) -> Iterator[DrawnExample]:
+        """The examples that show one image of the table, from position `start` on, without end: one an epoch."""
+        numbers = {file: number for number, file in enumerate(self.table.files)}
+        for block in self.blocks(start):
+            rows = self._rows_of([numbers[file] for file in block.files])
+            for place in np.flatnonzero(self.table.image_ids[rows[block.records]] == image_id):
+                yield DrawnExample(
+                    record=int(rows[block.records[place]]), donor=int(rows[block.donors[place]]), text=int(block.texts[place]),
+                    matched=bool(block.matched[place]), position=int(block.positions[place]),
+                )
+
+    def _rows_of(self, files: list[int]) -> np.ndarray:
+        """The rows of the table that lie in these files, one file after the other."""
+        starts = self.table.file_starts
+        return np.concatenate([np.arange(starts[file], starts[file + 1]) for file in files])
+
     def _file_blocks(self, epoch: int) -> list[list[int]]:
         """The shards of an epoch in their order, grouped into blocks of at most `block_bytes`."""
         order = np.arange(len(self.table.files))
@@ -110,7 +138,7 @@ class ExampleOrder:
         """Draws a whole block, then leaves out its first `skip` examples: a late start changes nothing after it."""
         table = self.table
         generator = np.random.default_rng([self.seed, epoch, number, 1])
-        rows = np.concatenate([np.arange(table.file_starts[f], table.file_starts[f + 1]) for f in files])
+        rows = self._rows_of(files)
         count = len(rows)
         shown = generator.permutation(count) if self.shuffle else np.arange(count)
         # Exactly one in two is mismatched, in every block.

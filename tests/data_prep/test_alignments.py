@@ -62,6 +62,22 @@ def test_salient_region_is_the_smallest_with_its_mass():
     assert salient_region(heat, 1.0).sum() == 4
 
 
+@pytest.mark.parametrize("mass", [0.3, 0.5, 1.0])
+def test_even_box_is_one_region_and_finds_the_patches_in_its_middle(mass):
+    """The word for the whole garment, and one for its lower half: not the corner that comes first."""
+    whole = heat_of_box((1.5, 2, 58.2, 59), 60, 60)
+    assert salient_region(whole, mass).sum() >= 56 * 57
+    found = [patch for patch, _ in covered_patches(whole, AlignmentSettings(mass=mass))]
+    starts = [patches.LEVEL_STARTS[level] for level in ("camouflage", "grey_to_color", "blank_to_color")]
+    assert found[0] == starts[0] + 4 and found[1] - starts[1] in (5, 6, 9, 10) and found[2] == starts[2] + 12
+    legs = [patch for patch, _ in covered_patches(heat_of_box((0, 30, 60, 60), 60, 60), AlignmentSettings(mass=mass))]
+    assert legs[0] == starts[0] + 7 and legs[1] - starts[1] in (9, 10, 13, 14) and legs[2] == starts[2] + 17
+
+
+def test_no_heat_is_no_patch():
+    assert covered_patches(np.zeros([RASTER, RASTER]), AlignmentSettings()) == []
+
+
 def test_words_are_matched_by_stem_once_each_and_in_order():
     text = words("A dotted dress with dots on the sleeves and dots below")
     heats = [box_of_patch("camouflage", place) for place in (0, 4, 8)]
@@ -74,6 +90,15 @@ def test_words_are_matched_by_stem_once_each_and_in_order():
     expected |= {(token, 5 + 4) for token in range(by_text["sleeves"].start, by_text["sleeves"].end)}
     assert set(pairs) == expected
     assert found.scores.dtype == np.float32 and (found.scores >= 0.9).all()
+
+
+def test_region_of_several_words_goes_to_each_of_them():
+    text = words("A striped T-shirt with a chest pocket")
+    found = align(text, [Region("t-shirt", box_of_patch("camouflage", 4)), Region("chest pocket", box_of_patch("camouflage", 0))], ONE)
+    place = {word.text: word.start for word in text}
+    pairs = set(zip(found.tokens.tolist(), found.patches.tolist()))
+    assert {token for token, patch in pairs if patch == 5 + 4} == {place["shirt"]}  # a single letter tells nothing
+    assert {token for token, patch in pairs if patch == 5} == {place["chest"], place["pocket"]}
 
 
 def test_stop_words_and_foreign_words_give_nothing():
