@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import textwrap
 
 import numpy as np
 import tensorflow as tf
@@ -51,7 +52,8 @@ def _fill(model: tf_keras.Model, file: SafetensorsFile, settings) -> None:
     for name in sorted({*weights, *file.shapes}):
         needed, found = (tuple(weights[name].shape) if name in weights else "nothing"), file.shapes.get(name, "nothing")
         if needed != found:
-            raise InputError(f"{file.path} does not fit its own settings ({settings}): {name} needs {needed}, the file holds {found}")
+            said = textwrap.shorten(str(settings), 200)  # a captioner's settings list its pieces
+            raise InputError(f"{file.path} does not fit its own settings ({said}): {name} needs {needed}, the file holds {found}")
     arrays = {name: file.read(name) for name in weights}
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
