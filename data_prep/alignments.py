@@ -44,13 +44,13 @@ class Region:
 class Alignments:
     """Pairs [A]: word piece of the text, patch among the 55, and score: the overlap of region and patch, 0 to 1.
 
-    `shared`: how many regions found their word in the text, with a patch that fits or without.
+    `shared`: how many regions found their word in the text, with a patch that fits or without; not known of pairs read from records.
     """
 
     tokens: np.ndarray
     patches: np.ndarray
     scores: np.ndarray
-    shared: int
+    shared: int = 0
 
 
 def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentSettings) -> Alignments:

@@ -33,7 +33,7 @@ class ProductView:
         mask was made, or why there is none.
       crop: [h, w, 3] uint8, the working crop.
       aligned: the text's words and their patches.
-      caption: the generated words with their heat maps over the crop; None: no captioner was asked.
+      caption: what the captioner said or read, and its words that can be seen, with their heat maps over the crop; None: none was asked.
       example: one training example. donor_crop: the working crop of its donor. donor_name: image id of the donor.
       text_owner: product id of the example's text.
     """
@@ -49,7 +49,7 @@ class ProductView:
     mask_note: str
     crop: np.ndarray
     aligned: AlignedText
-    caption: Sequence[Region] | None
+    caption: tuple[str, Sequence[Region]] | None
     example: ShownExample
     donor_crop: np.ndarray
     donor_name: str
@@ -106,13 +106,15 @@ def _draw_photo(sheet: Sheet, view: ProductView, column: tuple[float, float], y:
 
 
 def _draw_caption(sheet: Sheet, view: ProductView, y: float) -> float:
-    """The generated words, each over the crop under its heat map, in rows."""
+    """The caption, then those of its words that can be seen, each over the crop under its heat map, in rows."""
     if view.caption is None:
         return heading(sheet, y, "Caption", "no captioner was given")
-    y = heading(sheet, y, "Caption", "each generated word with the regions that it was said of (yellow: most)") + 4
+    caption, regions = view.caption
+    y = heading(sheet, y, "Caption", "below: its words that can be seen, over the regions that show them (yellow: most)") + 4
+    y = sheet.paragraph(LEFT, y, caption, WIDTH - 2 * LEFT) + 8
     size = fit((view.crop.shape[1], view.crop.shape[0]), (CAPTION_SIDE, CAPTION_SIDE))
     small, x, bottom = resize(view.crop, size), LEFT, y
-    for region in view.caption:
+    for region in regions:
         word = sheet.wrap(region.word, 2 * CAPTION_SIDE)[0]
         text_width, line = sheet.measure(word)
         if x + max(size[0], text_width) > WIDTH - LEFT and x > LEFT:

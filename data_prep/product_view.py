@@ -3,9 +3,11 @@
 import os
 
 import numpy as np
+import tensorflow as tf
 
 from data_prep.alignment_panel import AlignedText
-from data_prep.alignments import Alignments
+from data_prep.alignments import Alignments, Region
+from data_prep.caption_regions import CaptionRegions
 from data_prep.product_crops import Photo
 from data_prep.product_masks import ProductMasks
 from data_prep.product_picture import ProductView, draw_product
@@ -26,15 +28,16 @@ class ProductViews:
 
     Args:
       pattern: the records, as a `*_input_fp` flag names them. run, config: of the training whose examples are shown.
-      catalogue, weights, masks: see `RecordPhotos` and `ProductMasks`.
+      catalogue, weights, masks: see `RecordPhotos` and `ProductMasks`. captioner: what says, or reads, the caption.
     Raises: InputError for records that are not Kaleido-BERT's, and as those two.
     """
 
-    def __init__(self, pattern: str, run: RunConfig, config: KaleidoBertConfig, catalogue: str = "", weights: str = "", masks: str = ""):
+    def __init__(self, pattern: str, run: RunConfig, config: KaleidoBertConfig, catalogue: str = "", weights: str = "", masks: str = "",
+                 captioner: CaptionRegions | None = None):
         self._pattern, self._text_length = pattern, run.text_length
         self._vocabulary = Vocabulary(run.vocabulary)
         self._examples = read_examples(pattern, run, config)
-        self._catalogue, self._mask_sources = catalogue, (weights, masks)
+        self._catalogue, self._mask_sources, self._captioner = catalogue, (weights, masks), captioner
         self._sources: dict[str, tuple[dict, RecordPhotos, ProductMasks]] = {}
 
     def first_image(self, product_id: str) -> str:
@@ -75,12 +78,18 @@ class ProductViews:
                 pairs=Alignments(record["alignment_tokens"], record["alignment_patches"], record["alignment_scores"]),
                 text_length=self._text_length,
             ),
-            caption=None,  # the place for what a captioner says of the crop
+            caption=self._caption(row, folder),
             example=example,
             donor_crop=self._crop(donor_row),
             donor_name=table.image_ids[donor_row],
             text_owner=table.product_ids[np.flatnonzero(table.texts == example.drawn.text)[0]],
         )
+
+    def _caption(self, row: int, folder: str) -> tuple[str, list[Region]] | None:
+        if self._captioner is None:
+            return None
+        (caption, regions), = self._captioner.describe(folder, [tf.train.Example.FromString(read_serialized(self._table, row))])
+        return self._vocabulary.text_of(caption.token_ids), regions
 
     @property
     def _table(self):

@@ -15,9 +15,13 @@ import urllib.parse
 
 from absl import flags
 
+from data_prep import captioner_flags
+from data_prep.captioner_flags import captioner_of_flags, define_captioner_flags
+from data_prep.product_view import ProductViews
 from kaleido_tf.command import run_command
 from kaleido_tf.config import KaleidoBertConfig, RunConfig, read_config
 from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import feature_size_of
 from kaleido_tf.errors import InputError
 from kaleido_tf.patches import LEVEL_NAMES
 from kaleido_tf.whole_files import check_writable
@@ -28,9 +32,10 @@ flags.DEFINE_string("records", None, "Records of write_kaleido_records: a folder
 flags.DEFINE_list("product_id", [], "Products to show, by their first photo.")
 flags.DEFINE_list("image_id", [], "Photos to show, <product_id>_<n>.")
 flags.DEFINE_string("output_dir", ".", "Where <product_id>.png or <image_id>.png is written.")
-flags.DEFINE_string("catalogue", "", "Where the catalogue is now; default: where dataset.json says it was.")
 flags.DEFINE_string("foreground_weights", "", "Records made with --foreground=unet: the file of the network, to show its mask.")
 flags.DEFINE_string("foreground_masks", "", "Records made with --foreground=masks: their folder now; default: where dataset.json says it was.")
+define_captioner_flags(words="generated")
+flags.adopt_module_key_flags(captioner_flags)
 # What decides a training example, as in pretrain_main.py.
 flags.DEFINE_integer("epoch", None, "Epoch (from 0) whose example is shown; default: the first one that shows the photo with its own text.", lower_bound=0)
 flags.DEFINE_string("model_config", None, "config.json of the run: how many patches are masked, and how long texts are.")
@@ -39,6 +44,7 @@ flags.DEFINE_integer("seed", _DEFAULTS["seed"], "Of order and masks.")
 flags.DEFINE_list("kaleido_tasks", list(LEVEL_NAMES), "Kaleido tasks of the run.")
 flags.DEFINE_float("masked_lm_prob", _DEFAULTS["token_fraction"], "Share of word pieces that are masked, at most ten.")
 flags.DEFINE_boolean("whole_word_masking", _DEFAULTS["whole_words"], "Masks whole words instead of word pieces.")
+flags.DEFINE_enum("masking", _DEFAULTS["masking"], ["aligned", "random"], "aligned: pairs of a word and a patch first; random: as if there were none.")
 flags.DEFINE_enum("negatives", _DEFAULTS["negatives"], ["subcategory", "any", "rising"], "Where mismatched texts come from.")
 flags.DEFINE_float("negatives_rise_epochs", _DEFAULTS["rise_epochs"], "Epochs until --negatives=rising draws from the sub-category only.")
 FLAGS = flags.FLAGS
@@ -52,13 +58,10 @@ def main(_):
         raise InputError(f"--kaleido_tasks must be of {', '.join(LEVEL_NAMES)}. Received: {', '.join(unknown)}")
     config = model_config()
     check_writable(FLAGS.output_dir)
-    # Imported here, since TensorFlow takes seconds that a mistyped flag need not wait for.
-    from data_prep.product_view import ProductViews
-    from kaleido_tf.data.record_table import feature_size_of
-
     config = dataclasses.replace(config, patch_feature_size=feature_size_of(find_files(FLAGS.records)))
+    captioner = captioner_of_flags()[0] if FLAGS.captioner else None
     views = ProductViews(
-        FLAGS.records, run_config(config), config, catalogue=FLAGS.catalogue, weights=FLAGS.foreground_weights, masks=FLAGS.foreground_masks
+        FLAGS.records, run_config(config), config, FLAGS.catalogue, FLAGS.foreground_weights, FLAGS.foreground_masks, captioner
     )
     # Looked up before the first is drawn, so that a wrong id is known at once.
     wanted = [(name, views.first_image(name)) for name in FLAGS.product_id] + [(name, views.check_image(name)) for name in FLAGS.image_id]
@@ -88,6 +91,7 @@ def run_config(config: KaleidoBertConfig) -> RunConfig:
         tasks=tuple(task for task in FLAGS.kaleido_tasks if task),
         token_fraction=FLAGS.masked_lm_prob,
         whole_words=FLAGS.whole_word_masking,
+        masking=FLAGS.masking,
         negatives=FLAGS.negatives,
         rise_epochs=FLAGS.negatives_rise_epochs,
         seed=FLAGS.seed,

@@ -15,25 +15,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 
 from absl import flags
 
+from data_prep import captioner_flags
 from data_prep.alignments import AlignmentSettings
-from data_prep.backbones import build_backbone
-from data_prep.caption_regions import HEATS, WORDS, CaptionRegions, CaptionSettings
-from data_prep.captioner_training import WEIGHTS_NAME
+from data_prep.captioner_flags import captioner_of_flags, define_captioner_flags
 from data_prep.record_alignments import align_records, ids_in, read_named_boxes, regions_of
-from data_prep.show_attend_tell import load_captioner
 from kaleido_tf.command import run_command
 from kaleido_tf.data.input_files import find_files
 from kaleido_tf.errors import InputError
 
-_DEFAULTS, _CAPTIONS = AlignmentSettings(), CaptionSettings()
+_DEFAULTS = AlignmentSettings()
 
 flags.DEFINE_string("records", None, "Records of write_kaleido_records: a folder, a file, a glob, a list file.", required=True)
-flags.DEFINE_string("captioner", "", "Folder or file that data_prep.train_captioner wrote.")
-flags.DEFINE_enum("words", _CAPTIONS.words, WORDS, "own: the captioner reads the product's own text; generated: it speaks freely.")
-flags.DEFINE_enum("heat", _CAPTIONS.heat, HEATS, "A word's heat map: evidence is what the photo's cells say for it; attention is where the decoder looked, as in the paper.")
-flags.DEFINE_integer("beam", _CAPTIONS.beam, "Captions kept while words are generated; 1 is greedy.", lower_bound=1)
-flags.DEFINE_string("backbone_weights", "imagenet", "With --captioner, of the records' backbone: imagenet, random, or the path of a Keras HDF5 file.")
-flags.DEFINE_string("catalogue", "", "With --captioner: where the catalogue is now; default: where the records say it was.")
+define_captioner_flags(words="own")
+flags.adopt_module_key_flags(captioner_flags)
 flags.DEFINE_string("pairs", "", "JSON lines: image_id or product_id, word, box [x1, y1, x2, y2] in pixels of the photo, score.")
 flags.DEFINE_float("mass", _DEFAULTS.mass, "Share of a heat map's mass that its salient region holds.", lower_bound=0.01, upper_bound=1.0)
 flags.DEFINE_float("overlap", _DEFAULTS.overlap, "Least share of the smaller of region and patch that lies in the other.", lower_bound=0.0, upper_bound=1.0)
@@ -55,15 +49,10 @@ def main(_):
 
 def _from_captioner():
     """(what finds the regions, what it is)"""
-    path = pathlib.Path(FLAGS.captioner)
-    captioner = load_captioner(path / WEIGHTS_NAME if path.is_dir() else path)
-    backbone = build_backbone(captioner.settings.backbone, FLAGS.backbone_weights)
-    captions = CaptionSettings(FLAGS.words, FLAGS.heat, FLAGS.beam)
-    regions = CaptionRegions(captioner, backbone, captions, FLAGS.catalogue)
+    regions, source = captioner_of_flags()
     for folder in sorted({os.path.dirname(file) or "." for file in find_files(FLAGS.records)}):
         regions.check(folder)
-    beam = {"beam": FLAGS.beam} if FLAGS.words == "generated" else {}
-    return regions, {"source": "captioner", "captioner_digest": captioner.digest, "words": FLAGS.words, "heat": FLAGS.heat, **beam}
+    return regions, source
 
 
 def _from_pairs():

@@ -144,7 +144,7 @@ def test_picture_is_written_whole_and_grows_with_its_caption(view, tmp_path):
     plain.save(tmp_path / "plain.png")
     heat = np.ones([60, 60])
     caption = [Region("word" * (1 + number % 4), heat) for number in range(60)]
-    long = draw_product(dataclasses.replace(view, caption=caption, title="a long title " * 30, text=TEXT * 20, mask=None))
+    long = draw_product(dataclasses.replace(view, caption=("a caption " * 40, caption), title="a long title " * 30, text=TEXT * 20, mask=None))
     long.save(tmp_path / "long.png")
     assert long.height > plain.height + 300
     for sheet, name in ((plain, "plain.png"), (long, "long.png")):

@@ -42,8 +42,10 @@ def made(tmp_path_factory):
     write_records(read_catalogue(str(write_catalogue(folder / "shop"))), "train", folder / "records", SETTINGS,
                   build_backbone("squeezenet", "random"))
     records = folder / "records" / "train"
-    align_records(str(records), lambda example: regions_of(
-        [NamedBox("thing", BUTTON, 1.0)], list(example.features.feature["crop_box"].int64_list.value)), AlignmentSettings(), "made up")
+    boxes = [NamedBox("thing", BUTTON, 1.0)]
+    align_records(str(records), lambda _, examples: [
+        regions_of(boxes, list(example.features.feature["crop_box"].int64_list.value)) for example in examples
+    ], AlignmentSettings(), {"source": "made up"})
     return folder / "shop", records
 
 
