@@ -43,15 +43,15 @@ class Variant:
 VARIANTS = {
     "scale-fixed patches (FashionBERT)": Variant("scale_fixed", "small_fashion_bert.cfg"),
     "kaleido patches of the whole photo": Variant("whole", more=("--masking=random",)),
-    "kaleido patches of the product, random masking": Variant("product", more=("--masking=random",)),
-    "kaleido patches of the product, aligned masking": Variant("product", more=("--masking=aligned",)),
+    "kaleido patches of the product (random masking)": Variant("product", more=("--masking=random",)),
+    "kaleido patches of the product (aligned masking)": Variant("product", more=("--masking=aligned",)),
 }
 FIGURES = ("rank@1", "rank@5", "rank@10", "auc")
 
 
 def run_once(name: str, variant: Variant, seed: str) -> dict[str, float]:
     """Figures of one run by direction and name; trains and scores what is missing."""
-    folder = pathlib.Path(FLAGS.output_dir) / name.replace(" ", "_").replace(",", "") / seed
+    folder = pathlib.Path(FLAGS.output_dir) / name.replace(" ", "_").replace("(", "").replace(")", "") / seed
     records = FLAGS[variant.records].value
     done, figures = folder / "trained", {}
     if not done.is_file():
