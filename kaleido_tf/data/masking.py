@@ -87,45 +87,41 @@ def _choose_aligned(pairs, words, maskable, budget, seed, patch_budgets):
     """Walks the pairs in random order; of each, either its token's word or its patch is masked, never both."""
     count = tf.shape(pairs)[0]
     order = tf.argsort(tf.random.stateless_uniform([count], fold(seed, 3)))
-    coins = tf.random.stateless_uniform([count], fold(seed, 4)) < 0.5
-    pair_words = tf.gather(words, pairs[:, 0])
-    budgets = tf.constant(_level_budgets(patch_budgets))
+    prefers_token = tf.gather(tf.random.stateless_uniform([count], fold(seed, 4)) < 0.5, order)
+    pairs = tf.gather(pairs, order)
+    # What does not depend on the pairs before is worked out for all pairs at once: the walk itself costs many small operations.
+    pair_words = maskable & (words == tf.gather(words, pairs[:, 0])[:, None])
+    sizes = tf.reduce_sum(tf.cast(pair_words, tf.int32), axis=1)
+    pair_patches = tf.one_hot(pairs[:, 1], patches.NUM_PATCHES, True, False)
+    levels = tf.gather(_LEVEL_OF_PATCH, pairs[:, 1])
+    room = tf.constant(_level_budgets(patch_budgets))
 
-    def step(i, tokens, chosen):
-        pair = order[i]
-        word = maskable & (words == pair_words[pair])
-        patch = tf.one_hot(pairs[pair, 1], patches.NUM_PATCHES, True, False)
-        token_done = tf.reduce_any(tokens & word)
-        patch_done = tf.reduce_any(chosen & patch)
-        untouched = ~token_done & ~patch_done
-        size = tf.reduce_sum(tf.cast(word, tf.int32))
-        token_fits = (size > 0) & (tf.reduce_sum(tf.cast(tokens, tf.int32)) + size <= budget)
-        patch_fits = _patch_fits(chosen, patch, budgets)
-        take_token = untouched & token_fits & (coins[pair] | ~patch_fits)
+    def step(i, tokens, chosen, room, budget):
+        word, patch, level = pair_words[i], pair_patches[i], levels[i]
+        untouched = ~tf.reduce_any(tokens & word) & ~chosen[pairs[i, 1]]
+        token_fits = (sizes[i] > 0) & (sizes[i] <= budget)
+        patch_fits = room[level] > 0
+        take_token = untouched & token_fits & (prefers_token[i] | ~patch_fits)
         take_patch = untouched & patch_fits & ~take_token
-        return i + 1, tokens | (word & take_token), chosen | (patch & take_patch)
+        taken = tf.cast(take_patch, tf.int32) * tf.one_hot(level, len(patches.LEVEL_NAMES), dtype=tf.int32)
+        return (i + 1, tokens | (word & take_token), chosen | (patch & take_patch), room - taken,
+                budget - tf.cast(take_token, tf.int32) * sizes[i])
 
-    start = (0, tf.zeros_like(maskable), tf.zeros([patches.NUM_PATCHES], tf.bool))
-    _, tokens, chosen = tf.while_loop(lambda i, *_: i < count, step, start)
+    def goes_on(i, tokens, chosen, room, budget):
+        return (i < count) & ((budget > 0) | tf.reduce_any(room > 0))
+
+    start = (0, tf.zeros_like(maskable), tf.zeros([patches.NUM_PATCHES], tf.bool), room, budget)
+    _, tokens, chosen, *_ = tf.while_loop(goes_on, step, start)
     return tokens, chosen
 
 
+_LEVEL_OF_PATCH = np.repeat(np.arange(len(patches.LEVEL_NAMES), dtype=np.int32), list(patches.LEVEL_PATCHES.values()))
+
+
 def _level_budgets(patch_budgets) -> np.ndarray:
-    """[5, 56]: for each level, its budget and then which of the 55 patches belong to it."""
+    """[5]: how many patches of each level are masked."""
     budgets = dict(zip(MASKED_LEVELS, patch_budgets))
-    rows = np.zeros([len(patches.LEVEL_NAMES), 1 + patches.NUM_PATCHES], np.int32)
-    for row, level in zip(rows, patches.LEVEL_NAMES):
-        row[0] = budgets.get(level, 0)
-        row[1:][patches.level_slice(level)] = 1
-    return rows
-
-
-def _patch_fits(chosen, patch, budgets):
-    """Whether the level of `patch` (a one-hot [55]) has room for one more."""
-    members = budgets[:, 1:] > 0
-    in_level = tf.reduce_any(members & patch, axis=1)
-    taken = tf.reduce_sum(tf.cast(members & chosen, tf.int32), axis=1)
-    return tf.reduce_any(in_level & (taken < budgets[:, 0]))
+    return np.array([budgets.get(level, 0) for level in patches.LEVEL_NAMES], np.int32)
 
 
 def _fill_tokens(tokens, words, maskable, budget, seed):
