@@ -88,7 +88,7 @@ class ProductViews:
     def _caption(self, row: int, folder: str) -> tuple[str, list[Region]] | None:
         if self._captioner is None:
             return None
-        (caption, regions), = self._captioner.describe(folder, [tf.train.Example.FromString(read_serialized(self._table, row))])
+        (caption, regions), = self._captioner.describe(folder, [tf.train.Example.FromString(read_serialized(self._table, row).numpy())])
         return self._vocabulary.text_of(caption.token_ids), regions
 
     @property

@@ -100,5 +100,15 @@ def standard_cells(maps, mean, scale):
 
 
 def cells_say(maps: np.ndarray, pieces: Sequence[int], evidence: WordEvidence) -> np.ndarray:
-    """What each cell of one photo [M, M, F] says for pieces (numbers among the P): [pieces, M, M] float32, above 0 for."""
-    return np.moveaxis(standard_cells(maps, evidence.mean, evidence.scale) @ evidence.weights[:, list(pieces)], -1, 0)
+    """What each cell of one photo [M, M, F] says for the pieces of a text (numbers among the P): [pieces, M, M] float32, above 0 for.
+
+    Words that come together ("hoodie", "drawstring", "pocket") all speak of the place that tells such products from others (the
+    hood). So a cell speaks for a piece as far as it does so more than for the text's visible pieces on the whole.
+    """
+    chosen = evidence.weights[:, list(pieces)]
+    lengths = np.linalg.norm(chosen, axis=0)
+    said = np.moveaxis(standard_cells(maps, evidence.mean, evidence.scale) @ (chosen / np.maximum(lengths, 1e-9)), -1, 0)
+    seen = lengths > 0
+    if seen.sum() > 1:
+        said[seen] -= said[seen].mean(axis=0)
+    return said

@@ -1,6 +1,5 @@
 """A tiny captioner learns which cell shows what, goes on where it was stopped, and refuses what does not belong together."""
 
-import dataclasses
 import json
 import pathlib
 
@@ -12,50 +11,20 @@ import tf_keras
 from data_prep import captioner_training
 from data_prep.backbones import build_backbone
 from data_prep.captioner_training import TrainSettings, batches_of, bleu_4, train, words_in
-from data_prep.catalogue import read_catalogue
 from data_prep.epoch_run import EpochRun
-from data_prep.product_records import write_records
 from data_prep.show_attend_tell import load_captioner
 from kaleido_tf import records
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Tokenizer, Vocabulary
 from tests import small_records
-from tests.data_prep.test_product_records import SETTINGS as RECORDS
-from tests.data_prep.test_product_records import write_catalogue
-
-SETTINGS = TrainSettings(cells=3, embedding=12, units=20, attention_units=8, longest=9, epochs=40, batch_size=3, learning_rate=0.03, dropout=0.05, seed=4)
-
-
-@pytest.fixture(scope="module")
-def backbone():
-    return build_backbone("squeezenet", "random")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory, backbone):
-    """Records of seven photos: "A <colour> thing, number <n>."; the same for both splits, so that what is learnt can be heard."""
-    folder = tmp_path_factory.mktemp("data")
-    write_catalogue(folder / "shop", lambda _, entry: {**entry, "split": "train"})
-    write_records(read_catalogue(str(folder / "shop")), "train", folder / "records", RECORDS, backbone)
-    return folder / "records" / "train"
-
-
-def run(data, model_dir, backbone, **changes):
-    return train(str(data), str(data), str(model_dir), backbone, dataclasses.replace(SETTINGS, **changes))
-
-
-@pytest.fixture(scope="module")
-def whole(data, tmp_path_factory, backbone):
-    folder = tmp_path_factory.mktemp("whole")
-    return folder, run(data, folder, backbone)
-
+from tests.data_prep.conftest import CAPTIONER
 
 def lines(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_texts_of_photos_are_learnt(whole):
-    folder, best = whole
+def test_texts_of_photos_are_learnt(captioner_run):
+    folder, best = captioner_run
     assert [line["step"] for line in lines(folder)] == list(range(1, 41)) and set(lines(folder)[0]) == {"kind", "step", "loss", "valid_loss", "bleu_4"}
     assert lines(folder)[-1]["valid_loss"] < 0.4 * lines(folder)[0]["valid_loss"]
     assert best["bleu_4"] == max(line["bleu_4"] for line in lines(folder)) > 50
@@ -65,7 +34,7 @@ def test_texts_of_photos_are_learnt(whole):
     assert {"loss", "valid_loss", "bleu_4", "caption/0", "caption/5"} <= tags
 
 
-def test_killed_run_ends_as_one_that_was_not(data, whole, tmp_path, backbone, monkeypatch):
+def test_killed_run_ends_as_one_that_was_not(train_captioner, captioner_run, tmp_path, monkeypatch):
     learn, epochs = captioner_training._Run._train_epoch, []
 
     def killed(self, epoch):
@@ -76,30 +45,30 @@ def test_killed_run_ends_as_one_that_was_not(data, whole, tmp_path, backbone, mo
 
     monkeypatch.setattr(captioner_training._Run, "_train_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
-        run(data, tmp_path / "model", backbone)
+        train_captioner(tmp_path / "model")
     monkeypatch.setattr(captioner_training.word_evidence, "fit", lambda *_: pytest.fail("fitted again"))
-    best = run(data, tmp_path / "model", backbone)
+    best = train_captioner(tmp_path / "model")
     assert epochs == [1, 2, 3, *range(3, 41)]
-    assert lines(tmp_path / "model") == lines(whole[0]) and best == whole[1]
-    ours, theirs = (load_captioner(folder / "captioner.safetensors").digest for folder in (tmp_path / "model", whole[0]))
+    assert lines(tmp_path / "model") == lines(captioner_run[0]) and best == captioner_run[1]
+    ours, theirs = (load_captioner(folder / "captioner.safetensors").digest for folder in (tmp_path / "model", captioner_run[0]))
     assert ours == theirs
 
 
-def test_complete_run_is_left_alone_and_another_is_refused(data, whole, backbone, monkeypatch):
-    folder, best = whole
+def test_complete_run_is_left_alone_and_another_is_refused(train_captioner, captioner_run, monkeypatch):
+    folder, best = captioner_run
     monkeypatch.setattr(captioner_training._Run, "_train_epoch", lambda *_: pytest.fail("trained again"))
-    assert run(data, folder, backbone) == best
+    assert train_captioner(folder) == best
     with pytest.raises(InputError, match="holds a run with other settings or records .units: 20 there, 21 now"):
-        run(data, folder, backbone, units=21)
+        train_captioner(folder, units=21)
 
 
-def test_other_backbone_and_records_are_refused(data, tmp_path, backbone):
+def test_other_backbone_and_records_are_refused(captioner_records, tmp_path, squeezenet):
     other = build_backbone("squeezenet", "random", seed=7)
-    with pytest.raises(InputError, match=f"holds features of squeezenet with weights {backbone.digest[:12]}.*Received: squeezenet with weights {other.digest[:12]}"):
-        run(data, tmp_path / "model", other)
+    with pytest.raises(InputError, match=f"holds features of squeezenet with weights {squeezenet.digest[:12]}.*Received: squeezenet with weights {other.digest[:12]}"):
+        train(str(captioner_records), str(captioner_records), str(tmp_path / "model"), other, CAPTIONER)
     grid = small_records.write(tmp_path / "grid", 5, layout=records.GRIDS[4])
     with pytest.raises(InputError, match="Captions are of the crops of kaleido records.* grid_4x4"):
-        train(str(grid), str(grid), str(tmp_path / "model"), backbone, SETTINGS)
+        train(str(grid), str(grid), str(tmp_path / "model"), squeezenet, CAPTIONER)
 
 
 def test_loss_that_is_no_number_ends_the_run(tmp_path):

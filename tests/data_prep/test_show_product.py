@@ -11,6 +11,7 @@ from PIL import Image
 
 from data_prep.alignments import AlignmentSettings
 from data_prep.backbones import build_backbone
+from data_prep.caption_regions import CaptionRegions, CaptionSettings
 from data_prep.catalogue import read_catalogue
 from data_prep.product_crops import Photo
 from data_prep.product_masks import ProductMasks
@@ -19,10 +20,14 @@ from data_prep.product_records import write_records
 from data_prep.product_view import ProductViews
 from data_prep.record_alignments import NamedBox, align_records, regions_of
 from data_prep.saliency import UNetSettings, build_unet, save_saliency
+from data_prep.show_attend_tell import Captioner, CaptionerSettings, load_captioner, pieces_of, save_captioner
+from data_prep.word_evidence import WordEvidence
+from kaleido_tf import records
 from kaleido_tf.config import KaleidoBertConfig, RunConfig
 from kaleido_tf.data.shown_example import KEPT
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_examples
+from kaleido_tf.text import Tokenizer, Vocabulary
 from tests import small_records
 from tests.data_prep.test_product_records import SETTINGS, write_catalogue
 from tests.end_to_end.commands import run
@@ -169,3 +174,21 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(made, tmp_path, flags,
     error = output[output.index("error: "):]
     assert "Traceback" not in output and len(error.strip().splitlines()) == 1 and re.search(message, error)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fashion.json", "file"]
+
+
+def test_caption_is_what_a_captioner_says(made, tmp_path):
+    """A captioner with random weights and evidence: the picture's words are those of its caption, each with its heat."""
+    _, folder = made
+    dataset = records.read_dataset_json(folder)
+    vocabulary = Vocabulary()
+    pieces = pieces_of(Tokenizer(vocabulary)(["red thing number"]), vocabulary)
+    captioner = Captioner(CaptionerSettings(pieces, "squeezenet", dataset["backbone_digest"], dataset["vocabulary_digest"], channels=512, cells=3,
+                                            embedding=5, units=7, attention_units=4, longest=6))
+    weights = np.random.default_rng(1).normal(size=[512, len(pieces)]).astype(np.float32)
+    captioner.keep_evidence(WordEvidence(np.zeros(512), np.ones(512), weights, np.ones(len(pieces))))
+    save_captioner(tmp_path / "captioner.safetensors", captioner)
+    regions = CaptionRegions(load_captioner(tmp_path / "captioner.safetensors"), build_backbone("squeezenet", "random"), CaptionSettings("own"))
+    caption, seen = ProductViews(str(folder), the_run(folder), CONFIG, captioner=regions).view("P0_1").caption
+    assert caption == "a red thing , number 0"  # six pieces of "A red thing, number 0."
+    assert {"red", "thing", "number"} >= {region.word for region in seen} and seen
+    assert all(region.heat.shape == (60, 60) and region.heat.min() >= 0 < region.heat.max() for region in seen)

@@ -40,6 +40,18 @@ def test_cells_that_show_a_word_say_it(learnt):
     assert len(right) > 40 and np.mean(right) > 0.95  # chance: 1 in 16
 
 
+def test_words_of_one_text_are_told_apart(learnt):
+    """A cell that speaks for two words, and one of them more: the other has to look elsewhere."""
+    maps = np.full([CELLS, CELLS, CHANNELS], 3.0, np.float32)
+    first, second = (PIECES.index(piece) for piece in (11, 12))
+    maps[0, 1, [2, 5]], maps[3, 2, 5] = (8.0, 5.0), 4.5
+    alone = cells_say(maps, [second], learnt)[0]
+    assert np.unravel_index(alone.argmax(), alone.shape) == (0, 1)
+    both = cells_say(maps, [first, second, PIECES.index(20)], learnt)
+    assert [np.unravel_index(said.argmax(), said.shape) for said in both[:2]] == [(0, 1), (3, 2)]
+    assert not both[2].any()  # not visible
+
+
 def test_words_that_no_photo_shows_are_not_visible(learnt):
     visible = dict(zip(PIECES, learnt.visible))
     assert min(visible[piece] for piece in THINGS) > 0.5

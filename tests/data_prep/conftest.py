@@ -1,0 +1,42 @@
+"""What several tests of the captioner look at: one small run, made once."""
+
+import dataclasses
+
+import pytest
+
+from data_prep.backbones import build_backbone
+from data_prep.captioner_training import TrainSettings, train
+from data_prep.catalogue import read_catalogue
+from data_prep.product_records import write_records
+from tests.data_prep.test_product_records import SETTINGS, write_catalogue
+
+CAPTIONER = TrainSettings(cells=3, embedding=12, units=20, attention_units=8, longest=9, epochs=40, batch_size=3, learning_rate=0.03, dropout=0.05, seed=4)
+
+
+@pytest.fixture(scope="session")
+def squeezenet():
+    return build_backbone("squeezenet", "random")
+
+
+@pytest.fixture(scope="session")
+def captioner_records(tmp_path_factory, squeezenet):
+    """Records of eight photos of seven products: "A <colour> thing, number <n>."."""
+    folder = tmp_path_factory.mktemp("captioner")
+    write_catalogue(folder / "shop", lambda _, entry: {**entry, "split": "train"})
+    write_records(read_catalogue(str(folder / "shop")), "train", folder / "records", SETTINGS, squeezenet)
+    return folder / "records" / "train"
+
+
+@pytest.fixture(scope="session")
+def train_captioner(captioner_records, squeezenet):
+    """Trains in a folder; the same records for both splits, so that what is learnt can be heard."""
+    return lambda folder, **changes: train(
+        str(captioner_records), str(captioner_records), str(folder), squeezenet, dataclasses.replace(CAPTIONER, **changes)
+    )
+
+
+@pytest.fixture(scope="session")
+def captioner_run(tmp_path_factory, train_captioner):
+    """(folder of a run that nothing interrupted, what it returned)"""
+    folder = tmp_path_factory.mktemp("captioner_run")
+    return folder, train_captioner(folder)
