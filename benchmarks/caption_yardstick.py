@@ -1,0 +1,65 @@
+"""A captioner's BLEU-4 beside what is had without one: the text of a random training product, and of the most similar photo.
+
+    python -m benchmarks.caption_yardstick --train=records/train --valid=records/valid --captioner=captioner
+
+Similar: the highest cosine of the standardised features of the whole crop. Takes the maps that the captioner's training kept.
+"""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+from absl import flags
+
+from data_prep.captioner_training import WEIGHTS_NAME, bleu_4, words_in
+from data_prep.captions import Speaker
+from data_prep.feature_maps import KeptMaps, read_shards
+from data_prep.show_attend_tell import load_captioner
+from kaleido_tf import records
+from kaleido_tf.command import run_command
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.text import Vocabulary
+
+flags.DEFINE_string("train", None, "Records the captioner learnt from.", required=True)
+flags.DEFINE_string("valid", None, "Records held out.", required=True)
+flags.DEFINE_string("captioner", None, "--model_dir of data_prep.train_captioner.", required=True)
+flags.DEFINE_list("beams", ["1", "3"], "Beams to decode with.")
+FLAGS = flags.FLAGS
+
+
+def read(folder: str, vocabulary: Vocabulary) -> tuple[list[str], np.ndarray]:
+    """(texts as words, features of the whole crops [N, F])"""
+    shards = find_files(folder)
+    texts = [words_in(list(example.features.feature["token_ids"].int64_list.value), vocabulary) for example in read_shards(shards)]
+    size = records.read_dataset_json(folder)["feature_size"]
+    wholes = [records.parse_patch(line, tf.constant(0), size).numpy() for line in tf.data.TFRecordDataset(shards)]
+    return texts, np.stack(wholes).astype(np.float32)
+
+
+def main(_):
+    vocabulary = Vocabulary(pathlib.Path(FLAGS.train) / "vocab.txt")
+    texts, features = read(FLAGS.train, vocabulary)
+    meant, asked = read(FLAGS.valid, vocabulary)
+    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    unit = [(rows - mean) / scale for rows in (features, asked)]
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in unit]
+    drawn = np.random.default_rng(0).integers(len(texts), size=len(meant))
+    print(f"{len(meant)} photos held out, BLEU-4:")
+    print(f"  text of a random training product {bleu_4([texts[n] for n in drawn], meant):.2f}")
+    print(f"  text of the most similar photo    {bleu_4([texts[n] for n in (unit[1] @ unit[0].T).argmax(axis=1)], meant):.2f}")
+    captioner = load_captioner(pathlib.Path(FLAGS.captioner) / WEIGHTS_NAME)
+    maps = KeptMaps(sorted((pathlib.Path(FLAGS.captioner) / "maps" / "valid").glob("*.npy")))
+    for beam in map(int, FLAGS.beams):
+        speaker = Speaker(captioner, beam)
+        said = [caption for batch in np.array_split(np.arange(len(maps)), -(-len(maps) // 64)) for caption in speaker.describe(maps[batch])]
+        words = [words_in(caption.token_ids, vocabulary) for caption in said]
+        print(f"  captioner, beam {beam}                 {bleu_4(words, meant):.2f}")
+    for ours, theirs in list(zip(words, meant))[:: max(1, len(meant) // 8)]:
+        print(f"    {ours}\n      (its text: {theirs})")
+
+
+if __name__ == "__main__":
+    run_command(main)
