@@ -111,7 +111,7 @@ def _choose_aligned(pairs, words, maskable, budget, seed, patch_budgets):
         return (i < count) & ((budget > 0) | tf.reduce_any(room > 0))
 
     start = (0, tf.zeros_like(maskable), tf.zeros([patches.NUM_PATCHES], tf.bool), room, budget)
-    _, tokens, chosen, *_ = tf.while_loop(goes_on, step, start)
+    _, tokens, chosen, *_ = tf.while_loop(goes_on, step, start, parallel_iterations=1)
     return tokens, chosen
 
 
