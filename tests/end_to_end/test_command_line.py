@@ -108,8 +108,9 @@ def test_evaluate_gives_the_last_evaluation_of_the_run(prepared, trained):
 
 
 def test_embedded_default_in_short(tmp_path):
-    """`python pretrain_main.py` with no input: draws, prepares, trains and scores; here for a part of an epoch."""
-    output = run_anew(ROOT / "pretrain_main.py", "--num_epochs=0.2", cwd=tmp_path)
+    """`python pretrain_main.py` with no input: draws, prepares, trains and scores; here for a part of an epoch after a short start."""
+    output = run_anew(ROOT / "pretrain_main.py", "--num_epochs=0.2", "--contrastive_epochs=2", cwd=tmp_path)
+    assert "contrastive start: epoch 2/2" in output
     assert "drawing" in output and "summary (chance beside each number)" in output
     for direction in ("img2txt", "txt2img"):
         assert re.search(rf"{direction}: 240 queries, 15 to 15", output)
@@ -124,7 +125,7 @@ def test_embedded_default_in_short(tmp_path):
     ([ROOT / "pretrain_main.py", "--mode=evaluate", "--eval_input_fp=x", "--model_dir=gone"], "error: A checkpoint .* None at: gone"),
 ])
 def test_bad_input_gets_one_message_and_status_1(tmp_path, arguments, message):
-    output = run_anew(*arguments, cwd=tmp_path, status=1)
+    output = run(*arguments, cwd=tmp_path, status=1)
     assert re.search(message, output) and "Traceback" not in output
 
 
