@@ -79,12 +79,14 @@ class Trainer(orbit.StandardTrainer):
 
     def _replica_step(self, batch):
         context = tf.distribute.get_replica_context()
-        # Weights (how many masked tokens, how many examples) come from the labels alone; the graph prunes the rest of
-        # this call. They must be known for the global batch before the gradients are taken.
-        weights = {name: loss.weight for name, loss in self.model.objective(batch, training=False)["losses"].items()}
-        weights = context.all_reduce(tf.distribute.ReduceOp.SUM, weights)
+        weights = None
+        if self.strategy.num_replicas_in_sync > 1:
+            # Weights (how many masked tokens, how many examples) must be known for the global batch before the gradients are
+            # taken. They come from the labels alone; the graph prunes the rest of this call.
+            weights = {name: loss.weight for name, loss in self.model.objective(batch, training=False)["losses"].items()}
+            weights = context.all_reduce(tf.distribute.ReduceOp.SUM, weights)
         step = tf.identity(self.global_step)
-        totals, hits, gradients = self._gradients(batch, weights, step)
+        totals, weights, hits, gradients = self._gradients(batch, weights, step)
         totals, hits, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (totals, hits, gradients))
         gradients, norm = self._clip(gradients)
         self.optimizer.apply_gradients(
@@ -96,17 +98,22 @@ class Trainer(orbit.StandardTrainer):
         return {"loss": total, **means, **accuracies, **figures, "gradient_norm": norm}
 
     def _replica_gradients(self, batch, weights, step):
-        """This replica's share of the loss sums, of the hits, and of the gradients of the global mean."""
+        """This replica's share of the loss sums, the weights they are divided by, its hits and share of the gradients.
+
+        weights: of the losses over the global batch; None: this replica is the only one, and its own weights are that.
+        """
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             self.dropout.at(self.seed, step)
             outputs = self.model.objective(batch, training=True)
+            if weights is None:
+                weights = {name: loss.weight for name, loss in outputs["losses"].items()}
             totals = {name: loss.total for name, loss in outputs["losses"].items()}
             loss = self._share_of_total({name: totals[name] / weights[name] for name in totals})
             scaled = self._scale(loss)
         gradients = tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         hits = {name: (value.total, value.weight) for name, value in outputs["accuracies"].items()}
-        return totals, hits, [tf.convert_to_tensor(gradient) for gradient in gradients]
+        return totals, weights, hits, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def _share_of_total(self, shares):
         """What this replica differentiates; the sum of its gradients over the replicas is that of the total.

@@ -2,31 +2,24 @@
 
 import ast
 import itertools
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
-ROOT = pathlib.Path(__file__).parents[2]
+from tests.end_to_end.commands import ROOT, run
 
 
-def run(*arguments, status=0):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "kaleido_tf.compat.convert_checkpoint", *map(str, arguments)]
-    process = subprocess.run(command, env=environment, text=True, capture_output=True)
-    assert process.returncode == status, process.stdout + process.stderr
-    assert "Traceback" not in process.stderr
-    return process.stdout + process.stderr
+def convert(*arguments, cwd, status=0):
+    output = run("-m", "kaleido_tf.compat.convert_checkpoint", *arguments, cwd=cwd, status=status)
+    assert "Traceback" not in output
+    return output
 
 
 def test_report_and_errors(golden_dir, tmp_path):
     source = golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"
     command = [f"--input={source}", f"--output={tmp_path}/new", "--to=safetensors"]
-    output = run(*command)
+    output = convert(*command, cwd=tmp_path)
     assert "(tf1) -> " in output and "converted: 75 variables, 304,444 bytes, global step 1000" in output
     assert (tmp_path / "new" / "model.safetensors").is_file()
-    assert "error: --output must be a new folder." in run(*command, status=1)
+    assert "error: --output must be a new folder." in convert(*command, cwd=tmp_path, status=1)
 
 
 def test_help_has_an_example_of_each_direction():

@@ -9,7 +9,7 @@ from PIL import Image
 
 from data_prep.saliency import load_saliency
 from tests import drawn_photos
-from tests.end_to_end.commands import run
+from tests.end_to_end.commands import run, run_anew
 
 TINY = ("--width=1", "--side=32", "--epochs=2", "--batch_size=3")
 
@@ -41,7 +41,7 @@ def test_from_masks_to_records(tmp_path):
 def test_bad_input_ends_in_one_message(tmp_path, flags, message):
     _, masks = drawn_photos.write(tmp_path, 2)
     Image.fromarray(np.zeros((5, 9), np.uint8)).save(masks / "p01.png")
-    output = run("-m", "data_prep.train_saliency", *flags, "--model_dir=net", *TINY, cwd=tmp_path, status=1)
+    output = run_anew("-m", "data_prep.train_saliency", *flags, "--model_dir=net", *TINY, cwd=tmp_path, status=1)
     error = output[output.index("error: "):]
     assert "Traceback" not in output and len(error.strip().splitlines()) == 1
     assert re.search(message, error)

@@ -11,7 +11,7 @@ import pytest
 
 from data_prep.sample_catalogue import write_sample_catalogue
 from kaleido_tf.training.metrics_log import read_metrics
-from tests.end_to_end.commands import ROOT, run, start
+from tests.end_to_end.commands import ROOT, run, run_anew, start
 
 TINY = ROOT / "run_configs" / "tiny_kaleido_bert.json"
 
@@ -108,8 +108,9 @@ def test_evaluate_gives_the_last_evaluation_of_the_run(prepared, trained):
 
 
 def test_embedded_default_in_short(tmp_path):
-    """`python pretrain_main.py` with no input: draws, prepares, trains and scores; here for a part of an epoch."""
-    output = run(ROOT / "pretrain_main.py", "--num_epochs=0.2", cwd=tmp_path)
+    """`python pretrain_main.py` with no input: draws, prepares, trains and scores; here for a part of an epoch after a short start."""
+    output = run_anew(ROOT / "pretrain_main.py", "--num_epochs=0.2", "--contrastive_epochs=2", cwd=tmp_path)
+    assert "contrastive start: epoch 2/2" in output
     assert "drawing" in output and "summary (chance beside each number)" in output
     for direction in ("img2txt", "txt2img"):
         assert re.search(rf"{direction}: 240 queries, 15 to 15", output)

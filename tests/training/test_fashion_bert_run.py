@@ -12,7 +12,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.families import build_model
 from kaleido_tf.training.trainer import Trainer
 from tests import small_records
-from tests.training.test_pretraining import lines, pretrain, run_config, stopped_and_resumed
+from tests.training.test_pretraining import interrupted, lines, pretrain, run_config
 
 CONFIG = FashionBertConfig(
     hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20, max_position_embeddings=11,
@@ -49,7 +49,9 @@ def test_metrics_hold_image_loss_and_the_three_weights(whole_run):
 
 
 def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, monkeypatch):
-    stopped_and_resumed(run_config(data, tmp_path, log_steps=1), CONFIG, 7, monkeypatch)
+    run = run_config(data, tmp_path, log_steps=1)
+    interrupted(run, CONFIG, 7, monkeypatch)
+    pretrain(run, CONFIG)
     assert lines(tmp_path) == lines(whole_run)
 
 

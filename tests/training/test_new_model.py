@@ -23,14 +23,14 @@ def table(tmp_path_factory):
     return read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
 
 
+def small_model():
+    return KaleidoBert(tiny_config(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE, initializer_range=0.1), (), 9)
+
+
 def aligned(table, epochs, replicas=1):
-    tf.keras.backend.clear_session()
-    tf.random.set_seed(3)
     strategy = make_strategy(0, replicas)
     with strategy.scope():
-        model = KaleidoBert(
-            tiny_config(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE, initializer_range=0.1), (), 9
-        )
+        model = small_model()
     for number, variable in enumerate(model.trainable_variables):
         variable.assign(tf.random.stateless_normal(variable.shape, [7, number], stddev=0.1) + float("gamma" in variable.name))
     before = [variable.numpy() for variable in model.trainable_variables]
@@ -112,8 +112,8 @@ def test_similarity_of_the_matching_head_takes_over_what_was_learnt(table):
     assert np.mean(expected > 0) > 0.7  # matching pairs lie above the border
 
 
-def test_attention_begins_as_an_amplified_mean(table):
-    model = aligned(table, 1)[0]
+def test_attention_begins_as_an_amplified_mean():
+    model = small_model()
     new_model.open_attention(model)
     hidden = tf.random.stateless_normal([2, 5, model.config.hidden_size], [1, 2])
     block = model.named_layers["encoder_layer_0"]
@@ -128,7 +128,7 @@ def test_attention_begins_as_an_amplified_mean(table):
 
 
 def test_token_bias_is_the_log_of_the_shares(table):
-    model = aligned(table, 1)[0]
+    model = small_model()
     new_model.set_token_bias(model, table)
     shares = np.exp(model.named_layers["masked_lm"].bias.numpy())
     assert shares.sum() == pytest.approx(1.0, rel=1e-4)

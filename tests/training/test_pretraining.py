@@ -57,11 +57,19 @@ def lines(model_dir, drop=("examples_per_second",)):
     return [{k: v for k, v in line.items() if k not in drop} for line in read_metrics(pathlib.Path(model_dir) / "metrics.jsonl")]
 
 
+FROM_NOTHING = dict(matching_similarity=True, patch_feature_norm="standard")
+WHOLE = tiny_config(**DROPOUT, **FROM_NOTHING)
+
+
+def whole_config(data, model_dir, **changes):
+    return run_config(data, model_dir, contrastive_epochs=1, **changes)
+
+
 @pytest.fixture(scope="module")
 def whole_run(data, tmp_path_factory):
-    """A run with dropout that nothing interrupts."""
+    """A run with dropout and a start from nothing that nothing interrupts."""
     folder = tmp_path_factory.mktemp("whole")
-    pretrain(run_config(data, folder), tiny_config(**DROPOUT))
+    pretrain(whole_config(data, folder), WHOLE)
     return folder
 
 
@@ -88,14 +96,51 @@ def test_tensorboard_has_the_same_losses(whole_run):
             assert found["jigsaw_loss"][line["step"]] == pytest.approx(line["jigsaw_loss"], rel=1e-6)
 
 
-@pytest.mark.parametrize("stop_at", [4, 7])
-def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, stop_at, monkeypatch):
-    stopped_and_resumed(run_config(data, tmp_path), tiny_config(**DROPOUT), stop_at, monkeypatch)
-    assert lines(tmp_path) == lines(whole_run)
+def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, monkeypatch):
+    """Stopped three times, each time in another way, and each time after other steps than were saved."""
+    starts = counted_starts(monkeypatch)
+    run, whole = whole_config(data, tmp_path), lines(whole_run)
+    stops = [
+        ("a checkpoint finds no room", NO_ROOM_FOR_CHECKPOINT, 1, "model.ckpt-0"),  # of step 3; before it the report of step 2
+        ("a line of metrics finds no room", NO_ROOM_FOR_METRICS, 2, "model.ckpt-3"),  # that of the evaluation at step 4
+        ("interrupted", None, 4, "model.ckpt-6"),  # after step 8, before its report
+    ]
+    for how, failure, written, saved in stops:
+        if failure:
+            with pytest.raises(InputError, match=f"--model_dir={tmp_path} has no room left .*No space left on device"):
+                fail_at_third_call(*failure, lambda: pretrain(run, WHOLE), monkeypatch)
+        else:
+            interrupted(run, WHOLE, 7, monkeypatch)
+        assert lines(tmp_path) == whole[:written], how
+        assert find_checkpoint(str(tmp_path)) == str(tmp_path / saved), how
+    pretrain(run, WHOLE)
+    assert lines(tmp_path) == whole
+    assert len(starts) == 1  # it is saved as step 0
 
 
-def stopped_and_resumed(run, config, stop_at, monkeypatch):
-    """A run that is interrupted once `stop_at` steps are done, then started again."""
+NO_ROOM_FOR_CHECKPOINT = (
+    tf.train.CheckpointManager, "save", tf.errors.ResourceExhaustedError(None, None, "model.ckpt-6; No space left on device")
+)
+NO_ROOM_FOR_METRICS = (training.MetricsLog, "write", OSError(errno.ENOSPC, "No space left on device"))
+
+
+def fail_at_third_call(owner, method, error, do, monkeypatch):
+    """`do()`, in which the third call of a method of `owner` raises `error`."""
+    original, calls = getattr(owner, method), []
+
+    def full(self, *arguments, **named):
+        calls.append(method)
+        if len(calls) == 3:
+            raise error
+        return original(self, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, method, full)
+        do()
+
+
+def interrupted(run, config, stop_at, monkeypatch):
+    """A run that is interrupted once `stop_at` steps are done."""
     original = Trainer.train_loop_end
 
     def stop(self):
@@ -107,30 +152,34 @@ def stopped_and_resumed(run, config, stop_at, monkeypatch):
         patch.setattr(Trainer, "train_loop_end", stop)
         with pytest.raises(KeyboardInterrupt):
             pretrain(run, config)
-    pretrain(run, config)
 
 
-FROM_NOTHING = dict(NO_DROPOUT, matching_similarity=True, patch_feature_norm="standard")
-
-
-@pytest.mark.parametrize("precision, stop_at", [("float32", 1), ("bfloat16", 7)])
-def test_model_from_nothing_goes_on_exactly(data, tmp_path, precision, stop_at, monkeypatch):
-    """The start is made once, wherever the run is stopped after it: it is saved as step 0."""
-    whole, parts = (run_config(data, tmp_path / name, precision=precision, contrastive_epochs=4, log_steps=1) for name in ("whole", "parts"))
-    _, figures = pretrain(whole, tiny_config(**FROM_NOTHING))
-    assert np.isfinite(list(figures.values())).all()
+def counted_starts(monkeypatch):
+    """A list that grows with every contrastive start."""
     starts = []
     original = pretraining.start_from_nothing
     monkeypatch.setattr(pretraining, "start_from_nothing", lambda *a: (starts.append(a), original(*a)))
-    stopped_and_resumed(parts, tiny_config(**FROM_NOTHING), stop_at, monkeypatch)
+    return starts
+
+
+def test_model_from_nothing_goes_on_exactly_in_bfloat16(data, tmp_path, monkeypatch):
+    settings = dict(precision="bfloat16", contrastive_epochs=4, num_epochs=1, tasks=("jigsaw", "grey_to_color"))
+    whole, parts = (run_config(data, tmp_path / name, log_steps=1, **settings) for name in ("whole", "parts"))
+    config = tiny_config(**NO_DROPOUT, **FROM_NOTHING)
+    _, figures = pretrain(whole, config)
+    assert np.isfinite(list(figures.values())).all()
+    starts = counted_starts(monkeypatch)
+    interrupted(parts, config, 5, monkeypatch)
+    pretrain(parts, config)
     assert len(starts) == 1
     assert lines(parts.model_dir) == lines(whole.model_dir)
+    assert lines(whole.model_dir)[-1]["step"] == 6
 
 
 def test_other_data_are_refused(data, whole_run):
-    run = run_config(data, whole_run, train_input_fp=str(data / "valid"))
+    run = whole_config(data, whole_run, train_input_fp=str(data / "valid"))
     with pytest.raises(InputError, match="holds a run on other data than --train_input_fp=.*valid"):
-        pretrain(run, tiny_config(**DROPOUT))
+        pretrain(run, WHOLE)
 
 
 def test_start_that_cannot_be_made_is_not_blamed_on_a_checkpoint(data, tmp_path, monkeypatch):
@@ -139,28 +188,7 @@ def test_start_that_cannot_be_made_is_not_blamed_on_a_checkpoint(data, tmp_path,
 
     monkeypatch.setattr(pretraining, "start_from_nothing", fail)
     with pytest.raises(tf.errors.ResourceExhaustedError, match="out of memory"):
-        pretrain(run_config(data, tmp_path, contrastive_epochs=1), tiny_config(**FROM_NOTHING))
-
-
-@pytest.mark.parametrize("owner, method, error", [
-    (tf.train.CheckpointManager, "save", tf.errors.ResourceExhaustedError(None, None, "model.ckpt-6; No space left on device")),
-    (training.MetricsLog, "write", OSError(errno.ENOSPC, "No space left on device")),
-])
-def test_full_disk_ends_with_a_message_and_the_run_goes_on_later(data, whole_run, tmp_path, monkeypatch, owner, method, error):
-    original, calls = getattr(owner, method), []
-
-    def full(self, *arguments, **named):
-        calls.append(method)
-        if len(calls) == 3:
-            raise error
-        return original(self, *arguments, **named)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, method, full)
-        with pytest.raises(InputError, match=f"--model_dir={tmp_path} has no room left .*No space left on device"):
-            pretrain(run_config(data, tmp_path), tiny_config(**DROPOUT))
-    pretrain(run_config(data, tmp_path), tiny_config(**DROPOUT))
-    assert lines(tmp_path) == lines(whole_run)
+        pretrain(whole_config(data, tmp_path), WHOLE)
 
 
 def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeypatch):
@@ -170,13 +198,15 @@ def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeyp
 
     monkeypatch.setattr(training, "make_optimizer", make_optimizer)
     config = tiny_config(**NO_DROPOUT)
-    whole, parts = (run_config(data, tmp_path / name, precision="float16") for name in ("whole", "parts"))
+    settings = dict(precision="float16", num_epochs=1, tasks=("rotation", "blank_to_color"))
+    whole, parts = (run_config(data, tmp_path / name, **settings) for name in ("whole", "parts"))
     pretrain(whole, config)
     # Saves come every 3 steps; 4 is past the first of them, and skipped updates lie before it.
-    stopped_and_resumed(parts, config, 4, monkeypatch)
+    interrupted(parts, config, 4, monkeypatch)
+    pretrain(parts, config)
     assert any(line.get("gradient_norm", 0.0) is None for line in lines(whole.model_dir))
     assert lines(parts.model_dir) == lines(whole.model_dir)
-    assert lines(whole.model_dir)[-1]["step"] == 12
+    assert lines(whole.model_dir)[-1]["step"] == 6
 
 
 def test_damaged_checkpoint_is_named(data, whole_run, tmp_path):
@@ -186,70 +216,77 @@ def test_damaged_checkpoint_is_named(data, whole_run, tmp_path):
     newest = tmp_path / "model.ckpt-12.data-00000-of-00001"
     newest.write_bytes(newest.read_bytes()[:3000])
     with pytest.raises(InputError, match="model.ckpt-12 is damaged: its data are cut short. Older ones there: .*model.ckpt-9"):
-        pretrain(run_config(data, tmp_path), tiny_config(**DROPOUT))
+        pretrain(whole_config(data, tmp_path), WHOLE)
     with pytest.raises(InputError, match="model.ckpt-12 is damaged: its data are cut short"):
-        evaluate_model(run_config(data, tmp_path), tiny_config(**DROPOUT), lambda model: load_own_checkpoint(model, str(tmp_path / "model.ckpt-12")))
+        evaluate_model(whole_config(data, tmp_path), WHOLE, lambda model: load_own_checkpoint(model, str(tmp_path / "model.ckpt-12")))
 
 
 def test_run_that_is_complete_is_left_as_it_is(data, whole_run):
     before = lines(whole_run)
-    _, figures = pretrain(run_config(data, whole_run), tiny_config(**DROPOUT))
+    _, figures = pretrain(whole_config(data, whole_run), WHOLE)
     assert lines(whole_run) == before
     assert figures == {name: value for name, value in before[-1].items() if name not in ("kind", "step")}
 
 
-def test_two_replicas_give_the_losses_of_one(data, tmp_path):
-    one, two = tmp_path / "one", tmp_path / "two"
-    config = tiny_config(**NO_DROPOUT)
-    pretrain(run_config(data, one), config)
-    pretrain(run_config(data, two, train_batch_size=2, eval_batch_size=2, cpu_replicas=2), config)
-    assert [line["step"] for line in lines(one)] == [line["step"] for line in lines(two)]
-    for a, b in zip(lines(one), lines(two)):
+@pytest.fixture(scope="module")
+def plain_run(data, tmp_path_factory):
+    """The reports and evaluations of a run without dropout, whose draws replicas and XLA make differently."""
+    folder = tmp_path_factory.mktemp("plain")
+    pretrain(run_config(data, folder), tiny_config(**NO_DROPOUT))
+    return lines(folder)
+
+
+def test_two_replicas_give_the_losses_of_one(data, plain_run, tmp_path):
+    pretrain(run_config(data, tmp_path, train_batch_size=2, eval_batch_size=2, cpu_replicas=2), tiny_config(**NO_DROPOUT))
+    assert [line["step"] for line in plain_run] == [line["step"] for line in lines(tmp_path)]
+    for a, b in zip(plain_run, lines(tmp_path)):
         for name in a:
             if name != "kind":
                 assert a[name] == pytest.approx(b[name], rel=2e-4, abs=1e-5), (a["step"], name)
 
 
-def test_xla_and_plain_agree(data, tmp_path):
-    config = tiny_config(**NO_DROPOUT)
-    for name, xla in (("plain", False), ("xla", True)):
-        pretrain(run_config(data, tmp_path / name, xla=xla, num_epochs=0.5, save_steps=50, eval_steps=50), config, evaluates=False)
-    plain, compiled = lines(tmp_path / "plain"), lines(tmp_path / "xla")
-    assert len(plain) == len(compiled) > 0
+def test_xla_and_plain_agree(data, plain_run, tmp_path):
+    pretrain(run_config(data, tmp_path, xla=True, save_steps=50), tiny_config(**NO_DROPOUT), evaluates=False)
+    plain, compiled = [line for line in plain_run if line["kind"] == "train"], lines(tmp_path)
+    assert len(plain) == len(compiled) == 6
     for a, b in zip(plain, compiled):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
 
 
-LEARNING = dict(num_epochs=30, learning_rate=3e-3, log_steps=10, save_steps=500)
+LEARNING = dict(num_epochs=60, learning_rate=3e-3, log_steps=50, save_steps=500, eval_steps=1000)
+LEARNER = tiny_config(**NO_DROPOUT, num_hidden_layers=1, hidden_size=24)
 
 
 @pytest.fixture(scope="module")
-def learnt_in_float32(data, tmp_path_factory):
-    """The reports of a run that learns, in full precision."""
-    folder = tmp_path_factory.mktemp("float32")
-    pretrain(run_config(data, folder, **LEARNING), tiny_config(**NO_DROPOUT), evaluates=False)
-    return lines(folder)
+def learnt(data, tmp_path_factory):
+    """A run that learns, in full precision, and the figures of its last evaluation."""
+    run = run_config(data, tmp_path_factory.mktemp("float32"), **LEARNING)
+    _, figures = pretrain(run, LEARNER)
+    return run, figures
+
+
+def reports(run):
+    return [line for line in lines(run.model_dir) if line["kind"] == "train"]
+
+
+def test_losses_fall_and_the_checkpoint_gives_them_back(learnt):
+    run, figures = learnt
+    train = reports(run)
+    assert train[-1]["loss"] < 0.6 * train[0]["loss"]
+    again = evaluate_model(run, LEARNER, lambda model: load_own_checkpoint(model, find_checkpoint(run.model_dir)))
+    for name, value in again.items():
+        assert value == pytest.approx(figures[name], rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_mixed_precision_trains_like_float32(data, learnt_in_float32, tmp_path, precision):
-    """Loss before and after: an update that is lost or wrongly scaled would show."""
-    pretrain(run_config(data, tmp_path, **LEARNING, precision=precision), tiny_config(**NO_DROPOUT), evaluates=False)
-    mixed, plain = lines(tmp_path), learnt_in_float32
-    assert mixed[-1]["step"] == plain[-1]["step"] == 173
+def test_mixed_precision_trains_like_float32(data, learnt, tmp_path, precision):
+    """Loss after a run in which it falls: an update that is lost or wrongly scaled would show."""
+    run = run_config(data, tmp_path, **LEARNING, precision=precision)
+    pretrain(run, LEARNER, evaluates=False)
+    mixed, plain = reports(run), reports(learnt[0])
+    assert mixed[-1]["step"] == plain[-1]["step"] == 346
     assert mixed[-1]["loss"] == pytest.approx(plain[-1]["loss"], rel=0.05)
-    assert plain[-1]["loss"] < 0.9 * plain[0]["loss"]
-
-
-def test_losses_fall_and_the_checkpoint_gives_them_back(data, tmp_path):
-    config = tiny_config(**NO_DROPOUT, num_hidden_layers=1, hidden_size=24)
-    run = run_config(data, tmp_path, num_epochs=60, learning_rate=3e-3, log_steps=50, save_steps=500, eval_steps=1000)
-    _, figures = pretrain(run, config)
-    train = [line for line in lines(tmp_path) if line["kind"] == "train"]
-    assert train[-1]["loss"] < 0.6 * train[0]["loss"]
-    again = evaluate_model(run, config, lambda model: load_own_checkpoint(model, find_checkpoint(run.model_dir)))
-    for name, value in again.items():
-        assert value == pytest.approx(figures[name], rel=1e-4, abs=1e-5)
+    assert mixed[-1]["loss"] < 0.9 * mixed[0]["loss"]
 
 
 def test_vocabulary_unlike_the_embedding():
@@ -263,7 +300,7 @@ def test_text_longer_than_the_position_table():
 
 
 def test_loss_that_is_not_finite_stops_the_run(data, tmp_path):
-    run = run_config(data, tmp_path, learning_rate=1e30, num_epochs=4)
+    run = run_config(data, tmp_path, learning_rate=1e30, num_epochs=4, tasks=())
     with pytest.raises(InputError, match="The loss must stay finite. It is .* in the steps up to"):
         pretrain(run, tiny_config(**NO_DROPOUT), evaluates=False)
 
