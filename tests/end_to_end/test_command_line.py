@@ -158,3 +158,21 @@ def test_alignments_are_written_and_foreign_ids_refused(prepared):
     output = run("-m", "data_prep.write_alignments", "--records=aligned", "--pairs=foreign.jsonl", cwd=prepared, status=1)
     assert "error: None of the ids in foreign.jsonl ('nobody', ...) is in the records aligned: nothing was changed" in output
     assert before == {path.name: path.read_bytes() for path in (prepared / "aligned").iterdir()}
+
+
+def test_captioner_is_trained_and_aligns_records(prepared):
+    train = ("-m", "data_prep.train_captioner", "--records=records/train", "--model_dir=captioner", "--backbone_weights=random", "--cells=3",
+             "--units=16", "--embedding=8", "--attention_units=8", "--longest=12", "--epochs=1")
+    output = run(*train, cwd=prepared)
+    assert "captioner/captioner.safetensors: epoch 1, BLEU-4" in output
+    assert "complete, after epoch 1 of 1" in run(*train, cwd=prepared)
+    shutil.copytree(prepared / "records" / "valid", prepared / "captioned")
+    align = ("-m", "data_prep.write_alignments", "--records=captioned", "--captioner=captioner", "--backbone_weights=random")
+    output = run(*align, cwd=prepared)
+    said = json.loads((prepared / "captioned" / "dataset.json").read_text())["alignments"]
+    assert f"captioned: {said['aligned']} of 32 records have aligned pairs, {said['pairs']} in all" in output
+    assert said["aligned"] > 16 and (said["source"], said["words"], said["heat"]) == ("captioner", "own", "evidence")
+    output = run(*align, "--pairs=pairs.jsonl", cwd=prepared, status=1)
+    assert "error: Either --captioner or --pairs is needed. Received: --captioner='captioner', --pairs='pairs.jsonl'" in output
+    output = run("-m", "data_prep.train_captioner", "--records=records", "--model_dir=other", "--backbone_weights=random", cwd=prepared, status=1)
+    assert "error: Records need their dataset.json beside them" in output and not (prepared / "other").exists()
