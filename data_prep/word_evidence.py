@@ -43,39 +43,42 @@ def fit(maps: KeptMaps, texts: Sequence[Sequence[int]], pieces: Sequence[int]) -
     Args: texts: of each photo, vocabulary ids. pieces: vocabulary ids of the P pieces.
     """
     mean, scale = _cell_statistics(maps)
-    strongest = np.concatenate([standard_cells(maps[batch], mean, scale).max(axis=(1, 2)) for batch in _batches(len(maps))]).astype(np.float64)
-    centred = strongest - strongest.mean(axis=0)
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    turned = centred @ vectors  # [N, F] along the eigenvectors, so that every ridge is a division
+    rows = np.concatenate([standard_cells(maps[batch], mean, scale).max(axis=(1, 2)) for batch in _batches(len(maps))])
+    rows -= rows.mean(axis=0)
+    values, vectors = np.linalg.eigh(sum(rows[batch].astype(np.float64).T @ rows[batch] for batch in _batches(len(rows))))
+    rows = rows @ vectors.astype(np.float32)  # [N, F] along the eigenvectors, so that every ridge is a division
     number_of = {piece: number for number, piece in enumerate(pieces)}
-    counts = np.zeros(len(pieces))
     held = [np.unique([number_of[int(piece)] for piece in text if int(piece) in number_of]).astype(int) for text in texts]
-    for numbers in held:
-        counts[numbers] += 1
+    counts = np.bincount(np.concatenate(held), minlength=len(pieces))
     known = np.flatnonzero((counts >= FEWEST) & (counts <= len(texts) - FEWEST))
-    weights, visible = np.zeros([turned.shape[1], len(pieces)], np.float32), np.zeros(len(pieces), np.float32)
+    weights, visible = np.zeros([rows.shape[1], len(pieces)], np.float32), np.zeros(len(pieces), np.float32)
     if len(known):
-        foretold = {ridge: np.concatenate([part for _, part in _solve(known, held, turned, values, ridge)]) for ridge in _RIDGES}
-        best = max(_RIDGES, key=lambda ridge: np.maximum(foretold[ridge], 0).mean())
-        solved = np.concatenate([part for part, _ in _solve(known, held, turned, values, best)], axis=1)
+        foretold, products = (np.concatenate(parts, axis=-1) for parts in zip(*_foretell(known, held, rows, values)))
+        best = int(np.maximum(foretold, 0).mean(axis=1).argmax())
         seen = foretold[best] > VISIBLE
-        weights[:, known[seen]] = vectors @ solved[:, seen]
+        weights[:, known[seen]] = vectors @ (products[:, seen] / _divisor(values, _RIDGES[best], len(rows))[:, None])
         visible[known[seen]] = foretold[best][seen]
     return WordEvidence(mean, scale, weights, visible)
 
 
-def _solve(known, held, turned, values, ridge):
-    """Yields (weights along the eigenvectors [F, n], share of variance foretold when left out [n]) of the known pieces, some at a time."""
-    count = len(turned)
-    divisor = values + ridge * count
-    leverage = (turned**2 / divisor).sum(axis=1) + 1 / count
+def _divisor(values: np.ndarray, ridge: float, count: int) -> np.ndarray:
+    return np.maximum(values, 0) + ridge * count
+
+
+def _foretell(known, held, rows, values):
+    """Yields (share of variance foretold when left out [ridges, n], products of rows and texts [F, n]) of the known pieces, some at a time."""
+    divisors = [_divisor(values, ridge, len(rows)) for ridge in _RIDGES]
+    leverages = [(rows**2) @ (1 / divisor).astype(np.float32) + 1 / len(rows) for divisor in divisors]
     for start in range(0, len(known), _PIECES):
         some = known[start : start + _PIECES]
-        holds = np.stack([np.isin(some, numbers) for numbers in held]).astype(np.float64)
+        holds = np.stack([np.isin(some, numbers) for numbers in held]).astype(np.float32)
         holds -= holds.mean(axis=0)
-        weights = (turned.T @ holds) / divisor[:, None]
-        left_out = (holds - turned @ weights) / (1 - leverage)[:, None]
-        yield weights, 1 - (left_out**2).sum(axis=0) / (holds**2).sum(axis=0)
+        products, variance = rows.T @ holds, (holds**2).sum(axis=0)
+        foretold = []
+        for divisor, leverage in zip(divisors, leverages):
+            left_out = (holds - rows @ (products / divisor[:, None]).astype(np.float32)) / (1 - leverage)[:, None]
+            foretold.append(1 - (left_out**2).sum(axis=0) / variance)
+        yield np.array(foretold), products
 
 
 def _batches(count: int) -> list[np.ndarray]:
