@@ -52,16 +52,18 @@ def choose_masked(example: dict, seed: tf.Tensor, config: MaskingConfig, is_cont
     pairs = tf.stack([example["alignment_tokens"], example["alignment_patches"]], axis=1)
     if not config.guided:
         pairs = pairs[:0]
-    tokens, chosen_patches = _choose_aligned(pairs, words, maskable, budget, seed, budgets)
-    tokens = _fill_tokens(tokens, words, maskable, budget, fold(seed, 1))
-    chosen_patches = _fill_patches(chosen_patches, fold(seed, 2), budgets)
+    sides = _pair_sides(pairs, words, maskable)
+    tokens, chosen_patches = _choose_aligned(pairs, sides, budget, seed, budgets)
+    tokens = _fill_tokens(tokens, words, maskable, budget, fold(seed, 1), last=_partners(sides[1], chosen_patches, sides[0]))
+    chosen_patches = _fill_patches(chosen_patches, fold(seed, 2), budgets, last=_partners(sides[0], tokens, sides[1]))
     return {**example, "masked_tokens": tokens, "masked_patches": chosen_patches}
 
 
 def choose_random_tokens(example: dict, seed: tf.Tensor, config: MaskingConfig, is_continuation: tf.Tensor) -> dict:
     """Chooses tokens at random; as `choose_masked` without pairs and patches. Adds `masked_tokens` [S] bool."""
     words, maskable, budget = _maskable_words(example, config, is_continuation)
-    return {**example, "masked_tokens": _fill_tokens(tf.zeros_like(maskable), words, maskable, budget, fold(seed, 1))}
+    none = tf.zeros_like(maskable)
+    return {**example, "masked_tokens": _fill_tokens(none, words, maskable, budget, fold(seed, 1), last=none)}
 
 
 def _maskable_words(example, config, is_continuation):
@@ -83,24 +85,39 @@ def _words(example, whole_words, is_continuation):
     return tf.cumsum(1 - tf.cast(tf.gather(is_continuation, ids), tf.int32)), maskable
 
 
-def _choose_aligned(pairs, words, maskable, budget, seed, patch_budgets):
-    """Walks the pairs in random order; of each, either its token's word or its patch is masked, never both."""
+def _pair_sides(pairs, words, maskable):
+    """The two sides of every pair: the places of its word [A, S] bool, its patch [A, 55] bool."""
+    pair_words = maskable & (words == tf.gather(words, pairs[:, 0])[:, None])
+    return pair_words, tf.one_hot(pairs[:, 1], patches.NUM_PATCHES, True, False)
+
+
+def _partners(sides, chosen, others):
+    """What stands on the other side of pairs whose one side ([A, n], chosen [n]) is masked: [m] bool of others [A, m]."""
+    taken = tf.reduce_any(sides & chosen, axis=1, keepdims=True)
+    return tf.reduce_any(others & taken, axis=0)
+
+
+def _choose_aligned(pairs, sides, budget, seed, patch_budgets):
+    """Walks the pairs in random order; of each, either its token's word or its patch is masked.
+
+    A word has pairs with several patches, and a patch with several words: neither is taken if something that it is paired with
+    was, so that no pair loses both sides.
+    """
     count = tf.shape(pairs)[0]
     order = tf.argsort(tf.random.stateless_uniform([count], fold(seed, 3)))
     prefers_token = tf.gather(tf.random.stateless_uniform([count], fold(seed, 4)) < 0.5, order)
-    pairs = tf.gather(pairs, order)
     # What does not depend on the pairs before is worked out for all pairs at once: the walk itself costs many small operations.
-    pair_words = maskable & (words == tf.gather(words, pairs[:, 0])[:, None])
+    pair_words, pair_patches = (tf.gather(side, order) for side in sides)
+    of_word, of_patch = _common(pair_words, pair_patches), _common(pair_patches, pair_words)
     sizes = tf.reduce_sum(tf.cast(pair_words, tf.int32), axis=1)
-    pair_patches = tf.one_hot(pairs[:, 1], patches.NUM_PATCHES, True, False)
-    levels = tf.gather(_LEVEL_OF_PATCH, pairs[:, 1])
+    levels = tf.gather(_LEVEL_OF_PATCH, tf.gather(pairs[:, 1], order))
     room = tf.constant(_level_budgets(patch_budgets))
 
     def step(i, tokens, chosen, room, budget):
         word, patch, level = pair_words[i], pair_patches[i], levels[i]
-        untouched = ~tf.reduce_any(tokens & word) & ~chosen[pairs[i, 1]]
-        token_fits = (sizes[i] > 0) & (sizes[i] <= budget)
-        patch_fits = room[level] > 0
+        untouched = ~tf.reduce_any(tokens & word) & ~tf.reduce_any(chosen & patch)
+        token_fits = (sizes[i] > 0) & (sizes[i] <= budget) & ~tf.reduce_any(chosen & of_word[i])
+        patch_fits = (room[level] > 0) & ~tf.reduce_any(tokens & of_patch[i])
         take_token = untouched & token_fits & (prefers_token[i] | ~patch_fits)
         take_patch = untouched & patch_fits & ~take_token
         taken = tf.cast(take_patch, tf.int32) * tf.one_hot(level, len(patches.LEVEL_NAMES), dtype=tf.int32)
@@ -110,9 +127,15 @@ def _choose_aligned(pairs, words, maskable, budget, seed, patch_budgets):
     def goes_on(i, tokens, chosen, room, budget):
         return (i < count) & ((budget > 0) | tf.reduce_any(room > 0))
 
-    start = (0, tf.zeros_like(maskable), tf.zeros([patches.NUM_PATCHES], tf.bool), room, budget)
+    start = (0, tf.zeros([sides[0].shape[1]], tf.bool), tf.zeros([patches.NUM_PATCHES], tf.bool), room, budget)
     _, tokens, chosen, *_ = tf.while_loop(goes_on, step, start, parallel_iterations=1)
     return tokens, chosen
+
+
+def _common(sides, others):
+    """For each pair, the other sides of all pairs that share its side: [A, n], [A, m] -> [A, m] bool."""
+    sides, others = tf.cast(sides, tf.float32), tf.cast(others, tf.float32)
+    return tf.matmul(tf.matmul(sides, sides, transpose_b=True), others) > 0
 
 
 _LEVEL_OF_PATCH = np.repeat(np.arange(len(patches.LEVEL_NAMES), dtype=np.int32), list(patches.LEVEL_PATCHES.values()))
@@ -124,18 +147,18 @@ def _level_budgets(patch_budgets) -> np.ndarray:
     return np.array([budgets.get(level, 0) for level in patches.LEVEL_NAMES], np.int32)
 
 
-def _fill_tokens(tokens, words, maskable, budget, seed):
-    """Adds words in random order as long as they fit the budget."""
+def _fill_tokens(tokens, words, maskable, budget, seed, last):
+    """Adds words in random order as long as they fit the budget; those of `last` [S] bool after all others."""
     length = words.shape[0]
     free = maskable & ~tokens
     room = budget - tf.reduce_sum(tf.cast(tokens, tf.int32))
     draws = tf.random.stateless_uniform([length], seed)
     # All places of a word share the draw of its number, so that a word is taken whole.
-    priority = tf.gather(draws, tf.clip_by_value(words, 0, length - 1))
+    priority = tf.gather(draws, tf.clip_by_value(words, 0, length - 1)) + tf.cast(last, tf.float32)
     sizes = tf.math.unsorted_segment_sum(tf.cast(free, tf.int32), words, length + 1)
     size = tf.gather(sizes, words)
     free &= size <= room
-    order = tf.argsort(tf.where(free, priority, 2.0), stable=True)
+    order = tf.argsort(tf.where(free, priority, 3.0), stable=True)
     taken = tf.cumsum(tf.gather(tf.where(free, 1, 0), order))
     # A word counts as taken only if its last place still fits; its places stand side by side in the order.
     ends = tf.math.unsorted_segment_max(taken, tf.gather(words, order), length + 1)
@@ -144,9 +167,9 @@ def _fill_tokens(tokens, words, maskable, budget, seed):
     return tokens | picked
 
 
-def _fill_patches(chosen, seed, patch_budgets):
-    """Adds random patches level by level until every budget is met exactly."""
-    draws = tf.random.stateless_uniform([patches.NUM_PATCHES], seed)
+def _fill_patches(chosen, seed, patch_budgets, last):
+    """Adds random patches level by level until every budget is met exactly; those of `last` [55] bool after all others."""
+    draws = tf.random.stateless_uniform([patches.NUM_PATCHES], seed) - tf.cast(last, tf.float32)
     priority = tf.where(chosen, 2.0, draws)
     parts = []
     budgets = dict(zip(MASKED_LEVELS, patch_budgets))

@@ -81,10 +81,41 @@ def test_aligned_pairs_come_first_and_only_one_side_is_masked():
     for number in range(200):
         tokens, masked = chosen(example(pairs=[pair]), number, MaskingConfig(token_fraction=0.2))
         sides[(bool(tokens[2]), bool(masked[40]))] += 1
-    # Its token or its patch is always masked. Both only where the random filling happens to take the other side too.
-    assert sides[(False, False)] == 0
-    only_token, only_patch = sides[(True, False)], sides[(False, True)]
-    assert 60 < only_token < 120 and 50 < only_patch < 120
+    # Its token or its patch is always masked, and the random filling leaves the other side alone.
+    assert sides[(False, False)] == sides[(True, True)] == 0
+    assert 70 < sides[(True, False)] < 130
+
+
+WRITTEN = [(1, 6), (1, 15), (1, 31), (2, 6), (2, 19), (2, 32), (4, 12), (4, 15), (4, 53), (5, 12), (5, 15), (5, 53)]
+"""As records have them: a word with a patch of each level, and patches that several words share."""
+
+
+def test_no_pair_loses_both_sides_while_others_are_left():
+    taken = np.zeros(len(WRITTEN), int)
+    for number in range(150):
+        tokens, masked = chosen(example(pairs=WRITTEN), number, MaskingConfig(token_fraction=0.2))
+        sides = np.array([(tokens[token], masked[patch]) for token, patch in WRITTEN])
+        assert not sides.all(axis=1).any()  # the third word and most patches have no pair: filling has a choice
+        taken += sides.any(axis=1)
+    assert (taken > 0).all() and taken.mean() > 0.3 * 150
+
+
+def test_filling_takes_a_partner_only_where_nothing_else_is_left():
+    """Every word is paired with every patch of level 3: once a patch is taken there, all words are partners."""
+    pairs = [(token, patch) for token in range(1, 6) for patch in range(5, 14)]
+    both = 0
+    for number in range(60):
+        tokens, masked = chosen(example(pairs=pairs), number, MaskingConfig(token_fraction=0.4))
+        assert tokens.sum() == 2 and level_counts(masked)["camouflage"] == 1
+        both += tokens.any() and masked[5:14].any()
+    assert both == 60  # the budgets hold, though no choice without both sides is left
+
+
+def test_paired_word_pieces_of_a_whole_word_count_as_one_side():
+    item = example("hem ##line of coat", pairs=[(1, 6), (2, 33)])
+    for number in range(60):
+        tokens, masked = chosen(item, number, MaskingConfig(token_fraction=0.5, whole_words=True))  # budget 2 of 4
+        assert not (tokens[1] and (masked[6] or masked[33]))
 
 
 def test_pair_of_a_large_patch_masks_its_token():
