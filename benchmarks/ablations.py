@@ -16,6 +16,7 @@ import sys
 import numpy as np
 from absl import flags
 
+from data_prep import record_writer
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 
@@ -51,9 +52,11 @@ FIGURES = ("rank@1", "rank@5", "rank@10", "auc")
 
 def run_once(name: str, variant: Variant, seed: str) -> dict[str, float]:
     """Figures of one run by direction and name; trains and scores what is missing."""
-    folder = pathlib.Path(FLAGS.output_dir) / name.replace(" ", "_").replace("(", "").replace(")", "") / seed
-    records = FLAGS[variant.records].value
+    folder = pathlib.Path(FLAGS.output_dir).resolve() / name.replace(" ", "_").replace("(", "").replace(")", "") / seed
+    records = pathlib.Path(FLAGS[variant.records].value).resolve()
     done, figures = folder / "trained", {}
+    settings = {"records": str(records), "num_epochs": FLAGS.num_epochs, "negatives_rise_epochs": FLAGS.negatives_rise_epochs}
+    record_writer.claim_settings(folder, settings, "a run with another budget or other records", "--output_dir")
     if not done.is_file():
         _pretrain(
             "--mode=train", f"--flagfile={_ROOT / 'run_configs' / variant.flagfile}", f"--train_input_fp={records}/train", f"--model_dir={folder}",

@@ -21,6 +21,7 @@ from data_prep.show_attend_tell import load_captioner
 from kaleido_tf import records
 from kaleido_tf.command import run_command
 from kaleido_tf.data.input_files import find_files
+from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary
 
 flags.DEFINE_string("train", None, "Records the captioner learnt from.", required=True)
@@ -51,7 +52,12 @@ def main(_):
     print(f"  text of a random training product {bleu_4([texts[n] for n in drawn], meant):.2f}")
     print(f"  text of the most similar photo    {bleu_4([texts[n] for n in (unit[1] @ unit[0].T).argmax(axis=1)], meant):.2f}")
     captioner = load_captioner(pathlib.Path(FLAGS.captioner) / WEIGHTS_NAME)
-    maps = KeptMaps(sorted((pathlib.Path(FLAGS.captioner) / "maps" / "valid").glob("*.npy")))
+    files = sorted((pathlib.Path(FLAGS.captioner) / "maps" / "valid").glob("*.npy"))
+    if not files:
+        raise InputError(f"The maps that the captioner's training kept are needed. Not found: {FLAGS.captioner}/maps/valid")
+    maps = KeptMaps(files)
+    if len(maps) != len(meant):
+        raise InputError(f"The maps of {FLAGS.valid} are needed. {FLAGS.captioner}/maps/valid holds those of {len(maps)} photos, not {len(meant)}")
     for beam in map(int, FLAGS.beams):
         speaker = Speaker(captioner, beam)
         said = [caption for batch in np.array_split(np.arange(len(maps)), -(-len(maps) // 64)) for caption in speaker.describe(maps[batch])]

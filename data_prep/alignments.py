@@ -12,6 +12,7 @@ import numpy as np
 
 from data_prep.words import Word, stem
 from kaleido_tf import patches
+from kaleido_tf.errors import InputError
 
 RASTER = 60
 ALIGNED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
@@ -31,18 +32,23 @@ class AlignmentSettings:
     overlap: float = 0.5
     patches_a_level: int = 1
 
+    def __post_init__(self):
+        if not (0 < self.mass <= 1 and 0 <= self.overlap <= 1 and self.patches_a_level >= 1):
+            raise InputError(f"`mass` must be above 0 and at most 1, `overlap` 0 to 1, `patches_a_level` at least 1. Received: {self}")
+
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """Where a word was seen: the word as it was said, lower case, and its heat map [RASTER, RASTER] float."""
+    """Where a word was seen: the word as it was said, as the tokenizer normalises it; its heat map [RASTER, RASTER] float; and how sure that is."""
 
     word: str
     heat: np.ndarray
+    score: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Alignments:
-    """Pairs [A]: word piece of the text, patch among the 55, and score: the overlap of region and patch, 0 to 1.
+    """Pairs [A]: word piece of the text, patch among the 55, and score: the overlap of region and patch, 0 to 1, times the region's own.
 
     `shared`: how many regions found their word in the text, with a patch that fits or without; not known of pairs read from records.
     """
@@ -73,7 +79,7 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
             for token in (token for word in matched for token in range(word.start, word.end)):
                 tokens.append(token)
                 chosen.append(patch)
-                scores.append(score)
+                scores.append(score * region.score)
     return Alignments(np.array(tokens, np.int64), np.array(chosen, np.int64), np.array(scores, np.float32), shared)
 
 

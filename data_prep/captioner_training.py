@@ -18,7 +18,7 @@ from data_prep.captions import Speaker
 from data_prep.epoch_run import EpochRun, WarmCosine
 from data_prep.feature_maps import CropMaps, KeptMaps, keep_maps, read_shards
 from data_prep.record_photos import RecordPhotos
-from data_prep.show_attend_tell import (Captioner, CaptionerSettings, TrainedCaptioner, caption_loss, inputs_of, pieces_of,
+from data_prep.show_attend_tell import (UNKNOWN, Captioner, CaptionerSettings, TrainedCaptioner, caption_loss, inputs_of, pieces_of,
                                         save_captioner, targets_of)
 from data_prep.words import words_of
 from kaleido_tf import records
@@ -28,6 +28,8 @@ from kaleido_tf.text import Vocabulary
 
 WEIGHTS_NAME = "captioner.safetensors"
 _SHOWN = 6  # captions in TensorBoard
+_DECISIVE = ("products_digest", "catalogue_digest", "vocabulary_digest", "foreground", "foreground_digest", "foreground_masks", "crop_size", "shards")
+"""What `dataset.json` says of photos, crops, texts and their order."""
 _SORTED = 8  # batches whose captions are sorted by length, so that short ones do not wait for long ones
 
 
@@ -52,7 +54,9 @@ class TrainSettings:
     seed: int = 0
 
     def __post_init__(self):
-        if min(self.epochs, self.batch_size, self.bleu_photos) < 1 or self.learning_rate <= 0 or not 0 <= self.dropout < 1 or self.regularizer < 0:
+        counts = (self.cells, self.embedding, self.units, self.attention_units, self.longest, self.epochs, self.batch_size, self.bleu_photos)
+        fits = min(counts) >= 1 and 0 < self.learning_rate < np.inf and 0 < self.clip < np.inf and 0 <= self.dropout < 1 and 0 <= self.regularizer < np.inf
+        if not fits:
             raise InputError(f"Numbers must be above 0 and `dropout` below 1. Received: {self}")
 
 
@@ -78,13 +82,13 @@ def train(records_folder: str, valid_folder: str, model_dir: str, backbone: Back
         raise InputError(f"{records_folder} and {valid_folder} hold word pieces of different vocabularies ({datasets['train']['vocabulary_digest'][:12]} "
                          f"and {datasets['valid']['vocabulary_digest'][:12]})")
     vocabulary = Vocabulary(pathlib.Path(records_folder) / "vocab.txt")
-    identities = {split: {name: dataset[name] for name in ("products_digest", "catalogue_digest", "crop_size", "records")}
-                  for split, dataset in datasets.items()}
+    crops = {split: CropMaps(RecordPhotos(datasets[split], path, catalogue), backbone, settings.cells)
+             for split, path in (("train", records_folder), ("valid", valid_folder))}
+    identities = {split: {name: dataset.get(name) for name in _DECISIVE} for split, dataset in datasets.items()}
     record_writer.claim_settings(
         folder, {**dataclasses.asdict(settings), "backbone_digest": backbone.digest, **identities}, "a run with other settings or records", "--model_dir"
     )
-    data = {split: _read(path, datasets[split], backbone, settings.cells, folder / "maps" / split, split, catalogue)
-            for split, path in (("train", records_folder), ("valid", valid_folder))}
+    data = {split: _read(path, crops[split], folder / "maps" / split, split) for split, path in (("train", records_folder), ("valid", valid_folder))}
     tf_keras.utils.set_random_seed(settings.seed)
     sizes = {name: getattr(settings, name) for name in ("cells", "embedding", "units", "attention_units", "longest")}
     network = CaptionerSettings(
@@ -109,10 +113,12 @@ def check_backbone(name: str, digest: str, dataset: dict, folder: str) -> None:
                          f"Received: {name} with weights {digest[:12]}")
 
 
-def _read(folder: str, dataset: dict, backbone: Backbone, cells: int, maps_folder: pathlib.Path, name: str, catalogue: str) -> CaptionData:
+def _read(folder: str, crops: CropMaps, maps_folder: pathlib.Path, name: str) -> CaptionData:
     shards = find_files(folder)
     examples = read_shards(shards)
-    maps = keep_maps(shards, CropMaps(RecordPhotos(dataset, folder, catalogue), backbone, cells), maps_folder, name)
+    maps = keep_maps(shards, crops, maps_folder, name)
+    if len(maps) != len(examples):
+        raise InputError(f"{maps_folder} holds maps of {len(maps)} photos, {folder} {len(examples)} records: delete that folder to make them again")
     return CaptionData([list(example.features.feature["token_ids"].int64_list.value) for example in examples], maps)
 
 
@@ -136,7 +142,7 @@ class _Run:
 
     def to_the_end(self) -> dict[str, float]:
         if not self._run.has_begun:  # later it is in the checkpoint
-            evidence = word_evidence.fit(self._data["train"].maps, self._data["train"].texts, self._model.settings.pieces)
+            evidence = word_evidence.fit(self._data["train"].maps, self._data["train"].texts, self._model.settings.pieces, silent=UNKNOWN + 1)
             self._model.keep_evidence(evidence)
             best = [self._vocabulary.tokens[self._model.settings.pieces[n]] for n in np.argsort(-evidence.visible)[:8]]
             print(f"{(evidence.visible > 0).sum()} word pieces can be seen in photos left out, best: {', '.join(best)}", flush=True)

@@ -19,13 +19,13 @@ from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 class EpochRun:
     """Args:
       folder: a claimed one (`record_writer.claim_settings`). epochs: how many.
-      best_by: name of the figure whose highest value is the best epoch.
+      best_by: name of the figure whose highest value is the best epoch; among equals the one with the lowest `valid_loss`.
     """
 
     def __init__(self, folder: pathlib.Path, epochs: int, best_by: str, model: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer):
         self._folder, self._epochs, self._best_by = folder, epochs, best_by
         self._epoch = tf.Variable(0, dtype=tf.int64)
-        self._best = tf.Variable(-1.0)
+        self._best = tf.Variable([-1.0, 0.0])  # its figure, and its loss with the sign turned
         checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=self._epoch, best=self._best)
         self._manager = tf.train.CheckpointManager(checkpoint, str(folder / "checkpoints"), max_to_keep=1)
 
@@ -53,12 +53,13 @@ class EpochRun:
             if not np.isfinite(loss):
                 raise InputError(f"The loss of epoch {epoch} is no number: use a lower --learning_rate")
             values = {"loss": loss, **judge(writer, epoch)}
-            better = values[self._best_by] > float(self._best)
+            rank = np.array(self._rank(values), np.float32)
+            better = tuple(rank) > tuple(self._best.numpy())
             if better:
                 keep()
-                self._best.assign(values[self._best_by])
+                self._best.assign(rank)
+            log.write("epoch", epoch, values)  # before the checkpoint: a line without one is dropped at the next start
             self._manager.save(epoch)
-            log.write("epoch", epoch, values)
             with writer.as_default(epoch):
                 for name, value in values.items():
                     tf.summary.scalar(name, value)
@@ -78,11 +79,14 @@ class EpochRun:
         state = "complete, after" if int(self._epoch) == self._epochs else "going on after"
         print(f"{self._folder}: {state} epoch {int(self._epoch)} of {self._epochs}", flush=True)
 
+    def _rank(self, values: dict[str, float]) -> tuple[float, float]:
+        return values[self._best_by], -values["valid_loss"]
+
     def _best_epoch(self) -> dict[str, float]:
         lines = read_metrics(self._folder / "metrics.jsonl")
         if not lines:
             raise InputError(f"The run in {self._folder} is complete, but its metrics.jsonl is gone. Use another --model_dir to train anew")
-        best = max(lines, key=lambda line: line[self._best_by])
+        best = max(lines, key=self._rank)
         return {"epoch": best["step"], **{name: value for name, value in best.items() if name not in ("kind", "step")}}
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from data_prep.backbones import Backbone
 from data_prep.record_photos import RecordPhotos
+from kaleido_tf import records
 from kaleido_tf.errors import InputError
 from kaleido_tf.whole_files import appears_whole
 
@@ -49,9 +50,10 @@ def _square(crop: np.ndarray, side: int) -> np.ndarray:
 
 
 class CropMaps:
-    """The maps of records, made from their photos."""
+    """The maps of records, made from their photos. Raises: InputError if the backbone has no map of `cells` cells a side."""
 
     def __init__(self, photos: RecordPhotos, backbone: Backbone, cells: int):
+        pixels_for(backbone, cells)  # whether there is such a map is known before anything is read
         self._photos, self._backbone, self._cells = photos, backbone, cells
 
     def of(self, examples: Iterable[tf.train.Example]) -> np.ndarray:
@@ -105,10 +107,8 @@ def read_shards(shards: Iterable[str]) -> list[tf.train.Example]:
 
 def read_examples(shard: str) -> list[tf.train.Example]:
     """The records of one shard, without the blocks of features."""
-    found = []
-    for serialized in tf.data.TFRecordDataset(shard).as_numpy_iterator():
-        example = tf.train.Example.FromString(serialized)
+    found = records.read_shard(shard)
+    for example in found:
         for block in ("patch_features", "rotated_features", "grey_features"):
             example.features.feature.pop(block, None)
-        found.append(example)
     return found

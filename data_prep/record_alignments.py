@@ -17,14 +17,14 @@ from kaleido_tf import records
 from kaleido_tf.data.input_files import find_files
 from kaleido_tf.errors import InputError
 from kaleido_tf.json_files import read_json_object
-from kaleido_tf.text import Vocabulary
+from kaleido_tf.text import Vocabulary, uncased
 
 _ASIDE = "alignments.partial"
 
 
 @dataclasses.dataclass(frozen=True)
 class NamedBox:
-    """A word and where it is seen: `box` (x1, y1, x2, y2) in pixels of the photo, `score` above 0."""
+    """A word and where it is seen: `box` (x1, y1, x2, y2) in pixels of the photo; `score` above 0, which the scores of its pairs are times."""
 
     word: str
     box: tuple[float, float, float, float]
@@ -55,8 +55,10 @@ def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
     if not os.path.isfile(path):
         raise InputError(f"Word-region pairs (JSON lines) are needed. Not found: {path}")
     boxes: dict[str, list[NamedBox]] = {}
-    for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         where = f"{path} line {number}"
+        if not line.strip():
+            continue
         try:
             entry = json.loads(line)
             identifier = entry["image_id"] if "image_id" in entry else entry["product_id"]
@@ -71,25 +73,36 @@ def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
     return boxes
 
 
+def _lines(path: str) -> list[str]:
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: needed UTF-8 text. Received: {error}") from error
+
+
 def regions_of(boxes: list[NamedBox], crop_box: np.ndarray) -> list[Region]:
-    """A region a word: the boxes of one word together, as heat maps of the crop (x1, x2, y1, y2 in pixels of the photo)."""
+    """A region a word: the boxes of one word together, each even inside whatever its score, the region as sure as the surest of them.
+
+    Args: crop_box: x1, x2, y1, y2 in pixels of the photo.
+    """
     left, right, top, bottom = (int(value) for value in crop_box)
     regions: dict[str, Region] = {}
     for named in boxes:
         x1, y1, x2, y2 = named.box
-        heat = named.score * heat_of_box((x1 - left, y1 - top, x2 - left, y2 - top), right - left, bottom - top)
+        heat = heat_of_box((x1 - left, y1 - top, x2 - left, y2 - top), right - left, bottom - top)
         if heat.any():  # what lies outside the crop is not in any patch
-            word = named.word.lower()
-            before = regions.setdefault(stem(word), Region(word, heat))
-            regions[stem(word)] = Region(before.word, np.maximum(before.heat, heat))
+            word = uncased(named.word)
+            before = regions.setdefault(stem(word), Region(word, heat, named.score))
+            regions[stem(word)] = Region(before.word, np.maximum(before.heat, heat), max(before.score, named.score))
     return list(regions.values())
 
 
 def ids_in(pattern: str) -> set[str]:
-    """The image and product ids of the records at `pattern`."""
-    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image_id", "product_id")}
-    dataset = tf.data.TFRecordDataset(find_files(pattern)).batch(256).map(lambda lines: tf.io.parse_example(lines, spec))
-    return {name.decode() for batch in dataset.as_numpy_iterator() for names in batch.values() for name in names}
+    """The image and product ids of the records at `pattern`. Raises: InputError for a damaged shard."""
+    return {
+        example.features.feature[name].bytes_list.value[0].decode()
+        for file in find_files(pattern) for example in records.read_shard(file) for name in ("image_id", "product_id")
+    }
 
 
 def align_records(pattern: str, find_regions: Callable[[str, list[tf.train.Example]], list[list[Region]]], settings: AlignmentSettings,
@@ -99,13 +112,16 @@ def align_records(pattern: str, find_regions: Callable[[str, list[tf.train.Examp
     The shards of a folder are written aside and take their places together when all are made; a killed run goes on with the
     same command.
     Args: find_regions: (folder, records of a shard) -> the regions of each. source: what they come from, digests included; kept in `dataset.json`.
-    Raises: InputError for records that are not Kaleido-BERT's.
+    Raises: InputError for records that are not Kaleido-BERT's, damaged shards, or a part of a folder only: `dataset.json` speaks of all.
     """
     by_folder: dict[str, list[pathlib.Path]] = {}
     for file in find_files(pattern):
         by_folder.setdefault(os.path.dirname(file) or ".", []).append(pathlib.Path(file))
-    for folder in by_folder:
+    for folder, files in by_folder.items():
         check_layout(records.read_dataset_json(folder), folder)
+        there = sorted(pathlib.Path(folder).glob("*.tfrecord"))
+        if sorted(files) != there:
+            raise InputError(f"Whole folders of records are needed: {folder} holds {len(there)} shards. Received: {len(files)} of them, by {pattern}")
     done = AlignedRecords()
     for folder, files in by_folder.items():
         done += _align_folder(pathlib.Path(folder), files, find_regions, settings, source)
@@ -131,7 +147,10 @@ def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecor
         if not report.is_file():
             counts = _align_shard(file, aside / file.name, vocabulary, find_regions, settings)
             record_writer.write_json(report, dataclasses.asdict(counts))
+            print(f"{file}: {counts.aligned} of {counts.records} records have aligned pairs", flush=True)
         total += AlignedRecords(**read_json_object(report))
+    # Until all are in place it is not said what they are: training must not take a mixture for either.
+    record_writer.write_json(folder / records.MANIFEST_NAME, {**dataset, "alignments": {"unfinished": said}})
     for file in files:
         if (aside / file.name).is_file():  # else this run was killed while it put them in place
             os.replace(aside / file.name, file)
@@ -146,7 +165,7 @@ def _said_before(aside: pathlib.Path) -> dict | None:
 
 
 def _align_shard(file: pathlib.Path, target: pathlib.Path, vocabulary: Vocabulary, find_regions, settings: AlignmentSettings) -> AlignedRecords:
-    examples = [tf.train.Example.FromString(serialized) for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator()]
+    examples = records.read_shard(str(file))
     counts = AlignedRecords()
     for example, regions in zip(examples, find_regions(str(file.parent), examples), strict=True):
         found = align(words_of(_ints(example, "token_ids"), vocabulary), regions, settings)

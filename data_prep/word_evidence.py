@@ -37,10 +37,11 @@ class WordEvidence:
     visible: np.ndarray
 
 
-def fit(maps: KeptMaps, texts: Sequence[Sequence[int]], pieces: Sequence[int]) -> WordEvidence:
+def fit(maps: KeptMaps, texts: Sequence[Sequence[int]], pieces: Sequence[int], silent: int = 0) -> WordEvidence:
     """Ridge regression with the strength that foretells photos left out best (leave-one-out, in closed form).
 
-    Args: texts: of each photo, vocabulary ids. pieces: vocabulary ids of the P pieces.
+    Args: texts: of each photo, vocabulary ids. pieces: vocabulary ids of the P pieces. silent: how many of the
+      first stand for no word.
     """
     mean, scale = _cell_statistics(maps)
     rows = np.concatenate([standard_cells(maps[batch], mean, scale).max(axis=(1, 2)) for batch in _batches(len(maps))])
@@ -50,7 +51,7 @@ def fit(maps: KeptMaps, texts: Sequence[Sequence[int]], pieces: Sequence[int]) -
     number_of = {piece: number for number, piece in enumerate(pieces)}
     held = [np.unique([number_of[int(piece)] for piece in text if int(piece) in number_of]).astype(int) for text in texts]
     counts = np.bincount(np.concatenate(held), minlength=len(pieces))
-    known = np.flatnonzero((counts >= FEWEST) & (counts <= len(texts) - FEWEST))
+    known = np.flatnonzero((counts >= FEWEST) & (counts <= len(texts) - FEWEST) & ~np.isin(np.arange(len(pieces)), range(silent)))
     weights, visible = np.zeros([rows.shape[1], len(pieces)], np.float32), np.zeros(len(pieces), np.float32)
     if len(known):
         foretold, products = (np.concatenate(parts, axis=-1) for parts in zip(*_foretell(known, held, rows, values)))

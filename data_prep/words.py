@@ -18,8 +18,11 @@ STOP_WORDS = frozenset(
 )
 """Words that say nothing which a region of the photo could show."""
 
-_NOT_PLURAL = frozenset({"shorts"})
-"""Words whose singular is another thing."""
+_OWN_STEMS = {
+    "shorts": "shorts", "leggings": "legging", "legging": "legging", "earrings": "earring", "earring": "earring", "lining": "lining",
+    "linings": "lining", "scarves": "scarf",
+}
+"""Words that the rule would take for another ("legs", "ears", "lines"), or whose plural it does not know."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +54,11 @@ def words_of(token_ids: Sequence[int], vocabulary: Vocabulary) -> list[Word]:
 
 
 def stem(word: str) -> str:
-    """What a word is compared by: plural, -ed and -ing, and a last -e folded ("striped", "stripes", "stripe" -> "strip")."""
-    if len(word) <= 3 or word in _NOT_PLURAL:
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
+    """What a word is compared by: plural, -ie, -ed and -ing, and a last -e folded ("striped", "stripes", "stripe" -> "strip")."""
+    if word in _OWN_STEMS or len(word) <= 3:
+        return _OWN_STEMS.get(word, word)
+    if word.endswith(("ies", "ie")) and len(word) > 4:  # "hoodies", "hoodie"; "bodies", "body"
+        return word[: word.rindex("ie")] + "y"
     if re.search(r"(ss|x|ch|sh)es$", word):
         return word[:-2]
     if word.endswith("s") and not re.search(r"(ss|us|is)$", word):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from kaleido_tf import patches
 from kaleido_tf.errors import InputError
@@ -149,6 +150,17 @@ def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf
     columns = tf.io.parse_example(serialized, {**specs, **_raw(layout)})
     lengths = [tf.strings.length(columns.pop(name)) for name in layout.blocks]
     return {**columns, "feature_bytes": tf.stack(lengths, axis=1)}
+
+
+def read_shard(path: str) -> list[tf.train.Example]:
+    """All records of one shard. Raises: InputError naming it if it is damaged."""
+    found: list[tf.train.Example] = []
+    try:
+        for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            found.append(tf.train.Example.FromString(serialized))
+    except (tf.errors.OpError, DecodeError) as error:
+        raise InputError(f"{path} is damaged: record {len(found)} cannot be read ({str(error).splitlines()[0]}). Write it again") from error
+    return found
 
 
 def read_dataset_json(folder: str | pathlib.Path) -> dict:

@@ -80,11 +80,11 @@ class Tokenizer:
         """Word piece ids of each text, without [CLS] and [SEP], not truncated."""
         if not texts:
             return []
-        ids = self._tokenizer.tokenize([_uncased(text) for text in texts])
+        ids = self._tokenizer.tokenize([uncased(text) for text in texts])
         return ids.merge_dims(-2, -1).to_list()
 
 
-def _uncased(text: str) -> str:
+def uncased(text: str) -> str:
     """BERT's normalisation: control characters out, blanks to spaces, lower case, accents off (NFD without marks)."""
     spaced = "".join(" " if c in "\t\n\r" or unicodedata.category(c) == "Zs" else c for c in text)
     kept = (c for c in spaced if c != "\ufffd" and not unicodedata.category(c).startswith("C"))

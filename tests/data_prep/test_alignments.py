@@ -6,6 +6,7 @@ import pytest
 from data_prep.alignments import RASTER, AlignmentSettings, Region, align, covered_patches, heat_of_box, salient_region
 from data_prep.words import words_of
 from kaleido_tf import patches
+from kaleido_tf.errors import InputError
 from kaleido_tf.text import Tokenizer, Vocabulary
 
 VOCABULARY = Vocabulary()
@@ -111,3 +112,9 @@ def test_box_as_heat_map():
     heat = heat_of_box((10, 0, 25, 60), 60, 120)
     assert heat.sum() == pytest.approx(RASTER * RASTER * (15 / 60) * (60 / 120))
     assert heat[0, 10] == pytest.approx(1.0) and heat[0, 9] == 0.0 and heat[RASTER // 2, 10] == 0.0
+
+
+@pytest.mark.parametrize("change", [{"mass": float("nan")}, {"mass": 0.0}, {"overlap": 1.1}, {"patches_a_level": 0}])
+def test_settings_out_of_range(change):
+    with pytest.raises(InputError, match="`mass` must be above 0 and at most 1"):
+        AlignmentSettings(**change)

@@ -1,7 +1,9 @@
 """A tiny captioner learns which cell shows what, goes on where it was stopped, and refuses what does not belong together."""
 
+import dataclasses
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -71,6 +73,59 @@ def test_other_backbone_and_records_are_refused(captioner_records, tmp_path, squ
         train(str(grid), str(grid), str(tmp_path / "model"), squeezenet, CAPTIONER)
 
 
+def test_records_of_other_crops_are_refused_and_foreign_maps_noticed(captioner_records, captioner_run, squeezenet, tmp_path):
+    other = tmp_path / "records"
+    shutil.copytree(captioner_records, other)
+    dataset = json.loads((other / "dataset.json").read_text())
+    (other / "dataset.json").write_text(json.dumps({**dataset, "foreground": "none"}))
+    with pytest.raises(InputError, match="holds a run with other settings or records .*'foreground': 'border'.*'foreground': 'none'"):
+        train(str(other), str(captioner_records), str(captioner_run[0]), squeezenet, CAPTIONER)
+    shutil.copytree(captioner_run[0] / "maps", tmp_path / "model" / "maps")
+    first = sorted((tmp_path / "model" / "maps" / "valid").glob("*.npy"))[0]
+    np.save(first, np.load(first)[:-1])
+    with pytest.raises(InputError, match="valid holds maps of 7 photos, .* 8 records: delete that folder"):
+        train(str(captioner_records), str(captioner_records), str(tmp_path / "model"), squeezenet, CAPTIONER)
+
+
+def test_first_try_that_fails_claims_nothing(captioner_records, squeezenet, tmp_path):
+    for change, message in (({"catalogue": str(tmp_path / "nowhere")}, "photos behind"), ({"settings": dataclasses.replace(CAPTIONER, cells=99)}, "99 x 99 cells")):
+        with pytest.raises(InputError, match=message):
+            train(str(captioner_records), str(captioner_records), str(tmp_path / "model"), squeezenet, **{"settings": CAPTIONER, **change})
+    assert not (tmp_path / "model").exists()
+
+
+def epochs_of(folder, losses):
+    """A run of epochs whose figures are given: what it returned, and which epochs it kept."""
+    model, kept = tf_keras.Sequential([tf_keras.layers.Dense(1)]), []
+    model.build([None, 2])
+    run = EpochRun(pathlib.Path(folder), len(losses), "score", model, tf_keras.optimizers.Adam())
+    epochs = []
+    best = run.to_the_end(lambda epoch: epochs.append(epoch) or 1.0, lambda _, epoch: {"score": 0.0, "valid_loss": losses[epoch - 1]},
+                          lambda: kept.append(epochs[-1]), str)
+    return best, kept
+
+
+def test_among_equal_scores_the_lowest_loss_is_best(tmp_path):
+    best, kept = epochs_of(tmp_path, [3.0, 1.0, 2.0])
+    assert (best["epoch"], kept) == (2, [1, 2])
+
+
+def test_kill_between_checkpoint_and_report_loses_neither(tmp_path, monkeypatch):
+    save = tf.train.CheckpointManager.save
+
+    def killed(self, number):
+        save(self, number)
+        if number == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.CheckpointManager, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            epochs_of(tmp_path, [3.0, 1.0, 2.0])
+    best, kept = epochs_of(tmp_path, [3.0, 1.0, 2.0])
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3] and best["epoch"] == 2 and kept == []
+
+
 def test_loss_that_is_no_number_ends_the_run(tmp_path):
     model = tf_keras.Sequential()
     with pytest.raises(InputError, match="The loss of epoch 1 is no number: use a lower --learning_rate"):
@@ -94,7 +149,7 @@ def test_bleu():
     assert words_in(Tokenizer(vocabulary)(["A jetted, pleated skirt."])[0], vocabulary) == "a jetted pleated skirt"
 
 
-@pytest.mark.parametrize("change", [{"epochs": 0}, {"dropout": 1.0}, {"learning_rate": 0.0}, {"regularizer": -0.1}])
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"clip": float("nan")}, {"units": 0}, {"dropout": 1.0}, {"learning_rate": 0.0}, {"regularizer": -0.1}])
 def test_settings_out_of_range(change):
     with pytest.raises(InputError, match="Numbers must be above 0"):
         TrainSettings(**change)

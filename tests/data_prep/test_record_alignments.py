@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.alignments import AlignmentSettings
-from data_prep.record_alignments import NamedBox, align_records, read_named_boxes, regions_of
+from data_prep.alignments import AlignmentSettings, align
+from data_prep.record_alignments import NamedBox, align_records, ids_in, read_named_boxes, regions_of
+from data_prep.words import Word
 from kaleido_tf import patches, records
 from kaleido_tf.errors import InputError
 from tests import small_records
@@ -115,7 +116,7 @@ def test_run_killed_while_shards_took_their_places(tmp_path, monkeypatch):
 def test_boxes_of_one_word_are_one_region_and_those_outside_the_crop_none():
     boxes = [NamedBox("sleeve", (3, 5, 10, 20), 1.0), NamedBox("Sleeves", (30, 5, 37, 20), 0.5), NamedBox("bag", (0, 0, 3, 5), 1.0)]
     region, = regions_of(boxes, CROP)
-    assert region.word == "sleeve" and region.heat[0, 0] == pytest.approx(1.0) and region.heat[0, -1] == pytest.approx(0.5)
+    assert region.word == "sleeve" and region.heat[0, 0] == pytest.approx(1.0) and region.heat[0, -1] == pytest.approx(1.0) and region.score == 1.0
 
 
 @pytest.mark.parametrize("line, message", [
@@ -140,3 +141,38 @@ def test_missing_or_empty_file_and_other_records_are_named(tmp_path):
     grid = small_records.write(tmp_path / "grid", 5, layout=records.GRIDS[4])
     with pytest.raises(InputError, match="Alignments are of kaleido patches. .* layout grid_4x4"):
         align_records(str(grid), lambda *_: [], AlignmentSettings(), {"source": "x"})
+
+
+def test_boxes_with_different_scores_all_count():
+    """Two sleeves of which a detector is not equally sure: both are the region, and its pairs are as sure as the surer."""
+    boxes = [NamedBox("Sleeves", box_of_patch("camouflage", 0), 0.9), NamedBox("sleeve", box_of_patch("camouflage", 2), 0.5)]
+    found = align([Word("sleeves", "sleev", 0, 1)], regions_of(boxes, CROP), AlignmentSettings(patches_a_level=2, overlap=0.9))
+    assert {5, 7} <= set(found.patches.tolist()) and found.scores == pytest.approx(0.9)
+
+
+def test_words_are_normalised_as_the_tokenizer_does():
+    region, = regions_of([NamedBox("Décolleté", (3, 5, 10, 20), 1.0)], CROP)
+    assert region.word == "decollete"
+
+
+def test_part_of_a_folder_is_refused(tmp_path):
+    folder = small_records.write(tmp_path / "records", 7, per_shard=3)
+    with pytest.raises(InputError, match="Whole folders of records are needed: .*records holds 3 shards. Received: 1 of them"):
+        align_records(str(next(folder.glob("*.tfrecord"))), button_regions, MIDDLE, FROM)
+
+
+def test_damaged_shard_is_named(tmp_path):
+    folder = small_records.write(tmp_path / "records", 7, per_shard=3)
+    shard = sorted(folder.glob("*.tfrecord"))[1]
+    shard.write_bytes(shard.read_bytes()[:-300])
+    for ask in (lambda: align_records(str(folder), button_regions, MIDDLE, FROM), lambda: ids_in(str(folder))):
+        with pytest.raises(InputError, match="records-00001-of-00003.tfrecord is damaged: record 2 cannot be read .*Write it again"):
+            ask()
+
+
+def test_pairs_that_are_no_text_and_empty_lines(tmp_path):
+    (tmp_path / "pairs.jsonl").write_bytes(b'\n{"image_id": "a", "word": "x", "box": [0, 0, 1, 1]}\n\n')
+    assert len(read_named_boxes(str(tmp_path / "pairs.jsonl"))["a"]) == 1
+    (tmp_path / "pairs.jsonl").write_bytes(b'{"image_id": "\xff", "word": "x", "box": [0, 0, 1, 1]}\n')
+    with pytest.raises(InputError, match="pairs.jsonl: needed UTF-8 text"):
+        read_named_boxes(str(tmp_path / "pairs.jsonl"))

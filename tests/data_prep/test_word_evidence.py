@@ -77,6 +77,12 @@ def test_photos_left_out_are_foretold_as_if_they_were(monkeypatch):
     assert found.visible[PIECES.index(11)] == pytest.approx(wanted, abs=0.01)
 
 
+def test_special_pieces_say_nothing():
+    maps, texts, _ = drawn(150, 1)
+    texts = [[1 if piece == 11 else piece for piece in text] for text in texts]  # the unknown piece stands for what can be seen
+    assert fit(maps, texts, PIECES).visible[1] > 0.5 and fit(maps, texts, PIECES, silent=4).visible[1] == 0.0
+
+
 def test_channel_that_never_answers_does_no_harm():
     maps, texts, places = drawn(60, 4)
     maps[..., 0] = 7.0
