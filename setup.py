@@ -25,6 +25,7 @@ setuptools.setup(
         "matplotlib>=3.8,<4",
         "scikit-learn>=1.4,<2",
         "safetensors>=0.4,<1",
+        "sacrebleu>=2.3,<3",
     ],
     extras_require={
         "test": ["pytest>=8,<10", "tokenizers>=0.19,<1"],

@@ -13,7 +13,7 @@ from data_prep.product_masks import ProductMasks
 from data_prep.product_picture import ProductView, draw_product
 from data_prep.record_photos import RecordPhotos
 from data_prep.sheet import Sheet
-from data_prep.words import words_of
+from data_prep.words import STOP_WORDS, words_of
 from kaleido_tf import records
 from kaleido_tf.config import KaleidoBertConfig, RunConfig
 from kaleido_tf.data.record_table import read_serialized
@@ -89,7 +89,7 @@ class ProductViews:
         if self._captioner is None:
             return None
         (caption, regions), = self._captioner.describe(folder, [tf.train.Example.FromString(read_serialized(self._table, row).numpy())])
-        return self._vocabulary.text_of(caption.token_ids), regions
+        return self._vocabulary.text_of(caption.token_ids), [region for region in regions if region.word not in STOP_WORDS]
 
     @property
     def _table(self):
