@@ -77,6 +77,13 @@ def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
     return Backbone(name, weights, model.output_shape[-1], smallest, weights_digest(model), runs(model), runs(convolutions), convolutions, model)
 
 
+def check_backbone(backbone: Backbone, dataset: dict, where: str) -> None:
+    """Raises: InputError unless records (their `dataset.json`) were made with this backbone, weights and all."""
+    if backbone.digest != dataset["backbone_digest"]:
+        raise InputError(f"{where} holds features of {dataset['backbone']} with weights {dataset['backbone_digest'][:12]} (sha256). "
+                         f"Received: {backbone.name} with weights {backbone.digest[:12]}")
+
+
 def _draw_weights(model: tf_keras.Model, seed: int) -> None:
     """Gives every kernel random weights that depend on `seed` alone."""
     generator = np.random.default_rng(seed)

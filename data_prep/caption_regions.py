@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_prep.alignments import Region
-from data_prep.backbones import Backbone
-from data_prep.captioner_training import check_backbone
+from data_prep.backbones import Backbone, check_backbone
 from data_prep.captions import Caption, Speaker, regions_of_words
 from data_prep.feature_maps import CropMaps
 from data_prep.record_alignments import check_layout
@@ -57,7 +56,7 @@ class CaptionRegions:
         dataset = records.read_dataset_json(folder)
         check_layout(dataset, folder)
         check_captioner(self._captioner, dataset, folder)
-        check_backbone(self._backbone.name, self._backbone.digest, dataset, folder)
+        check_backbone(self._backbone, dataset, folder)
         photos = RecordPhotos(dataset, folder, self._catalogue)
         self._folders[folder] = CropMaps(photos, self._backbone, self._captioner.settings.cells), Vocabulary(f"{folder}/vocab.txt")
 

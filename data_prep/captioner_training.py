@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras
 
 from data_prep import record_writer, word_evidence
-from data_prep.backbones import Backbone
+from data_prep.backbones import Backbone, check_backbone
 from data_prep.captions import Speaker
 from data_prep.epoch_run import EpochRun, WarmCosine
 from data_prep.feature_maps import CropMaps, KeptMaps, keep_maps, read_shards
@@ -77,7 +77,7 @@ def train(records_folder: str, valid_folder: str, model_dir: str, backbone: Back
     folder = pathlib.Path(model_dir)
     datasets = {split: _dataset(path) for split, path in (("train", records_folder), ("valid", valid_folder))}
     for path, dataset in zip((records_folder, valid_folder), datasets.values()):
-        check_backbone(backbone.name, backbone.digest, dataset, path)
+        check_backbone(backbone, dataset, path)
     if datasets["train"]["vocabulary_digest"] != datasets["valid"]["vocabulary_digest"]:
         raise InputError(f"{records_folder} and {valid_folder} hold word pieces of different vocabularies ({datasets['train']['vocabulary_digest'][:12]} "
                          f"and {datasets['valid']['vocabulary_digest'][:12]})")
@@ -104,13 +104,6 @@ def _dataset(folder: str) -> dict:
     if records.layout_of(dataset, folder) != records.KALEIDO:
         raise InputError(f"Captions are of the crops of kaleido records. {folder} holds records of layout {dataset['layout']}")
     return dataset
-
-
-def check_backbone(name: str, digest: str, dataset: dict, folder: str) -> None:
-    """Raises: InputError unless records were made with this backbone, weights and all."""
-    if digest != dataset["backbone_digest"]:
-        raise InputError(f"{folder} holds features of {dataset['backbone']} with weights {dataset['backbone_digest'][:12]} (sha256). "
-                         f"Received: {name} with weights {digest[:12]}")
 
 
 def _read(folder: str, crops: CropMaps, maps_folder: pathlib.Path, name: str) -> CaptionData:

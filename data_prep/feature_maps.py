@@ -36,9 +36,8 @@ def pixels_for(backbone: Backbone, cells: int) -> int:
     raise InputError(f"A map of {cells} x {cells} cells was asked for. No square of up to {_MOST_PIXELS} pixels gives {backbone.name} one")
 
 
-def maps_of(crops: Sequence[np.ndarray], backbone: Backbone, cells: int) -> np.ndarray:
-    """Crops [h, w, 3] uint8 of any size to their maps [crops, M, M, F] float32."""
-    side = pixels_for(backbone, cells)
+def maps_of(crops: Sequence[np.ndarray], backbone: Backbone, side: int) -> np.ndarray:
+    """Crops [h, w, 3] uint8 of any size, as squares of `side` pixels, to their maps [crops, M, M, F] float32."""
     squares = np.stack([_square(crop, side) for crop in crops])
     found = [backbone.feature_map(squares[i : i + _BATCH]).numpy() for i in range(0, len(squares), _BATCH)]
     return np.concatenate(found)
@@ -53,14 +52,13 @@ class CropMaps:
     """The maps of records, made from their photos. Raises: InputError if the backbone has no map of `cells` cells a side."""
 
     def __init__(self, photos: RecordPhotos, backbone: Backbone, cells: int):
-        pixels_for(backbone, cells)  # whether there is such a map is known before anything is read
-        self._photos, self._backbone, self._cells = photos, backbone, cells
+        self._photos, self._backbone, self._side = photos, backbone, pixels_for(backbone, cells)
 
     def of(self, examples: Iterable[tf.train.Example]) -> np.ndarray:
         """[records, M, M, F] float32. Raises: InputError for a photo that cannot be had."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             crops = list(pool.map(self._crop, examples))
-        return maps_of(crops, self._backbone, self._cells)
+        return maps_of(crops, self._backbone, self._side)
 
     def _crop(self, example: tf.train.Example) -> np.ndarray:
         feature = example.features.feature

@@ -107,6 +107,10 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
 def _alignments_in(files: list[str]) -> str:
     folders = sorted({os.path.dirname(file) or "." for file in files})
     said = [records.read_dataset_json(folder).get("alignments") for folder in folders]
+    for folder, alignments in zip(folders, said):
+        if alignments and "unfinished" in alignments:
+            raise InputError(f"{folder}: some shards have new alignments and some old ones, since data_prep.write_alignments was stopped there. "
+                             "Start it again with the same command")
     return json.dumps(said, sort_keys=True) if any(said) else ""
 
 

@@ -2,18 +2,15 @@
 
 import dataclasses
 import json
-import pathlib
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_keras
 
 from data_prep import captioner_training
 from data_prep.backbones import build_backbone
 from data_prep.captioner_training import TrainSettings, batches_of, bleu_4, train, words_in
-from data_prep.epoch_run import EpochRun
 from data_prep.show_attend_tell import load_captioner
 from kaleido_tf import records
 from kaleido_tf.errors import InputError
@@ -92,44 +89,6 @@ def test_first_try_that_fails_claims_nothing(captioner_records, squeezenet, tmp_
         with pytest.raises(InputError, match=message):
             train(str(captioner_records), str(captioner_records), str(tmp_path / "model"), squeezenet, **{"settings": CAPTIONER, **change})
     assert not (tmp_path / "model").exists()
-
-
-def epochs_of(folder, losses):
-    """A run of epochs whose figures are given: what it returned, and which epochs it kept."""
-    model, kept = tf_keras.Sequential([tf_keras.layers.Dense(1)]), []
-    model.build([None, 2])
-    run = EpochRun(pathlib.Path(folder), len(losses), "score", model, tf_keras.optimizers.Adam())
-    epochs = []
-    best = run.to_the_end(lambda epoch: epochs.append(epoch) or 1.0, lambda _, epoch: {"score": 0.0, "valid_loss": losses[epoch - 1]},
-                          lambda: kept.append(epochs[-1]), str)
-    return best, kept
-
-
-def test_among_equal_scores_the_lowest_loss_is_best(tmp_path):
-    best, kept = epochs_of(tmp_path, [3.0, 1.0, 2.0])
-    assert (best["epoch"], kept) == (2, [1, 2])
-
-
-def test_kill_between_checkpoint_and_report_loses_neither(tmp_path, monkeypatch):
-    save = tf.train.CheckpointManager.save
-
-    def killed(self, number):
-        save(self, number)
-        if number == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(tf.train.CheckpointManager, "save", killed)
-        with pytest.raises(KeyboardInterrupt):
-            epochs_of(tmp_path, [3.0, 1.0, 2.0])
-    best, kept = epochs_of(tmp_path, [3.0, 1.0, 2.0])
-    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3] and best["epoch"] == 2 and kept == []
-
-
-def test_loss_that_is_no_number_ends_the_run(tmp_path):
-    model = tf_keras.Sequential()
-    with pytest.raises(InputError, match="The loss of epoch 1 is no number: use a lower --learning_rate"):
-        EpochRun(pathlib.Path(tmp_path), 3, "x", model, tf_keras.optimizers.Adam()).to_the_end(lambda epoch: float("nan"), None, None, None)
 
 
 def test_batches_hold_everything_once_with_like_lengths_together():

@@ -38,7 +38,7 @@ def test_side_that_no_square_gives(backbone):
 def test_bright_corner_is_in_its_corner(backbone):
     crop = np.zeros([300, 90, 3], np.uint8)
     crop[225:, 60:] = np.random.default_rng(1).integers(0, 256, [75, 30, 3])
-    below, above, black = maps_of([crop, crop[::-1], np.zeros_like(crop)], backbone, 7)
+    below, above, black = maps_of([crop, crop[::-1], np.zeros_like(crop)], backbone, pixels_for(backbone, 7))
     for found, rows in ((below, slice(4, 7)), (above, slice(0, 3))):
         energy = np.abs(found - black).sum(axis=-1)
         assert energy[rows, 4:].sum() > 0.5 * energy.sum()  # 9 of 49 cells

@@ -11,7 +11,10 @@ from data_prep.alignments import AlignmentSettings, align
 from data_prep.record_alignments import NamedBox, align_records, ids_in, read_named_boxes, regions_of
 from data_prep.words import Word
 from kaleido_tf import patches, records
+from kaleido_tf.data.input_files import find_files
+from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
+from kaleido_tf.text import Vocabulary
 from tests import small_records
 
 CROP = [3, 37, 5, 55]  # of small_records: x1, x2, y1, y2
@@ -109,7 +112,10 @@ def test_run_killed_while_shards_took_their_places(tmp_path, monkeypatch):
         patch.setattr(os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             align_records(str(folder), button_regions, MIDDLE, FROM)
+    with pytest.raises(InputError, match="some shards have new alignments and some old ones.* Start it again"):
+        read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
     result = align_records(str(folder), lambda *_: pytest.fail("made again"), MIDDLE, FROM)
+    assert len(read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)) == 7
     assert result.pairs == 2 and len(parsed(folder)[4]["alignment_tokens"]) == 2
 
 
