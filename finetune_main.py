@@ -14,9 +14,14 @@ from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
-from kaleido_tf.command_line.shared_flags import DECISIVE_FLAGS, define_shared_flags, need, run_config
-from kaleido_tf.config import ModelConfig
+from kaleido_tf.command_line.shared_flags import (
+    DECISIVE_FLAGS,
+    define_shared_flags,
+    need,
+    run_config,
+)
 from kaleido_tf.errors import InputError
+from kaleido_tf.models.config import ModelConfig
 
 # Flags of the original script beside the shared ones.
 flags.DEFINE_enum("mode", "train_and_evaluate", ["train_and_evaluate", "train", "evaluate"], "What to do.")
@@ -82,13 +87,13 @@ def evaluate() -> None:
 
 
 def _num_classes() -> int:
-    from kaleido_tf.models.classification import TASKS
+    from kaleido_tf.objectives.recognition import TASKS
 
     return FLAGS.num_classes or TASKS[FLAGS.task]
 
 
 def _build(config: ModelConfig, text_length: int):
-    from kaleido_tf.models.classification import Classifier
+    from kaleido_tf.objectives.recognition import Classifier
 
     return Classifier(config, FLAGS.task, _num_classes(), text_length)
 

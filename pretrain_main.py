@@ -16,10 +16,18 @@ from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
-from kaleido_tf.command_line.shared_flags import DECISIVE_FLAGS, RUN_DEFAULTS, define_shared_flags, need, run_config
-from kaleido_tf.config import KaleidoBertConfig, ModelConfig, RunConfig
+from kaleido_tf.command_line.shared_flags import (
+    DECISIVE_FLAGS,
+    RUN_DEFAULTS,
+    define_shared_flags,
+    need,
+    run_config,
+)
 from kaleido_tf.errors import InputError
+from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.patches import LEVEL_NAMES
+from kaleido_tf.training.run_config import RunConfig
 
 # Flags of the original script beside the shared ones.
 flags.DEFINE_enum("mode", "train_and_evaluate", ["train_and_evaluate", "train", "evaluate", "predict"], "What to do.")
@@ -38,7 +46,7 @@ flags.DEFINE_enum("masking", RUN_DEFAULTS["masking"], ["aligned", "random"], "al
 flags.DEFINE_enum("negatives", RUN_DEFAULTS["negatives"], ["subcategory", "any", "rising"], "Where mismatched texts come from; rising: from any product at first, more and more from the sub-category.")
 flags.DEFINE_float("negatives_rise_epochs", RUN_DEFAULTS["rise_epochs"], "Epochs until --negatives=rising draws from the sub-category only.")
 flags.DEFINE_float("matching_weight", RUN_DEFAULTS["matching_weight"], "Factor of the matching loss; 1 is the paper's plain sum.")
-flags.DEFINE_integer("contrastive_epochs", RUN_DEFAULTS["contrastive_epochs"], "Epochs in which the embeddings of a new model are aligned before it is trained (kaleido_tf/training/new_model.py); 0: plain random weights.", lower_bound=0)
+flags.DEFINE_integer("contrastive_epochs", RUN_DEFAULTS["contrastive_epochs"], "Epochs in which the embeddings of a new model are aligned before it is trained (kaleido_tf/objectives/contrastive_start.py); 0: plain random weights.", lower_bound=0)
 define_shared_flags()
 flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
@@ -65,7 +73,7 @@ def main(_):
 
 def run_sample() -> None:
     """The embedded default: draws, prepares, trains and scores in `SAMPLE_DIR`."""
-    from data_prep.sample_records import prepare_sample
+    from data_prep.sample.sample_records import prepare_sample
 
     if FLAGS.mode != "train_and_evaluate":
         raise InputError(f"--mode={FLAGS.mode} needs --train_input_fp. Only train_and_evaluate has a sample catalogue")
@@ -99,7 +107,7 @@ def train() -> dict:
     from kaleido_tf.command_line.examples import open_examples
     from kaleido_tf.command_line.model_source import load_start, model_to_train
     from kaleido_tf.command_line.run_folder import leave_settings
-    from kaleido_tf.training.pretraining import pretrain
+    from kaleido_tf.objectives.pretraining import pretrain
 
     evaluates = FLAGS.mode == "train_and_evaluate"
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
@@ -119,8 +127,12 @@ def train() -> dict:
 def evaluate() -> None:
     """Losses and accuracies of a checkpoint on --eval_input_fp."""
     from kaleido_tf.command_line.examples import open_examples
-    from kaleido_tf.command_line.model_source import load_weights, model_to_use, tasks_there
-    from kaleido_tf.training.pretraining import evaluate_model
+    from kaleido_tf.command_line.model_source import (
+        load_weights,
+        model_to_use,
+        tasks_there,
+    )
+    from kaleido_tf.objectives.pretraining import evaluate_model
 
     need("eval_input_fp")
     source = model_to_use(_prediction_checkpoint(), FLAGS.pretrain_model_name_or_path)
@@ -136,13 +148,13 @@ def predict(direction: str | None, pairs: str | None, candidates: str | None) ->
     """Scores pairs (of candidate lists, or rows), writes the result file and the metrics, and prints them beside chance."""
     from kaleido_tf.command_line.examples import pairs_of_candidates, pairs_of_rows
     from kaleido_tf.command_line.model_source import load_weights, model_to_use
-    from kaleido_tf.evaluation.predict import score_batches
+    from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
     from kaleido_tf.evaluation.report import summary, write_metrics
     from kaleido_tf.evaluation.result_files import write_result_file
-    from kaleido_tf.evaluation.retrieval import evaluate_retrieval
+    from kaleido_tf.evaluation.scoring import score_batches
     from kaleido_tf.families import build_model
+    from kaleido_tf.files.whole_files import check_writable
     from kaleido_tf.training.strategy import make_strategy, set_precision
-    from kaleido_tf.whole_files import check_writable
 
     if direction is None:
         raise InputError("--mode=predict needs --type=img2txt or --type=txt2img")

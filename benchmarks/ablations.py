@@ -16,9 +16,9 @@ import sys
 import numpy as np
 from absl import flags
 
-from data_prep import record_writer
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.claimed_folders import claim_settings
 
 flags.DEFINE_string("scale_fixed", None, "Records of write_fashion_bert_records: the whole photo in 8 x 8 patches.", required=True)
 flags.DEFINE_string("whole", None, "Kaleido records of whole photos (--foreground=none).", required=True)
@@ -56,7 +56,7 @@ def run_once(name: str, variant: Variant, seed: str) -> dict[str, float]:
     records = pathlib.Path(FLAGS[variant.records].value).resolve()
     done, figures = folder / "trained", {}
     settings = {"records": str(records), "num_epochs": FLAGS.num_epochs, "negatives_rise_epochs": FLAGS.negatives_rise_epochs}
-    record_writer.claim_settings(folder, settings, "a run with another budget or other records", "--output_dir")
+    claim_settings(folder, settings, "a run with another budget or other records", "--output_dir")
     if not done.is_file():
         _pretrain(
             "--mode=train", f"--flagfile={_ROOT / 'run_configs' / variant.flagfile}", f"--train_input_fp={records}/train", f"--model_dir={folder}",

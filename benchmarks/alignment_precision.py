@@ -18,16 +18,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from absl import flags
 
-from data_prep.alignments import ALIGNED_LEVELS, AlignmentSettings, covered_patches
-from data_prep.catalogue import MANIFEST_NAME
-from data_prep.feature_maps import read_examples
-from data_prep.record_alignments import NamedBox, regions_of
-from data_prep.words import stem, words_of
+from data_prep.alignment.alignments import (
+    ALIGNED_LEVELS,
+    AlignmentSettings,
+    covered_patches,
+)
+from data_prep.alignment.named_boxes import NamedBox, regions_of
+from data_prep.catalogue.products import MANIFEST_NAME
 from kaleido_tf import patches
 from kaleido_tf.command import run_command
-from kaleido_tf.data.input_files import find_files
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.records.shards import read_examples
 from kaleido_tf.text import Vocabulary
+from kaleido_tf.words import stem, words_of
 
 flags.DEFINE_string("records", None, "Folder of records with alignments, of a drawn catalogue.", required=True)
 flags.DEFINE_string("catalogue", None, "Folder of the drawn catalogue.", required=True)

@@ -14,14 +14,17 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from data_prep.captioner_training import WEIGHTS_NAME, bleu_4, words_in
-from data_prep.captions import Speaker
-from data_prep.feature_maps import KeptMaps, read_shards
-from data_prep.show_attend_tell import load_captioner
-from kaleido_tf import records
+from data_prep.alignment.captioner_training import WEIGHTS_NAME
+from data_prep.alignment.captions import Speaker
+from data_prep.alignment.feature_maps import KeptMaps
+from data_prep.alignment.show_attend_tell import load_captioner
 from kaleido_tf.command import run_command
-from kaleido_tf.data.input_files import find_files
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.caption_metrics import bleu_4, words_in
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.records.dataset_json import read_dataset_json
+from kaleido_tf.records.record import parse_patch
+from kaleido_tf.records.shards import read_shards
 from kaleido_tf.text import Vocabulary
 
 flags.DEFINE_string("train", None, "Records the captioner learnt from.", required=True)
@@ -35,8 +38,8 @@ def read(folder: str, vocabulary: Vocabulary) -> tuple[list[str], np.ndarray]:
     """(texts as words, features of the whole crops [N, F])"""
     shards = find_files(folder)
     texts = [words_in(list(example.features.feature["token_ids"].int64_list.value), vocabulary) for example in read_shards(shards)]
-    size = records.read_dataset_json(folder)["feature_size"]
-    wholes = [records.parse_patch(line, tf.constant(0), size).numpy() for line in tf.data.TFRecordDataset(shards)]
+    size = read_dataset_json(folder)["feature_size"]
+    wholes = [parse_patch(line, tf.constant(0), size).numpy() for line in tf.data.TFRecordDataset(shards)]
     return texts, np.stack(wholes).astype(np.float32)
 
 

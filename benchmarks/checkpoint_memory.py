@@ -18,13 +18,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from absl import app, flags
 
-from kaleido_tf.compat.checkpoint_names import original_variables
-from kaleido_tf.compat.original_weights import load_original_weights
-from kaleido_tf.compat.safetensors_file import SafetensorsFile, write_safetensors
-from kaleido_tf.compat.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
-from kaleido_tf.compat.weights import fill, open_weights, weights_of
-from kaleido_tf.config import KaleidoBertConfig
+from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
+from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
+from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
+    Tf1Checkpoint,
+    write_tf1_checkpoint,
+)
+from kaleido_tf.compat.checkpoints.weights import fill, open_weights, weights_of
 from kaleido_tf.families import build_model
+from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 
 flags.DEFINE_integer("num_hidden_layers", 12, "Layers of the model.")
 flags.DEFINE_string("part", None, "What this process does; set by the program itself.")

@@ -16,18 +16,22 @@ import tf_keras
 from absl import flags
 
 from kaleido_tf.command import run_command
-from kaleido_tf.config import read_config
-from kaleido_tf.data.input_files import find_files
-from kaleido_tf.data.record_table import RecordTable, feature_size_of, read_evenly, read_images, read_record_table
-from kaleido_tf.evaluation.predict import read_candidate_pairs
-from kaleido_tf.evaluation.protocols import DIRECTIONS
+from kaleido_tf.data.record_table import (
+    RecordTable,
+    read_evenly,
+    read_images,
+    read_record_table,
+)
+from kaleido_tf.evaluation.candidates import DIRECTIONS, read_candidate_pairs
+from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.report import summary
-from kaleido_tf.evaluation.retrieval import evaluate_retrieval
-from kaleido_tf.families import build_model
+from kaleido_tf.families import build_model, read_config
+from kaleido_tf.files.input_files import find_files
 from kaleido_tf.layers.heads import unit_means
+from kaleido_tf.objectives.contrastive_start import align_embeddings, embedder_inputs
+from kaleido_tf.objectives.pretraining import MEASURED_IMAGES
+from kaleido_tf.records.dataset_json import feature_size_of
 from kaleido_tf.text import Vocabulary
-from kaleido_tf.training.new_model import align_embeddings, embedder_inputs
-from kaleido_tf.training.pretraining import MEASURED_IMAGES
 from kaleido_tf.training.strategy import make_strategy
 
 flags.DEFINE_string("train", None, "Records to align on.", required=True)

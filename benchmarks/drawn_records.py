@@ -6,7 +6,7 @@ from kaleido_tf import patches
 
 
 def drawn_fields(number: int, size: int) -> dict:
-    """A record's fields (see kaleido_tf/records.py) with random features of `size` floats a patch."""
+    """A record's fields (see kaleido_tf/records/record.py) with random features of `size` floats a patch."""
     generator = np.random.default_rng(number)
 
     def features(rows):  # average-pool features: not negative, many near zero

@@ -13,10 +13,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from absl import flags
 
-from data_prep.backbones import build_backbone
-from data_prep.images import read_image
-from data_prep.patch_features import crop_product, extract_features
+from data_prep.features.backbones import build_backbone
+from data_prep.features.patch_features import extract_features
+from data_prep.foreground.working_crops import crop_product
 from kaleido_tf.command import run_command
+from kaleido_tf.files.images import read_image
 
 flags.DEFINE_string("backbone", "resnet50", "As of write_kaleido_records.")
 flags.DEFINE_string("photos", None, "Folder of photos; default: random pixels of 256 x 256.")

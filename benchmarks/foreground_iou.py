@@ -1,4 +1,4 @@
-"""How well the masks and crop boxes of `data_prep.product_crops` fit, on photos with foreground masks.
+"""How well the masks and crop boxes of `data_prep.foreground.product_crops` fit, on photos with foreground masks.
 
     python -m benchmarks.foreground_iou --data=ecssd --split=valid --methods=none,border,grabcut
     python -m benchmarks.foreground_iou --data=ecssd --split=valid --methods=border,unet --foreground_weights=saliency.safetensors
@@ -24,17 +24,19 @@ import time
 import numpy as np
 from absl import flags
 
-from data_prep import foreground, mask_scores
-from data_prep.images import read_image
-from data_prep.mask_files import read_listing, read_mask
-from data_prep.product_crops import check_choice, product_mask
-from data_prep.saliency import SaliencyNet, load_saliency
+from data_prep.foreground import mask_scores
+from data_prep.foreground.crops import crop_of_mask
+from data_prep.foreground.mask_files import read_listing, read_mask
+from data_prep.foreground.methods import METHODS, foreground_mask
+from data_prep.foreground.product_crops import check_choice, product_mask
+from data_prep.foreground.saliency import SaliencyNet, load_saliency
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.images import read_image
 
 _DATA = flags.DEFINE_string("data", None, "Folder with items.jsonl, pictures and masks.", required=True)
 _SPLIT = flags.DEFINE_enum("split", "all", ["all", "train", "valid"], "Which pictures to use.")
-_METHODS = flags.DEFINE_list("methods", list(foreground.METHODS), "Foreground methods to compare.")
+_METHODS = flags.DEFINE_list("methods", list(METHODS), "Foreground methods to compare.")
 _WEIGHTS = flags.DEFINE_string("foreground_weights", "", "For the method unet.")
 
 
@@ -65,8 +67,8 @@ def measure(pairs: list[tuple[np.ndarray, np.ndarray]], method: str, network: Sa
     if network:
         masks = [product_mask(found) for found in network.masks(images)]
     else:
-        masks = [foreground.foreground_mask(image, method) for image in images]
-    crops = [foreground.crop_of_mask(mask, may_be_whole=method == "none") for mask in masks]
+        masks = [foreground_mask(image, method) for image in images]
+    crops = [crop_of_mask(mask, may_be_whole=method == "none") for mask in masks]
     seconds = time.perf_counter() - start
     rows = [mask_scores.scores(mask, truth, crop) for mask, crop, (_, truth) in zip(masks, crops, pairs)]
     return {

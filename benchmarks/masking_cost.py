@@ -14,11 +14,12 @@ import numpy as np
 from absl import flags
 
 from kaleido_tf.command import run_command
-from kaleido_tf.config import KaleidoBertConfig, RunConfig
-from kaleido_tf.data.input_files import find_files
-from kaleido_tf.data.record_table import feature_size_of
 from kaleido_tf.families import read_examples
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
+from kaleido_tf.records.dataset_json import feature_size_of
 from kaleido_tf.text import DEFAULT_VOCABULARY
+from kaleido_tf.training.run_config import RunConfig
 
 flags.DEFINE_string("records", None, "Kaleido records with alignments.", required=True)
 flags.DEFINE_integer("batch_size", 32, "Examples a batch.", lower_bound=1)

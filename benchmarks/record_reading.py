@@ -16,8 +16,8 @@ import tensorflow as tf
 from absl import app, flags
 
 from benchmarks.drawn_records import drawn_fields
-from data_prep import record_writer
-from kaleido_tf import records
+from kaleido_tf.files.tfrecord_files import write_shard
+from kaleido_tf.records.record import parse_record, serialize_record
 
 flags.DEFINE_integer("products", 200, "Products written.")
 flags.DEFINE_integer("feature_size", 2048, "Floats a patch.")
@@ -52,10 +52,10 @@ def main(_):
     with tempfile.TemporaryDirectory() as folder:
         shard, text = pathlib.Path(folder) / "records.tfrecord", pathlib.Path(folder) / "rows.csv"
         contents = [drawn_fields(number, FLAGS.feature_size) for number in range(FLAGS.products)]
-        record_writer.write_shard(shard, [records.serialize(content) for content in contents])
+        write_shard(shard, [serialize_record(content) for content in contents])
         text.write_text("".join(text_row(content) + "\n" for content in contents))
         sizes = {"float16 records": shard.stat().st_size, "text rows": text.stat().st_size}
-        parse = lambda line: records.parse(line, FLAGS.feature_size)  # noqa: E731
+        parse = lambda line: parse_record(line, FLAGS.feature_size)  # noqa: E731
         ways = {
             "float16 records": lambda: tf.data.TFRecordDataset(str(shard)).map(parse, tf.data.AUTOTUNE),
             "text rows": lambda: read_text(str(text)),

@@ -14,15 +14,15 @@ from absl import flags
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
-from kaleido_tf.data.input_files import find_files
-from kaleido_tf.data.record_table import RecordTable, feature_size_of, read_images, read_record_table
 from kaleido_tf.command import run_command
-from kaleido_tf.evaluation.predict import read_candidate_pairs
-from kaleido_tf.evaluation.protocols import DIRECTIONS
+from kaleido_tf.data.record_table import RecordTable, read_images, read_record_table
+from kaleido_tf.evaluation.candidates import DIRECTIONS, read_candidate_pairs
+from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.report import summary
-from kaleido_tf.evaluation.retrieval import evaluate_retrieval
+from kaleido_tf.files.input_files import find_files
 from kaleido_tf.patches import level_slice
-from kaleido_tf.records import KALEIDO
+from kaleido_tf.records.dataset_json import feature_size_of
+from kaleido_tf.records.record import KALEIDO
 from kaleido_tf.text import Vocabulary
 
 flags.DEFINE_string("train", None, "Records to fit on.", required=True)

@@ -17,10 +17,10 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from data_prep import record_writer
-from kaleido_tf.compat.input_schema import Column, parse_schema
-from kaleido_tf.compat.row_files import RowFiles
-from kaleido_tf.compat.row_writing import encode_examples, encode_lines
+from kaleido_tf.compat.rows.input_schema import Column, parse_schema
+from kaleido_tf.compat.rows.row_files import RowFiles
+from kaleido_tf.compat.rows.row_writing import encode_examples, encode_lines
+from kaleido_tf.files.tfrecord_files import write_shard
 
 flags.DEFINE_integer("rows", 64, "Rows written.")
 flags.DEFINE_integer("feature_size", 2048, "Floats a patch.")
@@ -94,7 +94,7 @@ def main(_):
         text, shard = pathlib.Path(folder) / "rows.csv", pathlib.Path(folder) / "rows.tfrecord"
         columns = drawn_rows(schema, FLAGS.rows)
         text.write_bytes(b"".join(encode_lines(columns, schema, str)))
-        record_writer.write_shard(shard, encode_examples(columns, schema, str))
+        write_shard(shard, encode_examples(columns, schema, str))
         indexed, _ = seconds_of(lambda: RowFiles(str(text), schema))
         lines, examples = RowFiles(str(text), schema), RowFiles(str(shard), schema)
         plain = read_plainly(str(text), schema, FLAGS.batch)

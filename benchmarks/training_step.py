@@ -17,13 +17,16 @@ import tf_keras
 from absl import app, flags
 
 from benchmarks.drawn_records import drawn_fields
-from data_prep import record_writer
-from kaleido_tf import records
-from kaleido_tf.config import KaleidoBertConfig, RunConfig
 from kaleido_tf.families import read_examples
-from kaleido_tf.models.kaleido_bert import KaleidoBert
+from kaleido_tf.files.tfrecord_files import write_shard
+from kaleido_tf.files.whole_files import write_json
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
+from kaleido_tf.models.kaleido_bert.model import KaleidoBert
+from kaleido_tf.records.dataset_json import MANIFEST_NAME
+from kaleido_tf.records.record import RECORD_VERSION, serialize_record
 from kaleido_tf.text import DEFAULT_VOCABULARY
 from kaleido_tf.training.optimizer import BertAdam
+from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.strategy import PRECISIONS
 from kaleido_tf.training.trainer import Trainer
 
@@ -42,10 +45,10 @@ def write_records(folder: pathlib.Path, count: int) -> None:
     lines = []
     for number in range(count):
         content = {**drawn_fields(number, FLAGS.feature_size), "token_ids": words[number].tolist()}
-        lines.append(records.serialize(content))
-    record_writer.write_shard(folder / "records-00000-of-00001.tfrecord", lines)
-    record_writer.write_json(
-        folder / records.MANIFEST_NAME, {"record_version": records.RECORD_VERSION, "feature_size": FLAGS.feature_size}
+        lines.append(serialize_record(content))
+    write_shard(folder / "records-00000-of-00001.tfrecord", lines)
+    write_json(
+        folder / MANIFEST_NAME, {"record_version": RECORD_VERSION, "feature_size": FLAGS.feature_size}
     )
     (folder / "vocab.txt").write_bytes(DEFAULT_VOCABULARY.read_bytes())
 

@@ -4,10 +4,15 @@ import pathlib
 
 from absl import flags
 
-from data_prep.backbones import build_backbone
-from data_prep.caption_regions import HEATS, WORDS, CaptionRegions, CaptionSettings
-from data_prep.captioner_training import WEIGHTS_NAME
-from data_prep.show_attend_tell import load_captioner
+from data_prep.alignment.caption_regions import (
+    HEATS,
+    WORDS,
+    CaptionRegions,
+    CaptionSettings,
+)
+from data_prep.alignment.captioner_training import WEIGHTS_NAME
+from data_prep.alignment.show_attend_tell import load_captioner
+from data_prep.features.backbones import build_backbone
 
 
 def define_captioner_flags(words: str) -> None:

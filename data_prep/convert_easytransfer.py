@@ -10,12 +10,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 
 from absl import flags
 
-from data_prep.easytransfer_rows import FLOAT_TYPES, schema_of, to_csv, to_tfrecord
 from kaleido_tf.command import run_command
-from kaleido_tf.compat.input_schema import parse_schema
-from kaleido_tf.compat.row_files import SUFFIXES, RowFiles
-from kaleido_tf.data.input_files import find_files
+from kaleido_tf.compat.rows.input_schema import parse_schema
+from kaleido_tf.compat.rows.row_conversion import (
+    FLOAT_TYPES,
+    schema_of,
+    to_csv,
+    to_tfrecord,
+)
+from kaleido_tf.compat.rows.row_files import SUFFIXES, RowFiles
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import find_files
 
 flags.DEFINE_string("input_fp", None, "A file of rows, a glob, a directory, a list file or a converted folder.", required=True)
 flags.DEFINE_string("input_schema", None, "name:type:length,... of the columns; a converted folder knows its own.")

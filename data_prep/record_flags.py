@@ -2,10 +2,11 @@
 
 from absl import flags
 
-from data_prep.backbones import build_backbone
-from data_prep.catalogue import read_catalogue
-from data_prep.product_crops import METHODS, build_crops
-from data_prep.product_records import TEXT_FIELDS, RecordSettings, check_catalogue, write_records
+from data_prep.catalogue.reading import read_catalogue
+from data_prep.features.backbones import build_backbone
+from data_prep.foreground.product_crops import METHODS, build_crops
+from data_prep.record_writing.product_records import check_catalogue, write_records
+from data_prep.record_writing.record_settings import TEXT_FIELDS, RecordSettings
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
@@ -34,7 +35,7 @@ def define_record_flags(foreground: str) -> None:
 
 
 def write_catalogue_records(layout: str) -> None:
-    """Writes the records of every split that the flags ask for, in a layout of `records.LAYOUTS`."""
+    """Writes the records of every split that the flags ask for, in a layout of `record.LAYOUTS`."""
     values = flags.FLAGS
     if values.patch_size != "native" and not values.patch_size.isdigit():
         raise InputError(f"--patch_size must be native or a number of pixels. Received: {values.patch_size}")

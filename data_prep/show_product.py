@@ -17,14 +17,16 @@ from absl import flags
 
 from data_prep import captioner_flags
 from data_prep.captioner_flags import captioner_of_flags, define_captioner_flags
-from data_prep.product_view import ProductViews
+from data_prep.pictures.product_view import ProductViews
 from kaleido_tf.command import run_command
-from kaleido_tf.config import KaleidoBertConfig, RunConfig, read_config
-from kaleido_tf.data.input_files import find_files
-from kaleido_tf.data.record_table import feature_size_of
 from kaleido_tf.errors import InputError
+from kaleido_tf.families import read_config
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.files.whole_files import check_writable
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.patches import LEVEL_NAMES
-from kaleido_tf.whole_files import check_writable
+from kaleido_tf.records.dataset_json import feature_size_of
+from kaleido_tf.training.run_config import RunConfig
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 

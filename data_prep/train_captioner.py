@@ -12,10 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 
 from absl import flags, logging
 
-from data_prep.backbones import build_backbone
-from data_prep.captioner_training import WEIGHTS_NAME, TrainSettings, train
-from kaleido_tf import records
+from data_prep.alignment.captioner_training import WEIGHTS_NAME, TrainSettings, train
+from data_prep.features.backbones import build_backbone
 from kaleido_tf.command import run_command
+from kaleido_tf.records.dataset_json import read_dataset_json
 
 _DEFAULT = TrainSettings()
 flags.DEFINE_string("records", None, "Folder of kaleido records to learn from.", required=True)
@@ -43,7 +43,7 @@ def main(_):
     names = ("cells", "units", "embedding", "attention_units", "longest", "epochs", "batch_size", "learning_rate", "dropout", "regularizer",
              "bleu_photos", "seed")
     settings = TrainSettings(**{name: FLAGS[name].value for name in names})
-    dataset = records.read_dataset_json(FLAGS.records)
+    dataset = read_dataset_json(FLAGS.records)
     backbone = build_backbone(dataset["backbone"], FLAGS.backbone_weights)
     valid = FLAGS.valid_records or os.path.join(os.path.dirname(FLAGS.records.rstrip("/")), "valid")
     best = train(FLAGS.records, valid, FLAGS.model_dir, backbone, settings, FLAGS.catalogue)

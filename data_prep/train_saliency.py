@@ -13,10 +13,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 
 from absl import flags, logging
 
-from data_prep.mask_augmentation import read_examples
-from data_prep.mask_files import choose_pairs
-from data_prep.saliency import ENCODERS, UNetSettings
-from data_prep.saliency_training import WEIGHTS_NAME, TrainSettings, train
+from data_prep.foreground.mask_augmentation import read_examples
+from data_prep.foreground.mask_files import choose_pairs
+from data_prep.foreground.saliency import ENCODERS, UNetSettings
+from data_prep.foreground.saliency_training import (
+    WEIGHTS_NAME,
+    TrainSettings,
+    train,
+)
 from kaleido_tf.command import run_command
 
 _DEFAULT = TrainSettings()
@@ -28,7 +32,7 @@ flags.DEFINE_float("holdout", 0.2, "Share of the photos of --images to hold out.
 flags.DEFINE_string("model_dir", None, "Where the run is kept.", required=True)
 flags.DEFINE_enum("encoder", _DEFAULT.network.encoder, ENCODERS, "plain, or squeezenet (1.1).")
 flags.DEFINE_string("encoder_weights", _DEFAULT.encoder_weights, "Keras HDF5 file of SqueezeNet to begin with; empty: random.")
-flags.DEFINE_integer("width", _DEFAULT.network.width, "Channels at full size; see data_prep/saliency.py.")
+flags.DEFINE_integer("width", _DEFAULT.network.width, "Channels at full size; see data_prep/foreground/saliency.py.")
 flags.DEFINE_integer("side", _DEFAULT.network.side, "Working size in pixels.")
 flags.DEFINE_integer("epochs", _DEFAULT.epochs, "Passes over the training photos.", lower_bound=1)
 flags.DEFINE_integer("batch_size", _DEFAULT.batch_size, "Photos a step.", lower_bound=1)

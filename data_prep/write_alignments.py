@@ -16,12 +16,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 from absl import flags
 
 from data_prep import captioner_flags
-from data_prep.alignments import AlignmentSettings
+from data_prep.alignment.alignments import AlignmentSettings
+from data_prep.alignment.named_boxes import read_named_boxes, regions_of
+from data_prep.alignment.record_alignments import align_records, ids_in
 from data_prep.captioner_flags import captioner_of_flags, define_captioner_flags
-from data_prep.record_alignments import align_records, ids_in, read_named_boxes, regions_of
 from kaleido_tf.command import run_command
-from kaleido_tf.data.input_files import find_files
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import find_files
 
 _DEFAULTS = AlignmentSettings()
 

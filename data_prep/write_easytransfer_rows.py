@@ -11,10 +11,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 
 from absl import flags
 
-from data_prep.static_rows import RowSettings, write_rows
 from kaleido_tf.command import run_command
-from kaleido_tf.data.input_files import find_files
+from kaleido_tf.compat.rows.static_rows import RowSettings, write_rows
 from kaleido_tf.data.sampling import NEGATIVES
+from kaleido_tf.files.input_files import find_files
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
 _DEFAULTS = RowSettings()

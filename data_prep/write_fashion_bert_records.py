@@ -15,7 +15,7 @@ from absl import flags
 from data_prep import record_flags
 from data_prep.record_flags import define_record_flags, write_catalogue_records
 from kaleido_tf.command import run_command
-from kaleido_tf.records import GRIDS
+from kaleido_tf.records.record import GRIDS
 
 flags.DEFINE_enum("grid", "8", [str(side) for side in GRIDS], "Patches a side: 8 as the paper, 4 as the released extractor.")
 define_record_flags(foreground="none")

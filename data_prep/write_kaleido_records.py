@@ -13,7 +13,7 @@ from absl import flags
 from data_prep import record_flags
 from data_prep.record_flags import define_record_flags, write_catalogue_records
 from kaleido_tf.command import run_command
-from kaleido_tf.records import KALEIDO
+from kaleido_tf.records.record import KALEIDO
 
 define_record_flags(foreground="border")
 flags.adopt_module_key_flags(record_flags)

@@ -1,16 +1,21 @@
 """Candidate lists of a split: `python -m data_prep.write_retrieval_candidates --records=records/valid --output_dir=...`."""
 
-import pathlib
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
 
 from absl import flags
 
-from data_prep.candidates import CandidateSettings, draw_candidates, write_candidates
-from kaleido_tf.data.input_files import find_files
-from kaleido_tf.data.record_table import feature_size_of, read_record_table
+from data_prep.record_writing.candidates import (
+    CandidateSettings,
+    draw_candidates,
+    write_candidates,
+)
 from kaleido_tf.command import run_command
+from kaleido_tf.data.record_table import read_record_table
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.records.dataset_json import feature_size_of
 from kaleido_tf.text import Vocabulary
 
 _DEFAULTS = CandidateSettings()

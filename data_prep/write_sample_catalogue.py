@@ -5,7 +5,7 @@
 
 from absl import flags, logging
 
-from data_prep.sample_catalogue import write_sample_catalogue
+from data_prep.sample.sample_catalogue import write_sample_catalogue
 from kaleido_tf.command import run_command
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to draw into; new, or empty.", required=True)

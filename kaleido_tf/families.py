@@ -1,20 +1,26 @@
 """The table of the model families, by the `model_type` of their `config.json`."""
 
 import dataclasses
+import pathlib
 from collections.abc import Callable
 
-from kaleido_tf import records
-from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig, ModelConfig, RunConfig
-from kaleido_tf.data import grid_examples, kaleido_examples
-from kaleido_tf.data.masking import MaskingConfig
 from kaleido_tf.data.pipeline import OrderConfig, RecordExamples
-from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import RecordTable, read_record_table
+from kaleido_tf.data.token_masking import MaskingConfig
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.cross_modal import CrossModalBert
-from kaleido_tf.models.fashion_bert import FashionBert
-from kaleido_tf.models.kaleido_bert import KaleidoBert
+from kaleido_tf.models.fashion_bert import examples as grid_examples
+from kaleido_tf.models.fashion_bert.config import FashionBertConfig
+from kaleido_tf.models.fashion_bert.model import FashionBert
+from kaleido_tf.models.kaleido_bert import examples as kaleido_examples
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
+from kaleido_tf.models.kaleido_bert.model import KaleidoBert
+from kaleido_tf.records.record import KALEIDO, Layout
 from kaleido_tf.text import Vocabulary
+from kaleido_tf.training.run_config import RunConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,14 +35,14 @@ class Family:
     """
 
     model: type[CrossModalBert]
-    layout: Callable[[ModelConfig], records.Layout]
+    layout: Callable[[ModelConfig], Layout]
     example_maker: Callable
     max_tokens: Callable[[ModelConfig], int]
 
 
 FAMILIES = {
     KaleidoBertConfig.MODEL_TYPE: Family(
-        KaleidoBert, lambda config: records.KALEIDO, kaleido_examples.example_maker, lambda config: MaskingConfig.max_tokens
+        KaleidoBert, lambda config: KALEIDO, kaleido_examples.example_maker, lambda config: MaskingConfig.max_tokens
     ),
     FashionBertConfig.MODEL_TYPE: Family(
         FashionBert, grid_examples.layout_of, grid_examples.example_maker, lambda config: config.masked_text_token_num
@@ -69,3 +75,23 @@ def read_examples(pattern: str, run: RunConfig, config: ModelConfig) -> RecordEx
     tasks = family.model.TASKS if run.tasks is None else run.tasks
     make_example = family.example_maker(config, tasks, vocabulary, masking, run.seed)
     return RecordExamples(table, make_example, OrderConfig(run.negatives, run.rise_epochs, run.seed))
+
+
+CONFIGS = {config.MODEL_TYPE: config for config in (KaleidoBertConfig, FashionBertConfig)}
+"""Config class by `model_type`."""
+
+
+def config_from_dict(content: dict, source: str = "config.json") -> ModelConfig:
+    """The config of whichever family `model_type` names; without that key it is Kaleido-BERT's."""
+    model_type = content.get("model_type", KaleidoBertConfig.MODEL_TYPE)
+    if model_type not in CONFIGS:
+        raise InputError(f"{source}: `model_type` must be one of {', '.join(CONFIGS)}. Received: {model_type!r}")
+    return CONFIGS[model_type].from_dict(content, source)
+
+
+def read_config(path: str | pathlib.Path) -> ModelConfig:
+    """Reads a `config.json`. Raises: InputError if it is missing, broken, or of no family."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise InputError(f"A model needs its config.json. Not found: {path}")
+    return config_from_dict(read_json_object(path), str(path))

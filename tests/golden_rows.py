@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from kaleido_tf.compat.input_schema import Column, parse_schema
+from kaleido_tf.compat.rows.input_schema import Column, parse_schema
 
 FOLDER = pathlib.Path(__file__).parent / "golden" / "csv_bundle"
 SETS = json.loads((FOLDER / "schemas.json").read_text())

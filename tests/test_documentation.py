@@ -3,7 +3,8 @@
 import pathlib
 import re
 
-from kaleido_tf import records
+from kaleido_tf.records import record
+from kaleido_tf.records.record import KALEIDO
 from tests import small_records
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -24,4 +25,4 @@ def test_code_of_records_md_reads_records(tmp_path, monkeypatch):
 def test_records_md_names_every_feature():
     text = (ROOT / "docs" / "records.md").read_text()
     described = set(re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))))
-    assert described >= {*records._FIXED, *records.KALEIDO.blocks, "patch_boxes", *records._LISTS}
+    assert described >= {*record._FIXED, *KALEIDO.blocks, "patch_boxes", *record._LISTS}

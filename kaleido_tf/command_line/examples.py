@@ -9,18 +9,19 @@ import tensorflow as tf
 from absl import flags
 
 from kaleido_tf.command_line.shared_flags import is_given
-from kaleido_tf.compat.input_schema import parse_schema
-from kaleido_tf.compat.row_columns import IDENTITY, RowFormat, row_format
-from kaleido_tf.compat.row_examples import RowExamples
-from kaleido_tf.compat.row_files import RowFiles
-from kaleido_tf.config import ModelConfig, RunConfig
-from kaleido_tf.data.input_files import find_files
+from kaleido_tf.compat.rows.input_schema import parse_schema
+from kaleido_tf.compat.rows.row_columns import IDENTITY, RowFormat, row_format
+from kaleido_tf.compat.rows.row_examples import RowExamples
+from kaleido_tf.compat.rows.row_files import RowFiles
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.predict import candidate_batches, read_candidate_pairs
+from kaleido_tf.evaluation.candidates import read_candidate_pairs
+from kaleido_tf.evaluation.scoring import candidate_batches
 from kaleido_tf.families import FAMILIES, read_examples, read_table
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.text import Vocabulary
-from kaleido_tf.training.pretraining import check_model
 from kaleido_tf.training.run import Examples
+from kaleido_tf.training.run_config import RunConfig
 
 
 def text_length(config: ModelConfig, purpose: str) -> int:
@@ -96,3 +97,17 @@ def pairs_of_rows(pattern: str, direction: str, run: RunConfig, config: ModelCon
     text_ids, image_ids, file_ids, labels = examples.columns(IDENTITY)
     queries = image_ids if direction == "img2txt" else text_ids
     return PairsToScore(text_ids, image_ids, file_ids, labels, queries, lambda model, batch_size: examples.evaluation_batches(batch_size))
+
+
+def check_model(text_length: int, config: ModelConfig, vocabulary: Vocabulary) -> None:
+    """Refuses what would fail, or compute nonsense, only after the data has been read."""
+    if text_length > config.max_position_embeddings:
+        raise InputError(
+            f"The text must not be longer than `max_position_embeddings`={config.max_position_embeddings}. Received: "
+            f"--input_sequence_length={text_length}"
+        )
+    if config.vocab_size != len(vocabulary):
+        raise InputError(
+            f"The embedding has `vocab_size`={config.vocab_size} rows; the vocabulary {vocabulary.path} has "
+            f"{len(vocabulary)} tokens. They must agree"
+        )

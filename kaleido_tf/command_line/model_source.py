@@ -6,18 +6,28 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from kaleido_tf.compat.model_names import find_model
-from kaleido_tf.compat.original_weights import load_original_weights, start_from_original
-from kaleido_tf.compat.weights import fill, open_weights
-from kaleido_tf.config import FashionBertConfig, ModelConfig, config_from_dict, read_config
-from kaleido_tf.data.input_files import find_files
-from kaleido_tf.data.record_table import declared_by
+from kaleido_tf.compat.checkpoints.model_names import find_model
+from kaleido_tf.compat.checkpoints.original_weights import (
+    load_original_weights,
+    start_from_original,
+)
+from kaleido_tf.compat.checkpoints.weights import fill, open_weights
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import FAMILIES
-from kaleido_tf.json_files import read_json_object
-from kaleido_tf.records import GRIDS, layout_of
+from kaleido_tf.families import FAMILIES, config_from_dict, read_config
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.models.fashion_bert.config import FashionBertConfig
+from kaleido_tf.records.dataset_json import declared_by, layout_of
+from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
-from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint, model_files, tasks_of_checkpoint
+from kaleido_tf.training.checkpoints import (
+    find_checkpoint,
+    is_own_checkpoint,
+    load_own_checkpoint,
+    model_files,
+    tasks_of_checkpoint,
+)
 
 ROOT = pathlib.Path(__file__).parents[2]
 BERT_CONFIG = "bert_config.json"

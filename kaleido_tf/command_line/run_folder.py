@@ -5,10 +5,11 @@ import pathlib
 
 from absl import flags
 
-from kaleido_tf.config import ModelConfig, read_config
 from kaleido_tf.errors import InputError
+from kaleido_tf.families import read_config
+from kaleido_tf.files.whole_files import write_whole
+from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.training.checkpoints import find_checkpoint
-from kaleido_tf.whole_files import write_whole
 
 
 def leave_settings(folder: str, config: ModelConfig, vocabulary: str, module, decisive: tuple[str, ...]) -> None:

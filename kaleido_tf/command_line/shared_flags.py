@@ -4,8 +4,9 @@ import dataclasses
 
 from absl import flags
 
-from kaleido_tf.config import ModelConfig, RunConfig
 from kaleido_tf.errors import InputError
+from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.training.run_config import RunConfig
 
 RUN_DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 

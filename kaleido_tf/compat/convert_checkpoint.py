@@ -22,8 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 from absl import flags, logging
 
 from kaleido_tf.command import run_command
-from kaleido_tf.compat.conversion import convert
-from kaleido_tf.compat.weights import KINDS
+from kaleido_tf.compat.checkpoints.conversion import convert
+from kaleido_tf.compat.checkpoints.weights import KINDS
 
 flags.DEFINE_string("input", None, "Checkpoint prefix, .safetensors file, or a folder with one of them.", required=True)
 flags.DEFINE_string("output", None, "New folder.", required=True)

@@ -142,11 +142,6 @@ def read_row(table: RecordTable, drawn: DrawnExample) -> dict[str, tf.Tensor]:
     }
 
 
-def row_seed(row: dict, seed: int) -> tf.Tensor:
-    """The seed [2] of everything that is drawn for a row."""
-    return tf.stack([tf.constant(seed, tf.int64), row["position"]])
-
-
 def row_text(row: dict) -> dict:
     """The text's inputs and whether it is the image's own."""
     return {**text_inputs(row["input_ids"], row["used"]), "next_sentence_label": tf.cast(row["matched"], tf.int32)}

@@ -11,8 +11,19 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf import records
 from kaleido_tf.errors import InputError
+from kaleido_tf.records.dataset_json import (
+    MANIFEST_NAME,
+    declared_by,
+    layout_of,
+    read_dataset_json,
+)
+from kaleido_tf.records.record import (
+    RECORD_VERSION,
+    Layout,
+    parse_record,
+    parse_table,
+)
 from kaleido_tf.text import Vocabulary, sequence
 
 
@@ -39,29 +50,11 @@ class RecordTable:
     sequences: np.ndarray
     lengths: np.ndarray
     feature_size: int
-    layout: records.Layout
+    layout: Layout
     alignments: str = ""
 
     def __len__(self) -> int:
         return len(self.product_ids)
-
-
-def feature_size_of(files: list[str]) -> int:
-    """The feature size that the `dataset.json` beside each file declares; see `declared_by`."""
-    return declared_by(files)["feature_size"]
-
-
-def declared_by(files: list[str]) -> dict:
-    """What the `dataset.json` beside each file says: its content (of the first folder).
-
-    Raises: InputError if the folders disagree in feature size or layout, since one model reads them all.
-    """
-    folders = sorted({os.path.dirname(file) for file in files})
-    contents = {folder: records.read_dataset_json(folder or ".") for folder in folders}
-    found = {(content["feature_size"], records.layout_of(content, folder).name): folder for folder, content in contents.items()}
-    if len(found) > 1:
-        raise InputError(f"All records of a run need one feature size and layout. Received: {found}")
-    return contents[folders[0]]
 
 
 def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int, feature_size: int) -> RecordTable:
@@ -71,7 +64,7 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
     Raises: InputError naming file and record.
     """
     dataset = declared_by(files)
-    declared, layout = dataset["feature_size"], records.layout_of(dataset, files[0])
+    declared, layout = dataset["feature_size"], layout_of(dataset, files[0])
     if declared != feature_size:
         raise InputError(
             f"The model's `patch_feature_size` is {feature_size}, the records in {os.path.dirname(files[0])} hold "
@@ -106,7 +99,7 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
 
 def _alignments_in(files: list[str]) -> str:
     folders = sorted({os.path.dirname(file) or "." for file in files})
-    said = [records.read_dataset_json(folder).get("alignments") for folder in folders]
+    said = [read_dataset_json(folder).get("alignments") for folder in folders]
     for folder, alignments in zip(folders, said):
         if alignments and "unfinished" in alignments:
             raise InputError(f"{folder}: some shards have new alignments and some old ones, since data_prep.write_alignments was stopped there. "
@@ -114,12 +107,12 @@ def _alignments_in(files: list[str]) -> str:
     return json.dumps(said, sort_keys=True) if any(said) else ""
 
 
-def _read_columns(file: str, layout: records.Layout, feature_size: int, vocab_size: int, batch: int = 256) -> list[dict]:
+def _read_columns(file: str, layout: Layout, feature_size: int, vocab_size: int, batch: int = 256) -> list[dict]:
     """The table columns of one file, checked record by record."""
     parts, read = [], 0
     try:
         dataset = tf.data.TFRecordDataset(file).batch(batch)
-        for part in dataset.map(lambda serialized: records.parse_table(serialized, layout), tf.data.AUTOTUNE):
+        for part in dataset.map(lambda serialized: parse_table(serialized, layout), tf.data.AUTOTUNE):
             part = {name: (v.to_list() if isinstance(v, tf.RaggedTensor) else v.numpy()) for name, v in part.items()}
             _check(part, file, read, layout, feature_size, vocab_size)
             read += len(part["product_id"])
@@ -136,18 +129,18 @@ def _read_columns(file: str, layout: records.Layout, feature_size: int, vocab_si
 def _check_count(file: str, count: int) -> None:
     """A file cut off between two records can still be read; only its dataset.json knows."""
     folder, name = os.path.split(file)
-    declared = records.read_dataset_json(folder or ".").get("shards", {}).get(name, count)
+    declared = read_dataset_json(folder or ".").get("shards", {}).get(name, count)
     if count != declared:
-        raise InputError(f"{file}: {declared} records are needed (its {records.MANIFEST_NAME}). Received: {count}")
+        raise InputError(f"{file}: {declared} records are needed (its {MANIFEST_NAME}). Received: {count}")
 
 
-def _check(part: dict, file: str, first: int, layout: records.Layout, feature_size: int, vocab_size: int) -> None:
+def _check(part: dict, file: str, first: int, layout: Layout, feature_size: int, vocab_size: int) -> None:
     versions = part["record_version"]
     wanted_bytes = [rows * feature_size * 2 for rows in layout.blocks.values()]
     for row, ids in enumerate(part["token_ids"]):
         where = f"{file} record {first + row} (product {part['product_id'][row].decode()})"
-        if versions[row] != records.RECORD_VERSION:
-            raise InputError(f"{where}: version {records.RECORD_VERSION} is needed. Received: version {versions[row]}")
+        if versions[row] != RECORD_VERSION:
+            raise InputError(f"{where}: version {RECORD_VERSION} is needed. Received: version {versions[row]}")
         if part["feature_bytes"][row].tolist() != wanted_bytes:
             raise InputError(
                 f"{where}: feature blocks of {wanted_bytes} bytes are needed ({feature_size} floats a patch). "
@@ -195,7 +188,7 @@ def read_images(table: RecordTable, wanted: np.ndarray) -> tuple[np.ndarray, np.
     boxes = np.empty([rows.max() + 1, count, 5], np.int32)
 
     def parse(serialized):
-        example = records.parse(serialized, table.feature_size, table.layout)
+        example = parse_record(serialized, table.feature_size, table.layout)
         return example["patch_features"], example["patch_boxes"]
 
     dataset = tf.data.TFRecordDataset(list(table.files)).map(parse, tf.data.AUTOTUNE, deterministic=True).prefetch(64)

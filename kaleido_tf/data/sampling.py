@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 
 import numpy as np
+import tensorflow as tf
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
@@ -191,3 +192,13 @@ class ExampleOrder:
                 )
             donors[place] = others[generator.integers(len(others))]
         return donors
+
+
+def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:
+    """A seed [2] of its own for each purpose within an example."""
+    return tf.random.experimental.stateless_fold_in(seed, purpose)
+
+
+def row_seed(row: dict, seed: int) -> tf.Tensor:
+    """The seed [2] of everything that is drawn for a row."""
+    return tf.stack([tf.constant(seed, tf.int64), row["position"]])

@@ -15,11 +15,12 @@ import dataclasses
 import numpy as np
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.candidates import DIRECTIONS
+from kaleido_tf.evaluation.rank_metrics import RetrievalMetrics, evaluate_retrieval
 from kaleido_tf.evaluation.result_files import ResultFile
-from kaleido_tf.evaluation.retrieval import RetrievalMetrics, evaluate_retrieval
 
 PROTOCOLS = ("average", "kaleido", "fashionbert_release")
-DIRECTIONS = ("img2txt", "txt2img")
+
 ORIGINAL_ADDEND = 1e-5
 """What the released scripts add to every count they divide by."""
 

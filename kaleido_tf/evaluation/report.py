@@ -5,9 +5,9 @@ import math
 import os
 
 from kaleido_tf.evaluation.protocols import count_result_file, ties_of
+from kaleido_tf.evaluation.rank_metrics import RetrievalMetrics
 from kaleido_tf.evaluation.result_files import ResultFile
-from kaleido_tf.evaluation.retrieval import RetrievalMetrics
-from kaleido_tf.whole_files import write_whole
+from kaleido_tf.files.whole_files import write_whole
 
 LISTS = "one list of candidates a query; Rank@K over all queries"
 

@@ -12,7 +12,7 @@ import os
 import numpy as np
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.whole_files import write_whole
+from kaleido_tf.files.whole_files import write_whole
 
 FIELD_SEPARATOR = "\001"
 FIELDS = ("text ids", "image ids", "image file ids", "labels", "logits")

@@ -1,139 +1,40 @@
-"""Rank@K, accuracy and AUC of candidate lists (section 4.2), on plain arrays: no model and no files in here.
+"""Counts a result file: `python -m kaleido_tf.evaluation.retrieval RESULT_FILE`. No TensorFlow in here.
 
-`python -m kaleido_tf.evaluation.retrieval RESULT_FILE` counts a result file (evaluation/analyse_results.py); `--protocol`
-counts it as one of the released scripts does.
-
-Q = queries, N = scored pairs. The protocol: each query has its own list of candidates (1 positive against 100 others
-of the same sub-category in the paper), sorted by score, and counts for Rank@K if a positive is among the first K.
+`--protocol` counts it as one of the released scripts does.
 """
 
-import dataclasses
-from collections.abc import Sequence
+import json
+import pathlib
 
-import numpy as np
+from absl import flags
 
-RANKS = (1, 5, 10, 100)
+from kaleido_tf.command import run_command
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.candidates import DIRECTIONS
+from kaleido_tf.evaluation.protocols import PROTOCOLS, direction_in_name
+from kaleido_tf.evaluation.report import report
+from kaleido_tf.evaluation.result_files import read_result_file
+from kaleido_tf.files.whole_files import write_whole
 
-
-@dataclasses.dataclass(frozen=True)
-class RetrievalMetrics:
-    """Figures of one direction.
-
-    `rank` {K: share of queries}; `chance` {K: what random scores give}; `interval` {K: 95% Wilson interval of the share
-    over the queries}; `accuracy` of the label (match if its logit is larger) and `accuracy_chance` (always saying the
-    more frequent one); `auc` over all pairs; `queries`, `queries_without_positive` (count as never found),
-    `queries_with_ties` (a positive shares its score with another candidate), `candidates` (smallest, mean, largest).
-    """
-
-    rank: dict[int, float]
-    chance: dict[int, float]
-    interval: dict[int, tuple[float, float]]
-    accuracy: float
-    accuracy_chance: float
-    auc: float
-    queries: int
-    queries_without_positive: int
-    queries_with_ties: int
-    candidates: tuple[int, float, int]
-    examples: int
+flags.DEFINE_enum("type", None, DIRECTIONS, "What the queries are; default: what the file's name says.")
+flags.DEFINE_enum("protocol", "average", PROTOCOLS, "How queries and ties are counted; average is the honest one.")
+flags.DEFINE_string("output_json", None, "Writes the figures there, too.")
+FLAGS = flags.FLAGS
 
 
-def evaluate_retrieval(queries: Sequence[str], labels: np.ndarray, logits: np.ndarray, ties: str = "average") -> RetrievalMetrics:
-    """Figures from scored pairs.
-
-    Args:
-      queries: [N] query id of each pair; pairs of a query need not stand together.
-      labels: [N] 1 for the query's own text or image, 0 for another's.
-      logits: [N, 2] of (mismatch, match); the score of a pair is the match logit, as in the original.
-      ties: `average` counts a positive that ties with m others at the border by its expected place, which no order of
-        lines can change (default); `file_order` ranks equal scores in the order of the pairs, as the original.
-    Raises: ValueError for arrays of unequal length or without any pair.
-    """
-    labels, logits = np.asarray(labels).astype(bool), np.asarray(logits, np.float64)
-    if not len(queries) or len(labels) != len(queries) or logits.shape != (len(queries), 2):
-        raise ValueError(
-            f"Needed: N > 0 queries, [N] labels, [N, 2] logits. Received: {len(queries)}, {labels.shape}, {logits.shape}"
-        )
-    if ties not in ("average", "file_order"):
-        raise ValueError(f"`ties` must be average or file_order. Received: {ties}")
-    groups = _group(queries)
-    found = {k: [] for k in RANKS}
-    chance = {k: [] for k in RANKS}
-    tied = without = 0
-    for members in groups:
-        scores, positive = logits[members, 1], labels[members]
-        without += not positive.any()
-        tied += bool(positive.any() and np.isin(scores[positive], scores[~positive]).any())
-        for k in RANKS:
-            found[k].append(_found_at(scores, positive, k, ties))
-            chance[k].append(_found_at(np.zeros(len(members)), positive, k, "average"))
-    sizes = [len(members) for members in groups]
-    share = labels.mean()
-    return RetrievalMetrics(
-        rank={k: float(np.mean(values)) for k, values in found.items()},
-        chance={k: float(np.mean(values)) for k, values in chance.items()},
-        interval={k: wilson_interval(float(np.sum(values)), len(values)) for k, values in found.items()},
-        accuracy=float(np.mean((logits[:, 1] > logits[:, 0]) == labels)),
-        accuracy_chance=float(max(share, 1 - share)),
-        auc=area_under_curve(labels, logits[:, 1]),
-        queries=len(groups),
-        queries_without_positive=int(without),
-        queries_with_ties=int(tied),
-        candidates=(min(sizes), float(np.mean(sizes)), max(sizes)),
-        examples=len(labels),
-    )
-
-
-def _group(queries: Sequence[str]) -> list[np.ndarray]:
-    """Pair numbers of each query, queries in order of first appearance, pairs in file order."""
-    members: dict[str, list[int]] = {}
-    for number, query in enumerate(queries):
-        members.setdefault(query, []).append(number)
-    return [np.array(numbers) for numbers in members.values()]
-
-
-def _found_at(scores: np.ndarray, positive: np.ndarray, k: int, ties: str) -> float:
-    """1 if a positive is among the first `k`, 0 if not; with ties, the probability over their orders."""
-    if not positive.any():
-        return 0.0
-    if ties == "file_order":
-        return float(positive[np.argsort(-scores, kind="stable")[:k]].any())
-    best = scores[positive].max()
-    above = int((scores > best).sum())
-    level = int((scores == best).sum())
-    winners = int((positive & (scores == best)).sum())
-    places = min(max(k - above, 0), level)
-    # The chance that none of the `winners` is among `places` drawn from `level` without putting back.
-    missed = 1.0
-    for drawn in range(places):
-        missed *= max(level - winners - drawn, 0) / (level - drawn)
-    return 1.0 - missed
-
-
-def area_under_curve(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve over all pairs (ties count half); nan if there is only one class."""
-    positives, negatives = int(labels.sum()), int((~labels).sum())
-    if not positives or not negatives:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - (counts - 1) / 2  # mean rank from 1 of each value
-    return float((middle[inverse][labels].sum() - positives * (positives + 1) / 2) / (positives * negatives))
-
-
-def wilson_interval(hits: float, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """95% interval of a share from `hits` of `total` (Wilson 1927); sound near 0 and 1, unlike the normal one."""
-    share = hits / total
-    centre = share + z * z / (2 * total)
-    spread = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return float(max((centre - spread) / scale, 0.0)), float(min((centre + spread) / scale, 1.0))
+def main(argv: list[str]) -> None:
+    path = pathlib.Path(argv[1])
+    named = direction_in_name(path.name)
+    direction = FLAGS.type or named
+    if direction is None:
+        raise InputError(f"--type={'|'.join(DIRECTIONS)} is needed where the file's name does not say it. Received: {path.name}")
+    text, content = report(read_result_file(path), direction, FLAGS.protocol)
+    if named not in (None, direction):
+        print(f"counted as {direction}, as --type says; the file's name says {named}")
+    print(text)
+    if FLAGS.output_json:
+        write_whole(FLAGS.output_json, json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    from absl import flags
-
-    from kaleido_tf.command import run_command
-    from kaleido_tf.evaluation import analyse_results
-
-    flags.adopt_module_key_flags(analyse_results)  # so that --help shows them
-    run_command(analyse_results.main, arguments=("RESULT_FILE",))
+    run_command(main, arguments=("RESULT_FILE",))

@@ -77,7 +77,7 @@ class EmbeddingSimilarity(tf_keras.layers.Layer):
     """How well a text and an image agree before the encoder sees them; added to the logit of a match.
 
     Not in the original. A small catalogue does not teach an encoder to compare as finely as the embeddings agree already
-    after a contrastive start (training/new_model.py); this term lets the matching head use both.
+    after a contrastive start (objectives/contrastive_start.py); this term lets the matching head use both.
 
     Inputs: text [B, S, H], mask [B, S] int (1 token, 0 padding), patches [B, 55, H]: embeddings.
     Output: [B] float32, `exp(log_scale) * cosine + bias`. All in float32, also in mixed precision: the scale is above ten

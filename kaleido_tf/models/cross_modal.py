@@ -9,12 +9,14 @@ import tf_keras
 from official.nlp.modeling import layers as tfm_layers
 
 from kaleido_tf import losses
-from kaleido_tf.config import ModelConfig
 from kaleido_tf.errors import InputError
-from kaleido_tf.layers.encoder import encoder_blocks, gelu
+from kaleido_tf.layers.embeddings import (
+    LAYER_NORM_EPSILON,
+    FeatureNormalisation,
+    TextEmbedding,
+)
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, Pooler
-from kaleido_tf.layers.patch_embedding import FeatureNormalisation
-from kaleido_tf.layers.text_embedding import TextEmbedding
+from kaleido_tf.models.config import ModelConfig
 
 
 class CrossModalBert(tf.Module):
@@ -236,3 +238,28 @@ class CrossModalBert(tf.Module):
         inputs["patch_mask"] = tf_keras.Input([self.num_patches], dtype=tf.int32, name="patch_mask")
         sequence = self._encode(*self._embed(inputs), inputs)
         return tf_keras.Model(inputs, {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)})
+
+
+def gelu(x):
+    """GELU in its tanh approximation, as BERT has it."""
+    return tf_keras.activations.gelu(x, approximate=True)
+
+
+def encoder_blocks(num_layers, num_heads, intermediate_size, dropout, attention_dropout, initializer_range):
+    """`num_layers` post-norm blocks, to be applied one after the other on (hidden [B, T, H], mask [B, 1, T]).
+
+    The mask is 1 for a place that may be attended to, 0 for one that may not; it holds for every query.
+    """
+    return [
+        tfm_layers.TransformerEncoderBlock(
+            num_attention_heads=num_heads,
+            inner_dim=intermediate_size,
+            inner_activation=gelu,
+            output_dropout=dropout,
+            attention_dropout=attention_dropout,
+            norm_epsilon=LAYER_NORM_EPSILON,
+            kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=initializer_range),
+            name=f"encoder_layer_{number}",
+        )
+        for number in range(num_layers)
+    ]

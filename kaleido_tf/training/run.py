@@ -12,10 +12,10 @@ import tensorflow as tf
 import tf_keras
 from absl import logging
 
-from kaleido_tf.config import RunConfig
 from kaleido_tf.errors import InputError, raised_inside
 from kaleido_tf.training.checkpoints import DAMAGED
 from kaleido_tf.training.metrics_log import MetricsLog
+from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.schedule import make_optimizer, plan
 from kaleido_tf.training.strategy import make_strategy, set_precision
 from kaleido_tf.training.trainer import Evaluator, Trainer
@@ -24,7 +24,7 @@ METRICS_NAME = "metrics.jsonl"
 
 
 class Examples(Protocol):
-    """Where a run's examples come from: records (data/pipeline.py) or rows of the original (compat/row_examples.py)."""
+    """Where a run's examples come from: records (data/pipeline.py) or rows of the original (compat/rows/row_examples.py)."""
 
     def __len__(self) -> int:
         """Examples an epoch."""

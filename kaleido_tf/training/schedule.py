@@ -5,9 +5,9 @@ import math
 
 import tf_keras
 
-from kaleido_tf.config import RunConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay, train_steps
+from kaleido_tf.training.run_config import RunConfig
 
 
 @dataclasses.dataclass(frozen=True)

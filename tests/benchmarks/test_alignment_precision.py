@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.alignment_precision import judge, level_of, true_patches
-from data_prep.record_alignments import NamedBox
-from kaleido_tf import records
+from data_prep.alignment.named_boxes import NamedBox
+from kaleido_tf.records.record import serialize_record
 from kaleido_tf.text import Tokenizer, Vocabulary
 from tests import small_records
 
@@ -22,7 +22,7 @@ def record(pairs):
     tokens, patches = zip(*pairs)
     fields = small_records.fields_of(0, token_ids=Tokenizer(VOCABULARY)([text])[0], alignment_tokens=tokens, alignment_patches=patches,
                                      alignment_scores=[1.0] * len(pairs))
-    return tf.train.Example.FromString(records.serialize(fields))
+    return tf.train.Example.FromString(serialize_record(fields))
 
 
 def test_patches_of_a_box():

@@ -6,14 +6,25 @@ import shutil
 import numpy as np
 import pytest
 
-from kaleido_tf import records
-from kaleido_tf.command_line.model_source import existing_model, load_start, load_weights, model_to_train, model_to_use, tasks_there
-from kaleido_tf.compat.conversion import convert
-from kaleido_tf.compat.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
-from kaleido_tf.config import FashionBertConfig, KaleidoBertConfig
+from kaleido_tf.command_line.model_source import (
+    existing_model,
+    load_start,
+    load_weights,
+    model_to_train,
+    model_to_use,
+    tasks_there,
+)
+from kaleido_tf.compat.checkpoints.conversion import convert
+from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
+    Tf1Checkpoint,
+    write_tf1_checkpoint,
+)
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import build_model
-from kaleido_tf.models.kaleido_bert import KaleidoBert
+from kaleido_tf.models.fashion_bert.config import FashionBertConfig
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
+from kaleido_tf.models.kaleido_bert.model import KaleidoBert
+from kaleido_tf.records.record import GRIDS, KALEIDO
 from kaleido_tf.text import DEFAULT_VOCABULARY
 from tests import small_records
 from tests.end_to_end.commands import ROOT
@@ -54,7 +65,7 @@ def test_model_of_a_family_is_trained_on_as_it_is(golden, tmp_path):
 
 @pytest.mark.parametrize("family", [KaleidoBertConfig, FashionBertConfig])
 def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, tmp_path, family, capsys):
-    layout = records.KALEIDO if family is KaleidoBertConfig else records.GRIDS[4]
+    layout = KALEIDO if family is KaleidoBertConfig else GRIDS[4]
     data = small_records.write(tmp_path / "records", 5, layout=layout)
     (tmp_path / "new.json").write_text(json.dumps({"model_type": family.MODEL_TYPE, "matching_similarity": False}))
     source = model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), str(data), 24)

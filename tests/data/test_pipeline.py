@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from data_prep.alignments import AlignmentSettings
-from data_prep.record_alignments import align_records
+from data_prep.alignment.alignments import AlignmentSettings
+from data_prep.alignment.record_alignments import align_records
 from kaleido_tf import patches
-from kaleido_tf.config import KaleidoBertConfig
-from kaleido_tf.data import kaleido_examples
-from kaleido_tf.data.masking import MaskingConfig
 from kaleido_tf.data.pipeline import OrderConfig, RecordExamples
-from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import read_record_table
+from kaleido_tf.data.token_masking import MaskingConfig
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.models.kaleido_bert import examples as kaleido_examples
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.text import Vocabulary
 from tests import small_records
 

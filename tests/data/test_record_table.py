@@ -3,10 +3,10 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from kaleido_tf import records
-from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.records import record
 from kaleido_tf.text import Vocabulary
 from tests import small_records
 
@@ -50,7 +50,7 @@ def test_record_of_another_size_is_named(tmp_path):
 
 
 def test_record_of_another_version_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "RECORD_VERSION", 2)
+    monkeypatch.setattr(record, "RECORD_VERSION", 2)
     folder = small_records.write(tmp_path, 3)
     monkeypatch.undo()
     (folder / "dataset.json").write_text('{"record_version": 1, "feature_size": 6}')

@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kaleido_tf.data.input_files import find_files
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.data.sampling import ExampleOrder
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import find_files
 from kaleido_tf.text import Vocabulary
 from tests import small_records
 

@@ -5,8 +5,8 @@ import signal
 
 import numpy as np
 
-from kaleido_tf.compat.input_schema import parse_schema
-from kaleido_tf.compat.row_files import RowFiles
+from kaleido_tf.compat.rows.input_schema import parse_schema
+from kaleido_tf.compat.rows.row_files import RowFiles
 from tests import golden_rows
 from tests.end_to_end.commands import run, start
 

@@ -9,27 +9,43 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data_prep.alignments import AlignmentSettings
-from data_prep.backbones import build_backbone
-from data_prep.caption_regions import CaptionRegions, CaptionSettings
-from data_prep.catalogue import read_catalogue
-from data_prep.product_crops import Photo
-from data_prep.product_masks import ProductMasks
-from data_prep.product_picture import WIDTH
-from data_prep.product_records import write_records
-from data_prep.product_view import ProductViews
-from data_prep.record_alignments import NamedBox, align_records, regions_of
-from data_prep.saliency import UNetSettings, build_unet, save_saliency
-from data_prep.show_attend_tell import Captioner, CaptionerSettings, load_captioner, pieces_of, save_captioner
-from data_prep.word_evidence import WordEvidence
-from kaleido_tf import records
-from kaleido_tf.config import KaleidoBertConfig, RunConfig
-from kaleido_tf.data.shown_example import KEPT
+from data_prep.alignment.alignments import AlignmentSettings
+from data_prep.alignment.caption_regions import CaptionRegions, CaptionSettings
+from data_prep.alignment.named_boxes import NamedBox, regions_of
+from data_prep.alignment.record_alignments import align_records
+from data_prep.alignment.show_attend_tell import (
+    Captioner,
+    CaptionerSettings,
+    load_captioner,
+    pieces_of,
+    save_captioner,
+)
+from data_prep.alignment.word_evidence import WordEvidence
+from data_prep.catalogue.reading import read_catalogue
+from data_prep.features.backbones import build_backbone
+from data_prep.foreground.product_crops import Photo
+from data_prep.foreground.product_masks import ProductMasks
+from data_prep.foreground.saliency import (
+    UNetSettings,
+    build_unet,
+    save_saliency,
+)
+from data_prep.pictures.picture_panels import WIDTH
+from data_prep.pictures.product_view import ProductViews
+from data_prep.pictures.shown_example import KEPT
+from data_prep.record_writing.product_records import write_records
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_examples
+from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
+from kaleido_tf.records.dataset_json import read_dataset_json
+from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Tokenizer, Vocabulary
+from kaleido_tf.training.run_config import RunConfig
 from tests import small_records
-from tests.data_prep.test_product_records import SETTINGS, write_catalogue
+from tests.data_prep.record_writing.test_product_records import (
+    SETTINGS,
+    write_catalogue,
+)
 from tests.end_to_end.commands import run
 
 CONFIG = KaleidoBertConfig(patch_feature_size=512)
@@ -37,7 +53,7 @@ BUTTON = (20, 30, 35, 45)  # the upper left of every drawn product, in pixels of
 
 
 def the_run(records, **changes):
-    return RunConfig("", "", "", str(records / "vocab.txt"), **{"text_length": 8, "token_fraction": 0.4, "seed": 3, **changes})
+    return RunConfig("", "", "", str(record / "vocab.txt"), **{"text_length": 8, "token_fraction": 0.4, "seed": 3, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +62,12 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("show")
     write_records(read_catalogue(str(write_catalogue(folder / "shop"))), "train", folder / "records", SETTINGS,
                   build_backbone("squeezenet", "random"))
-    records = folder / "records" / "train"
+    record = folder / "records" / "train"
     boxes = [NamedBox("thing", BUTTON, 1.0)]
-    align_records(str(records), lambda _, examples: [
+    align_records(str(record), lambda _, examples: [
         regions_of(boxes, list(example.features.feature["crop_box"].int64_list.value)) for example in examples
     ], AlignmentSettings(), {"source": "made up"})
-    return folder / "shop", records
+    return folder / "shop", record
 
 
 @pytest.fixture(scope="module")
@@ -102,17 +118,17 @@ def test_unknown_ids_are_named_with_one_that_is_there(views, find, wanted, messa
 
 
 def test_records_of_another_family_a_moved_catalogue_and_a_missing_photo(made, tmp_path):
-    shop, records = made
-    grid = small_records.write(tmp_path / "grid", 5, layout=small_records.records.GRIDS[8])
+    shop, record = made
+    grid = small_records.write(tmp_path / "grid", 5, layout=GRIDS[8])
     with pytest.raises(InputError, match="needs records of layout kaleido. .*grid holds grid_8x8"):
         ProductViews(str(grid), the_run(grid), dataclasses.replace(CONFIG, patch_feature_size=small_records.FEATURE_SIZE))
-    moved = ProductViews(str(records), the_run(records), CONFIG, catalogue=str(tmp_path / "nowhere"))
+    moved = ProductViews(str(record), the_run(record), CONFIG, catalogue=str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="photos behind .*train are needed: .*nowhere.* Say with --catalogue"):
         moved.view("P0_1")
     other = write_catalogue(tmp_path / "shop").parent
     (other / "0_0.png").unlink()
     with pytest.raises(InputError, match="0_0.png"):
-        ProductViews(str(records), the_run(records), CONFIG, catalogue=str(other)).view("P0_1")
+        ProductViews(str(record), the_run(record), CONFIG, catalogue=str(other)).view("P0_1")
 
 
 def test_masks_by_the_records_method(made, tmp_path):
@@ -148,9 +164,9 @@ def test_network_must_be_the_records_own(made, tmp_path):
 
 
 def test_command_writes_a_picture_a_product(made, tmp_path):
-    _, records = made
+    _, record = made
     output = run(
-        "-m", "data_prep.show_product", f"--records={records}", "--product_id=P1,P2", "--image_id=P2_2", "--output_dir=pictures", "--epoch=1",
+        "-m", "data_prep.show_product", f"--records={record}", "--product_id=P1,P2", "--image_id=P2_2", "--output_dir=pictures", "--epoch=1",
         "--seed=5", "--kaleido_tasks=jigsaw,grey_to_color", cwd=tmp_path,
     )
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["P1.png", "P2.png", "P2_2.png"]
@@ -179,7 +195,7 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(made, tmp_path, flags,
 def test_caption_is_what_a_captioner_says(made, tmp_path):
     """A captioner with random weights and evidence: the picture's words are those of its caption, each with its heat."""
     _, folder = made
-    dataset = records.read_dataset_json(folder)
+    dataset = read_dataset_json(folder)
     vocabulary = Vocabulary()
     pieces = pieces_of(Tokenizer(vocabulary)(["red thing number"]), vocabulary)
     captioner = Captioner(CaptionerSettings(pieces, "squeezenet", dataset["backbone_digest"], dataset["vocabulary_digest"], channels=512, cells=3,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.saliency import load_saliency
+from data_prep.foreground.saliency import load_saliency
 from tests import drawn_photos
 from tests.end_to_end.commands import run, run_anew
 

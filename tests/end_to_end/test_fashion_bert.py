@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from data_prep.sample_catalogue import write_sample_catalogue
+from data_prep.sample.sample_catalogue import write_sample_catalogue
 from kaleido_tf.training.metrics_log import read_metrics
 from tests.end_to_end.commands import ROOT, run
 

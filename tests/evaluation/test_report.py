@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 
+from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.report import metrics_content, report, summary, write_metrics
 from kaleido_tf.evaluation.result_files import read_result_file
-from kaleido_tf.evaluation.retrieval import evaluate_retrieval
 
 LOGITS = np.array([[0, 2.0], [0, 1], [0, 1], [0, 3]])
 

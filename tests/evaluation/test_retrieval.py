@@ -1,84 +1,72 @@
-import numpy as np
+"""The command `python -m kaleido_tf.evaluation.retrieval`, as a user types it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
 import pytest
 
-from kaleido_tf.evaluation.retrieval import area_under_curve, evaluate_retrieval, wilson_interval
+ROOT = pathlib.Path(__file__).parents[2]
 
 
-def metrics_of(lists, **kwargs):
-    """lists: {query: [(score, label), ...]}; the mismatch logit is 0."""
-    queries = [query for query, pairs in lists.items() for _ in pairs]
-    scores = np.array([score for pairs in lists.values() for score, _ in pairs], float)
-    labels = np.array([label for pairs in lists.values() for _, label in pairs])
-    return evaluate_retrieval(queries, labels, np.stack([np.zeros_like(scores), scores], axis=1), **kwargs)
+def run(*arguments, status=0, program=("-m", "kaleido_tf.evaluation.retrieval")):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.run([sys.executable, *program, *map(str, arguments)], env=environment, text=True, capture_output=True)
+    assert process.returncode == status, process.stdout + process.stderr
+    return process.stdout + process.stderr
 
 
-def test_ranks_by_hand():
-    found_first = [(5.0, 1), (4.0, 0), (3.0, 0)]
-    found_second = [(4.0, 1), (5.0, 0), (3.0, 0)]
-    found_seventh = [(1.0, 1)] + [(2.0 + i, 0) for i in range(6)]
-    metrics = metrics_of({"a": found_first, "b": found_second, "c": found_seventh})
-    assert metrics.rank == {1: 1 / 3, 5: 2 / 3, 10: 1.0, 100: 1.0}
-    assert metrics.queries == 3 and metrics.examples == 13
-    assert metrics.candidates == (3, 13 / 3, 7)
+@pytest.fixture
+def ties(golden_dir):
+    return golden_dir / "prediction_analysis" / "txt2img_ties.txt"
 
 
-def test_chance_is_that_of_random_scores():
-    metrics = metrics_of({"a": [(1.0, 1)] + [(0.0, 0)] * 100})
-    assert metrics.chance[1] == pytest.approx(1 / 101)
-    assert metrics.chance[10] == pytest.approx(10 / 101)
-    assert metrics.chance[100] == pytest.approx(100 / 101)
+def test_direction_comes_from_the_name_and_protocol_is_the_honest_one(ties, tmp_path):
+    output = run(ties, f"--output_json={tmp_path}/new/figures.json")
+    assert output.startswith("protocol average (ties: average)\ntxt2img: 9 queries, 3 to 101 (mean 48.0) candidates each\n")
+    assert "432 examples, 1 queries without a positive" in output
+    content = json.loads((tmp_path / "new" / "figures.json").read_text())
+    assert content["type"] == "txt2img" and content["protocol"] == "average" and content["queries"] == 9
 
 
-def test_ties_count_their_expected_place():
-    # The positive shares the best score with three others: first in one order of four.
-    tied = {"a": [(2.0, 0), (2.0, 1), (2.0, 0), (2.0, 0), (1.0, 0)]}
-    metrics = metrics_of(tied)
-    assert metrics.rank[1] == pytest.approx(1 / 4)
-    assert metrics.rank[5] == pytest.approx(1.0)
-    assert metrics.queries_with_ties == 1
+def test_protocols_of_the_scripts(ties):
+    assert "Rank@1 0.222221975309" in run(ties, "--protocol=kaleido")
+    output = run(ties, "--protocol=fashionbert_release")
+    assert "Rank@1 0.142857040816" in output and "The release counts 14 queries where there are 9" in output
 
 
-def test_ties_in_file_order_as_the_original():
-    first, last = [(2.0, 1), (2.0, 0)], [(2.0, 0), (2.0, 1)]
-    assert metrics_of({"a": first}, ties="file_order").rank[1] == 1.0
-    assert metrics_of({"a": last}, ties="file_order").rank[1] == 0.0
-    assert metrics_of({"a": first}).rank[1] == metrics_of({"a": last}).rank[1] == 0.5
+def test_type_that_differs_from_the_name_is_said(ties):
+    assert "counted as img2txt, as --type says; the file's name says txt2img" in run(ties, "--type=img2txt")
 
 
-def test_several_positives_with_ties():
-    # Two of four equal candidates are right: the first place is right in half of the orders.
-    assert metrics_of({"a": [(1.0, 1), (1.0, 1), (1.0, 0), (1.0, 0)]}).rank[1] == pytest.approx(0.5)
+def test_errors_are_one_message(ties, tmp_path):
+    (tmp_path / "results.txt").write_text("broken\n")
+    assert run(status=1) == "error: Needed: RESULT_FILE. Received: nothing\n"
+    assert run(ties, ties, status=1).startswith("error: Arguments are flags (--name=value). Received: ")
+    assert run(tmp_path / "results.txt", status=1) == (
+        "error: --type=img2txt|txt2img is needed where the file's name does not say it. Received: results.txt\n"
+    )
+    output = run(tmp_path / "results.txt", "--type=img2txt", status=1)
+    assert "results.txt line 1: needed 5 fields" in output and "Traceback" not in output
 
 
-def test_query_without_a_positive_is_counted_as_never_found():
-    metrics = metrics_of({"a": [(3.0, 1), (1.0, 0)], "b": [(2.0, 0), (1.0, 0)]})
-    assert metrics.rank[100] == 0.5
-    assert metrics.queries_without_positive == 1
+def test_help_shows_the_flags():
+    output = run("--help", status=1)  # absl's status
+    assert "RESULT_FILE" in output and "--protocol" in output and "--type" in output and "--output_json" in output
 
 
-def test_pairs_of_a_query_need_not_stand_together():
-    logits = np.array([[0, 3.0], [0, 9.0], [0, 4.0], [0, 8.0]])
-    metrics = evaluate_retrieval(["a", "b", "a", "b"], np.array([0, 0, 1, 1]), logits)
-    assert metrics.rank[1] == 0.5
-
-
-def test_accuracy_and_auc_by_hand():
-    metrics = metrics_of({"a": [(1.0, 1), (-1.0, 0), (2.0, 0)], "b": [(-1.0, 1)]})
-    assert metrics.accuracy == 0.5
-    # pairs (positive, negative): 1 > -1, 1 < 2, -1 = -1, -1 < 2 -> (1 + 0 + 0.5 + 0) / 4
-    assert metrics.auc == pytest.approx(0.375)
-
-
-def test_auc_of_one_class_is_not_a_number():
-    assert np.isnan(area_under_curve(np.array([True, True]), np.array([1.0, 2.0])))
-
-
-def test_wilson_interval_by_hand():
-    low, high = wilson_interval(21, 100)
-    assert (round(low, 4), round(high, 4)) == (0.1417, 0.2998)
-    assert wilson_interval(0, 50)[0] == 0.0
-
-
-def test_wrong_shapes_are_named():
-    with pytest.raises(ValueError, match=r"\[N, 2\] logits. Received: 2, \(2,\), \(2, 3\)"):
-        evaluate_retrieval(["a", "b"], np.zeros(2), np.zeros([2, 3]))
+def test_tensorflow_is_not_imported(ties):
+    code = f"""
+        import runpy, sys
+        sys.argv = ["retrieval", {str(ties)!r}]
+        try:
+            runpy.run_module("kaleido_tf.evaluation.retrieval", run_name="__main__")
+        except SystemExit as end:
+            assert not end.code, end.code
+        assert "tensorflow" not in sys.modules
+        print("without")
+    """
+    assert run(program=("-c", textwrap.dedent(code))).endswith("without\n")

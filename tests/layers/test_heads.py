@@ -2,7 +2,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.layers.heads import LevelClassifier, PatchReconstruction, Pooler, gather_places
+from kaleido_tf.layers.heads import (
+    LevelClassifier,
+    PatchReconstruction,
+    Pooler,
+    gather_places,
+)
 
 HIDDEN = tf.random.stateless_normal([2, 4, 7], [1, 2])  # B, P, H
 

@@ -3,7 +3,11 @@ import pathlib
 import pytest
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, model_files
+from kaleido_tf.training.checkpoints import (
+    find_checkpoint,
+    is_own_checkpoint,
+    model_files,
+)
 
 
 def test_original_checkpoint_is_told_from_an_own_one(golden_dir):

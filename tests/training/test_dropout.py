@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.models.kaleido_bert import KaleidoBert
+from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.training.dropout import StepDropout
-from tests.models.test_kaleido_bert import random_feed, tiny_config
+from tests.models.kaleido_bert.test_model import random_feed, tiny_config
 
 
 def dropped(step, seed=1, number=0, layers=None):

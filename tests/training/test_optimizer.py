@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoint_names import original_variables
-from kaleido_tf.compat.original_weights import load_original_weights
-from kaleido_tf.config import RunConfig, read_config
+from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
+from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.kaleido_bert import KaleidoBert
+from kaleido_tf.families import read_config
+from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
+from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.schedule import make_optimizer, plan
 from kaleido_tf.training.trainer import Trainer
 from tests.golden_batches import pretraining_batch

@@ -1,0 +1,144 @@
+"""Convolutional networks that turn patches into features (Kaleido-BERT, section 3.2: ResNet-50).
+
+A backbone is a fully convolutional network with global average pooling: any patch size goes in, F floats come
+out. Weights are read from HDF5 as arrays, by layer name and shape; nothing stored in a file is ever executed.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from data_prep.features.hdf5_weights import load_hdf5_weights, weights_digest
+from kaleido_tf.errors import InputError
+
+IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
+ALIASES = {"resnet50": "ResNet50"}
+SMALLEST_SIDES = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
+"""Pixels a side below which a network's maps vanish (tf_keras checks this only for inputs of a fixed size)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Backbone:
+    """A feature network.
+
+    `extract`: [N, h, w, 3] uint8 RGB -> [N, feature_size] float32. `feature_map`: the same before it is pooled, [N, rows, columns,
+    feature_size], the output of `convolutions`. `smallest_side`: of a patch it can take, pixels.
+    `digest`: sha256 over the weights' names, shapes and bytes.
+    """
+
+    name: str
+    weights: str
+    feature_size: int
+    smallest_side: int
+    digest: str
+    extract: Callable[[tf.Tensor], tf.Tensor]
+    feature_map: Callable[[tf.Tensor], tf.Tensor]
+    convolutions: tf_keras.Model
+    model: tf_keras.Model
+
+
+def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
+    """Builds a backbone and loads its weights.
+
+    Args:
+      name: `squeezenet` (1.1, 512 floats), `resnet50` (2048 floats) or any model of `tf_keras.applications`.
+      weights: `imagenet` (downloaded by tf_keras once), `random` (seeded; for tests and drawn catalogues) or the
+        path of a Keras HDF5 file.
+      seed: of random weights.
+    Raises: InputError for an unknown name, a missing or unreadable file, or arrays that do not fit the network.
+    """
+    if name == "squeezenet":
+        if weights == "imagenet":
+            raise InputError(
+                "--backbone=squeezenet needs --backbone_weights=PATH (squeezenet_weights_tf_dim_ordering_tf_kernels_"
+                "notop.h5) or random: tf_keras has no download for it. Received: imagenet"
+            )
+        model, preprocess, smallest = _squeezenet(), _caffe_preprocess, 31
+    else:
+        model, preprocess, smallest = _application(name, weights)
+    if weights == "random":
+        _draw_weights(model, seed)
+    if weights not in ("imagenet", "random"):
+        load_hdf5_weights(model, weights)
+
+    convolutions = tf_keras.Model(model.input, model.layers[-1].input)  # the last layer pools
+
+    def runs(network):
+        pixels = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        return tf.function(lambda images: network(preprocess(tf.cast(images, tf.float32)), training=False), [pixels])
+
+    return Backbone(name, weights, model.output_shape[-1], smallest, weights_digest(model), runs(model), runs(convolutions), convolutions, model)
+
+
+def check_backbone(backbone: Backbone, dataset: dict, where: str) -> None:
+    """Raises: InputError unless records (their `dataset.json`) were made with this backbone, weights and all."""
+    if backbone.digest != dataset["backbone_digest"]:
+        raise InputError(f"{where} holds features of {dataset['backbone']} with weights {dataset['backbone_digest'][:12]} (sha256). "
+                         f"Received: {backbone.name} with weights {backbone.digest[:12]}")
+
+
+def _draw_weights(model: tf_keras.Model, seed: int) -> None:
+    """Gives every kernel random weights that depend on `seed` alone."""
+    generator = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, (tf_keras.layers.Conv2D, tf_keras.layers.Dense)):
+            for weight in layer.trainable_weights:
+                if weight.shape.rank > 1:  # He normal: keeps the size of activations through ReLUs
+                    fan_in = np.prod(weight.shape[:-1])
+                    weight.assign(generator.normal(0.0, np.sqrt(2.0 / fan_in), weight.shape))
+
+
+def _caffe_preprocess(images: tf.Tensor) -> tf.Tensor:
+    """RGB 0..255 to BGR minus the ImageNet mean, no scaling."""
+    return images[..., ::-1] - tf.constant(IMAGENET_MEAN_BGR)
+
+
+def _squeezenet() -> tf_keras.Model:
+    """SqueezeNet 1.1 (Iandola et al. 2016) without its classifier; layer names as in the public Keras weights."""
+    layers = tf_keras.layers
+    inputs = layers.Input([None, None, 3])
+    x = layers.Conv2D(64, 3, strides=2, activation="relu", name="conv1")(inputs)
+    for fire, squeeze, expand in ((2, 16, 64), (4, 32, 128), (6, 48, 192), (8, 64, 256)):
+        if fire < 8:  # three poolings in all: stride 16 at the output
+            x = layers.MaxPool2D(3, strides=2)(x)
+        for number in (fire, fire + 1):
+            name = f"fire{number}"
+            s = layers.Conv2D(squeeze, 1, activation="relu", name=f"{name}/squeeze1x1")(x)
+            left = layers.Conv2D(expand, 1, activation="relu", name=f"{name}/expand1x1")(s)
+            right = layers.Conv2D(expand, 3, padding="same", activation="relu", name=f"{name}/expand3x3")(s)
+            x = layers.Concatenate()([left, right])
+    return tf_keras.Model(inputs, layers.GlobalAveragePooling2D()(x), name="squeezenet")
+
+
+def _application(name: str, weights: str) -> tuple[tf_keras.Model, Callable, int]:
+    module, build = _find_application(name)
+    try:
+        model = build(
+            include_top=False, weights="imagenet" if weights == "imagenet" else None, pooling="avg", input_shape=(None, None, 3)
+        )
+    except Exception as error:  # the download error differs by version and network; its text is what matters
+        if weights != "imagenet":
+            raise
+        raise InputError(
+            f"ImageNet weights of {name} could not be had: {error}. Pass --backbone_weights=PATH of a Keras HDF5 "
+            "file, or --backbone_weights=random to say that random features are meant"
+        ) from error
+    return model, module.preprocess_input, SMALLEST_SIDES.get(build.__name__, 32)
+
+
+def _find_application(name: str):
+    """The module and constructor of a `tf_keras.applications` model, by name without regard to case."""
+    wanted = ALIASES.get(name.lower(), name).lower()
+    known = []
+    for module in vars(tf_keras.applications).values():
+        if inspect.ismodule(module) and hasattr(module, "preprocess_input"):
+            for attribute, value in vars(module).items():
+                if inspect.isfunction(value) and attribute[:1].isupper():
+                    known.append(attribute)
+                    if attribute.lower() == wanted:
+                        return module, value
+    raise InputError(f"--backbone must be squeezenet or one of {', '.join(sorted(set(known)))}. Received: {name}")

@@ -1,0 +1,132 @@
+"""Where the products of many photos are: the weightless methods, a trained network, or masks made elsewhere.
+
+All give the crops of `data_prep.foreground.crops`, with its margin and its reasons to keep a photo whole.
+H, W = size in pixels.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from data_prep.foreground import border_contrast, methods, saliency
+from data_prep.foreground.crops import Crop, crop_of_mask
+from data_prep.foreground.mask_files import read_mask
+from data_prep.foreground.methods import find_crop
+from kaleido_tf.errors import InputError
+from kaleido_tf.files import images
+
+METHODS = (*methods.METHODS, "unet", "masks")
+PIECES = 0.1  # a region found by the network counts if it has this share of the largest one's area
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """`image` [H, W, 3] uint8 RGB; `product_id`, `image_id` and `where` (for messages) as in the catalogue."""
+
+    image: np.ndarray
+    product_id: str
+    image_id: str
+    where: str
+
+
+class WeightlessCrops:
+    """A method of `methods.METHODS`; each photo is looked at alone."""
+
+    identity: dict = {}
+
+    def __init__(self, method: str):
+        self._method = method
+
+    def check(self, product_id: str, image_id: str, where: str) -> None:
+        """Nothing beside the photo is needed."""
+
+    def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        return list(each(lambda photo: find_crop(photo.image, self._method), photos))
+
+
+class NetworkCrops:
+    """A network of `saliency`; the photos go through it in batches. `identity`: the digest of its weights."""
+
+    def __init__(self, weights: str):
+        self._net = saliency.load_saliency(weights)
+        self.identity = {"foreground_digest": self._net.digest}
+
+    def check(self, product_id: str, image_id: str, where: str) -> None:
+        """Nothing beside the photo is needed."""
+
+    def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        return list(each(crop_of_probabilities, self._net.masks([photo.image for photo in photos])))
+
+
+class MaskFolderCrops:
+    """PNGs in a folder: `<image_id>.png`, else `<product_id>.png`. `identity`: the folder, since masks, like photos, can be mended
+    between two starts."""
+
+    def __init__(self, folder: str):
+        self._folder = pathlib.Path(folder)
+        if not self._folder.is_dir():
+            raise InputError(f"--foreground_masks: a folder with masks (PNG) was needed. Received: {folder}")
+        if not any(self._folder.glob("*.png")):
+            raise InputError(f"--foreground_masks: a folder with masks (PNG) was needed. Received: {folder}, which has none")
+        self.identity = {"foreground_masks": str(self._folder.resolve())}
+
+    def path(self, product_id: str, image_id: str, where: str) -> pathlib.Path:
+        """The mask of a photo. Raises: InputError naming both places if there is none."""
+        for name in (image_id, product_id):
+            # An id may hold anything; one with a folder in it must not lead out of this one.
+            path = self._folder / f"{name}.png"
+            if path.parent == self._folder and path.is_file():
+                return path
+        raise InputError(f"Needed: the mask {image_id}.png or {product_id}.png in {self._folder}. Came: neither. Where: {where}.")
+
+    def check(self, product_id: str, image_id: str, where: str) -> None:
+        """Raises InputError for a mask that is missing or, by its header, no image."""
+        images.check_image(self.path(product_id, image_id, where), where)
+
+    def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        return list(each(self._find_one, photos))
+
+    def _find_one(self, photo: Photo) -> Crop | InputError:
+        try:
+            path = self.path(photo.product_id, photo.image_id, photo.where)
+            mask = read_mask(path, photo.image.shape, photo.where)
+        except InputError as error:
+            return error
+        if not mask.any():
+            return dataclasses.replace(crop_of_mask(mask), reason=f"the mask {path} is empty")
+        return crop_of_mask(mask)
+
+
+ProductCrops = WeightlessCrops | NetworkCrops | MaskFolderCrops
+
+
+def check_choice(method: str, weights: str, masks: str) -> None:
+    """Raises InputError unless the three fit together; reads no file."""
+    if method not in METHODS:
+        raise InputError(f"the foreground method must be one of {', '.join(METHODS)}. Received: {method!r}")
+    for needed, flag, value in (("unet", "--foreground_weights", weights), ("masks", "--foreground_masks", masks)):
+        if (method == needed) != bool(value):
+            raise InputError(f"--foreground={needed} and {flag} belong together. Received: --foreground={method}, {flag}={value or 'nothing'}")
+
+
+def build_crops(method: str, weights: str = "", masks: str = "") -> ProductCrops:
+    """What finds the products. Args: weights: of `unet`; masks: folder of `masks`.
+
+    Raises: InputError as `check_choice`, and for a file or folder that cannot be used.
+    """
+    check_choice(method, weights, masks)
+    if method == "unet":
+        return NetworkCrops(weights)
+    return MaskFolderCrops(masks) if method == "masks" else WeightlessCrops(method)
+
+
+def crop_of_probabilities(probabilities: np.ndarray) -> Crop:
+    """The crop around the network's product: [H, W] float32 of one photo, 0..1."""
+    return crop_of_mask(product_mask(probabilities))
+
+
+def product_mask(probabilities: np.ndarray) -> np.ndarray:
+    """[H, W] float32 -> [H, W] bool: above the threshold, without the small regions (`PIECES`)."""
+    return border_contrast.large_components(probabilities > saliency.THRESHOLD, PIECES)

@@ -1,0 +1,100 @@
+"""Masked language modelling: which word pieces of a text are masked, and what stands in their place.
+
+Transforms take a dict of tensors of one example and return a new one; all randomness comes from `seed`.
+S = text length, K = most tokens masked. Masks: True is masked.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from kaleido_tf.data.sampling import fold
+from kaleido_tf.text import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskingConfig:
+    """How much of a text is masked: `token_fraction` of its word pieces, at most `max_tokens`, by words or by pieces.
+
+    `guided`: aligned pairs come first (section 3.4); False: everything is chosen at random, as if there were none.
+    """
+
+    token_fraction: float = 0.15
+    max_tokens: int = 10
+    whole_words: bool = False
+    guided: bool = True
+
+
+def choose_random_tokens(example: dict, seed: tf.Tensor, config: MaskingConfig, is_continuation: tf.Tensor) -> dict:
+    """Chooses tokens at random; as `choose_masked` without pairs and patches. Adds `masked_tokens` [S] bool."""
+    words, maskable, budget = _maskable_words(example, config, is_continuation)
+    none = tf.zeros_like(maskable)
+    return {**example, "masked_tokens": _fill_tokens(none, words, maskable, budget, fold(seed, 1), last=none)}
+
+
+def _maskable_words(example, config, is_continuation):
+    """`_words`, and how many places are to be masked (at least one where there is any)."""
+    words, maskable = _words(example, config.whole_words, is_continuation)
+    used = tf.reduce_sum(tf.cast(maskable, tf.int32))
+    wanted = tf.cast(tf.round(config.token_fraction * tf.cast(used, tf.float32)), tf.int32)
+    return words, maskable, tf.minimum(tf.clip_by_value(wanted, 1, config.max_tokens), used)
+
+
+def _words(example, whole_words, is_continuation):
+    """The word number of every place [S] (or a number of its own) and which places may be masked [S] bool."""
+    ids, length = example["input_ids"], example["input_ids"].shape[0]
+    places = tf.range(length)
+    last = tf.reduce_sum(example["input_mask"]) - 1  # [SEP]
+    maskable = (places > 0) & (places < last)
+    if not whole_words:
+        return places, maskable
+    return tf.cumsum(1 - tf.cast(tf.gather(is_continuation, ids), tf.int32)), maskable
+
+
+def _fill_tokens(tokens, words, maskable, budget, seed, last):
+    """Adds words in random order as long as they fit the budget; those of `last` [S] bool after all others."""
+    length = words.shape[0]
+    free = maskable & ~tokens
+    room = budget - tf.reduce_sum(tf.cast(tokens, tf.int32))
+    draws = tf.random.stateless_uniform([length], seed)
+    # All places of a word share the draw of its number, so that a word is taken whole.
+    priority = tf.gather(draws, tf.clip_by_value(words, 0, length - 1)) + tf.cast(last, tf.float32)
+    sizes = tf.math.unsorted_segment_sum(tf.cast(free, tf.int32), words, length + 1)
+    size = tf.gather(sizes, words)
+    free &= size <= room
+    order = tf.argsort(tf.where(free, priority, 3.0), stable=True)
+    taken = tf.cumsum(tf.gather(tf.where(free, 1, 0), order))
+    # A word counts as taken only if its last place still fits; its places stand side by side in the order.
+    ends = tf.math.unsorted_segment_max(taken, tf.gather(words, order), length + 1)
+    fits = tf.gather(ends, tf.gather(words, order)) <= room
+    picked = tf.scatter_nd(order[:, None], fits & tf.gather(free, order), [length])
+    return tokens | picked
+
+
+def mask_tokens(example: dict, seed: tf.Tensor, config: MaskingConfig, vocabulary: Vocabulary) -> dict:
+    """Masked language modelling (task 1): 80% [MASK], 10% a random word piece, 10% unchanged.
+
+    Changes `input_ids`; adds `masked_lm_positions` [K] int32 in rising order, `masked_lm_ids` [K] int32 and
+    `masked_lm_weights` [K] float32 (1 used, 0 an unused slot at position 0).
+    """
+    ids, masked = example["input_ids"], example["masked_tokens"]
+    positions = tf.cast(tf.where(masked)[: config.max_tokens, 0], tf.int32)
+    count = tf.shape(positions)[0]
+    draws = tf.random.stateless_uniform([ids.shape[0]], fold(seed, 5))
+    ordinary = tf.constant(np.flatnonzero(~vocabulary.is_special).astype(np.int32))
+    random_ids = tf.gather(
+        ordinary, tf.random.stateless_uniform([ids.shape[0]], fold(seed, 6), 0, len(ordinary), dtype=tf.int32)
+    )
+    replaced = tf.where(draws < 0.8, vocabulary.mask_id, tf.where(draws < 0.9, random_ids, ids))
+
+    def pad(values):
+        return tf.ensure_shape(tf.pad(values, [[0, config.max_tokens - count]]), [config.max_tokens])
+
+    return {
+        **example,
+        "input_ids": tf.where(masked, replaced, ids),
+        "masked_lm_positions": pad(positions),
+        "masked_lm_ids": pad(tf.gather(ids, positions)),
+        "masked_lm_weights": pad(tf.ones([count])),
+    }

@@ -1,0 +1,53 @@
+"""Scores pairs of texts and images, such as candidate lists, with the matching head (section 4.2).
+
+Each image's features are read once, however many pairs it stands in. N = pairs, I = images, F = feature size.
+"""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from kaleido_tf.data.pipeline import text_inputs
+from kaleido_tf.data.record_table import RecordTable, read_images
+from kaleido_tf.errors import raised_inside
+from kaleido_tf.evaluation.candidates import Pairs
+
+
+def candidate_batches(model, table: RecordTable, pairs: Pairs, batch_size: int) -> tf.data.Dataset:
+    """Batches of the matcher's inputs for every pair, in order."""
+    rows, features, boxes = read_images(table, pairs.images)
+    features, boxes = tf.constant(features), tf.constant(boxes)
+    sequences, lengths = tf.constant(table.sequences), tf.constant(table.lengths)
+
+    def inputs(text, image):
+        image_features, image_boxes = tf.cast(tf.gather(features, image), tf.float32), tf.gather(boxes, image)
+        texts = text_inputs(tf.gather(sequences, text), tf.gather(lengths, text))
+        return {**texts, **model.image_inputs(image_features, image_boxes)}
+
+    dataset = tf.data.Dataset.from_tensor_slices((table.texts[pairs.texts], rows[pairs.images])).batch(batch_size)
+    return dataset.map(inputs, tf.data.AUTOTUNE, deterministic=True)
+
+
+def score_batches(model, strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, count: int) -> np.ndarray:
+    """[N, 2] float32 logits of (mismatch, match) of all pairs, in order.
+
+    Args: dataset: global batches of the matcher's inputs. count: N, for the lines that say how far it is.
+    """
+
+    @tf.function
+    def score(batch):
+        return strategy.run(lambda part: model.matcher(part, training=False), args=(batch,))
+
+    results, start, said = [], time.monotonic(), time.monotonic()
+    try:
+        for batch in strategy.experimental_distribute_dataset(dataset.prefetch(2)):
+            results += [part.numpy() for part in strategy.experimental_local_results(score(batch))]
+            done = sum(map(len, results))
+            if time.monotonic() - said > 20:
+                said = time.monotonic()
+                left = (said - start) * (count / done - 1)
+                print(f"scored {done}/{count} pairs, {done / (said - start):.0f} pairs/s, {left / 60:.1f} min left", flush=True)
+    except tf.errors.OpError as error:  # a row that cannot be read
+        raise raised_inside(error) or error from error
+    return np.concatenate(results)

@@ -1,0 +1,32 @@
+"""The size and behaviour of FashionBERT (`config.json`)."""
+
+import dataclasses
+from typing import ClassVar
+
+from kaleido_tf.errors import InputError
+from kaleido_tf.models.config import ModelConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class FashionBertConfig(ModelConfig):
+    """FashionBERT (SIGIR 2020; EasyTransfer's `imagebert`); the defaults are its base model with 8x8 patches.
+
+      max_patch_position_embeddings: number of patches, row by row, each with a learned position.
+      masked_image_token_num: patches that are blanked and to be predicted.
+      masked_text_token_num: most word pieces that are masked.
+    """
+
+    MODEL_TYPE: ClassVar[str] = "imagebert"
+
+    patch_type_vocab_size: int = 2
+    max_patch_position_embeddings: int = 64
+    masked_image_token_num: int = 5
+    masked_text_token_num: int = 10
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.masked_image_token_num < self.max_patch_position_embeddings:
+            raise InputError(
+                f"`masked_image_token_num` must be 1 to {self.max_patch_position_embeddings - 1} (below the number of "
+                f"patches). Received: {self.masked_image_token_num}"
+            )

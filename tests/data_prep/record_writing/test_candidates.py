@@ -1,0 +1,91 @@
+import json
+
+import pytest
+
+from data_prep.record_writing.candidates import (
+    CandidateSettings,
+    draw_candidates,
+    write_candidates,
+)
+from kaleido_tf.data.record_table import read_record_table
+from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.text import Vocabulary
+from tests import small_records
+
+
+def read(folder, count, **kwargs):
+    small_records.write(folder, count, **kwargs)
+    return read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """23 products: 8, 8 and 7 of the three sub-categories."""
+    return read(tmp_path, 23)
+
+
+def group_of(table):
+    return dict(zip(table.product_ids, table.subcategories))
+
+
+def test_one_truth_and_others_of_the_same_sub_category(table):
+    lists, totals = draw_candidates(table, CandidateSettings(num_others=6))
+    assert totals["queries"] == 23 and totals["left_out"] == []
+    groups = group_of(table)
+    for direction in ("img2txt", "txt2img"):
+        assert len(lists[direction]) == 23
+        for entry in lists[direction]:
+            assert len(entry["candidates"]) == len(set(entry["candidates"])) == 7
+            assert entry["candidates"].count(entry["positive"]) == 1 and entry["missing"] == 0
+            ids = [entry["query"], *entry["candidates"]]
+            assert len({groups[identifier.split("_")[0]] for identifier in ids}) == 1
+    image, text = lists["img2txt"][0], lists["txt2img"][0]
+    assert image["query"] == image["positive"] + "_1" and text["positive"] == text["query"] + "_1"
+
+
+def test_truth_lies_anywhere_in_the_list(table):
+    lists, _ = draw_candidates(table, CandidateSettings(num_others=6))
+    assert len({entry["candidates"].index(entry["positive"]) for entry in lists["img2txt"]}) > 3
+
+
+def test_seed_decides(table):
+    settings = CandidateSettings(num_queries=5, num_others=4)
+    assert draw_candidates(table, settings) == draw_candidates(table, settings)
+    assert draw_candidates(table, settings) != draw_candidates(table, CandidateSettings(num_queries=5, num_others=4, seed=2))
+
+
+def test_small_sub_categories_are_left_out_and_named(table):
+    lists, totals = draw_candidates(table, CandidateSettings(num_others=7))
+    assert totals["queries"] == 16 and totals["products_in_too_small_subcategories"] == 7
+    assert totals["subcategories_too_small"] == {"2": 7}
+    assert {"product_id": "P002", "others_there_are": 6} in totals["left_out"] and len(totals["left_out"]) == 7
+    assert all(len(entry["candidates"]) == 8 for entry in lists["img2txt"])
+
+
+def test_kept_short_lists_say_so(table):
+    lists, totals = draw_candidates(table, CandidateSettings(num_others=7, short_lists="keep"))
+    assert totals["queries"] == 23 and totals["queries_with_fewer_others"] == 7
+    short = [entry for entry in lists["txt2img"] if entry["missing"]]
+    assert len(short) == 7 and all(entry["missing"] == 1 and len(entry["candidates"]) == 7 for entry in short)
+
+
+def test_several_images_a_product(tmp_path):
+    table = read(tmp_path, 24, images_a_product=2)
+    lists, _ = draw_candidates(table, CandidateSettings(num_others=3))
+    for entry in lists["txt2img"]:
+        products = [image.split("_")[0] for image in entry["candidates"]]
+        assert len(set(products)) == 4  # one image a product, never a second view of the truth among the others
+
+
+def test_no_list_at_all_is_an_error(table):
+    with pytest.raises(InputError, match=r"more than 100 products \(the largest has 8\)"):
+        draw_candidates(table, CandidateSettings())
+
+
+def test_files(table, tmp_path):
+    lists, totals = draw_candidates(table, CandidateSettings(num_others=6))
+    write_candidates(lists, totals, tmp_path / "out")
+    lines = (tmp_path / "out" / "candidates_img2txt.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == lists["img2txt"]
+    assert json.loads((tmp_path / "out" / "candidates.json").read_text()) == totals

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_prep.record_writing.candidates import (
+    CandidateSettings,
+    draw_candidates,
+    write_candidates,
+)
+from kaleido_tf.data.record_table import read_images, read_record_table
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.candidates import DIRECTIONS, read_candidate_pairs
+from kaleido_tf.evaluation.scoring import candidate_batches, score_batches
+from kaleido_tf.files.input_files import find_files
+from kaleido_tf.models.kaleido_bert.model import KaleidoBert
+from kaleido_tf.patches import LEVEL_NAMES, level_slice
+from kaleido_tf.text import Vocabulary
+from tests import small_records
+from tests.models.kaleido_bert.test_model import tiny_config
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = small_records.write(tmp_path_factory.mktemp("records"), 23, per_shard=5)
+    write_candidates(*draw_candidates(read(folder), CandidateSettings(num_others=6)), folder)
+    return folder
+
+
+def read(folder):
+    return read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_pairs_follow_the_lists(folder, direction):
+    table = read(folder)
+    pairs = read_candidate_pairs(folder / f"candidates_{direction}.jsonl", direction, table)
+    assert len(pairs.labels) == 23 * 7 and pairs.labels.sum() == 23
+    own = table.product_ids[pairs.texts] == table.product_ids[pairs.images]
+    np.testing.assert_array_equal(own, pairs.labels)
+    query = pairs.images if direction == "img2txt" else pairs.texts
+    assert (query.reshape(23, 7) == query.reshape(23, 7)[:, :1]).all()
+
+
+def test_images_are_read_once_and_only_the_wanted(folder):
+    table = read(folder)
+    rows, features, boxes = read_images(table, np.array([7, 3, 7, 12]))
+    assert features.shape == (3, 55, 6) and boxes.shape == (3, 55, 5)
+    assert [n for n in range(23) if rows[n] >= 0] == [3, 7, 12]
+    expected = small_records.fields_of(12)["patch_features"].astype(np.float16)
+    np.testing.assert_array_equal(features[rows[12]], expected)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
+    table = read(folder)
+    pairs = read_candidate_pairs(folder / "candidates_img2txt.jsonl", "img2txt", table)
+    strategy = tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(replicas)])
+    with strategy.scope():
+        model = KaleidoBert(tiny_config(vocab_size=30522, patch_feature_size=6, initializer_range=0.3), (), text_length=9)
+    batches = candidate_batches(model, table, pairs, 11 * replicas)
+    logits = score_batches(model, strategy, batches, len(pairs.labels))
+    assert logits.shape == (161, 2)
+    _, features, boxes = read_images(table, np.arange(23))
+    for number in (0, 11, 160):
+        text, image = pairs.texts[number], pairs.images[number]
+        ids = table.sequences[table.texts[text]][None]
+        feed = {"input_ids": ids, "input_mask": (ids != 0).astype(np.int32), "segment_ids": np.zeros_like(ids)}
+        for level in LEVEL_NAMES:
+            feed[f"{level}_features"] = features[image][None, level_slice(level)].astype(np.float32)
+            feed[f"{level}_boxes"] = boxes[image][None, level_slice(level)]
+        np.testing.assert_allclose(logits[number], model.matcher(feed)[0], atol=1e-5)
+    assert np.ptp(logits[:, 1]) > 1e-3
+
+
+@pytest.mark.parametrize("line, message", [
+    ("{", r"candidates.jsonl line 1: needed \{query, positive, candidates\}"),
+    ('{"query": "P000_1", "positive": "P000"}', "line 1: needed .*'candidates'"),
+    ('{"query": "nobody", "positive": "P000", "candidates": ["P000"]}', "line 1: 'nobody' is not in the records"),
+    ('{"query": "P000_1", "positive": "P000", "candidates": ["P000", "P999"]}', "line 1: 'P999' is not in the records"),
+    ('{"query": "P000", "positive": "P000_1", "candidates": ["P000_1"]}', r"\(is this the img2txt file of these records\?\)"),
+    ("", r"line 1: needed|holds none"),
+])
+def test_broken_candidate_files_are_named(folder, tmp_path, line, message):
+    (tmp_path / "candidates.jsonl").write_text(line + "\n")
+    with pytest.raises(InputError, match=message):
+        read_candidate_pairs(tmp_path / "candidates.jsonl", "img2txt", read(folder))
+
+
+def test_missing_candidate_file_is_named(folder, tmp_path):
+    with pytest.raises(InputError, match="write_retrieval_candidates.* are needed. Not found: .*gone.jsonl"):
+        read_candidate_pairs(tmp_path / "gone.jsonl", "img2txt", read(folder))

@@ -1,0 +1,19 @@
+import pytest
+
+from kaleido_tf.errors import InputError
+from kaleido_tf.files.json_files import read_json_object
+
+
+def test_object_is_read(tmp_path):
+    (tmp_path / "a.json").write_text('{"name": "Kleid, grün"}', encoding="utf-8")
+    assert read_json_object(tmp_path / "a.json") == {"name": "Kleid, grün"}
+
+
+@pytest.mark.parametrize("content, message", [
+    (b"", "must be JSON"), (b"{", "must be JSON"), (b'{"a": "\xff"}', "must be JSON.*utf-8"),
+    (b"[1]", "must hold a JSON object. Received: list"),
+])
+def test_other_content_is_named(tmp_path, content, message):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=f"a.json {message}"):
+        read_json_object(tmp_path / "a.json")
