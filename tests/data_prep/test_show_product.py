@@ -53,7 +53,7 @@ BUTTON = (20, 30, 35, 45)  # the upper left of every drawn product, in pixels of
 
 
 def the_run(records, **changes):
-    return RunConfig("", "", "", str(record / "vocab.txt"), **{"text_length": 8, "token_fraction": 0.4, "seed": 3, **changes})
+    return RunConfig("", "", "", str(records / "vocab.txt"), **{"text_length": 8, "token_fraction": 0.4, "seed": 3, **changes})
 
 
 @pytest.fixture(scope="module")
