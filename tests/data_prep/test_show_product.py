@@ -62,12 +62,12 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("show")
     write_records(read_catalogue(str(write_catalogue(folder / "shop"))), "train", folder / "records", SETTINGS,
                   build_backbone("squeezenet", "random"))
-    record = folder / "records" / "train"
+    records = folder / "records" / "train"
     boxes = [NamedBox("thing", BUTTON, 1.0)]
-    align_records(str(record), lambda _, examples: [
+    align_records(str(records), lambda _, examples: [
         regions_of(boxes, list(example.features.feature["crop_box"].int64_list.value)) for example in examples
     ], AlignmentSettings(), {"source": "made up"})
-    return folder / "shop", record
+    return folder / "shop", records
 
 
 @pytest.fixture(scope="module")
@@ -118,17 +118,17 @@ def test_unknown_ids_are_named_with_one_that_is_there(views, find, wanted, messa
 
 
 def test_records_of_another_family_a_moved_catalogue_and_a_missing_photo(made, tmp_path):
-    shop, record = made
+    shop, records = made
     grid = small_records.write(tmp_path / "grid", 5, layout=GRIDS[8])
     with pytest.raises(InputError, match="needs records of layout kaleido. .*grid holds grid_8x8"):
         ProductViews(str(grid), the_run(grid), dataclasses.replace(CONFIG, patch_feature_size=small_records.FEATURE_SIZE))
-    moved = ProductViews(str(record), the_run(record), CONFIG, catalogue=str(tmp_path / "nowhere"))
+    moved = ProductViews(str(records), the_run(records), CONFIG, catalogue=str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="photos behind .*train are needed: .*nowhere.* Say with --catalogue"):
         moved.view("P0_1")
     other = write_catalogue(tmp_path / "shop").parent
     (other / "0_0.png").unlink()
     with pytest.raises(InputError, match="0_0.png"):
-        ProductViews(str(record), the_run(record), CONFIG, catalogue=str(other)).view("P0_1")
+        ProductViews(str(records), the_run(records), CONFIG, catalogue=str(other)).view("P0_1")
 
 
 def test_masks_by_the_records_method(made, tmp_path):
@@ -164,9 +164,9 @@ def test_network_must_be_the_records_own(made, tmp_path):
 
 
 def test_command_writes_a_picture_a_product(made, tmp_path):
-    _, record = made
+    _, records = made
     output = run(
-        "-m", "data_prep.show_product", f"--records={record}", "--product_id=P1,P2", "--image_id=P2_2", "--output_dir=pictures", "--epoch=1",
+        "-m", "data_prep.show_product", f"--records={records}", "--product_id=P1,P2", "--image_id=P2_2", "--output_dir=pictures", "--epoch=1",
         "--seed=5", "--kaleido_tasks=jigsaw,grey_to_color", cwd=tmp_path,
     )
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["P1.png", "P2.png", "P2_2.png"]
