@@ -1,6 +1,8 @@
-"""Fine-tunes Kaleido-BERT for category (`catepred`) and sub-category (`subcatepred`) recognition: flags to a run.
+"""Fine-tunes Kaleido-BERT for category (`catepred`) and sub-category (`subcatepred`) recognition:
+flags to a run.
 
-The original script's command lines run as they are (run_configs/original_catepred.cfg, original_subcatepred.cfg).
+The original script's command lines run as they are (run_configs/original_catepred.cfg,
+original_subcatepred.cfg).
 """
 
 import dataclasses
@@ -8,7 +10,8 @@ import os
 import pathlib
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags
 
@@ -24,12 +27,26 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.models.config import ModelConfig
 
 # Flags of the original script beside the shared ones.
-flags.DEFINE_enum("mode", "train_and_evaluate", ["train_and_evaluate", "train", "evaluate"], "What to do.")
-flags.DEFINE_enum("task", None, ["catepred", "subcatepred"], "What is recognised: the category or the sub-category.", required=True)
+flags.DEFINE_enum(
+    "mode", "train_and_evaluate", ["train_and_evaluate", "train", "evaluate"], "What to do."
+)
+flags.DEFINE_enum(
+    "task",
+    None,
+    ["catepred", "subcatepred"],
+    "What is recognised: the category or the sub-category.",
+    required=True,
+)
 flags.DEFINE_string("output_dir", None, "Not used in training, as in the original.")
 
 # Flags of this project.
-flags.DEFINE_integer("num_classes", None, "Number of classes; default: Fashion-Gen's 48 categories or 122 sub-categories, as in the original.", lower_bound=2)
+flags.DEFINE_integer(
+    "num_classes",
+    None,
+    "Number of classes; default: Fashion-Gen's 48 categories or 122 sub-categories, as in the"
+    " original.",
+    lower_bound=2,
+)
 define_shared_flags()
 flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
@@ -53,17 +70,32 @@ def train() -> None:
     from kaleido_tf.training import run as training
 
     evaluates = FLAGS.mode == "train_and_evaluate"
-    need("train_input_fp", "model_dir", "pretrain_model_name_or_path", *(["eval_input_fp"] if evaluates else []))
+    need(
+        "train_input_fp",
+        "model_dir",
+        "pretrain_model_name_or_path",
+        *(["eval_input_fp"] if evaluates else []),
+    )
     if FLAGS.predict_checkpoint_path:
-        print("--predict_checkpoint_path is not read in training, as in the original: --pretrain_model_name_or_path is what it starts from")
-    source = model_to_train(FLAGS.pretrain_model_name_or_path, None, FLAGS.model_dir, None, FLAGS.input_sequence_length)
+        print(
+            "--predict_checkpoint_path is not read in training, as in the original:"
+            " --pretrain_model_name_or_path is what it starts from"
+        )
+    source = model_to_train(
+        FLAGS.pretrain_model_name_or_path, None, FLAGS.model_dir, None, FLAGS.input_sequence_length
+    )
     run = _run_config(source.config, source.vocabulary)
     train_data = _open_rows(FLAGS.train_input_fp, run, source.config)
     eval_data = _open_rows(FLAGS.eval_input_fp, run, source.config) if evaluates else None
-    leave_settings(FLAGS.model_dir, source.config, source.vocabulary, sys.modules[__name__], DECISIVE)
+    leave_settings(
+        FLAGS.model_dir, source.config, source.vocabulary, sys.modules[__name__], DECISIVE
+    )
     run = dataclasses.replace(run, vocabulary=str(pathlib.Path(FLAGS.model_dir) / "vocab.txt"))
     _, figures = training.train(
-        run, lambda: _build(source.config, run.text_length), train_data, eval_data,
+        run,
+        lambda: _build(source.config, run.text_length),
+        train_data,
+        eval_data,
         lambda model, strategy: load_start(model.backbone, source.start),
     )
     if figures:
@@ -82,8 +114,16 @@ def evaluate() -> None:
     source = model_to_use(checkpoint, FLAGS.pretrain_model_name_or_path)
     run = _run_config(source.config, source.vocabulary)
     data = _open_rows(FLAGS.eval_input_fp, run, source.config)
-    figures = training.evaluate(run, lambda: _build(source.config, run.text_length), data, lambda model: load_weights(model, source.start))
-    print(f"evaluation of {source.start}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    figures = training.evaluate(
+        run,
+        lambda: _build(source.config, run.text_length),
+        data,
+        lambda model: load_weights(model, source.start),
+    )
+    print(
+        f"evaluation of {source.start}: "
+        + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    )
 
 
 def _num_classes() -> int:
@@ -111,7 +151,8 @@ def _open_rows(pattern: str, run, config: ModelConfig):
         labels, classes = columns[LABELS[FLAGS.task]][:, 0], _num_classes()
         if labels.min() < 0 or labels.max() >= classes:
             raise InputError(
-                f"{pattern}: `{LABELS[FLAGS.task]}` must be 0 to {classes - 1} (--num_classes). Received: {labels.min()} to {labels.max()}"
+                f"{pattern}: `{LABELS[FLAGS.task]}` must be 0 to {classes - 1} (--num_classes)."
+                f" Received: {labels.min()} to {labels.max()}"
             )
         return {"label": labels}
 

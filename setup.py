@@ -1,16 +1,20 @@
-"""Installs kaleido_tf: `pip install -e .` (extras: `test`, `gpu`)."""
+"""Installs kaleido_tf: `pip install -e .` (extras: `test`, `bench`, `gpu`)."""
 
 import setuptools
 
 setuptools.setup(
     name="kaleido_tf",
     version="0.1.0",
-    description="Fashion vision-language pre-training in TensorFlow 2: Kaleido-BERT, from product photos to retrieval ranks",
+    description=(
+        "Fashion vision-language pre-training in TensorFlow 2: Kaleido-BERT, from product photos to"
+        " retrieval ranks"
+    ),
     packages=setuptools.find_packages(include=["kaleido_tf*", "data_prep*"]),
     package_data={"kaleido_tf": ["vocabulary/*.txt"]},
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.10,<3.14",
     install_requires=[
-        # One TensorFlow line: tensorflow-text and tf-models-official are compiled and tested against it.
+        # One TensorFlow line: tensorflow-text and tf-models-official are compiled and tested
+        # against it.
         "tensorflow>=2.20,<2.21",
         "tf_keras>=2.20,<2.21",
         "tensorflow-text>=2.20,<2.21",
@@ -23,12 +27,18 @@ setuptools.setup(
         "pyarrow>=20,<27",
         "opencv-python-headless>=4.8,<6",
         "matplotlib>=3.8,<4",
-        "scikit-learn>=1.4,<2",
         "safetensors>=0.4,<1",
         "sacrebleu>=2.3,<3",
+        "tqdm>=4.60,<5",
     ],
     extras_require={
-        "test": ["pytest>=8,<10", "tokenizers>=0.19,<1"],
+        "test": [
+            "pytest>=8,<10",
+            "tokenizers>=0.19,<1",
+            "scikit-learn>=1.4,<2",
+            "ruff>=0.17,<0.18",
+        ],
+        "bench": ["scikit-learn>=1.4,<2"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
     },
 )

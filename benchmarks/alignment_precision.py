@@ -1,12 +1,14 @@
-"""How well aligned pairs sit, where the truth is known: the drawn catalogue, whose manifest says where each part is.
+"""How well aligned pairs sit, where the truth is known: the drawn catalogue, whose manifest says
+where each part is.
 
     python -m data_prep.write_sample_catalogue --output_dir=shop --num_products=960
     (write_kaleido_records, train_captioner, write_alignments)
     python -m benchmarks.alignment_precision --records=records/valid --catalogue=shop
 
-A pair of a word and a patch is right if the part's box and the patch overlap by the rule of docs/alignments.md (share of the smaller that
-lies in the other, at least a half). Chance: the share of the patches of its level that would be right for that word. Words that
-name the whole product or its pattern are right nearly everywhere, so parts stand on their own.
+A pair of a word and a patch is right if the part's box and the patch overlap by the rule of
+docs/alignments.md (share of the smaller that lies in the other, at least a half). Chance: the share
+of the patches of its level that would be right for that word. Words that name the whole product or
+its pattern are right nearly everywhere, so parts stand on their own.
 """
 
 import collections
@@ -18,11 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from absl import flags
 
-from data_prep.alignment.alignments import (
-    ALIGNED_LEVELS,
-    AlignmentSettings,
-    covered_patches,
-)
+from data_prep.alignment.alignments import ALIGNED_LEVELS, AlignmentSettings, covered_patches
 from data_prep.alignment.named_boxes import NamedBox, regions_of
 from data_prep.catalogue.products import MANIFEST_NAME
 from kaleido_tf import patches
@@ -33,32 +31,58 @@ from kaleido_tf.records.shards import read_examples
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import stem, words_of
 
-flags.DEFINE_string("records", None, "Folder of records with alignments, of a drawn catalogue.", required=True)
+flags.DEFINE_string(
+    "records", None, "Folder of records with alignments, of a drawn catalogue.", required=True
+)
 flags.DEFINE_string("catalogue", None, "Folder of the drawn catalogue.", required=True)
 FLAGS = flags.FLAGS
-_TRUE = AlignmentSettings(mass=1.0, overlap=0.5, patches_a_level=max(patches.LEVEL_PATCHES.values()))
+_TRUE = AlignmentSettings(
+    mass=1.0, overlap=0.5, patches_a_level=max(patches.LEVEL_PATCHES.values())
+)
 
 
 def true_patches(boxes: list[NamedBox], crop_box) -> dict[str, set[int]]:
     """Stem of each word to the patches that show it."""
-    return {stem(region.word): {patch for patch, _ in covered_patches(region.heat, _TRUE)} for region in regions_of(boxes, crop_box)}
+    return {
+        stem(region.word): {patch for patch, _ in covered_patches(region.heat, _TRUE)}
+        for region in regions_of(boxes, crop_box)
+    }
 
 
 def level_of(patch: int) -> str:
-    return next(level for level in ALIGNED_LEVELS if patch in range(patches.NUM_PATCHES)[patches.level_slice(level)])
+    return next(
+        level
+        for level in ALIGNED_LEVELS
+        if patch in range(patches.NUM_PATCHES)[patches.level_slice(level)]
+    )
 
 
 def judge(example, parts: list[dict], vocabulary: Vocabulary):
-    """Yields (word, whether it names a part, level, whether the pair is right, chance) of each pair whose word has a box, and None for others."""
+    """Yields (word, whether it names a part, level, whether the pair is right, chance) of each pair
+    whose word has a box, and None for others.
+    """
     feature = example.features.feature
     crop_box = list(feature["crop_box"].int64_list.value)
-    truth = true_patches([NamedBox(part["word"], tuple(part["box"]), 1.0) for part in parts], crop_box)
-    widest = max((part["box"][2] - part["box"][0]) * (part["box"][3] - part["box"][1]) for part in parts)
-    whole = {stem(part["word"]) for part in parts if (part["box"][2] - part["box"][0]) * (part["box"][3] - part["box"][1]) == widest}
+    truth = true_patches(
+        [NamedBox(part["word"], tuple(part["box"]), 1.0) for part in parts], crop_box
+    )
+    widest = max(
+        (part["box"][2] - part["box"][0]) * (part["box"][3] - part["box"][1]) for part in parts
+    )
+    whole = {
+        stem(part["word"])
+        for part in parts
+        if (part["box"][2] - part["box"][0]) * (part["box"][3] - part["box"][1]) == widest
+    }
     words = words_of(list(feature["token_ids"].int64_list.value), vocabulary)
     word_at = {token: word for word in words for token in range(word.start, word.end)}
-    pairs = {(word_at[token].start, patch) for token, patch in
-             zip(feature["alignment_tokens"].int64_list.value, feature["alignment_patches"].int64_list.value)}
+    pairs = {
+        (word_at[token].start, patch)
+        for token, patch in zip(
+            feature["alignment_tokens"].int64_list.value,
+            feature["alignment_patches"].int64_list.value,
+        )
+    }
     for start, patch in sorted(pairs):
         word, level = word_at[start], level_of(patch)
         if word.stem not in truth:
@@ -76,17 +100,28 @@ def main(_):
     judged, without, aligned, count = [], 0, 0, 0
     for shard in find_files(FLAGS.records):
         for example in read_examples(shard):
-            product = products.get(example.features.feature["product_id"].bytes_list.value[0].decode())
+            product = products.get(
+                example.features.feature["product_id"].bytes_list.value[0].decode()
+            )
             if product is None or not product.get("parts"):
-                raise InputError(f"A drawn catalogue with `parts` is needed. {FLAGS.catalogue} has none for a product of {FLAGS.records}")
+                raise InputError(
+                    f"A drawn catalogue with `parts` is needed. {FLAGS.catalogue} has none for a"
+                    f" product of {FLAGS.records}"
+                )
             found = list(judge(example, product["parts"], vocabulary))
             count, aligned = count + 1, aligned + bool(found)
             without += found.count(None)
             judged += [verdict for verdict in found if verdict]
     if not judged:
-        raise InputError(f"Records with aligned pairs are needed (data_prep.write_alignments). {FLAGS.records} has none")
-    print(f"{FLAGS.records}: {aligned} of {count} products have pairs, {(len(judged) + without) / count:.1f} pairs of a word and a patch a product; "
-          f"{without} pairs of words without a box (colours, fabrics) are not judged")
+        raise InputError(
+            f"Records with aligned pairs are needed (data_prep.write_alignments). {FLAGS.records}"
+            " has none"
+        )
+    print(
+        f"{FLAGS.records}: {aligned} of {count} products have pairs,"
+        f" {(len(judged) + without) / count:.1f} pairs of a word and a patch a product; {without}"
+        " pairs of words without a box (colours, fabrics) are not judged"
+    )
     _print("words of parts", [verdict for verdict in judged if verdict[1]])
     for level in ALIGNED_LEVELS:
         _print(f"  {level}", [verdict for verdict in judged if verdict[1] and verdict[2] == level])
@@ -101,7 +136,10 @@ def main(_):
 
 def _print(name: str, verdicts: list) -> None:
     if verdicts:
-        right, chance = np.mean([verdict[3] for verdict in verdicts]), np.mean([verdict[4] for verdict in verdicts])
+        right, chance = (
+            np.mean([verdict[3] for verdict in verdicts]),
+            np.mean([verdict[4] for verdict in verdicts]),
+        )
         print(f"{name}: {len(verdicts)} pairs, {right:.1%} right (chance {chance:.1%})")
 
 

@@ -1,8 +1,11 @@
-"""A captioner's BLEU-4 beside what is had without one: the text of a random training product, and of the most similar photo.
+"""A captioner's BLEU-4 beside what is had without one: the text of a random training product, and
+of the most similar photo.
 
-    python -m benchmarks.caption_yardstick --train=records/train --valid=records/valid --captioner=captioner
+    python -m benchmarks.caption_yardstick --train=records/train --valid=records/valid
+    --captioner=captioner
 
-Similar: the highest cosine of the standardised features of the whole crop. Takes the maps that the captioner's training kept.
+Similar: the highest cosine of the standardised features of the whole crop. Takes the maps that the
+  captioner's training kept.
 """
 
 import os
@@ -37,9 +40,14 @@ FLAGS = flags.FLAGS
 def read(folder: str, vocabulary: Vocabulary) -> tuple[list[str], np.ndarray]:
     """(texts as words, features of the whole crops [N, F])"""
     shards = find_files(folder)
-    texts = [words_in(list(example.features.feature["token_ids"].int64_list.value), vocabulary) for example in read_shards(shards)]
+    texts = [
+        words_in(list(example.features.feature["token_ids"].int64_list.value), vocabulary)
+        for example in read_shards(shards)
+    ]
     size = read_dataset_json(folder)["feature_size"]
-    wholes = [parse_patch(line, tf.constant(0), size).numpy() for line in tf.data.TFRecordDataset(shards)]
+    wholes = [
+        parse_patch(line, tf.constant(0), size).numpy() for line in tf.data.TFRecordDataset(shards)
+    ]
     return texts, np.stack(wholes).astype(np.float32)
 
 
@@ -53,17 +61,30 @@ def main(_):
     drawn = np.random.default_rng(0).integers(len(texts), size=len(meant))
     print(f"{len(meant)} photos held out, BLEU-4:")
     print(f"  text of a random training product {bleu_4([texts[n] for n in drawn], meant):.2f}")
-    print(f"  text of the most similar photo    {bleu_4([texts[n] for n in (unit[1] @ unit[0].T).argmax(axis=1)], meant):.2f}")
+    print(
+        "  text of the most similar photo   "
+        f" {bleu_4([texts[n] for n in (unit[1] @ unit[0].T).argmax(axis=1)], meant):.2f}"
+    )
     captioner = load_captioner(pathlib.Path(FLAGS.captioner) / WEIGHTS_NAME)
     files = sorted((pathlib.Path(FLAGS.captioner) / "maps" / "valid").glob("*.npy"))
     if not files:
-        raise InputError(f"The maps that the captioner's training kept are needed. Not found: {FLAGS.captioner}/maps/valid")
+        raise InputError(
+            "The maps that the captioner's training kept are needed. Not found:"
+            f" {FLAGS.captioner}/maps/valid"
+        )
     maps = KeptMaps(files)
     if len(maps) != len(meant):
-        raise InputError(f"The maps of {FLAGS.valid} are needed. {FLAGS.captioner}/maps/valid holds those of {len(maps)} photos, not {len(meant)}")
+        raise InputError(
+            f"The maps of {FLAGS.valid} are needed. {FLAGS.captioner}/maps/valid holds those of"
+            f" {len(maps)} photos, not {len(meant)}"
+        )
     for beam in map(int, FLAGS.beams):
         speaker = Speaker(captioner, beam)
-        said = [caption for batch in np.array_split(np.arange(len(maps)), -(-len(maps) // 64)) for caption in speaker.describe(maps[batch])]
+        said = [
+            caption
+            for batch in np.array_split(np.arange(len(maps)), -(-len(maps) // 64))
+            for caption in speaker.describe(maps[batch])
+        ]
         words = [words_in(caption.token_ids, vocabulary) for caption in said]
         print(f"  captioner, beam {beam}                 {bleu_4(words, meant):.2f}")
     for ours, theirs in list(zip(words, meant))[:: max(1, len(meant) // 8)]:

@@ -1,8 +1,10 @@
-"""Time and memory of taking weights in and out: TF1 checkpoint and safetensors, each way in a process of its own.
+"""Time and memory of taking weights in and out: TF1 checkpoint and safetensors, each way in a
+process of its own.
 
-`python -m benchmarks.checkpoint_memory` makes a TF1 checkpoint of random values with the names and shapes of a base
-Kaleido-BERT (L=12, H=768, 2,048 floats a patch) in a temporary folder. Each way is measured from the memory that the process has
-after importing TensorFlow and this project to the largest that it ever has (Linux, VmHWM).
+`python -m benchmarks.checkpoint_memory` makes a TF1 checkpoint of random values with the names and
+shapes of a base Kaleido-BERT (L=12, H=768, 2,048 floats a patch) in a temporary folder. Each way is
+measured from the memory that the process has after importing TensorFlow and this project to the
+largest that it ever has (Linux, VmHWM).
 """
 
 import json
@@ -20,10 +22,7 @@ from absl import app, flags
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
 from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
-from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
-    Tf1Checkpoint,
-    write_tf1_checkpoint,
-)
+from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
 from kaleido_tf.compat.checkpoints.weights import fill, open_weights, weights_of
 from kaleido_tf.families import build_model
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
@@ -39,7 +38,11 @@ TF1, SAFETENSORS = "model.ckpt-1000", "model.safetensors"
 
 def memory(name: str) -> int:
     """Bytes of this process: `VmRSS` now, `VmHWM` the most so far."""
-    line = next(line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    line = next(
+        line
+        for line in pathlib.Path("/proc/self/status").read_text().splitlines()
+        if line.startswith(name)
+    )
     return int(line.split()[1]) * 1024
 
 
@@ -50,7 +53,9 @@ def new_model():
 def make_checkpoint(folder: pathlib.Path) -> None:
     generator = np.random.default_rng(0)
     shapes = {name: entry.original_shape for name, entry in original_variables(new_model()).items()}
-    tensors = {name: generator.normal(0, 0.02, shape).astype(np.float32) for name, shape in shapes.items()}
+    tensors = {
+        name: generator.normal(0, 0.02, shape).astype(np.float32) for name, shape in shapes.items()
+    }
     write_tf1_checkpoint(folder / TF1, {**tensors, "global_step": np.asarray(1000, np.int64)})
     write_safetensors(folder / SAFETENSORS, tensors, {})
 
@@ -73,11 +78,15 @@ def export_safetensors(folder):
 
 
 def tf1_to_safetensors(folder):
-    write_safetensors(folder / "carried" / SAFETENSORS, open_weights("tf1", str(folder / TF1)).tensors, {})
+    write_safetensors(
+        folder / "carried" / SAFETENSORS, open_weights("tf1", str(folder / TF1)).tensors, {}
+    )
 
 
 def safetensors_to_tf1(folder):
-    write_tf1_checkpoint(folder / "carried" / TF1, open_weights("safetensors", str(folder / SAFETENSORS)).tensors)
+    write_tf1_checkpoint(
+        folder / "carried" / TF1, open_weights("safetensors", str(folder / SAFETENSORS)).tensors
+    )
 
 
 def read_tf1(folder):
@@ -108,11 +117,19 @@ PARTS = {
 def measure(part: str, folder: pathlib.Path) -> None:
     before, start = memory("VmRSS"), time.perf_counter()
     PARTS[part](folder)
-    print(json.dumps({"seconds": time.perf_counter() - start, "bytes": max(memory("VmHWM") - before, 0)}))
+    print(
+        json.dumps(
+            {"seconds": time.perf_counter() - start, "bytes": max(memory("VmHWM") - before, 0)}
+        )
+    )
 
 
 def in_a_process(part: str, folder: str) -> str:
-    flags_of_part = [f"--part={part}", f"--folder={folder}", f"--num_hidden_layers={FLAGS.num_hidden_layers}"]
+    flags_of_part = [
+        f"--part={part}",
+        f"--folder={folder}",
+        f"--num_hidden_layers={FLAGS.num_hidden_layers}",
+    ]
     command = [sys.executable, "-m", "benchmarks.checkpoint_memory", *flags_of_part]
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
@@ -130,8 +147,9 @@ def main(_):
             for part in PARTS:
                 taken = json.loads(in_a_process(part, folder).splitlines()[-1])
                 print(
-                    f"  {part:30s} {taken['seconds']:6.1f} s, peak {taken['bytes'] / 1e6:6.0f} MB above the start, "
-                    f"{taken['bytes'] / size:.2f} x the checkpoint", flush=True,
+                    f"  {part:30s} {taken['seconds']:6.1f} s, peak {taken['bytes'] / 1e6:6.0f} MB"
+                    f" above the start, {taken['bytes'] / size:.2f} x the checkpoint",
+                    flush=True,
                 )
 
 

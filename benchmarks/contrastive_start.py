@@ -1,7 +1,9 @@
-"""Retrieval by the aligned embeddings alone, before any encoder is trained: a minute instead of half an hour.
+"""Retrieval by the aligned embeddings alone, before any encoder is trained: a minute instead of
+half an hour.
 
-`python -m benchmarks.contrastive_start --train=records/train --test=records/valid --model_config=run_configs/small_kaleido_bert.json`
-shows what `--contrastive_epochs` gives the model to begin with; the same candidate lists, the same evaluator.
+`python -m benchmarks.contrastive_start --train=records/train --test=records/valid
+--model_config=run_configs/small_kaleido_bert.json` shows what `--contrastive_epochs` gives the
+model to begin with; the same candidate lists, the same evaluator.
 """
 
 import dataclasses
@@ -16,12 +18,7 @@ import tf_keras
 from absl import flags
 
 from kaleido_tf.command import run_command
-from kaleido_tf.data.record_table import (
-    RecordTable,
-    read_evenly,
-    read_images,
-    read_record_table,
-)
+from kaleido_tf.data.record_table import RecordTable, read_evenly, read_images, read_record_table
 from kaleido_tf.evaluation.candidates import DIRECTIONS, read_candidate_pairs
 from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.report import summary
@@ -35,7 +32,9 @@ from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.strategy import make_strategy
 
 flags.DEFINE_string("train", None, "Records to align on.", required=True)
-flags.DEFINE_string("test", None, "Records of the candidate lists, which stand beside them.", required=True)
+flags.DEFINE_string(
+    "test", None, "Records of the candidate lists, which stand beside them.", required=True
+)
 flags.DEFINE_string("model_config", None, "config.json of the model.", required=True)
 flags.DEFINE_integer("input_sequence_length", 80, "Text length in word pieces.")
 flags.DEFINE_integer("epochs", 10, "Passes over the training records.", lower_bound=1)
@@ -43,14 +42,20 @@ flags.DEFINE_integer("seed", 123123, "Of weights and order.")
 FLAGS = flags.FLAGS
 
 
-def encode(model, table: RecordTable, features, boxes, batch: int = 100) -> tuple[np.ndarray, np.ndarray]:
+def encode(
+    model, table: RecordTable, features, boxes, batch: int = 100
+) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors of each record's text and image, [N, H] each."""
     parts = []
     for start in range(0, len(table), batch):
         rows = slice(start, start + batch)
         feed = embedder_inputs(model, table, table.texts[rows], features[rows], boxes[rows])
         embedded = model.embedder(feed, training=False)
-        parts.append(unit_means(embedded["text"], tf.cast(feed["input_mask"], tf.float32), embedded["patches"]))
+        parts.append(
+            unit_means(
+                embedded["text"], tf.cast(feed["input_mask"], tf.float32), embedded["patches"]
+            )
+        )
     texts, images = zip(*parts)
     return np.concatenate(texts), np.concatenate(images)
 
@@ -60,7 +65,12 @@ def main(_):
     vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
     size, length = feature_size_of(files), FLAGS.input_sequence_length
     table = read_record_table(files, vocabulary, length, size)
-    config = dataclasses.replace(read_config(FLAGS.model_config), patch_feature_size=size, text_seq_len=length, vocab_size=len(vocabulary))
+    config = dataclasses.replace(
+        read_config(FLAGS.model_config),
+        patch_feature_size=size,
+        text_seq_len=length,
+        vocab_size=len(vocabulary),
+    )
     strategy = make_strategy(0, 1)
     tf_keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
@@ -71,9 +81,18 @@ def main(_):
     table = read_record_table(find_files(FLAGS.test), vocabulary, length, size)
     texts, images = encode(model, table, *read_images(table, np.arange(len(table)))[1:])
     for direction in DIRECTIONS:
-        pairs = read_candidate_pairs(os.path.join(os.path.dirname(table.files[0]), f"candidates_{direction}.jsonl"), direction, table)
+        pairs = read_candidate_pairs(
+            os.path.join(os.path.dirname(table.files[0]), f"candidates_{direction}.jsonl"),
+            direction,
+            table,
+        )
         scores = np.sum(texts[pairs.texts] * images[pairs.images], axis=1)
-        print(summary(evaluate_retrieval(pairs.lists, pairs.labels, np.stack([-scores, scores], axis=1)), direction))
+        print(
+            summary(
+                evaluate_retrieval(pairs.lists, pairs.labels, np.stack([-scores, scores], axis=1)),
+                direction,
+            )
+        )
 
 
 if __name__ == "__main__":

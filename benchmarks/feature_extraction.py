@@ -1,7 +1,9 @@
-"""Images a second of feature extraction: native against resized patches, batched against one image at a time.
+"""Images a second of feature extraction: native against resized patches, batched against one image
+at a time.
 
-`python -m benchmarks.feature_extraction [--backbone=resnet50] [--photos=FOLDER]`. Weights are random: speed does not
-depend on them. All ways run in turns within one process, so that their ratios can be compared on a shared machine.
+`python -m benchmarks.feature_extraction [--backbone=resnet50] [--photos=FOLDER]`. Weights are
+random: speed does not depend on them. All ways run in turns within one process, so that their
+  ratios can be compared on a shared machine.
 """
 
 import os
@@ -30,7 +32,9 @@ FLAGS = flags.FLAGS
 def load_crops() -> np.ndarray:
     """[N, h, w, 3] uint8, all of the commonest working size."""
     if FLAGS.photos is None:
-        return np.random.default_rng(0).integers(0, 256, [FLAGS.images, FLAGS.crop_size, FLAGS.crop_size, 3], np.uint8)
+        return np.random.default_rng(0).integers(
+            0, 256, [FLAGS.images, FLAGS.crop_size, FLAGS.crop_size, 3], np.uint8
+        )
     by_size: dict = {}
     for path in sorted(pathlib.Path(FLAGS.photos).iterdir())[: FLAGS.images * 20]:
         crop = crop_product(read_image(path, path.name), "border", FLAGS.crop_size).pixels
@@ -44,7 +48,9 @@ def main(_):
     crops = load_crops()
     ways = {
         "native, batched": lambda: extract_features(crops, backbone, None),
-        "native, one image at a time": lambda: [extract_features(crop[None], backbone, None) for crop in crops],
+        "native, one image at a time": lambda: [
+            extract_features(crop[None], backbone, None) for crop in crops
+        ],
         "resized to 224, batched": lambda: extract_features(crops, backbone, 224),
     }
     seconds = {name: [] for name in ways}
@@ -55,9 +61,15 @@ def main(_):
             if turn:  # the first turn traces and warms up
                 seconds[name].append(time.perf_counter() - start)
     rates = {name: len(crops) / np.median(values) for name, values in seconds.items()}
-    print(f"{FLAGS.backbone}, {len(crops)} crops of {crops.shape[2]} x {crops.shape[1]}, 55 + 3 + 16 patches each")
+    print(
+        f"{FLAGS.backbone}, {len(crops)} crops of {crops.shape[2]} x {crops.shape[1]}, 55 + 3 + 16"
+        " patches each"
+    )
     for name, rate in rates.items():
-        print(f"  {name:30s} {rate:7.2f} images/s   {rate / rates['resized to 224, batched']:5.2f} x resized")
+        print(
+            f"  {name:30s} {rate:7.2f} images/s   {rate / rates['resized to 224, batched']:5.2f} x"
+            " resized"
+        )
 
 
 if __name__ == "__main__":

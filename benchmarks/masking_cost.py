@@ -2,7 +2,8 @@
 
     python -m benchmarks.masking_cost --records=records/train
 
-Both make training batches of the same records, turn by turn in one process; processor time, since wall time depends on what else runs.
+Both make training batches of the same records, turn by turn in one process; processor time, since
+wall time depends on what else runs.
 """
 
 import os
@@ -33,7 +34,9 @@ def main(_):
     sources = {}
     for masking in ("random", "aligned"):
         run = RunConfig(FLAGS.records, "", "", str(DEFAULT_VOCABULARY), masking=masking)
-        sources[masking] = iter(read_examples(FLAGS.records, run, config).training_batches(FLAGS.batch_size))
+        sources[masking] = iter(
+            read_examples(FLAGS.records, run, config).training_batches(FLAGS.batch_size)
+        )
         next(sources[masking])
     spent = {masking: [] for masking in sources}
     for _ in range(FLAGS.turns):
@@ -43,7 +46,10 @@ def main(_):
                 next(source)
             spent[masking].append((time.process_time() - start) / FLAGS.batches)
     random, aligned = (1000 * float(np.median(spent[masking])) for masking in ("random", "aligned"))
-    print(f"processor time a batch of {FLAGS.batch_size}: random {random:.1f} ms, aligned {aligned:.1f} ms ({aligned / random:.2f} times)")
+    print(
+        f"processor time a batch of {FLAGS.batch_size}: random {random:.1f} ms, aligned"
+        f" {aligned:.1f} ms ({aligned / random:.2f} times)"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Records against the original's text rows: bytes on disk and rows a second.
 
-`python -m benchmarks.record_reading`: the same features of ResNet-50 size as float16 records and as the original's
-tab-separated text (one row a pair, features printed with six decimals), read by plain tf.data in turns.
+`python -m benchmarks.record_reading`: the same features of ResNet-50 size as float16 records and as
+the original's tab-separated text (one row a pair, features printed with six decimals), read by
+plain tf.data in turns.
 """
 
 import os
@@ -26,17 +27,28 @@ FLAGS = flags.FLAGS
 
 
 def text_row(content: dict) -> str:
-    """The columns of the original's pre-training schema that carry the bulk: 55 patches and two grey targets."""
+    """The columns of the original's pre-training schema that carry the bulk: 55 patches and two
+    grey targets.
+    """
     block = np.concatenate([content["patch_features"], content["grey_features"][:2]]).reshape(-1)
-    vectors = [",".join(f"{value:.6f}" for value in block), ",".join(map(str, content["patch_boxes"].reshape(-1)))]
+    vectors = [
+        ",".join(f"{value:.6f}" for value in block),
+        ",".join(map(str, content["patch_boxes"].reshape(-1))),
+    ]
     return "\t".join([",".join(map(str, content["token_ids"])), *vectors])
 
 
 def read_text(path):
     def parse(line):
-        ids, floats, boxes = tf.io.decode_csv(line, [""] * 3, field_delim="\t", use_quote_delim=False)
+        ids, floats, boxes = tf.io.decode_csv(
+            line, [""] * 3, field_delim="\t", use_quote_delim=False
+        )
         numbers = tf.strings.to_number(tf.strings.split(floats, ","))
-        return tf.strings.to_number(tf.strings.split(ids, ","), tf.int32), numbers, tf.strings.split(boxes, ",")
+        return (
+            tf.strings.to_number(tf.strings.split(ids, ","), tf.int32),
+            numbers,
+            tf.strings.split(boxes, ","),
+        )
 
     return tf.data.TextLineDataset(path).map(parse, tf.data.AUTOTUNE)
 
@@ -57,7 +69,9 @@ def main(_):
         sizes = {"float16 records": shard.stat().st_size, "text rows": text.stat().st_size}
         parse = lambda line: parse_record(line, FLAGS.feature_size)  # noqa: E731
         ways = {
-            "float16 records": lambda: tf.data.TFRecordDataset(str(shard)).map(parse, tf.data.AUTOTUNE),
+            "float16 records": (
+                lambda: tf.data.TFRecordDataset(str(shard)).map(parse, tf.data.AUTOTUNE)
+            ),
             "text rows": lambda: read_text(str(text)),
         }
         seconds = {name: [] for name in ways}
@@ -68,7 +82,10 @@ def main(_):
                     seconds[name].append(taken)
     for name in ways:
         rate = FLAGS.products / np.median(seconds[name])
-        print(f"{name:16s} {sizes[name] / FLAGS.products / 1000:8.0f} KB a product, {rate:8.0f} products/s")
+        print(
+            f"{name:16s} {sizes[name] / FLAGS.products / 1000:8.0f} KB a product, {rate:8.0f}"
+            " products/s"
+        )
 
 
 if __name__ == "__main__":

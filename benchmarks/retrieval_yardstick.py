@@ -1,7 +1,9 @@
-"""A yardstick for retrieval: ridge regression from the words of a text to the features of levels 1 to 3.
+"""A yardstick for retrieval: ridge regression from the words of a text to the features of levels 1
+to 3.
 
-`python -m benchmarks.retrieval_yardstick --train=records/train --test=records/valid`: the same candidate lists, the same
-evaluator, no transformer. A model that does not beat it has learnt less than which words go with which features.
+`python -m benchmarks.retrieval_yardstick --train=records/train --test=records/valid`: the same
+candidate lists, the same evaluator, no transformer. A model that does not beat it has learnt less
+than which words go with which features.
 """
 
 import os
@@ -35,11 +37,15 @@ LONGEST_TEXT = 512
 
 
 def read(pattern: str) -> tuple[RecordTable, list[str], np.ndarray]:
-    """Table, texts and features of records: of levels 1 to 3 ([N, 14 * F]), or of all patches of a grid."""
+    """Table, texts and features of records: of levels 1 to 3 ([N, 14 * F]), or of all patches of a
+    grid.
+    """
     files = find_files(pattern)
     vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
     table = read_record_table(files, vocabulary, LONGEST_TEXT, feature_size_of(files))
-    texts = [vocabulary.text_of(table.sequences[row][1 : table.lengths[row] - 1]) for row in table.texts]
+    texts = [
+        vocabulary.text_of(table.sequences[row][1 : table.lengths[row] - 1]) for row in table.texts
+    ]
     _, features, _ = read_images(table, np.arange(len(table)))
     used = level_slice("camouflage").stop if table.layout == KALEIDO else table.layout.num_patches
     return table, texts, features[:, :used].astype(np.float32).reshape(len(table), -1)
@@ -64,7 +70,9 @@ def main(_):
     predicted, seen = predict(texts), standardise(features)
     for direction in DIRECTIONS:
         folder = FLAGS.candidates or os.path.dirname(table.files[0])
-        pairs = read_candidate_pairs(os.path.join(folder, f"candidates_{direction}.jsonl"), direction, table)
+        pairs = read_candidate_pairs(
+            os.path.join(folder, f"candidates_{direction}.jsonl"), direction, table
+        )
         scores = cosine_rows(predicted[pairs.texts], seen[pairs.images])
         metrics = evaluate_retrieval(pairs.lists, pairs.labels, np.stack([-scores, scores], axis=1))
         print(summary(metrics, direction))

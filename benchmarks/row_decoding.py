@@ -1,8 +1,9 @@
 """Rows of the original's data files: ours against plain tf.data, rows a second.
 
-`python -m benchmarks.row_decoding`: rows of the released pre-training schema (about 117,000 floats each) as text and as
-`tf.train.Example`, read by `RowFiles` with one thread and with two, and as text by TextLineDataset, decode_csv and
-to_number. All ways read the same rows from the file cache, in turns whose order is turned around each time.
+`python -m benchmarks.row_decoding`: rows of the released pre-training schema (about 117,000 floats
+each) as text and as `tf.train.Example`, read by `RowFiles` with one thread and with two, and as
+text by TextLineDataset, decode_csv and to_number. All ways read the same rows from the file cache,
+in turns whose order is turned around each time.
 """
 
 import concurrent.futures
@@ -41,22 +42,33 @@ LABELS = (
 
 def released_schema(feature_size: int) -> tuple[Column, ...]:
     """The columns of the released pre-training script, with patches of another size."""
-    features = ",".join(f"img_feature_convert_{level}:float:{count * feature_size}" for level, count in FEATURES.items())
-    boxes = ",".join(f"img_loc_position_{level}:int:{count * 5}" for level, count in FEATURES.items())
+    features = ",".join(
+        f"img_feature_convert_{level}:float:{count * feature_size}"
+        for level, count in FEATURES.items()
+    )
+    boxes = ",".join(
+        f"img_loc_position_{level}:int:{count * 5}" for level, count in FEATURES.items()
+    )
     targets = f"img_grey_mask_gt:float:{2 * feature_size},nx_sent_labels:int:1"
     return parse_schema(f"{TEXT},{features},image_mask:int:55,{boxes},{LABELS},{targets}")
 
 
 def drawn_rows(schema: tuple[Column, ...], count: int) -> dict[str, np.ndarray]:
-    """Random columns; floats are rounded to six decimals, which is what such files were printed with."""
+    """Random columns; floats are rounded to six decimals, which is what such files were printed
+    with.
+    """
     generator = np.random.default_rng(0)
     columns = {}
     for column in schema:
         shape = [count, column.values]
         if column.kind == "float":
-            columns[column.name] = np.round(np.abs(generator.normal(size=shape)), 6).astype(np.float32)
+            columns[column.name] = np.round(np.abs(generator.normal(size=shape)), 6).astype(
+                np.float32
+            )
         else:
-            columns[column.name] = generator.integers(0, 30522 if column.name.endswith("ids") else 2, shape)
+            columns[column.name] = generator.integers(
+                0, 30522 if column.name.endswith("ids") else 2, shape
+            )
     return columns
 
 
@@ -64,8 +76,10 @@ def read_plainly(path: str, schema: tuple[Column, ...], batch: int) -> tf.data.D
     def parse(line):
         fields = tf.io.decode_csv(line, [""] * len(schema), field_delim="\t", use_quote_delim=False)
         dtypes = {"int": tf.int64, "float": tf.float32}
-        return {column.name: tf.strings.to_number(tf.strings.split(field, ","), dtypes[column.kind])
-                for column, field in zip(schema, fields, strict=True)}
+        return {
+            column.name: tf.strings.to_number(tf.strings.split(field, ","), dtypes[column.kind])
+            for column, field in zip(schema, fields, strict=True)
+        }
 
     return tf.data.TextLineDataset(path).map(parse, tf.data.AUTOTUNE).batch(batch).prefetch(2)
 
@@ -113,13 +127,18 @@ def main(_):
                     seconds[name].append(taken)
         values = sum(column.values for column in schema)
         sizes = [path.stat().st_size / FLAGS.rows / 1000 for path in (text, shard)]
-        print(f"{FLAGS.rows} rows of {values} values: {sizes[0]:.0f} KB a row as text, {sizes[1]:.0f} KB as examples; "
-              f"index of the text {indexed / FLAGS.rows * 1000:.2f} ms a row")
+        print(
+            f"{FLAGS.rows} rows of {values} values: {sizes[0]:.0f} KB a row as text, {sizes[1]:.0f}"
+            f" KB as examples; index of the text {indexed / FLAGS.rows * 1000:.2f} ms a row"
+        )
     medians = {name: np.median(taken, axis=0) for name, taken in seconds.items()}
     plain_clock, plain_used = medians["text, tf.data (AUTOTUNE)"]
     for name, (clock, used) in medians.items():
-        print(f"{name:30s} {FLAGS.rows / clock:6.0f} rows/s {clock / FLAGS.rows * 1000:6.2f} ms a row ({plain_clock / clock:5.1f} "
-              f"times tf.data), processors {used / FLAGS.rows * 1000:6.2f} ms a row ({plain_used / used:5.1f} times)")
+        print(
+            f"{name:30s} {FLAGS.rows / clock:6.0f} rows/s {clock / FLAGS.rows * 1000:6.2f} ms a row"
+            f" ({plain_clock / clock:5.1f} times tf.data), processors"
+            f" {used / FLAGS.rows * 1000:6.2f} ms a row ({plain_used / used:5.1f} times)"
+        )
 
 
 if __name__ == "__main__":

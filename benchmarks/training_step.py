@@ -1,7 +1,8 @@
 """The training step: plain against XLA, and the share of it that is spent waiting for input.
 
-`python -m benchmarks.training_step [--batch_size=8] [--text_length=64]` times the base model (L=12, H=768, A=12, 2,048
-floats a patch; sequence 64 + 55 = 119) on records that it draws, in turns within one process.
+`python -m benchmarks.training_step [--batch_size=8] [--text_length=64]` times the base model (L=12,
+H=768, A=12, 2,048 floats a patch; sequence 64 + 55 = 119) on records that it draws, in turns within
+one process.
 """
 
 import os
@@ -36,7 +37,9 @@ flags.DEFINE_integer("text_length", 64, "Word pieces.")
 flags.DEFINE_integer("steps", 3, "Steps a turn.")
 flags.DEFINE_integer("turns", 3, "Turns; the median is reported.")
 flags.DEFINE_integer("num_hidden_layers", 12, "Layers.")
-flags.DEFINE_list("ways", ["float32", "float32+xla", "bfloat16"], "What is compared: precision, +xla for XLA.")
+flags.DEFINE_list(
+    "ways", ["float32", "float32+xla", "bfloat16"], "What is compared: precision, +xla for XLA."
+)
 FLAGS = flags.FLAGS
 
 
@@ -48,7 +51,8 @@ def write_records(folder: pathlib.Path, count: int) -> None:
         lines.append(serialize_record(content))
     write_shard(folder / "records-00000-of-00001.tfrecord", lines)
     write_json(
-        folder / MANIFEST_NAME, {"record_version": RECORD_VERSION, "feature_size": FLAGS.feature_size}
+        folder / MANIFEST_NAME,
+        {"record_version": RECORD_VERSION, "feature_size": FLAGS.feature_size},
     )
     (folder / "vocab.txt").write_bytes(DEFAULT_VOCABULARY.read_bytes())
 
@@ -67,7 +71,9 @@ class TimedInput:
 
 
 def make_config() -> KaleidoBertConfig:
-    return KaleidoBertConfig(num_hidden_layers=FLAGS.num_hidden_layers, patch_feature_size=FLAGS.feature_size)
+    return KaleidoBertConfig(
+        num_hidden_layers=FLAGS.num_hidden_layers, patch_feature_size=FLAGS.feature_size
+    )
 
 
 def make_step(way: str, strategy):
@@ -78,12 +84,23 @@ def make_step(way: str, strategy):
         model = KaleidoBert(make_config(), text_length=FLAGS.text_length)
         optimizer = BertAdam(1e-4)
         optimizer.build(model.trainable_variables)
-    trainer = Trainer(model, optimizer, strategy, None, global_batch=FLAGS.batch_size, log_steps=1, last_step=1, xla=xla == "xla")
+    trainer = Trainer(
+        model,
+        optimizer,
+        strategy,
+        None,
+        global_batch=FLAGS.batch_size,
+        log_steps=1,
+        last_step=1,
+        xla=xla == "xla",
+    )
     return tf.function(lambda batch: strategy.run(trainer._replica_step, args=(batch,)))
 
 
 def main(_):
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0"] if not tf.config.list_physical_devices("GPU") else ["/gpu:0"])
+    strategy = tf.distribute.MirroredStrategy(
+        ["/cpu:0"] if not tf.config.list_physical_devices("GPU") else ["/gpu:0"]
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         write_records(folder, 8 * FLAGS.batch_size)
@@ -103,12 +120,15 @@ def main(_):
                     seconds[way].append(taken / FLAGS.steps)
                     waited[way].append(source.waited / taken)
     base = np.median(seconds[FLAGS.ways[0]])
-    print(f"L={FLAGS.num_hidden_layers}, H=768, batch {FLAGS.batch_size}, sequence {FLAGS.text_length + 55}")
+    print(
+        f"L={FLAGS.num_hidden_layers}, H=768, batch {FLAGS.batch_size}, sequence"
+        f" {FLAGS.text_length + 55}"
+    )
     for way in steps:
         middle = np.median(seconds[way])
         print(
-            f"  {way:14s} {FLAGS.batch_size / middle:6.2f} examples/s   {base / middle:5.2f} x {FLAGS.ways[0]}   "
-            f"waiting for input {np.median(waited[way]):.2%} of the step"
+            f"  {way:14s} {FLAGS.batch_size / middle:6.2f} examples/s   {base / middle:5.2f} x"
+            f" {FLAGS.ways[0]}   waiting for input {np.median(waited[way]):.2%} of the step"
         )
 
 

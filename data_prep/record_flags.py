@@ -1,4 +1,6 @@
-"""The flags that `write_kaleido_records` and `write_fashion_bert_records` share, and the run that they describe."""
+"""The flags that `write_kaleido_records` and `write_fashion_bert_records` share, and the run that
+they describe.
+"""
 
 from absl import flags
 
@@ -12,33 +14,87 @@ from kaleido_tf.text import DEFAULT_VOCABULARY
 
 
 def define_record_flags(foreground: str) -> None:
-    """Defines them; the command adopts them as its own (`flags.adopt_module_key_flags`), for --help. `foreground`: its default."""
+    """Defines them; the command adopts them as its own (`flags.adopt_module_key_flags`), for
+    --help. `foreground`: its default.
+    """
     default = RecordSettings()
-    flags.DEFINE_string("catalogue", None, "products.jsonl or its folder, Fashion-Gen HDF5 file(s), or tfds:NAME.", required=True)
-    flags.DEFINE_string("output_dir", None, "Each split gets a folder of shards in here.", required=True)
+    flags.DEFINE_string(
+        "catalogue",
+        None,
+        "products.jsonl or its folder, Fashion-Gen HDF5 file(s), or tfds:NAME.",
+        required=True,
+    )
+    flags.DEFINE_string(
+        "output_dir", None, "Each split gets a folder of shards in here.", required=True
+    )
     flags.DEFINE_string("split", None, "Split to write; default: every split of the catalogue.")
-    flags.DEFINE_string("backbone", default.backbone, "resnet50, squeezenet or any model of tf_keras.applications.")
-    flags.DEFINE_string("backbone_weights", default.backbone_weights, "imagenet, random, or the path of a Keras HDF5 file.")
-    flags.DEFINE_string("patch_size", "native", "native: patches at their own size; a number (the original: 224): resized to it.")
-    flags.DEFINE_integer("crop_size", default.crop_size, "Long side in pixels of the crop that is cut into patches.")
-    flags.DEFINE_enum("foreground", foreground, METHODS, "How the product is found: none keeps the whole photo, unet is a trained "
-                      "network, masks are PNGs made elsewhere.")
-    flags.DEFINE_string("foreground_weights", default.foreground_weights, "With unet: file that data_prep.train_saliency wrote.")
-    flags.DEFINE_string("foreground_masks", default.foreground_masks, "Folder of masks, <image_id>.png or <product_id>.png (above 127 "
-                        "is product). A folder or weights without --foreground stand for masks or unet.")
-    flags.DEFINE_enum("text_field", default.text_field, TEXT_FIELDS, "Which text is paired with the photos.")
+    flags.DEFINE_string(
+        "backbone", default.backbone, "resnet50, squeezenet or any model of tf_keras.applications."
+    )
+    flags.DEFINE_string(
+        "backbone_weights",
+        default.backbone_weights,
+        "imagenet, random, or the path of a Keras HDF5 file.",
+    )
+    flags.DEFINE_string(
+        "patch_size",
+        "native",
+        "native: patches at their own size; a number (the original: 224): resized to it.",
+    )
+    flags.DEFINE_integer(
+        "crop_size", default.crop_size, "Long side in pixels of the crop that is cut into patches."
+    )
+    flags.DEFINE_enum(
+        "foreground",
+        foreground,
+        METHODS,
+        "How the product is found: none keeps the whole photo, unet is a trained "
+        "network, masks are PNGs made elsewhere.",
+    )
+    flags.DEFINE_string(
+        "foreground_weights",
+        default.foreground_weights,
+        "With unet: file that data_prep.train_saliency wrote.",
+    )
+    flags.DEFINE_string(
+        "foreground_masks",
+        default.foreground_masks,
+        "Folder of masks, <image_id>.png or <product_id>.png (above 127 "
+        "is product). A folder or weights without --foreground stand for masks or unet.",
+    )
+    flags.DEFINE_enum(
+        "text_field", default.text_field, TEXT_FIELDS, "Which text is paired with the photos."
+    )
     flags.DEFINE_string("vocab", str(DEFAULT_VOCABULARY), "WordPiece vocabulary, one token a line.")
-    flags.DEFINE_integer("records_per_shard", default.records_per_shard, "Images a shard.", lower_bound=1)
-    flags.DEFINE_integer("images_per_batch", default.images_per_batch, "Images through the backbone at once.", lower_bound=1)
-    flags.DEFINE_enum("on_bad_record", default.on_bad_record, ["fail", "skip"], "What an unusable photo, text or manifest line does.")
-    flags.DEFINE_float("max_bad_fraction", default.max_bad_fraction, "With skip: fail above this share of bad images and unreadable manifest lines.")
+    flags.DEFINE_integer(
+        "records_per_shard", default.records_per_shard, "Images a shard.", lower_bound=1
+    )
+    flags.DEFINE_integer(
+        "images_per_batch",
+        default.images_per_batch,
+        "Images through the backbone at once.",
+        lower_bound=1,
+    )
+    flags.DEFINE_enum(
+        "on_bad_record",
+        default.on_bad_record,
+        ["fail", "skip"],
+        "What an unusable photo, text or manifest line does.",
+    )
+    flags.DEFINE_float(
+        "max_bad_fraction",
+        default.max_bad_fraction,
+        "With skip: fail above this share of bad images and unreadable manifest lines.",
+    )
 
 
 def write_catalogue_records(layout: str) -> None:
     """Writes the records of every split that the flags ask for, in a layout of `record.LAYOUTS`."""
     values = flags.FLAGS
     if values.patch_size != "native" and not values.patch_size.isdigit():
-        raise InputError(f"--patch_size must be native or a number of pixels. Received: {values.patch_size}")
+        raise InputError(
+            f"--patch_size must be native or a number of pixels. Received: {values.patch_size}"
+        )
     settings = RecordSettings(
         layout=layout,
         backbone=values.backbone,
@@ -57,7 +113,11 @@ def write_catalogue_records(layout: str) -> None:
     )
     catalogue = read_catalogue(values.catalogue, skip_unusable=values.on_bad_record == "skip")
     check_catalogue(catalogue, settings)
-    splits = [values.split] if values.split else sorted({product.split for product in catalogue.products})
+    splits = (
+        [values.split]
+        if values.split
+        else sorted({product.split for product in catalogue.products})
+    )
     for split in splits:
         catalogue.of_split(split)  # an unknown split is told before the backbone is built
     crops = build_crops(settings.foreground, settings.foreground_weights, settings.foreground_masks)
@@ -65,9 +125,10 @@ def write_catalogue_records(layout: str) -> None:
     for split in splits:
         dataset = write_records(catalogue, split, values.output_dir, settings, backbone, crops)
         print(
-            f"{values.output_dir}/{split}: {dataset['records']} records of {dataset['products']} products in "
-            f"{len(dataset['shards'])} shards, {dataset['feature_size']} floats a patch, "
-            f"{dataset['crops_kept_whole']} photos kept whole, {len(dataset['skipped'])} skipped"
+            f"{values.output_dir}/{split}: {dataset['records']} records of {dataset['products']}"
+            f" products in {len(dataset['shards'])} shards, {dataset['feature_size']} floats a"
+            f" patch, {dataset['crops_kept_whole']} photos kept whole, {len(dataset['skipped'])}"
+            " skipped"
         )
 
 

@@ -1,13 +1,16 @@
-"""Pictures of products: `python -m data_prep.show_product --records=records/valid --product_id=0145872052`.
+"""Pictures of products: `python -m data_prep.show_product --records=records/valid
+--product_id=0145872052`.
 
-One PNG a product: its photo with mask and crop box, the five levels of patches, the generated caption, the words and the patches
-that they are aligned with, and one training example after masking. The example is a real one: what a training run on these very
-records with these very flags shows of the photo.
+One PNG a product: its photo with mask and crop box, the five levels of patches, the generated
+  caption, the words and the patches
+that they are aligned with, and one training example after masking. The example is a real one: what
+a training run on these very records with these very flags shows of the photo.
 """
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import dataclasses
 import pathlib
@@ -30,55 +33,124 @@ from kaleido_tf.training.run_config import RunConfig
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
-flags.DEFINE_string("records", None, "Records of write_kaleido_records: a folder, a file, a glob, a list file.", required=True)
+flags.DEFINE_string(
+    "records",
+    None,
+    "Records of write_kaleido_records: a folder, a file, a glob, a list file.",
+    required=True,
+)
 flags.DEFINE_list("product_id", [], "Products to show, by their first photo.")
 flags.DEFINE_list("image_id", [], "Photos to show, <product_id>_<n>.")
 flags.DEFINE_string("output_dir", ".", "Where <product_id>.png or <image_id>.png is written.")
-flags.DEFINE_string("foreground_weights", "", "Records made with --foreground=unet: the file of the network, to show its mask.")
-flags.DEFINE_string("foreground_masks", "", "Records made with --foreground=masks: their folder now; default: where dataset.json says it was.")
+flags.DEFINE_string(
+    "foreground_weights",
+    "",
+    "Records made with --foreground=unet: the file of the network, to show its mask.",
+)
+flags.DEFINE_string(
+    "foreground_masks",
+    "",
+    "Records made with --foreground=masks: their folder now; default: where dataset.json says it"
+    " was.",
+)
 define_captioner_flags(words="generated")
 flags.adopt_module_key_flags(captioner_flags)
 # What decides a training example, as in pretrain_main.py.
-flags.DEFINE_integer("epoch", None, "Epoch (from 0) whose example is shown; default: the first one that shows the photo with its own text.", lower_bound=0)
-flags.DEFINE_string("model_config", None, "config.json of the run: how many patches are masked, and how long texts are.")
-flags.DEFINE_integer("input_sequence_length", None, "Text length in word pieces, [CLS] and [SEP] included; default: the config's.", lower_bound=3)
+flags.DEFINE_integer(
+    "epoch",
+    None,
+    "Epoch (from 0) whose example is shown; default: the first one that shows the photo with its"
+    " own text.",
+    lower_bound=0,
+)
+flags.DEFINE_string(
+    "model_config",
+    None,
+    "config.json of the run: how many patches are masked, and how long texts are.",
+)
+flags.DEFINE_integer(
+    "input_sequence_length",
+    None,
+    "Text length in word pieces, [CLS] and [SEP] included; default: the config's.",
+    lower_bound=3,
+)
 flags.DEFINE_integer("seed", _DEFAULTS["seed"], "Of order and masks.")
 flags.DEFINE_list("kaleido_tasks", list(LEVEL_NAMES), "Kaleido tasks of the run.")
-flags.DEFINE_float("masked_lm_prob", _DEFAULTS["token_fraction"], "Share of word pieces that are masked, at most ten.")
-flags.DEFINE_boolean("whole_word_masking", _DEFAULTS["whole_words"], "Masks whole words instead of word pieces.")
-flags.DEFINE_enum("masking", _DEFAULTS["masking"], ["aligned", "random"], "aligned: pairs of a word and a patch first; random: as if there were none.")
-flags.DEFINE_enum("negatives", _DEFAULTS["negatives"], ["subcategory", "any", "rising"], "Where mismatched texts come from.")
-flags.DEFINE_float("negatives_rise_epochs", _DEFAULTS["rise_epochs"], "Epochs until --negatives=rising draws from the sub-category only.")
+flags.DEFINE_float(
+    "masked_lm_prob",
+    _DEFAULTS["token_fraction"],
+    "Share of word pieces that are masked, at most ten.",
+)
+flags.DEFINE_boolean(
+    "whole_word_masking", _DEFAULTS["whole_words"], "Masks whole words instead of word pieces."
+)
+flags.DEFINE_enum(
+    "masking",
+    _DEFAULTS["masking"],
+    ["aligned", "random"],
+    "aligned: pairs of a word and a patch first; random: as if there were none.",
+)
+flags.DEFINE_enum(
+    "negatives",
+    _DEFAULTS["negatives"],
+    ["subcategory", "any", "rising"],
+    "Where mismatched texts come from.",
+)
+flags.DEFINE_float(
+    "negatives_rise_epochs",
+    _DEFAULTS["rise_epochs"],
+    "Epochs until --negatives=rising draws from the sub-category only.",
+)
 FLAGS = flags.FLAGS
 
 
 def main(_):
     if not FLAGS.product_id and not FLAGS.image_id:
-        raise InputError("--product_id or --image_id is needed: which products to show. Received: neither")
+        raise InputError(
+            "--product_id or --image_id is needed: which products to show. Received: neither"
+        )
     unknown = sorted(set(FLAGS.kaleido_tasks) - {*LEVEL_NAMES, ""})
     if unknown:
-        raise InputError(f"--kaleido_tasks must be of {', '.join(LEVEL_NAMES)}. Received: {', '.join(unknown)}")
+        raise InputError(
+            f"--kaleido_tasks must be of {', '.join(LEVEL_NAMES)}. Received: {', '.join(unknown)}"
+        )
     config = model_config()
     check_writable(FLAGS.output_dir)
-    config = dataclasses.replace(config, patch_feature_size=feature_size_of(find_files(FLAGS.records)))
+    config = dataclasses.replace(
+        config, patch_feature_size=feature_size_of(find_files(FLAGS.records))
+    )
     captioner = captioner_of_flags()[0] if FLAGS.captioner else None
     views = ProductViews(
-        FLAGS.records, run_config(config), config, FLAGS.catalogue, FLAGS.foreground_weights, FLAGS.foreground_masks, captioner
+        FLAGS.records,
+        run_config(config),
+        config,
+        FLAGS.catalogue,
+        FLAGS.foreground_weights,
+        FLAGS.foreground_masks,
+        captioner,
     )
     # Looked up before the first is drawn, so that a wrong id is known at once.
-    wanted = [(name, views.first_image(name)) for name in FLAGS.product_id] + [(name, views.check_image(name)) for name in FLAGS.image_id]
+    wanted = [(name, views.first_image(name)) for name in FLAGS.product_id] + [
+        (name, views.check_image(name)) for name in FLAGS.image_id
+    ]
     for name, image_id in wanted:
-        path = pathlib.Path(FLAGS.output_dir) / f"{urllib.parse.quote(name, safe=' ')}.png"  # an id may hold anything, slashes too
+        # an id may hold anything, slashes too
+        path = pathlib.Path(FLAGS.output_dir) / f"{urllib.parse.quote(name, safe=' ')}.png"
         sheet = views.draw(image_id, FLAGS.epoch)
         sheet.save(path)
         print(f"{path}: {sheet.width} x {sheet.height} pixels, image {image_id}", flush=True)
 
 
 def model_config() -> KaleidoBertConfig:
-    """The config that the run would have: what the file says, else the defaults; its feature size is the records' business."""
+    """The config that the run would have: what the file says, else the defaults; its feature size
+    is the records' business.
+    """
     config = read_config(FLAGS.model_config) if FLAGS.model_config else KaleidoBertConfig()
     if not isinstance(config, KaleidoBertConfig):
-        raise InputError(f"--model_config: a config of model_type {KaleidoBertConfig.MODEL_TYPE} is needed. {FLAGS.model_config} is of {config.model_type}")
+        raise InputError(
+            f"--model_config: a config of model_type {KaleidoBertConfig.MODEL_TYPE} is needed."
+            f" {FLAGS.model_config} is of {config.model_type}"
+        )
     return config
 
 

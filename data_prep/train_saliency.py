@@ -1,48 +1,67 @@
 """Trains the network behind `--foreground=unet`:
 
     python -m data_prep.train_saliency --images=photos --masks=masks --model_dir=saliency
-    python -m data_prep.train_saliency --items=ecssd/items.jsonl,ccp/items.jsonl --model_dir=saliency
+    python -m data_prep.train_saliency --items=ecssd.jsonl,ccp.jsonl --model_dir=saliency
 
-With --images and --masks every photo has a PNG of its name; a share of them is held out. With --items a listing names photos,
-masks and their split. Interrupted runs go on with the same command; `saliency.safetensors` in --model_dir is the best epoch.
+With --images and --masks every photo has a PNG of its name; a share of them is held out. With
+--items a listing names photos, masks and their split. Interrupted runs go on with the same command;
+`saliency.safetensors` in --model_dir is the best epoch.
 """
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags, logging
 
 from data_prep.foreground.mask_augmentation import read_examples
 from data_prep.foreground.mask_files import choose_pairs
 from data_prep.foreground.saliency import ENCODERS, UNetSettings
-from data_prep.foreground.saliency_training import (
-    WEIGHTS_NAME,
-    TrainSettings,
-    train,
-)
+from data_prep.foreground.saliency_training import WEIGHTS_NAME, TrainSettings, train
 from kaleido_tf.command import run_command
 
 _DEFAULT = TrainSettings()
 flags.DEFINE_list("images", [], "Folder(s) of photos.")
-flags.DEFINE_list("masks", [], "Folder(s) of masks (PNG), one for each of --images, with the photos' names.")
-flags.DEFINE_list("mask_kind", ["mask"], "mask: above 127 is foreground; label_map: above 0 is. One for all folders, or one for each.")
-flags.DEFINE_list("items", [], "Listing(s) of photos, masks or label maps, and splits, instead of --images and --masks.")
-flags.DEFINE_float("holdout", 0.2, "Share of the photos of --images to hold out.", lower_bound=0.0, upper_bound=1.0)
+flags.DEFINE_list(
+    "masks", [], "Folder(s) of masks (PNG), one for each of --images, with the photos' names."
+)
+flags.DEFINE_list(
+    "mask_kind",
+    ["mask"],
+    "mask: above 127 is foreground; label_map: above 0 is. One for all folders, or one for each.",
+)
+flags.DEFINE_list(
+    "items",
+    [],
+    "Listing(s) of photos, masks or label maps, and splits, instead of --images and --masks.",
+)
+flags.DEFINE_float(
+    "holdout", 0.2, "Share of the photos of --images to hold out.", lower_bound=0.0, upper_bound=1.0
+)
 flags.DEFINE_string("model_dir", None, "Where the run is kept.", required=True)
 flags.DEFINE_enum("encoder", _DEFAULT.network.encoder, ENCODERS, "plain, or squeezenet (1.1).")
-flags.DEFINE_string("encoder_weights", _DEFAULT.encoder_weights, "Keras HDF5 file of SqueezeNet to begin with; empty: random.")
-flags.DEFINE_integer("width", _DEFAULT.network.width, "Channels at full size; see data_prep/foreground/saliency.py.")
+flags.DEFINE_string(
+    "encoder_weights",
+    _DEFAULT.encoder_weights,
+    "Keras HDF5 file of SqueezeNet to begin with; empty: random.",
+)
+flags.DEFINE_integer(
+    "width", _DEFAULT.network.width, "Channels at full size; see data_prep/foreground/saliency.py."
+)
 flags.DEFINE_integer("side", _DEFAULT.network.side, "Working size in pixels.")
 flags.DEFINE_integer("epochs", _DEFAULT.epochs, "Passes over the training photos.", lower_bound=1)
 flags.DEFINE_integer("batch_size", _DEFAULT.batch_size, "Photos a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", _DEFAULT.learning_rate, "Of Adam, at its height.")
-flags.DEFINE_integer("seed", _DEFAULT.seed, "Of the first weights, the order and the augmentation.", lower_bound=0)
+flags.DEFINE_integer(
+    "seed", _DEFAULT.seed, "Of the first weights, the order and the augmentation.", lower_bound=0
+)
 FLAGS = flags.FLAGS
 
 
 def main(_):
-    logging.set_verbosity(logging.WARNING)  # TensorFlow's saver notes how long it took, in every epoch
+    # TensorFlow's saver notes how long it took, in every epoch
+    logging.set_verbosity(logging.WARNING)
     settings = TrainSettings(
         network=UNetSettings(FLAGS.encoder, FLAGS.width, FLAGS.side),
         encoder_weights=FLAGS.encoder_weights,
@@ -51,13 +70,18 @@ def main(_):
         learning_rate=FLAGS.learning_rate,
         seed=FLAGS.seed,
     )
-    pairs = choose_pairs(FLAGS.images, FLAGS.masks, FLAGS.mask_kind, FLAGS.items, FLAGS.holdout, FLAGS.seed)
+    pairs = choose_pairs(
+        FLAGS.images, FLAGS.masks, FLAGS.mask_kind, FLAGS.items, FLAGS.holdout, FLAGS.seed
+    )
     examples = {split: read_examples(chosen, FLAGS.side) for split, chosen in pairs.items()}
-    print(f"{len(examples['train'])} photos to learn from, {len(examples['valid'])} held out", flush=True)
+    print(
+        f"{len(examples['train'])} photos to learn from, {len(examples['valid'])} held out",
+        flush=True,
+    )
     best = train(examples, FLAGS.model_dir, settings)
     print(
-        f"{FLAGS.model_dir}/{WEIGHTS_NAME}: epoch {best['epoch']}, mean IoU {best['mask_iou']:.3f}, F {best['f_measure']:.3f}, crop box "
-        f"IoU {best['box_iou']:.3f} on the photos held out"
+        f"{FLAGS.model_dir}/{WEIGHTS_NAME}: epoch {best['epoch']}, mean IoU {best['mask_iou']:.3f},"
+        f" F {best['f_measure']:.3f}, crop box IoU {best['box_iou']:.3f} on the photos held out"
     )
 
 

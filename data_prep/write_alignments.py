@@ -3,15 +3,17 @@
     python -m data_prep.write_alignments --records=records/train --captioner=captioner
     python -m data_prep.write_alignments --records=records/train --pairs=pairs.jsonl
 
-A captioner (data_prep.train_captioner) says, or reads, the words of each photo and shows where it looked; or pairs of a word and a
-region of the photo come from elsewhere. Features are not computed again; interrupted runs go on with the same command.
+A captioner (data_prep.train_captioner) says, or reads, the words of each photo and shows where it
+looked; or pairs of a word and a region of the photo come from elsewhere. Features are not computed
+again; interrupted runs go on with the same command.
 """
 
 import hashlib
 import os
 import pathlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags
 
@@ -26,25 +28,55 @@ from kaleido_tf.files.input_files import find_files
 
 _DEFAULTS = AlignmentSettings()
 
-flags.DEFINE_string("records", None, "Records of write_kaleido_records: a folder, a file, a glob, a list file.", required=True)
+flags.DEFINE_string(
+    "records",
+    None,
+    "Records of write_kaleido_records: a folder, a file, a glob, a list file.",
+    required=True,
+)
 define_captioner_flags(words="own")
 flags.adopt_module_key_flags(captioner_flags)
-flags.DEFINE_string("pairs", "", "JSON lines: image_id or product_id, word, box [x1, y1, x2, y2] in pixels of the photo, score.")
-flags.DEFINE_float("mass", _DEFAULTS.mass, "Share of a heat map's mass that its salient region holds.", lower_bound=0.01, upper_bound=1.0)
-flags.DEFINE_float("overlap", _DEFAULTS.overlap, "Least share of the smaller of region and patch that lies in the other.", lower_bound=0.0, upper_bound=1.0)
-flags.DEFINE_integer("patches_a_level", _DEFAULTS.patches_a_level, "Most patches of a level that a word is paired with.", lower_bound=1)
+flags.DEFINE_string(
+    "pairs",
+    "",
+    "JSON lines: image_id or product_id, word, box [x1, y1, x2, y2] in pixels of the photo, score.",
+)
+flags.DEFINE_float(
+    "mass",
+    _DEFAULTS.mass,
+    "Share of a heat map's mass that its salient region holds.",
+    lower_bound=0.01,
+    upper_bound=1.0,
+)
+flags.DEFINE_float(
+    "overlap",
+    _DEFAULTS.overlap,
+    "Least share of the smaller of region and patch that lies in the other.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
+flags.DEFINE_integer(
+    "patches_a_level",
+    _DEFAULTS.patches_a_level,
+    "Most patches of a level that a word is paired with.",
+    lower_bound=1,
+)
 FLAGS = flags.FLAGS
 
 
 def main(_):
     if bool(FLAGS.captioner) == bool(FLAGS.pairs):
-        raise InputError(f"Either --captioner or --pairs is needed. Received: --captioner={FLAGS.captioner!r}, --pairs={FLAGS.pairs!r}")
+        raise InputError(
+            f"Either --captioner or --pairs is needed. Received: --captioner={FLAGS.captioner!r},"
+            f" --pairs={FLAGS.pairs!r}"
+        )
     find_regions, source = _from_captioner() if FLAGS.captioner else _from_pairs()
     settings = AlignmentSettings(FLAGS.mass, FLAGS.overlap, FLAGS.patches_a_level)
     result = align_records(FLAGS.records, find_regions, settings, source)
     print(
-        f"{FLAGS.records}: {result.aligned} of {result.records} records have aligned pairs, {result.pairs} in all; the others are masked at "
-        f"random ({result.without_regions} without any word seen, {result.without_shared_words} without a word that their text shares)"
+        f"{FLAGS.records}: {result.aligned} of {result.records} records have aligned pairs,"
+        f" {result.pairs} in all; the others are masked at random ({result.without_regions} without"
+        f" any word seen, {result.without_shared_words} without a word that their text shares)"
     )
 
 
@@ -61,7 +93,10 @@ def _from_pairs():
     boxes = read_named_boxes(FLAGS.pairs)
     foreign = set(boxes) - ids_in(FLAGS.records)
     if len(foreign) == len(boxes):  # known before the alignments that are there are replaced
-        raise InputError(f"None of the ids in {FLAGS.pairs} ({next(iter(boxes))!r}, ...) is in the records {FLAGS.records}: nothing was changed")
+        raise InputError(
+            f"None of the ids in {FLAGS.pairs} ({next(iter(boxes))!r}, ...) is in the records"
+            f" {FLAGS.records}: nothing was changed"
+        )
     if foreign:
         print(f"{len(foreign)} of {len(boxes)} ids in {FLAGS.pairs} are not in these records")
 
@@ -69,11 +104,21 @@ def _from_pairs():
         found = []
         for example in examples:
             feature = example.features.feature
-            names = [feature[name].bytes_list.value[0].decode() for name in ("image_id", "product_id")]
-            found.append(regions_of([box for name in names for box in boxes.get(name, [])], list(feature["crop_box"].int64_list.value)))
+            names = [
+                feature[name].bytes_list.value[0].decode() for name in ("image_id", "product_id")
+            ]
+            found.append(
+                regions_of(
+                    [box for name in names for box in boxes.get(name, [])],
+                    list(feature["crop_box"].int64_list.value),
+                )
+            )
         return found
 
-    return find_regions, {"source": os.path.basename(FLAGS.pairs), "pairs_digest": hashlib.sha256(pathlib.Path(FLAGS.pairs).read_bytes()).hexdigest()}
+    return find_regions, {
+        "source": os.path.basename(FLAGS.pairs),
+        "pairs_digest": hashlib.sha256(pathlib.Path(FLAGS.pairs).read_bytes()).hexdigest(),
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Records to the originals' static rows: `python -m data_prep.write_easytransfer_rows --records=records/train --output_dir=rows`.
+"""Records to the originals' static rows: `python -m data_prep.write_easytransfer_rows
+--records=records/train --output_dir=rows`.
 
 For trainers that read EasyTransfer's bundles; this project's reads them back with
 `pretrain_main.py --train_input_fp=rows/rows.list_csv --input_schema="$(cat rows/schema.txt)"`.
@@ -7,7 +8,8 @@ For trainers that read EasyTransfer's bundles; this project's reads them back wi
 import os
 import pathlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags
 
@@ -19,29 +21,76 @@ from kaleido_tf.text import DEFAULT_VOCABULARY
 
 _DEFAULTS = RowSettings()
 
-flags.DEFINE_string("records", None, "Records of write_kaleido_records or write_fashion_bert_records: a folder, a file, a glob, a list file.", required=True)
+flags.DEFINE_string(
+    "records",
+    None,
+    "Records of write_kaleido_records or write_fashion_bert_records: a folder, a file, a glob, a"
+    " list file.",
+    required=True,
+)
 flags.DEFINE_string("output_dir", None, "Where the rows are written.", required=True)
-flags.DEFINE_enum("format", _DEFAULTS.format, ["csv", "tfrecord"], "Tab-separated text, or tf.train.Examples with the same columns.")
-flags.DEFINE_integer("dupe_factor", _DEFAULTS.dupe_factor, "Times that every image comes, with masks, mismatches and puzzles drawn anew.", lower_bound=1)
-flags.DEFINE_integer("input_sequence_length", _DEFAULTS.text_length, "Text length in word pieces, [CLS] and [SEP] included.", lower_bound=3)
-flags.DEFINE_float("masked_lm_prob", _DEFAULTS.token_fraction, "Share of word pieces that are masked, at most ten.")
-flags.DEFINE_boolean("whole_word_masking", _DEFAULTS.whole_words, "Masks whole words instead of word pieces.")
-flags.DEFINE_enum("negatives", "subcategory", [name for name in NEGATIVES if name != "rising"], "Where mismatched texts come from.")
-flags.DEFINE_integer("rows_per_shard", _DEFAULTS.rows_per_shard, "Rows a file; one row with 2,048 floats a patch is about 1 MB of text.", lower_bound=1)
+flags.DEFINE_enum(
+    "format",
+    _DEFAULTS.format,
+    ["csv", "tfrecord"],
+    "Tab-separated text, or tf.train.Examples with the same columns.",
+)
+flags.DEFINE_integer(
+    "dupe_factor",
+    _DEFAULTS.dupe_factor,
+    "Times that every image comes, with masks, mismatches and puzzles drawn anew.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "input_sequence_length",
+    _DEFAULTS.text_length,
+    "Text length in word pieces, [CLS] and [SEP] included.",
+    lower_bound=3,
+)
+flags.DEFINE_float(
+    "masked_lm_prob", _DEFAULTS.token_fraction, "Share of word pieces that are masked, at most ten."
+)
+flags.DEFINE_boolean(
+    "whole_word_masking", _DEFAULTS.whole_words, "Masks whole words instead of word pieces."
+)
+flags.DEFINE_enum(
+    "negatives",
+    "subcategory",
+    [name for name in NEGATIVES if name != "rising"],
+    "Where mismatched texts come from.",
+)
+flags.DEFINE_integer(
+    "rows_per_shard",
+    _DEFAULTS.rows_per_shard,
+    "Rows a file; one row with 2,048 floats a patch is about 1 MB of text.",
+    lower_bound=1,
+)
 flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of everything that is drawn.")
 FLAGS = flags.FLAGS
 
 
 def main(_):
     settings = RowSettings(
-        format=FLAGS.format, dupe_factor=FLAGS.dupe_factor, text_length=FLAGS.input_sequence_length, token_fraction=FLAGS.masked_lm_prob,
-        whole_words=FLAGS.whole_word_masking, negatives=FLAGS.negatives, rows_per_shard=FLAGS.rows_per_shard, seed=FLAGS.seed,
+        format=FLAGS.format,
+        dupe_factor=FLAGS.dupe_factor,
+        text_length=FLAGS.input_sequence_length,
+        token_fraction=FLAGS.masked_lm_prob,
+        whole_words=FLAGS.whole_word_masking,
+        negatives=FLAGS.negatives,
+        rows_per_shard=FLAGS.rows_per_shard,
+        seed=FLAGS.seed,
     )
     beside = pathlib.Path(find_files(FLAGS.records)[0]).parent / "vocab.txt"
-    result = write_rows(FLAGS.records, str(beside if beside.is_file() else DEFAULT_VOCABULARY), FLAGS.output_dir, settings)
+    result = write_rows(
+        FLAGS.records,
+        str(beside if beside.is_file() else DEFAULT_VOCABULARY),
+        FLAGS.output_dir,
+        settings,
+    )
     print(
-        f"{FLAGS.output_dir}: {result['rows']} rows of {result['images']} images in {result['shards']} files, "
-        f"{result['bytes'] / max(result['rows'], 1) / 1e3:.1f} KB a row; --input_schema in schema.txt"
+        f"{FLAGS.output_dir}: {result['rows']} rows of {result['images']} images in"
+        f" {result['shards']} files, {result['bytes'] / max(result['rows'], 1) / 1e3:.1f} KB a row;"
+        " --input_schema in schema.txt"
     )
 
 

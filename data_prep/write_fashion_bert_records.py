@@ -1,14 +1,17 @@
-"""Catalogue to FashionBERT's records: `python -m data_prep.write_fashion_bert_records --catalogue=products.jsonl --output_dir=records`.
+"""Catalogue to FashionBERT's records: `python -m data_prep.write_fashion_bert_records
+--catalogue=products.jsonl --output_dir=records`.
 
-The whole photo is cut into 8x8 patches (--grid=8), as the paper, the guide and the released weights have it: 64 patches
-of 2,048 floats are the 131,072 values of its rows, and 64 positions are in its table. The feature extractor that was released beside
-it cuts 4x4; such features (--grid=4) fit a model whose `max_patch_position_embeddings` is 16, and none that was released.
-Interrupted runs go on with the same command.
+The whole photo is cut into 8x8 patches (--grid=8), as the paper, the guide and the released weights
+have it: 64 patches of 2,048 floats are the 131,072 values of its rows, and 64 positions are in its
+  table. The feature extractor that was released beside
+it cuts 4x4; such features (--grid=4) fit a model whose `max_patch_position_embeddings` is 16, and
+none that was released. Interrupted runs go on with the same command.
 """
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags
 
@@ -17,7 +20,12 @@ from data_prep.record_flags import define_record_flags, write_catalogue_records
 from kaleido_tf.command import run_command
 from kaleido_tf.records.record import GRIDS
 
-flags.DEFINE_enum("grid", "8", [str(side) for side in GRIDS], "Patches a side: 8 as the paper, 4 as the released extractor.")
+flags.DEFINE_enum(
+    "grid",
+    "8",
+    [str(side) for side in GRIDS],
+    "Patches a side: 8 as the paper, 4 as the released extractor.",
+)
 define_record_flags(foreground="none")
 flags.adopt_module_key_flags(record_flags)
 FLAGS = flags.FLAGS

@@ -1,12 +1,14 @@
-"""Catalogue to records: `python -m data_prep.write_kaleido_records --catalogue=products.jsonl --output_dir=records`.
+"""Catalogue to records: `python -m data_prep.write_kaleido_records --catalogue=products.jsonl
+--output_dir=records`.
 
-Photos are cropped to the product, cut into 55 kaleido patches and turned into features once; training then reads
-only the records. Interrupted runs go on with the same command.
+Photos are cropped to the product, cut into 55 kaleido patches and turned into features once;
+training then reads only the records. Interrupted runs go on with the same command.
 """
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags
 

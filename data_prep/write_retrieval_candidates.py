@@ -1,17 +1,16 @@
-"""Candidate lists of a split: `python -m data_prep.write_retrieval_candidates --records=records/valid --output_dir=...`."""
+"""Candidate lists of a split: `python -m data_prep.write_retrieval_candidates
+--records=records/valid --output_dir=...`.
+"""
 
 import os
 import pathlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags
 
-from data_prep.record_writing.candidates import (
-    CandidateSettings,
-    draw_candidates,
-    write_candidates,
-)
+from data_prep.record_writing.candidates import CandidateSettings, draw_candidates, write_candidates
 from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.files.input_files import find_files
@@ -20,12 +19,26 @@ from kaleido_tf.text import Vocabulary
 
 _DEFAULTS = CandidateSettings()
 
-flags.DEFINE_string("records", None, "Records of the split: a file, a glob or a directory of shards.", required=True)
+flags.DEFINE_string(
+    "records", None, "Records of the split: a file, a glob or a directory of shards.", required=True
+)
 flags.DEFINE_string("output_dir", None, "Where the lists go; default: beside the records' folder.")
-flags.DEFINE_integer("num_queries", None, "Query products; default: every product that can be one.", lower_bound=1)
-flags.DEFINE_integer("num_others", _DEFAULTS.num_others, "Other products of the same sub-category a query.", lower_bound=1)
+flags.DEFINE_integer(
+    "num_queries", None, "Query products; default: every product that can be one.", lower_bound=1
+)
+flags.DEFINE_integer(
+    "num_others",
+    _DEFAULTS.num_others,
+    "Other products of the same sub-category a query.",
+    lower_bound=1,
+)
 flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of the draw.")
-flags.DEFINE_enum("short_lists", _DEFAULTS.short_lists, ["leave_out", "keep"], "Queries whose sub-category is too small.")
+flags.DEFINE_enum(
+    "short_lists",
+    _DEFAULTS.short_lists,
+    ["leave_out", "keep"],
+    "Queries whose sub-category is too small.",
+)
 FLAGS = flags.FLAGS
 
 
@@ -38,12 +51,16 @@ def main(_):
     output_dir = FLAGS.output_dir or str(folder)
     write_candidates(lists, totals, output_dir)
     print(
-        f"{output_dir}: {totals['queries']} queries a direction, 1 + {settings.num_others} candidates of one sub-category; "
-        f"{totals['products_in_too_small_subcategories']} products are in sub-categories that are too small "
-        f"({len(totals['left_out'])} left out, {totals['queries_with_fewer_others']} kept with fewer)"
+        f"{output_dir}: {totals['queries']} queries a direction, 1 + {settings.num_others}"
+        f" candidates of one sub-category; {totals['products_in_too_small_subcategories']} products"
+        f" are in sub-categories that are too small ({len(totals['left_out'])} left out,"
+        f" {totals['queries_with_fewer_others']} kept with fewer)"
     )
     if totals["queries_asked_for"] and totals["queries"] < totals["queries_asked_for"]:
-        print(f"only {totals['queries']} of the {totals['queries_asked_for']} queries asked for could be drawn")
+        print(
+            f"only {totals['queries']} of the {totals['queries_asked_for']} queries asked for could"
+            " be drawn"
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Draws the sample catalogue.
 
-    python -m data_prep.write_sample_catalogue --output_dir=sample
+python -m data_prep.write_sample_catalogue --output_dir=sample
 """
 
 from absl import flags, logging
@@ -8,14 +8,20 @@ from absl import flags, logging
 from data_prep.sample.sample_catalogue import write_sample_catalogue
 from kaleido_tf.command import run_command
 
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to draw into; new, or empty.", required=True)
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir", None, "Folder to draw into; new, or empty.", required=True
+)
 _NUM_PRODUCTS = flags.DEFINE_integer("num_products", 480, "How many products.")
-_VALID_FRACTION = flags.DEFINE_float("valid_fraction", 0.25, "Share of each sub-category for the split `valid`.")
+_VALID_FRACTION = flags.DEFINE_float(
+    "valid_fraction", 0.25, "Share of each sub-category for the split `valid`."
+)
 _SEED = flags.DEFINE_integer("seed", 1, "The same seed draws the same catalogue.")
 
 
 def main(_):
-    manifest = write_sample_catalogue(_OUTPUT_DIR.value, _NUM_PRODUCTS.value, _VALID_FRACTION.value, _SEED.value)
+    manifest = write_sample_catalogue(
+        _OUTPUT_DIR.value, _NUM_PRODUCTS.value, _VALID_FRACTION.value, _SEED.value
+    )
     with open(manifest, encoding="utf-8") as rows:
         for _, row in zip(range(3), rows):
             logging.info("%s", row.rstrip())

@@ -6,12 +6,14 @@ import re
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message says what was needed, what came, and where (file, line or record number, product id).
-    Commands print it without a stack trace and exit with status 1.
+    The message says what was needed, what came, and where (file, line or record number, product
+    id). Commands print it without a stack trace and exit with status 1.
     """
 
 
 def raised_inside(error: Exception) -> InputError | None:
-    """The InputError that was raised in a Python function called by TensorFlow, which hands on its text alone."""
+    """The InputError that was raised in a Python function called by TensorFlow, which hands on its
+    text alone.
+    """
     found = re.search(r"InputError: (.*)", str(error))
     return InputError(found[1]) if found else None

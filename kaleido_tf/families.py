@@ -30,7 +30,8 @@ class Family:
     Attributes:
       model: its class; `model(config, tasks, text_length)` builds it.
       layout: config -> the layout of the records that its models read.
-      example_maker: (config, tasks, vocabulary, masking, seed) -> function of a row of the pipeline.
+      example_maker: (config, tasks, vocabulary, masking, seed) -> function of a row of the
+        pipeline.
       max_tokens: config -> most word pieces that are masked.
     """
 
@@ -42,28 +43,43 @@ class Family:
 
 FAMILIES = {
     KaleidoBertConfig.MODEL_TYPE: Family(
-        KaleidoBert, lambda config: KALEIDO, kaleido_examples.example_maker, lambda config: MaskingConfig.max_tokens
+        KaleidoBert,
+        lambda config: KALEIDO,
+        kaleido_examples.example_maker,
+        lambda config: MaskingConfig.max_tokens,
     ),
     FashionBertConfig.MODEL_TYPE: Family(
-        FashionBert, grid_examples.layout_of, grid_examples.example_maker, lambda config: config.masked_text_token_num
+        FashionBert,
+        grid_examples.layout_of,
+        grid_examples.example_maker,
+        lambda config: config.masked_text_token_num,
     ),
 }
 
 
-def build_model(config: ModelConfig, tasks: tuple[str, ...] | None, text_length: int) -> CrossModalBert:
+def build_model(
+    config: ModelConfig, tasks: tuple[str, ...] | None, text_length: int
+) -> CrossModalBert:
     """A new model of the config's family. `tasks` None: all of the family's."""
     return FAMILIES[config.model_type].model(config, tasks, text_length)
 
 
-def read_table(pattern: str, config: ModelConfig, vocabulary: Vocabulary, text_length: int) -> RecordTable:
+def read_table(
+    pattern: str, config: ModelConfig, vocabulary: Vocabulary, text_length: int
+) -> RecordTable:
     """The records that a `*_input_fp` flag names, checked against the model that is to read them.
 
     Raises: InputError for records of another layout, feature size or vocabulary.
     """
-    table = read_record_table(find_files(pattern), vocabulary, text_length, config.patch_feature_size)
+    table = read_record_table(
+        find_files(pattern), vocabulary, text_length, config.patch_feature_size
+    )
     needed = FAMILIES[config.model_type].layout(config)
     if table.layout != needed:
-        raise InputError(f"A model of type {config.model_type} needs records of layout {needed.name}. {pattern} holds {table.layout.name}")
+        raise InputError(
+            f"A model of type {config.model_type} needs records of layout {needed.name}. {pattern}"
+            f" holds {table.layout.name}"
+        )
     return table
 
 
@@ -71,10 +87,14 @@ def read_examples(pattern: str, run: RunConfig, config: ModelConfig) -> RecordEx
     """The training examples that a run makes of the records at `pattern`."""
     family, vocabulary = FAMILIES[config.model_type], Vocabulary(run.vocabulary)
     table = read_table(pattern, config, vocabulary, run.text_length)
-    masking = MaskingConfig(run.token_fraction, family.max_tokens(config), run.whole_words, run.masking == "aligned")
+    masking = MaskingConfig(
+        run.token_fraction, family.max_tokens(config), run.whole_words, run.masking == "aligned"
+    )
     tasks = family.model.TASKS if run.tasks is None else run.tasks
     make_example = family.example_maker(config, tasks, vocabulary, masking, run.seed)
-    return RecordExamples(table, make_example, OrderConfig(run.negatives, run.rise_epochs, run.seed))
+    return RecordExamples(
+        table, make_example, OrderConfig(run.negatives, run.rise_epochs, run.seed)
+    )
 
 
 CONFIGS = {config.MODEL_TYPE: config for config in (KaleidoBertConfig, FashionBertConfig)}
@@ -85,7 +105,9 @@ def config_from_dict(content: dict, source: str = "config.json") -> ModelConfig:
     """The config of whichever family `model_type` names; without that key it is Kaleido-BERT's."""
     model_type = content.get("model_type", KaleidoBertConfig.MODEL_TYPE)
     if model_type not in CONFIGS:
-        raise InputError(f"{source}: `model_type` must be one of {', '.join(CONFIGS)}. Received: {model_type!r}")
+        raise InputError(
+            f"{source}: `model_type` must be one of {', '.join(CONFIGS)}. Received: {model_type!r}"
+        )
     return CONFIGS[model_type].from_dict(content, source)
 
 

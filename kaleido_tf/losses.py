@@ -1,8 +1,10 @@
-"""The losses of pre-training (Kaleido-BERT, section 3.6, equations 1 to 8; FashionBERT), as functions and as layers.
+"""The losses of pre-training (Kaleido-BERT, section 3.6, equations 1 to 8; FashionBERT), as
+functions and as layers.
 
-Every loss is a pair (total, weight): a sum over the examples of this replica and what it is to be divided by. Only
-so can replicas with different numbers of masked tokens agree on the mean of the global batch; `mean` divides.
-B = batch, K = masked places, V = vocabulary, C = classes, F = feature size.
+Every loss is a pair (total, weight): a sum over the examples of this replica and what it is to be
+divided by. Only so can replicas with different numbers of masked tokens agree on the mean of the
+global batch; `mean` divides. B = batch, K = masked places, V = vocabulary, C = classes, F = feature
+size.
 """
 
 from typing import NamedTuple
@@ -28,27 +30,34 @@ class WeightedSum(NamedTuple):
 
 
 def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> WeightedSum:
-    """Cross entropy of matching, rotation, jigsaw and camouflage (equations 2 to 5). [B, C] float32, [B] int."""
+    """Cross entropy of matching, rotation, jigsaw and camouflage (equations 2 to 5). [B, C]
+    float32, [B] int.
+    """
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     return WeightedSum(tf.reduce_sum(losses), tf.cast(tf.size(losses), tf.float32))
 
 
 def masked_lm_loss(logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor) -> WeightedSum:
-    """Cross entropy of the masked tokens (equation 1). [B, K, V] float32, [B, K] int, [B, K] float (0: unused slot)."""
+    """Cross entropy of the masked tokens (equation 1). [B, K, V] float32, [B, K] int, [B, K] float
+    (0: unused slot).
+    """
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=logits)
     # Every replica brings its share of the epsilon, so that the sum over replicas holds it once.
     epsilon = MASKED_LM_EPSILON / tf.distribute.get_strategy().num_replicas_in_sync
     return WeightedSum(tf.reduce_sum(losses * weights), tf.reduce_sum(weights) + epsilon)
 
 
-def patch_divergence_loss(logits: tf.Tensor, features: tf.Tensor, joint_target: bool, scale: float) -> WeightedSum:
+def patch_divergence_loss(
+    logits: tf.Tensor, features: tf.Tensor, joint_target: bool, scale: float
+) -> WeightedSum:
     """KL divergence from the target patches to the predicted ones (equations 6 and 7).
 
     Args:
       logits: [B, K, F] float32.
       features: [B, K, F] float. The patches as they were before they were greyed or blanked.
-      joint_target: one softmax over all K patches of an example instead of one a patch. The original does this for
-        grey patches; target and prediction then have different sums and the loss can be negative.
+      joint_target: one softmax over all K patches of an example instead of one a patch. The
+        original does this for grey patches; target and prediction then have different sums and the
+        loss can be negative.
       scale: factor on the features before the softmax.
     """
     # No gradient may reach the projector of the features through the target.
@@ -65,9 +74,11 @@ def patch_divergence_loss(logits: tf.Tensor, features: tf.Tensor, joint_target: 
 
 
 def adaptive_weights(losses: tf.Tensor) -> tf.Tensor:
-    """FashionBERT's weights of its three losses (section 3.3), as the release computes them: [3] -> [3], adding up to 1.
+    """FashionBERT's weights of its three losses (section 3.3), as the release computes them: [3] ->
+    [3], adding up to 1.
 
-    Each loss is held against 3 - softmax(losses)^2; a large loss gets a large weight. Gradients flow through the
+    Each loss is held against 3 - softmax(losses)^2; a large loss gets a large weight. Gradients
+    flow through the
     weights too: the release has no stop there, so a total is more than its weighted parts.
     """
     room = 3.0 - tf.square(tf.nn.softmax(losses))

@@ -1,7 +1,9 @@
-"""Geometry of the kaleido patches (Kaleido-BERT, section 3.2): one truth for records, tasks and model.
+"""Geometry of the kaleido patches (Kaleido-BERT, section 3.2): one truth for records, tasks and
+model.
 
-A crop is cut into 1x1, 2x2, ..., 5x5 patches; together 55, ordered by level, inside a level row by row.
-Every level carries one pre-training task (section 3.6), whose name is the level's name everywhere.
+A crop is cut into 1x1, 2x2, ..., 5x5 patches; together 55, ordered by level, inside a level row by
+row. Every level carries one pre-training task (section 3.6), whose name is the level's name
+everywhere.
 """
 
 import itertools
@@ -26,7 +28,8 @@ ROTATIONS = (0, 90, 180, 270)
 """Degrees counter-clockwise; the rotation label is the index into this tuple."""
 
 JIGSAW_PERMUTATIONS = np.array(list(itertools.permutations(range(4))), np.int32)
-"""[24, 4]: row `label` holds, for each of the four places, the patch of level 2 that is put there."""
+"""[24, 4]: row `label` holds, for each of the four places, the patch of level 2 that is put there.
+"""
 
 
 def level_slice(name: str) -> slice:
@@ -37,14 +40,17 @@ def level_slice(name: str) -> slice:
 def level_boxes(width: int, height: int, side: int) -> np.ndarray:
     """Boxes of a `side` x `side` grid over a crop, row by row.
 
-    The remainder of a side that is not divisible is spread over the patches (their sides differ by at most one
-    pixel); nothing is dropped and nothing overlaps.
+    The remainder of a side that is not divisible is spread over the patches (their sides differ by
+    at most one pixel); nothing is dropped and nothing overlaps.
 
     Returns: [side * side, 5] int32, (x1, x2, y1, y2, w*h) in pixels of the crop, half-open.
     Raises: ValueError if the crop has fewer pixels a side than the grid has patches.
     """
     if min(width, height) < side:
-        raise ValueError(f"A crop must have at least {side} pixels a side. Received: width={width}, height={height}")
+        raise ValueError(
+            f"A crop must have at least {side} pixels a side. Received: width={width},"
+            f" height={height}"
+        )
     x = np.arange(side + 1) * width // side
     y = np.arange(side + 1) * height // side
     y1, x1 = (grid.reshape(-1) for grid in np.meshgrid(y[:-1], x[:-1], indexing="ij"))

@@ -23,8 +23,10 @@ class Vocabulary:
 
     Attributes: `tokens` (tuple of str), `pad_id`, `unk_id`, `cls_id`, `sep_id`, `mask_id`,
       `is_continuation` ([size] bool: the piece starts with "##" and so continues a word),
-      `is_special` ([size] bool: the five special tokens and the unused slots, which masking never draws).
-    Raises: InputError if the file is missing, has an empty or repeated line, or lacks a special token.
+      `is_special` ([size] bool: the five special tokens and the unused slots, which masking never
+      draws).
+    Raises: InputError if the file is missing, has an empty or repeated line, or lacks a special
+      token.
     """
 
     def __init__(self, path: str | pathlib.Path = DEFAULT_VOCABULARY):
@@ -33,13 +35,22 @@ class Vocabulary:
         index = {token: number for number, token in enumerate(self.tokens)}
         if len(index) != len(self.tokens):
             first = next(t for n, t in enumerate(self.tokens) if index[t] != n)
-            raise InputError(f"A vocabulary needs different tokens. Received: {path} holds {first!r} twice")
+            raise InputError(
+                f"A vocabulary needs different tokens. Received: {path} holds {first!r} twice"
+            )
         missing = [token for token in SPECIAL_TOKENS if token not in index]
         if missing:
-            raise InputError(f"A vocabulary needs {', '.join(SPECIAL_TOKENS)}. Missing in {path}: {', '.join(missing)}")
-        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (index[token] for token in SPECIAL_TOKENS)
+            raise InputError(
+                f"A vocabulary needs {', '.join(SPECIAL_TOKENS)}. Missing in {path}:"
+                f" {', '.join(missing)}"
+            )
+        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
+            index[token] for token in SPECIAL_TOKENS
+        )
         self.is_continuation = np.array([token.startswith("##") for token in self.tokens])
-        self.is_special = np.array([token in SPECIAL_TOKENS or token.startswith("[unused") for token in self.tokens])
+        self.is_special = np.array(
+            [token in SPECIAL_TOKENS or token.startswith("[unused") for token in self.tokens]
+        )
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -58,22 +69,29 @@ def _read_lines(path: pathlib.Path) -> list[str]:
         lines.pop()
     lines = [line.rstrip("\r") for line in lines]
     if not lines:
-        raise InputError(f"A vocabulary file needs one word piece a line. Received an empty file: {path}")
+        raise InputError(
+            f"A vocabulary file needs one word piece a line. Received an empty file: {path}"
+        )
     return lines
 
 
 class Tokenizer:
-    """BERT's uncased tokenizer: lower case, accents stripped, split at punctuation and CJK, then WordPiece."""
+    """BERT's uncased tokenizer: lower case, accents stripped, split at punctuation and CJK, then
+    WordPiece.
+    """
 
     def __init__(self, vocabulary: Vocabulary):
         self.vocabulary = vocabulary
         table = tf.lookup.StaticVocabularyTable(
             tf.lookup.KeyValueTensorInitializer(
-                list(vocabulary.tokens), tf.range(len(vocabulary), dtype=tf.int64), key_dtype=tf.string
+                list(vocabulary.tokens),
+                tf.range(len(vocabulary), dtype=tf.int64),
+                key_dtype=tf.string,
             ),
             num_oov_buckets=1,
         )
-        # tensorflow-text would lower with NFKC case folding ("…" becomes three full stops), BERT does not.
+        # tensorflow-text would lower with NFKC case folding ("…" becomes three full stops), BERT
+        # does not.
         self._tokenizer = tf_text.BertTokenizer(table, lower_case=False, token_out_type=tf.int64)
 
     def __call__(self, texts: list[str]) -> list[list[int]]:
@@ -85,7 +103,9 @@ class Tokenizer:
 
 
 def uncased(text: str) -> str:
-    """BERT's normalisation: control characters out, blanks to spaces, lower case, accents off (NFD without marks)."""
+    """BERT's normalisation: control characters out, blanks to spaces, lower case, accents off (NFD
+    without marks).
+    """
     spaced = "".join(" " if c in "\t\n\r" or unicodedata.category(c) == "Zs" else c for c in text)
     kept = (c for c in spaced if c != "\ufffd" and not unicodedata.category(c).startswith("C"))
     decomposed = unicodedata.normalize("NFD", "".join(kept).lower())

@@ -1,4 +1,6 @@
-"""Test set-up: quiet TensorFlow, two logical CPU devices so that two replicas can be tested anywhere."""
+"""Test set-up: quiet TensorFlow, two logical CPU devices so that two replicas can be tested
+anywhere.
+"""
 
 import os
 import pathlib

@@ -15,13 +15,18 @@ def draw(seed: int) -> tuple[np.ndarray, np.ndarray]:
     mask = Image.new("1", (width, height))
     ImageDraw.Draw(mask).ellipse(tuple(int(side) for side in box), fill=1)
     mask = np.array(mask)
-    image = generator.integers(40, 220, (height, width, 1)).repeat(3, axis=2)  # brightness tells nothing
+    # brightness tells nothing
+    image = generator.integers(40, 220, (height, width, 1)).repeat(3, axis=2)
     image[mask] = (generator.integers(150, 256), *generator.integers(0, 70, 2))
     return image.astype(np.uint8), mask
 
 
-def write(folder: pathlib.Path, count: int, foreground: int = 255, first: int = 0) -> tuple[pathlib.Path, pathlib.Path]:
-    """Writes `count` photos and masks of equal names; returns both folders. `foreground`: its value in the masks."""
+def write(
+    folder: pathlib.Path, count: int, foreground: int = 255, first: int = 0
+) -> tuple[pathlib.Path, pathlib.Path]:
+    """Writes `count` photos and masks of equal names; returns both folders. `foreground`: its value
+    in the masks.
+    """
     photos, masks = folder / "photos", folder / "masks"
     for place in (photos, masks):
         place.mkdir(parents=True, exist_ok=True)

@@ -17,25 +17,47 @@ def pretraining_batch(columns: dict, feature_size: int) -> dict[str, tf.Tensor]:
     rows = len(columns["input_ids"])
     batch = {name: columns[name] for name in ("input_ids", "input_mask", "segment_ids")}
     for level, (theirs, count) in LEVEL_COLUMNS.items():
-        batch[f"{level}_features"] = columns[f"img_feature_convert_{theirs}"].reshape(rows, count, feature_size)
+        batch[f"{level}_features"] = columns[f"img_feature_convert_{theirs}"].reshape(
+            rows, count, feature_size
+        )
         batch[f"{level}_boxes"] = columns[f"img_loc_position_{theirs}"].reshape(rows, count, 5)
     for name in ("positions", "ids", "weights"):
         batch[f"masked_lm_{name}"] = columns[f"masked_lm_{name}"]
-    labels = {"next_sentence": "nx_sent_labels", "rotation": "img_rotate_gt", "jigsaw": "img_jigsaw_gt", "camouflage": "img_camouflage_gt"}
+    labels = {
+        "next_sentence": "nx_sent_labels",
+        "rotation": "img_rotate_gt",
+        "jigsaw": "img_jigsaw_gt",
+        "camouflage": "img_camouflage_gt",
+    }
     for ours, theirs in labels.items():
         batch[f"{ours}_label"] = columns[theirs][:, 0]
     batch["grey_to_color_positions"] = columns["img_grey_lm_ids"]
     batch["blank_to_color_positions"] = columns["img_blank_lm_ids"]
     batch["grey_to_color_targets"] = columns["img_grey_mask_gt"].reshape(rows, -1, feature_size)
-    integers = {name: array.astype(np.int32) for name, array in batch.items() if array.dtype.kind == "i"}
+    integers = {
+        name: array.astype(np.int32) for name, array in batch.items() if array.dtype.kind == "i"
+    }
     return {name: tf.constant(array) for name, array in {**batch, **integers}.items()}
 
 
 def fashion_bert_batch(columns: dict, feature_size: int) -> dict[str, tf.Tensor]:
     """One batch of FashionBERT's pre-training columns as inputs of our pretrainer."""
-    batch = {name: columns[name] for name in ("input_ids", "input_mask", "segment_ids", "masked_patch_positions")}
-    batch.update({name: columns[name] for name in ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")})
-    batch["patch_features"] = columns["image_feature"].reshape(len(columns["input_ids"]), -1, feature_size)
+    batch = {
+        name: columns[name]
+        for name in ("input_ids", "input_mask", "segment_ids", "masked_patch_positions")
+    }
+    batch.update(
+        {
+            name: columns[name]
+            for name in ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+        }
+    )
+    batch["patch_features"] = columns["image_feature"].reshape(
+        len(columns["input_ids"]), -1, feature_size
+    )
     batch["patch_mask"] = columns["image_mask"]
     batch["next_sentence_label"] = columns["nx_sent_labels"][:, 0]
-    return {name: tf.constant(array.astype(np.int32) if array.dtype.kind == "i" else array) for name, array in batch.items()}
+    return {
+        name: tf.constant(array.astype(np.int32) if array.dtype.kind == "i" else array)
+        for name, array in batch.items()
+    }

@@ -23,10 +23,15 @@ def decoded(name: str) -> dict[str, np.ndarray]:
     """What the original read; texts as Python strings."""
     file = "edge_ok" if name == "list_with_count" else name  # the same file behind another list
     with np.load(FOLDER / f"{file}_decoded.npz") as arrays:
-        return {key: arrays[key].astype(object) if arrays[key].dtype.kind == "U" else arrays[key] for key in arrays}
+        return {
+            key: arrays[key].astype(object) if arrays[key].dtype.kind == "U" else arrays[key]
+            for key in arrays
+        }
 
 
-def assert_same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray], rows=slice(None)) -> None:
+def assert_same(
+    found: dict[str, np.ndarray], wanted: dict[str, np.ndarray], rows=slice(None)
+) -> None:
     """Names, types, shapes and every value."""
     assert set(found) == set(wanted)
     for name, array in found.items():

@@ -7,12 +7,7 @@ import numpy as np
 from kaleido_tf.files.tfrecord_files import shard_path, write_shard
 from kaleido_tf.files.whole_files import write_json
 from kaleido_tf.records.dataset_json import MANIFEST_NAME
-from kaleido_tf.records.record import (
-    KALEIDO,
-    RECORD_VERSION,
-    Layout,
-    serialize_record,
-)
+from kaleido_tf.records.record import KALEIDO, RECORD_VERSION, Layout, serialize_record
 from kaleido_tf.text import DEFAULT_VOCABULARY, Tokenizer, Vocabulary
 
 FEATURE_SIZE = 6
@@ -20,8 +15,13 @@ COLOURS = ("red", "blue", "green", "black", "white", "yellow", "pink", "brown")
 KINDS = ("dress", "skirt", "coat")
 
 
-def fields_of(number: int, feature_size: int = FEATURE_SIZE, images_a_product: int = 1, layout: Layout = KALEIDO,
-              **changes) -> dict:
+def fields_of(
+    number: int,
+    feature_size: int = FEATURE_SIZE,
+    images_a_product: int = 1,
+    layout: Layout = KALEIDO,
+    **changes,
+) -> dict:
     """A record's fields; features say the colour and kind, so that a model can learn to match."""
     product = number // images_a_product
     colour, kind = product % len(COLOURS), product % len(KINDS)
@@ -48,19 +48,39 @@ def fields_of(number: int, feature_size: int = FEATURE_SIZE, images_a_product: i
     return {**fields, **changes}
 
 
-def write(folder: pathlib.Path, count: int, per_shard: int = 5, feature_size: int = FEATURE_SIZE, images_a_product: int = 1,
-          layout: Layout = KALEIDO, change=lambda number: {}) -> pathlib.Path:
-    """Writes `count` records and their dataset.json into `folder`; `change(number)` alters fields of a record."""
+def write(
+    folder: pathlib.Path,
+    count: int,
+    per_shard: int = 5,
+    feature_size: int = FEATURE_SIZE,
+    images_a_product: int = 1,
+    layout: Layout = KALEIDO,
+    change=lambda number: {},
+) -> pathlib.Path:
+    """Writes `count` records and their dataset.json into `folder`; `change(number)` alters fields
+    of a record.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     shards = [range(i, min(i + per_shard, count)) for i in range(0, count, per_shard)]
     counts = {}
     for number, shard in enumerate(shards):
         path = shard_path(folder, number, len(shards))
-        lines = [serialize_record(fields_of(n, feature_size, images_a_product, layout, **change(n)), layout) for n in shard]
+        lines = [
+            serialize_record(
+                fields_of(n, feature_size, images_a_product, layout, **change(n)), layout
+            )
+            for n in shard
+        ]
         counts[path.name] = write_shard(path, lines)
     write_json(
         folder / MANIFEST_NAME,
-        {"record_version": RECORD_VERSION, "layout": layout.name, "feature_size": feature_size, "records": count, "shards": counts},
+        {
+            "record_version": RECORD_VERSION,
+            "layout": layout.name,
+            "feature_size": feature_size,
+            "records": count,
+            "shards": counts,
+        },
     )
     (folder / "vocab.txt").write_bytes(DEFAULT_VOCABULARY.read_bytes())
     return folder

@@ -12,7 +12,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 def test_code_of_records_md_reads_records(tmp_path, monkeypatch):
     small_records.write(tmp_path / "records" / "train", 7, per_shard=3)
-    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "records.md").read_text(), re.S).group(1)
+    code = re.search(
+        r"```python\n(.*?)```", (ROOT / "docs" / "records.md").read_text(), re.S
+    ).group(1)
     assert len([line for line in code.splitlines() if line]) <= 12
     monkeypatch.chdir(tmp_path)
     names = {}
@@ -24,5 +26,10 @@ def test_code_of_records_md_reads_records(tmp_path, monkeypatch):
 
 def test_records_md_names_every_feature():
     text = (ROOT / "docs" / "records.md").read_text()
-    described = set(re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))))
+    described = set(
+        re.findall(
+            r"`(\w+)`",
+            "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `")),
+        )
+    )
     assert described >= {*record._FIXED, *KALEIDO.blocks, "patch_boxes", *record._LISTS}

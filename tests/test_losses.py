@@ -11,7 +11,9 @@ def test_classification_loss_by_hand():
     logits = tf.constant([[math.log(3.0), 0.0], [0.0, math.log(7.0)], [0.0, 0.0]])
     loss = losses.classification_loss(logits, tf.constant([0, 1, 0]))
     assert loss.weight == 3.0
-    np.testing.assert_allclose(loss.total, -math.log(3 / 4) - math.log(7 / 8) - math.log(1 / 2), rtol=1e-6)
+    np.testing.assert_allclose(
+        loss.total, -math.log(3 / 4) - math.log(7 / 8) - math.log(1 / 2), rtol=1e-6
+    )
 
 
 def test_masked_lm_loss_counts_used_slots_only():
@@ -30,14 +32,18 @@ def test_batch_without_any_masked_token_is_zero_and_finite():
 def test_divergence_by_hand():
     target = np.log([[[0.5, 0.25, 0.25]]]).astype(np.float32)
     predicted = np.log([[[0.25, 0.5, 0.25]]]).astype(np.float32)
-    loss = losses.patch_divergence_loss(tf.constant(predicted), tf.constant(target), joint_target=False, scale=1.0)
+    loss = losses.patch_divergence_loss(
+        tf.constant(predicted), tf.constant(target), joint_target=False, scale=1.0
+    )
     expected = 0.5 * math.log(2) + 0.25 * math.log(0.5)
     np.testing.assert_allclose(loss.mean(), expected, rtol=1e-6)
 
 
 def test_perfect_reconstruction_is_zero_and_never_negative():
     features = tf.random.stateless_normal([3, 2, 7], [1, 2])
-    assert abs(float(losses.patch_divergence_loss(features * 0.5, features, False, 0.5).mean())) < 1e-6
+    assert (
+        abs(float(losses.patch_divergence_loss(features * 0.5, features, False, 0.5).mean())) < 1e-6
+    )
     other = tf.random.stateless_normal([3, 2, 7], [3, 4])
     assert losses.patch_divergence_loss(other, features, False, 1.0).mean() > 0
 
@@ -56,10 +62,16 @@ def test_no_gradient_through_the_target():
     assert tape.gradient(loss, features) is None
 
 
-@pytest.mark.parametrize("layer, inputs", [
-    (losses.ClassificationLoss(), (tf.constant([[2.0, 1.0], [0.0, 3.0]]), tf.constant([0, 0]))),
-    (losses.MaskedLanguageLoss(), (tf.constant([[[2.0, 1.0]], [[0.0, 3.0]]]), tf.constant([[0], [0]]), tf.ones([2, 1]))),
-])
+@pytest.mark.parametrize(
+    "layer, inputs",
+    [
+        (losses.ClassificationLoss(), (tf.constant([[2.0, 1.0], [0.0, 3.0]]), tf.constant([0, 0]))),
+        (
+            losses.MaskedLanguageLoss(),
+            (tf.constant([[[2.0, 1.0]], [[0.0, 3.0]]]), tf.constant([[0], [0]]), tf.ones([2, 1])),
+        ),
+    ],
+)
 def test_loss_layers_count_hits(layer, inputs):
     accuracy = layer(*inputs)["accuracy"]
     np.testing.assert_allclose(accuracy.mean(), 0.5, rtol=1e-4)

@@ -5,8 +5,20 @@ from kaleido_tf import patches
 
 
 def test_levels_have_55_patches_in_order():
-    assert patches.LEVEL_PATCHES == {"rotation": 1, "jigsaw": 4, "camouflage": 9, "grey_to_color": 16, "blank_to_color": 25}
-    assert patches.LEVEL_STARTS == {"rotation": 0, "jigsaw": 1, "camouflage": 5, "grey_to_color": 14, "blank_to_color": 30}
+    assert patches.LEVEL_PATCHES == {
+        "rotation": 1,
+        "jigsaw": 4,
+        "camouflage": 9,
+        "grey_to_color": 16,
+        "blank_to_color": 25,
+    }
+    assert patches.LEVEL_STARTS == {
+        "rotation": 0,
+        "jigsaw": 1,
+        "camouflage": 5,
+        "grey_to_color": 14,
+        "blank_to_color": 30,
+    }
     assert patches.kaleido_boxes(61, 47).shape == (55, 5)
 
 

@@ -15,7 +15,13 @@ def vocabulary():
 
 def test_default_vocabulary(vocabulary):
     assert len(vocabulary) == 30522
-    assert (vocabulary.pad_id, vocabulary.unk_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id) == (0, 100, 101, 102, 103)
+    assert (
+        vocabulary.pad_id,
+        vocabulary.unk_id,
+        vocabulary.cls_id,
+        vocabulary.sep_id,
+        vocabulary.mask_id,
+    ) == (0, 100, 101, 102, 103)
     assert vocabulary.tokens[1996] == "the"
     assert vocabulary.is_continuation.sum() == 5828 and vocabulary.is_special.sum() == 999
 
@@ -26,24 +32,29 @@ def oracle():
 
 def test_a_hundred_real_descriptions(vocabulary, golden_dir):
     """Against an independent tokenizer; texts from FashionIQ (see texts/README.md)."""
-    texts = json.loads((golden_dir.parent / "texts" / "descriptions.json").read_text(encoding="utf-8"))
+    texts = json.loads(
+        (golden_dir.parent / "texts" / "descriptions.json").read_text(encoding="utf-8")
+    )
     assert len(texts) == 100
     expected = [encoding.ids for encoding in oracle().encode_batch(texts, add_special_tokens=False)]
     assert Tokenizer(vocabulary)(texts) == expected
 
 
-@pytest.mark.parametrize("text", [
-    "Jupe plissée à taille élastique, coloris bleu-marine (100% coton)",
-    "Crème brûlée-coloured ÜBER-coat; €49,99 — “fits” true to size…",
-    "T-shirt\twith\nline breaks  and   blanks",
-    "日本のドレス and kimono 着物",
-    "emoji 👗 and zero\u200bwidth and soft\u00adhyphen",
-    "a\u0000b\ufffdc\u0007d",
-    "x" * 120 + " pneumonoultramicroscopicsilicovolcanoconiosis",
-    "wrong [MASK] and [SEP] in a text",
-    "",
-    "   ",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Jupe plissée à taille élastique, coloris bleu-marine (100% coton)",
+        "Crème brûlée-coloured ÜBER-coat; €49,99 — “fits” true to size…",
+        "T-shirt\twith\nline breaks  and   blanks",
+        "日本のドレス and kimono 着物",
+        "emoji 👗 and zero\u200bwidth and soft\u00adhyphen",
+        "a\u0000b\ufffdc\u0007d",
+        "x" * 120 + " pneumonoultramicroscopicsilicovolcanoconiosis",
+        "wrong [MASK] and [SEP] in a text",
+        "",
+        "   ",
+    ],
+)
 def test_odd_texts(vocabulary, text):
     ours = Tokenizer(vocabulary)([text])[0]
     if "[" in text:
@@ -61,12 +72,15 @@ def test_sequence_is_cut_and_padded(vocabulary):
     assert ids.dtype == np.int32
 
 
-@pytest.mark.parametrize("content, message", [
-    (None, "Not found: .*vocab.txt"),
-    ("", "empty file: .*vocab.txt"),
-    ("[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\n", r"Missing in .*vocab.txt: \[MASK\]"),
-    ("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\nred\n", "holds 'red' twice"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (None, "Not found: .*vocab.txt"),
+        ("", "empty file: .*vocab.txt"),
+        ("[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\n", r"Missing in .*vocab.txt: \[MASK\]"),
+        ("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\nred\n", "holds 'red' twice"),
+    ],
+)
 def test_broken_vocabulary_is_named(tmp_path, content, message):
     path = tmp_path / "vocab.txt"
     if content is not None:

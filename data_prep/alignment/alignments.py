@@ -1,7 +1,8 @@
-"""Word-region pairs to (token, patch) pairs (Kaleido-BERT, section 3.3, "AAG"). The paper gives no algorithm; docs/alignments.md
-writes this one down.
+"""Word-region pairs to (token, patch) pairs (Kaleido-BERT, section 3.3, "AAG"). The paper gives no
+algorithm; docs/alignments.md writes this one down.
 
-A region is a heat map on a raster of `RASTER` x `RASTER` cells over the crop, which the grids of levels 3, 4 and 5 divide evenly.
+A region is a heat map on a raster of `RASTER` x `RASTER` cells over the crop, which the grids of
+levels 3, 4 and 5 divide evenly.
 """
 
 import dataclasses
@@ -23,8 +24,8 @@ ALIGNED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
 class AlignmentSettings:
     """How pairs are made.
 
-    mass: share of a heat map's mass that its salient region holds. overlap: least share of the smaller of region and patch that
-      lies in the other.
+    mass: share of a heat map's mass that its salient region holds. overlap: least share of the
+      smaller of region and patch that lies in the other.
     patches_a_level: most patches of a level that one word is paired with.
     """
 
@@ -34,12 +35,17 @@ class AlignmentSettings:
 
     def __post_init__(self):
         if not (0 < self.mass <= 1 and 0 <= self.overlap <= 1 and self.patches_a_level >= 1):
-            raise InputError(f"`mass` must be above 0 and at most 1, `overlap` 0 to 1, `patches_a_level` at least 1. Received: {self}")
+            raise InputError(
+                "`mass` must be above 0 and at most 1, `overlap` 0 to 1, `patches_a_level` at"
+                f" least 1. Received: {self}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """Where a word was seen: the word as it was said, as the tokenizer normalises it; its heat map [RASTER, RASTER] float; and how sure that is."""
+    """Where a word was seen: the word as it was said, as the tokenizer normalises it; its heat map
+    [RASTER, RASTER] float; and how sure that is.
+    """
 
     word: str
     heat: np.ndarray
@@ -48,9 +54,11 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Alignments:
-    """Pairs [A]: word piece of the text, patch among the 55, and score: the overlap of region and patch, 0 to 1, times the region's own.
+    """Pairs [A]: word piece of the text, patch among the 55, and score: the overlap of region and
+    patch, 0 to 1, times the region's own.
 
-    `shared`: how many regions found their word in the text, with a patch that fits or without; not known of pairs read from records.
+    `shared`: how many regions found their word in the text, with a patch that fits or without; not
+      known of pairs read from records.
     """
 
     tokens: np.ndarray
@@ -59,12 +67,16 @@ class Alignments:
     shared: int = 0
 
 
-def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentSettings) -> Alignments:
+def align(
+    words: Sequence[Word], regions: Sequence[Region], settings: AlignmentSettings
+) -> Alignments:
     """The pairs of one product.
 
-    Args: words: of the product's text, in order. regions: of the words that were generated (or named), in order.
-    A region goes to the first word of its stem that no region has yet; every word piece of that word is paired with the
-    patches that the region covers best. A region of several words ("t-shirt", which a text's tokens part) goes to each of them.
+    Args: words: of the product's text, in order. regions: of the words that were generated (or
+      named), in order.
+    A region goes to the first word of its stem that no region has yet; every word piece of that
+    word is paired with the patches that the region covers best. A region of several words
+    ("t-shirt", which a text's tokens part) goes to each of them.
     """
     waiting: dict[str, list[Word]] = {}
     for word in words:
@@ -80,32 +92,46 @@ def align(words: Sequence[Word], regions: Sequence[Region], settings: AlignmentS
                 tokens.append(token)
                 chosen.append(patch)
                 scores.append(score * region.score)
-    return Alignments(np.array(tokens, np.int64), np.array(chosen, np.int64), np.array(scores, np.float32), shared)
+    return Alignments(
+        np.array(tokens, np.int64), np.array(chosen, np.int64), np.array(scores, np.float32), shared
+    )
 
 
 def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple[int, float]]:
     """(patch, overlap) of the best patches of each level, best first within a level.
 
-    The overlap is the share of the smaller of the two that lies in the other: a large region overlaps a patch inside it, and a
-    small one the patch that it lies in. Among patches that overlap alike, the one with more of the heat comes first; among those that
-    hold as much of it, as they do inside a box, the one nearest to its centre.
+    The overlap is the share of the smaller of the two that lies in the other: a large region
+    overlaps a patch inside it, and a small one the patch that it lies in. Among patches that
+    overlap alike, the one with more of the heat comes first; among those that hold as much of it,
+    as they do inside a box, the one nearest to its centre.
     """
     region = salient_region(heat, settings.mass)
     if not region.any():
         return []
     found = []
     for level in ALIGNED_LEVELS:
-        common, mass = _by_patch(region.astype(np.float64), level), _by_patch(heat / heat.sum(), level)
+        common, mass = (
+            _by_patch(region.astype(np.float64), level),
+            _by_patch(heat / heat.sum(), level),
+        )
         covered = common / min(region.sum(), RASTER * RASTER / len(common))
-        order = np.lexsort([_distances(heat, level), -mass.round(6), -covered.round(6)])[: settings.patches_a_level]
-        found += [(patches.LEVEL_STARTS[level] + int(place), float(covered[place])) for place in order if covered[place] >= settings.overlap]
+        order = np.lexsort([_distances(heat, level), -mass.round(6), -covered.round(6)])[
+            : settings.patches_a_level
+        ]
+        found += [
+            (patches.LEVEL_STARTS[level] + int(place), float(covered[place]))
+            for place in order
+            if covered[place] >= settings.overlap
+        ]
     return found
 
 
 def salient_region(heat: np.ndarray, mass: float) -> np.ndarray:
-    """The fewest cells that hold `mass` of a heat map's sum, and those as hot as the coolest of them: [RASTER, RASTER] bool.
+    """The fewest cells that hold `mass` of a heat map's sum, and those as hot as the coolest of
+    them: [RASTER, RASTER] bool.
 
-    A box, even inside, so stays whole: a part of it would be the upper one, for no other reason than the order of the cells.
+    A box, even inside, so stays whole: a part of it would be the upper one, for no other reason
+      than the order of the cells.
     """
     falling = -np.sort(-heat.reshape(-1).astype(np.float64))
     needed = min(int(np.searchsorted(np.cumsum(falling), mass * falling.sum())), len(falling) - 1)
@@ -119,7 +145,9 @@ def _by_patch(cells: np.ndarray, level: str) -> np.ndarray:
 
 
 def _distances(heat: np.ndarray, level: str) -> np.ndarray:
-    """How far the middle of each patch of a level lies from the centre of the heat, in cells, rounded so that equals are equal."""
+    """How far the middle of each patch of a level lies from the centre of the heat, in cells,
+    rounded so that equals are equal.
+    """
     side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
     middles, cells = (np.arange(side) + 0.5) * RASTER / side, np.arange(RASTER) + 0.5
     down, across = (float((heat.sum(axis=axis) * cells).sum() / heat.sum()) for axis in (1, 0))
@@ -127,7 +155,9 @@ def _distances(heat: np.ndarray, level: str) -> np.ndarray:
 
 
 def heat_of_box(box: Sequence[float], width: int, height: int) -> np.ndarray:
-    """A box (x1, y1, x2, y2 in pixels of a crop of that size) as a heat map [RASTER, RASTER]: the share of each cell inside."""
+    """A box (x1, y1, x2, y2 in pixels of a crop of that size) as a heat map [RASTER, RASTER]: the
+    share of each cell inside.
+    """
     x1, y1, x2, y2 = box
     rows = _covered(y1 / height, y2 / height)
     columns = _covered(x1 / width, x2 / width)

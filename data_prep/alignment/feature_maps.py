@@ -1,7 +1,9 @@
-"""Convolutional maps of product crops, for what looks at places (Show, Attend and Tell, section 3.1.1: annotation vectors).
+"""Convolutional maps of product crops, for what looks at places (Show, Attend and Tell, section
+3.1.1: annotation vectors).
 
-The crop is the one that the kaleido patches were cut from, resized to a square, so that a cell covers the same share of every crop.
-Maps are computed once and kept on disk as float16, a file for each shard of records. M = cells a side, F = channels.
+The crop is the one that the kaleido patches were cut from, resized to a square, so that a cell
+covers the same share of every crop. Maps are computed once and kept on disk as float16, a file for
+each shard of records. M = cells a side, F = channels.
 """
 
 import concurrent.futures
@@ -26,30 +28,43 @@ _FLOAT16_MOST = float(np.finfo(np.float16).max)
 
 
 def pixels_for(backbone: Backbone, cells: int) -> int:
-    """The side in pixels of the largest square whose map has `cells` cells a side (ResNet-50: 14 needs 448, 7 needs 224).
+    """The side in pixels of the largest square whose map has `cells` cells a side (ResNet-50: 14
+    needs 448, 7 needs 224).
 
     Raises: InputError if no square up to 1024 pixels has such a map.
     """
     for side in range(_MOST_PIXELS, backbone.smallest_side, -_PIXEL_STEP):
         if backbone.convolutions.compute_output_shape((None, side, side, 3))[1] == cells:
             return side
-    raise InputError(f"A map of {cells} x {cells} cells was asked for. No square of up to {_MOST_PIXELS} pixels gives {backbone.name} one")
+    raise InputError(
+        f"A map of {cells} x {cells} cells was asked for. No square of up to {_MOST_PIXELS} pixels"
+        f" gives {backbone.name} one"
+    )
 
 
 def maps_of(crops: Sequence[np.ndarray], backbone: Backbone, side: int) -> np.ndarray:
-    """Crops [h, w, 3] uint8 of any size, as squares of `side` pixels, to their maps [crops, M, M, F] float32."""
+    """Crops [h, w, 3] uint8 of any size, as squares of `side` pixels, to their maps [crops, M, M,
+    F] float32.
+    """
     squares = np.stack([_square(crop, side) for crop in crops])
-    found = [backbone.feature_map(squares[i : i + _BATCH]).numpy() for i in range(0, len(squares), _BATCH)]
+    found = [
+        backbone.feature_map(squares[i : i + _BATCH]).numpy()
+        for i in range(0, len(squares), _BATCH)
+    ]
     return np.concatenate(found)
 
 
 def _square(crop: np.ndarray, side: int) -> np.ndarray:
     shrinks = crop.shape[0] * crop.shape[1] > side * side
-    return cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(
+        crop, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
 
 
 class CropMaps:
-    """The maps of records, made from their photos. Raises: InputError if the backbone has no map of `cells` cells a side."""
+    """The maps of records, made from their photos. Raises: InputError if the backbone has no map of
+    `cells` cells a side.
+    """
 
     def __init__(self, photos: RecordPhotos, backbone: Backbone, cells: int):
         self._photos, self._backbone, self._side = photos, backbone, pixels_for(backbone, cells)
@@ -63,11 +78,17 @@ class CropMaps:
     def _crop(self, example: tf.train.Example) -> np.ndarray:
         feature = example.features.feature
         name = feature["image_id"].bytes_list.value[0].decode()
-        return self._photos.crop(name, tuple(feature["image_size"].int64_list.value), tuple(feature["crop_box"].int64_list.value))
+        return self._photos.crop(
+            name,
+            tuple(feature["image_size"].int64_list.value),
+            tuple(feature["crop_box"].int64_list.value),
+        )
 
 
 class KeptMaps:
-    """Maps on disk, in the order of their records. Index with record numbers: [n] -> [n, M, M, F] float32."""
+    """Maps on disk, in the order of their records. Index with record numbers: [n] -> [n, M, M, F]
+    float32.
+    """
 
     def __init__(self, files: Sequence[pathlib.Path]):
         self._parts = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
@@ -77,22 +98,35 @@ class KeptMaps:
         return int(self._starts[-1])
 
     def __getitem__(self, numbers: Sequence[int]) -> np.ndarray:
-        places = [(part, n - self._starts[part]) for n in numbers for part in [int(np.searchsorted(self._starts, n, side="right")) - 1]]
+        places = [
+            (part, n - self._starts[part])
+            for n in numbers
+            for part in [int(np.searchsorted(self._starts, n, side="right")) - 1]
+        ]
         return np.stack([self._parts[part][row] for part, row in places]).astype(np.float32)
 
 
 def keep_maps(shards: Sequence[str], maps: CropMaps, folder: pathlib.Path, name: str) -> KeptMaps:
-    """Writes the maps of every shard into `folder`, except those that are there. Args: name: of the records, for the progress lines."""
+    """Writes the maps of every shard into `folder`, except those that are there. Args: name: of the
+    records, for the progress lines.
+    """
     files, started, done = [], time.monotonic(), 0
     for number, shard in enumerate(shards, start=1):
         file = folder / f"{pathlib.Path(shard).stem}.npy"
         files.append(file)
         if file.is_file():
             continue
-        # Random weights can leave float16's range; maps are normalised by who reads them, so a cut at its end loses nothing that counts.
-        found = np.clip(maps.of(read_examples(shard)), -_FLOAT16_MOST, _FLOAT16_MOST).astype(np.float16)
+        # Random weights can leave float16's range; maps are normalised by who reads them, so a cut
+        # at its end loses nothing that counts.
+        found = np.clip(maps.of(read_examples(shard)), -_FLOAT16_MOST, _FLOAT16_MOST).astype(
+            np.float16
+        )
         with appears_whole(file) as partial, open(partial, "wb") as stream:
             np.save(stream, found, allow_pickle=False)
         done += len(found)
-        print(f"{name}: maps of shard {number}/{len(shards)}, {done / (time.monotonic() - started):.1f} images/s", flush=True)
+        print(
+            f"{name}: maps of shard {number}/{len(shards)},"
+            f" {done / (time.monotonic() - started):.1f} images/s",
+            flush=True,
+        )
     return KeptMaps(files)

@@ -15,7 +15,9 @@ from kaleido_tf.words import stem
 
 @dataclasses.dataclass(frozen=True)
 class NamedBox:
-    """A word and where it is seen: `box` (x1, y1, x2, y2) in pixels of the photo; `score` above 0, which the scores of its pairs are times."""
+    """A word and where it is seen: `box` (x1, y1, x2, y2) in pixels of the photo; `score` above 0,
+    which the scores of its pairs are times.
+    """
 
     word: str
     box: tuple[float, float, float, float]
@@ -25,7 +27,8 @@ class NamedBox:
 def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
     """Word-region pairs from elsewhere, by image or product id.
 
-    A line of the file: `{"image_id" or "product_id": ..., "word": ..., "box": [x1, y1, x2, y2], "score": ...}` (score 1 if absent).
+    A line of the file: `{"image_id" or "product_id": ..., "word": ..., "box": [x1, y1, x2, y2],
+      "score": ...}` (score 1 if absent).
     Raises: InputError naming the line.
     """
     if not os.path.isfile(path):
@@ -38,11 +41,27 @@ def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
         try:
             entry = json.loads(line)
             identifier = entry["image_id"] if "image_id" in entry else entry["product_id"]
-            word, box, score = str(entry["word"]), tuple(float(value) for value in entry["box"]), float(entry.get("score", 1.0))
+            word, box, score = (
+                str(entry["word"]),
+                tuple(float(value) for value in entry["box"]),
+                float(entry.get("score", 1.0)),
+            )
         except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{where}: needed {{image_id or product_id, word, box, score}} as JSON. Received: {line[:80]!r} ({error})") from error
-        if len(box) != 4 or not np.isfinite(box).all() or box[0] >= box[2] or box[1] >= box[3] or not 0 < score < np.inf:
-            raise InputError(f"{where}: needed a box x1 < x2, y1 < y2 and a score above 0. Received: box {entry['box']}, score {score}")
+            raise InputError(
+                f"{where}: needed {{image_id or product_id, word, box, score}} as JSON. Received:"
+                f" {line[:80]!r} ({error})"
+            ) from error
+        if (
+            len(box) != 4
+            or not np.isfinite(box).all()
+            or box[0] >= box[2]
+            or box[1] >= box[3]
+            or not 0 < score < np.inf
+        ):
+            raise InputError(
+                f"{where}: needed a box x1 < x2, y1 < y2 and a score above 0. Received: box"
+                f" {entry['box']}, score {score}"
+            )
         boxes.setdefault(str(identifier), []).append(NamedBox(word, box, score))
     if not boxes:
         raise InputError(f"Word-region pairs are needed. {path} holds none")
@@ -57,7 +76,8 @@ def _lines(path: str) -> list[str]:
 
 
 def regions_of(boxes: list[NamedBox], crop_box: np.ndarray) -> list[Region]:
-    """A region a word: the boxes of one word together, each even inside whatever its score, the region as sure as the surest of them.
+    """A region a word: the boxes of one word together, each even inside whatever its score, the
+    region as sure as the surest of them.
 
     Args: crop_box: x1, x2, y1, y2 in pixels of the photo.
     """
@@ -69,5 +89,7 @@ def regions_of(boxes: list[NamedBox], crop_box: np.ndarray) -> list[Region]:
         if heat.any():  # what lies outside the crop is not in any patch
             word = uncased(named.word)
             before = regions.setdefault(stem(word), Region(word, heat, named.score))
-            regions[stem(word)] = Region(before.word, np.maximum(before.heat, heat), max(before.score, named.score))
+            regions[stem(word)] = Region(
+                before.word, np.maximum(before.heat, heat), max(before.score, named.score)
+            )
     return list(regions.values())

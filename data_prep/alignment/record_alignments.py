@@ -15,11 +15,7 @@ from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.records.dataset_json import (
-    MANIFEST_NAME,
-    layout_of,
-    read_dataset_json,
-)
+from kaleido_tf.records.dataset_json import MANIFEST_NAME, layout_of, read_dataset_json
 from kaleido_tf.records.record import KALEIDO
 from kaleido_tf.records.shards import read_shard
 from kaleido_tf.text import Vocabulary
@@ -30,8 +26,10 @@ _ASIDE = "alignments.partial"
 
 @dataclasses.dataclass(frozen=True)
 class AlignedRecords:
-    """What was done: records; those with a pair; pairs in all. Of the others, which are masked at random: those with no region at all (an
-    empty caption), and those none of whose words stands in the text."""
+    """What was done: records; those with a pair; pairs in all. Of the others, which are masked at
+    random: those with no region at all (an empty caption), and those none of whose words stands in
+    the text.
+    """
 
     record: int = 0
     aligned: int = 0
@@ -40,25 +38,37 @@ class AlignedRecords:
     without_shared_words: int = 0
 
     def __add__(self, other: "AlignedRecords") -> "AlignedRecords":
-        return AlignedRecords(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
+        return AlignedRecords(
+            *(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other)))
+        )
 
 
 def ids_in(pattern: str) -> set[str]:
-    """The image and product ids of the records at `pattern`. Raises: InputError for a damaged shard."""
+    """The image and product ids of the records at `pattern`. Raises: InputError for a damaged
+    shard.
+    """
     return {
         example.features.feature[name].bytes_list.value[0].decode()
-        for file in find_files(pattern) for example in read_shard(file) for name in ("image_id", "product_id")
+        for file in find_files(pattern)
+        for example in read_shard(file)
+        for name in ("image_id", "product_id")
     }
 
 
-def align_records(pattern: str, find_regions: Callable[[str, list[tf.train.Example]], list[list[Region]]], settings: AlignmentSettings,
-                  source: dict) -> AlignedRecords:
+def align_records(
+    pattern: str,
+    find_regions: Callable[[str, list[tf.train.Example]], list[list[Region]]],
+    settings: AlignmentSettings,
+    source: dict,
+) -> AlignedRecords:
     """Writes the alignments of every record at `pattern` into it.
 
-    The shards of a folder are written aside and take their places together when all are made; a killed run goes on with the
-    same command.
-    Args: find_regions: (folder, records of a shard) -> the regions of each. source: what they come from, digests included; kept in `dataset.json`.
-    Raises: InputError for records that are not Kaleido-BERT's, damaged shards, or a part of a folder only: `dataset.json` speaks of all.
+    The shards of a folder are written aside and take their places together when all are made; a
+    killed run goes on with the same command.
+    Args: find_regions: (folder, records of a shard) -> the regions of each. source: what they come
+      from, digests included; kept in `dataset.json`.
+    Raises: InputError for records that are not Kaleido-BERT's, damaged shards, or a part of a
+      folder only: `dataset.json` speaks of all.
     """
     by_folder: dict[str, list[pathlib.Path]] = {}
     for file in find_files(pattern):
@@ -67,7 +77,10 @@ def align_records(pattern: str, find_regions: Callable[[str, list[tf.train.Examp
         check_layout(read_dataset_json(folder), folder)
         there = sorted(pathlib.Path(folder).glob("*.tfrecord"))
         if sorted(files) != there:
-            raise InputError(f"Whole folders of records are needed: {folder} holds {len(there)} shards. Received: {len(files)} of them, by {pattern}")
+            raise InputError(
+                f"Whole folders of records are needed: {folder} holds {len(there)} shards."
+                f" Received: {len(files)} of them, by {pattern}"
+            )
     done = AlignedRecords()
     for folder, files in by_folder.items():
         done += _align_folder(pathlib.Path(folder), files, find_regions, settings, source)
@@ -77,7 +90,10 @@ def align_records(pattern: str, find_regions: Callable[[str, list[tf.train.Examp
 def check_layout(dataset: dict, folder: str) -> None:
     """Raises: InputError unless the records are Kaleido-BERT's."""
     if layout_of(dataset, folder) != KALEIDO:
-        raise InputError(f"Alignments are of kaleido patches. {folder} holds records of layout {dataset['layout']}")
+        raise InputError(
+            f"Alignments are of kaleido patches. {folder} holds records of layout"
+            f" {dataset['layout']}"
+        )
 
 
 def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecords:
@@ -93,14 +109,20 @@ def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecor
         if not report.is_file():
             counts = _align_shard(file, aside / file.name, vocabulary, find_regions, settings)
             write_json(report, dataclasses.asdict(counts))
-            print(f"{file}: {counts.aligned} of {counts.records} records have aligned pairs", flush=True)
+            print(
+                f"{file}: {counts.aligned} of {counts.records} records have aligned pairs",
+                flush=True,
+            )
         total += AlignedRecords(**read_json_object(report))
-    # Until all are in place it is not said what they are: training must not take a mixture for either.
+    # Until all are in place it is not said what they are: training must not take a mixture for
+    # either.
     write_json(folder / MANIFEST_NAME, {**dataset, "alignments": {"unfinished": said}})
     for file in files:
         if (aside / file.name).is_file():  # else this run was killed while it put them in place
             os.replace(aside / file.name, file)
-    write_json(folder / MANIFEST_NAME, {**dataset, "alignments": {**said, **dataclasses.asdict(total)}})
+    write_json(
+        folder / MANIFEST_NAME, {**dataset, "alignments": {**said, **dataclasses.asdict(total)}}
+    )
     shutil.rmtree(aside)
     return total
 
@@ -110,13 +132,25 @@ def _said_before(aside: pathlib.Path) -> dict | None:
     return read_json_object(path) if path.is_file() else None
 
 
-def _align_shard(file: pathlib.Path, target: pathlib.Path, vocabulary: Vocabulary, find_regions, settings: AlignmentSettings) -> AlignedRecords:
+def _align_shard(
+    file: pathlib.Path,
+    target: pathlib.Path,
+    vocabulary: Vocabulary,
+    find_regions,
+    settings: AlignmentSettings,
+) -> AlignedRecords:
     examples = read_shard(str(file))
     counts = AlignedRecords()
     for example, regions in zip(examples, find_regions(str(file.parent), examples), strict=True):
         found = align(words_of(_ints(example, "token_ids"), vocabulary), regions, settings)
         _store(example, found)
-        counts += AlignedRecords(1, int(len(found.tokens) > 0), len(found.tokens), int(not regions), int(bool(regions) and not found.shared))
+        counts += AlignedRecords(
+            1,
+            int(len(found.tokens) > 0),
+            len(found.tokens),
+            int(not regions),
+            int(bool(regions) and not found.shared),
+        )
     write_shard(target, (example.SerializeToString() for example in examples))
     return counts
 
@@ -127,6 +161,12 @@ def _ints(example: tf.train.Example, name: str) -> list[int]:
 
 def _store(example: tf.train.Example, found: Alignments) -> None:
     feature = example.features.feature
-    feature["alignment_tokens"].CopyFrom(tf.train.Feature(int64_list=tf.train.Int64List(value=found.tokens.tolist())))
-    feature["alignment_patches"].CopyFrom(tf.train.Feature(int64_list=tf.train.Int64List(value=found.patches.tolist())))
-    feature["alignment_scores"].CopyFrom(tf.train.Feature(float_list=tf.train.FloatList(value=found.scores.tolist())))
+    feature["alignment_tokens"].CopyFrom(
+        tf.train.Feature(int64_list=tf.train.Int64List(value=found.tokens.tolist()))
+    )
+    feature["alignment_patches"].CopyFrom(
+        tf.train.Feature(int64_list=tf.train.Int64List(value=found.patches.tolist()))
+    )
+    feature["alignment_scores"].CopyFrom(
+        tf.train.Feature(float_list=tf.train.FloatList(value=found.scores.tolist()))
+    )

@@ -1,11 +1,13 @@
-"""Show, Attend and Tell (Xu et al. 2015) with soft attention: a caption piece by piece, and where it looked for each.
+"""Show, Attend and Tell (Xu et al. 2015) with soft attention: a caption piece by piece, and where
+it looked for each.
 
-Kaleido-BERT takes its words and heat maps from this network (section 3.3). It speaks in the word pieces of the records, those that
-its training texts hold. Where it departs from the original: maps are standardised, since those of different backbones have
-different scales, and the attention's regularisation reaches its minimum (see `caption_loss`).
+Kaleido-BERT takes its words and heat maps from this network (section 3.3). It speaks in the word
+pieces of the records, those that its training texts hold. Where it departs from the original: maps
+are standardised, since those of different backbones have different scales, and the attention's
+regularisation reaches its minimum (see `caption_loss`).
 
-N = captions, T = pieces of a caption, M = cells a side of a map, L = M * M places, F = channels, E = embedding, H = hidden units,
-P = pieces it can say.
+N = captions, T = pieces of a caption, M = cells a side of a map, L = M * M places, F = channels, E
+= embedding, H = hidden units, P = pieces it can say.
 """
 
 import dataclasses
@@ -27,9 +29,12 @@ _KIND = "captioner of kaleido_tf"
 
 @dataclasses.dataclass(frozen=True)
 class CaptionerSettings:
-    """`pieces`: vocabulary ids of the P pieces, the first four as above. `backbone`, `backbone_digest`, `vocabulary_digest`: of the
-    records it learnt from; others mean other features and other pieces. `cells`: M. `channels`: F. `units`: H, of the LSTM;
-    `attention_units` and `embedding`: of the attention's layer and of a piece. `longest`: most pieces of a caption."""
+    """`pieces`: vocabulary ids of the P pieces, the first four as above. `backbone`,
+    `backbone_digest`, `vocabulary_digest`: of the records it learnt from; others mean other
+    features and other pieces. `cells`: M. `channels`: F. `units`: H, of the LSTM;
+    `attention_units` and `embedding`: of the attention's layer and of a piece. `longest`: most
+      pieces of a caption.
+    """
 
     pieces: tuple[int, ...]
     backbone: str
@@ -44,21 +49,35 @@ class CaptionerSettings:
 
     def __post_init__(self):
         object.__setattr__(self, "pieces", tuple(self.pieces))  # JSON has lists
-        sizes = (self.channels, self.cells, self.embedding, self.units, self.attention_units, self.longest)
+        sizes = (
+            self.channels,
+            self.cells,
+            self.embedding,
+            self.units,
+            self.attention_units,
+            self.longest,
+        )
         if min(sizes) < 1 or len(self.pieces) <= UNKNOWN:
-            raise InputError(f"a captioner's sizes must be at least 1 and its pieces more than {UNKNOWN}. Received: {sizes}, {len(self.pieces)}")
+            raise InputError(
+                f"a captioner's sizes must be at least 1 and its pieces more than {UNKNOWN}."
+                f" Received: {sizes}, {len(self.pieces)}"
+            )
 
 
 def pieces_of(texts: list[list[int]], vocabulary: Vocabulary) -> tuple[int, ...]:
-    """The pieces that texts are made of, after the four special ones (the end is [SEP], the start [CLS])."""
+    """The pieces that texts are made of, after the four special ones (the end is [SEP], the start
+    [CLS]).
+    """
     special = (vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.unk_id)
     return (*special, *sorted({int(number) for text in texts for number in text} - set(special)))
 
 
 class AttentionCell(tf_keras.layers.Layer):
-    """One step: looks where the state says (equations 4 to 6, with the gate of section 4.2.1), then an LSTM step on the piece and what was seen.
+    """One step: looks where the state says (equations 4 to 6, with the gate of section 4.2.1), then
+    an LSTM step on the piece and what was seen.
 
-    Called with the piece's share of the gates [N, 4H] and, as constants, the maps [N, L, F] and their projection [N, L, A].
+    Called with the piece's share of the gates [N, 4H] and, as constants, the maps [N, L, F] and
+    their projection [N, L, A].
     Output: the hidden state [N, H], what was seen [N, F] and the attention [N, L] side by side.
     """
 
@@ -71,7 +90,9 @@ class AttentionCell(tf_keras.layers.Layer):
         self._score = dense(1, use_bias=False, name="attention_score")
         self._gate = dense(1, name="gate")
         self._seen_gates = dense(4 * units, use_bias=False, name="lstm_seen")
-        self._state_gates = dense(4 * units, use_bias=False, kernel_initializer="orthogonal", name="lstm_state")
+        self._state_gates = dense(
+            4 * units, use_bias=False, kernel_initializer="orthogonal", name="lstm_state"
+        )
 
     def call(self, inputs, states, constants):
         hidden, memory = states
@@ -79,8 +100,11 @@ class AttentionCell(tf_keras.layers.Layer):
         scores = self._score(tf.tanh(projected + self._of_state(hidden)[:, None]))[..., 0]
         attention = tf.nn.softmax(scores)
         seen = tf.sigmoid(self._gate(hidden)) * tf.einsum("nl,nlf->nf", attention, maps)
-        enters, forgets, shows, offers = tf.split(inputs + self._seen_gates(seen) + self._state_gates(hidden), 4, axis=1)
-        memory = tf.sigmoid(forgets + 1.0) * memory + tf.sigmoid(enters) * tf.tanh(offers)  # 1: remembers from the start
+        enters, forgets, shows, offers = tf.split(
+            inputs + self._seen_gates(seen) + self._state_gates(hidden), 4, axis=1
+        )
+        # 1: remembers from the start
+        memory = tf.sigmoid(forgets + 1.0) * memory + tf.sigmoid(enters) * tf.tanh(offers)
         hidden = tf.sigmoid(shows) * tf.tanh(memory)
         return tf.concat([hidden, seen, attention], axis=1), (hidden, memory)
 
@@ -97,21 +121,39 @@ class Captioner(tf_keras.Model):
         self._piece_gates = layers.Dense(4 * settings.units, name="lstm_piece")
         self._first_hidden = layers.Dense(settings.units, "tanh", name="first_hidden")
         self._first_memory = layers.Dense(settings.units, "tanh", name="first_memory")
-        self._cell = AttentionCell(settings.channels, settings.units, settings.attention_units, settings.cells**2, name="cell")
+        self._cell = AttentionCell(
+            settings.channels,
+            settings.units,
+            settings.attention_units,
+            settings.cells**2,
+            name="cell",
+        )
         self._recurrence = layers.RNN(self._cell, return_sequences=True, name="decoder")
         self._of_hidden = layers.Dense(settings.embedding, name="output_hidden")
         self._of_seen = layers.Dense(settings.embedding, use_bias=False, name="output_seen")
         self._to_pieces = layers.Dense(pieces, name="output_pieces")
         self._evidence = {
-            name: self.add_weight(f"evidence_{name}", shape, trainable=False, initializer="ones" if name == "scale" else "zeros")
-            for name, shape in (("mean", [settings.channels]), ("scale", [settings.channels]), ("weights", [settings.channels, pieces]), ("visible", [pieces]))
+            name: self.add_weight(
+                f"evidence_{name}",
+                shape,
+                trainable=False,
+                initializer="ones" if name == "scale" else "zeros",
+            )
+            for name, shape in (
+                ("mean", [settings.channels]),
+                ("scale", [settings.channels]),
+                ("weights", [settings.channels, pieces]),
+                ("visible", [pieces]),
+            )
         }
         maps = tf.zeros([1, settings.cells, settings.cells, settings.channels])
         self(maps, tf.zeros([1, 1], tf.int32))  # makes the weights
 
     @property
     def evidence(self) -> WordEvidence:
-        """What the cells of a map say for each piece; learnt apart from the decoder (see `word_evidence`) and kept with it."""
+        """What the cells of a map say for each piece; learnt apart from the decoder (see
+        `word_evidence`) and kept with it.
+        """
         return WordEvidence(**{name: weight.numpy() for name, weight in self._evidence.items()})
 
     def keep_evidence(self, evidence: WordEvidence) -> None:
@@ -121,12 +163,16 @@ class Captioner(tf_keras.Model):
     def call(self, maps, inputs, seed=None):
         """Reads captions along with their photos ("teacher forcing").
 
-        Args: maps: [N, M, M, F] float32. inputs: [N, T] int32, `START` and all pieces but the last. seed: [2] int, for dropout; None: none.
-        Returns: logits [N, T, P] of the piece that follows each, attention [N, T, L] under which it was said.
+        Args: maps: [N, M, M, F] float32. inputs: [N, T] int32, `START` and all pieces but the last.
+          seed: [2] int, for dropout; None: none.
+        Returns: logits [N, T, P] of the piece that follows each, attention [N, T, L] under which it
+          was said.
         """
         places, projected, states = self.begin(maps)
         embedded = self._drop(self._embed(inputs), seed, 0)
-        outputs = self._recurrence(self._piece_gates(embedded), initial_state=states, constants=[places, projected])
+        outputs = self._recurrence(
+            self._piece_gates(embedded), initial_state=states, constants=[places, projected]
+        )
         return self._say(embedded, outputs, seed)
 
     def begin(self, maps):
@@ -137,7 +183,9 @@ class Captioner(tf_keras.Model):
         return places, self._project(places), [self._first_hidden(mean), self._first_memory(mean)]
 
     def step(self, piece, states, places, projected):
-        """One piece [N] int32 further: (log probabilities [N, P] of the next, attention [N, L], states)."""
+        """One piece [N] int32 further: (log probabilities [N, P] of the next, attention [N, L],
+        states).
+        """
         embedded = self._embed(piece)
         output, states = self._cell(self._piece_gates(embedded), states, [places, projected])
         logits, attention = self._say(embedded, output, None)
@@ -145,25 +193,36 @@ class Captioner(tf_keras.Model):
 
     def _say(self, embedded, outputs, seed):
         """The deep output (equation 7): from the piece before, the state and what was seen."""
-        hidden, seen, attention = tf.split(outputs, [self.settings.units, self.settings.channels, self.settings.cells**2], axis=-1)
-        deep = tf.tanh(embedded + self._of_hidden(self._drop(hidden, seed, 1)) + self._of_seen(seen))
+        hidden, seen, attention = tf.split(
+            outputs, [self.settings.units, self.settings.channels, self.settings.cells**2], axis=-1
+        )
+        deep = tf.tanh(
+            embedded + self._of_hidden(self._drop(hidden, seed, 1)) + self._of_seen(seen)
+        )
         return self._to_pieces(self._drop(deep, seed, 2)), attention
 
     def _drop(self, values, seed, number: int):
         if seed is None or not self._dropout:
             return values
-        return tf.nn.experimental.stateless_dropout(values, self._dropout, tf.random.experimental.stateless_fold_in(seed, number))
+        return tf.nn.experimental.stateless_dropout(
+            values, self._dropout, tf.random.experimental.stateless_fold_in(seed, number)
+        )
 
 
 def caption_loss(logits, attention, targets, regularizer: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cross entropy a piece and the doubly stochastic regularisation (section 4.2.1, equation 14): (total, cross entropy), scalars.
+    """Cross entropy a piece and the doubly stochastic regularisation (section 4.2.1, equation 14):
+    (total, cross entropy), scalars.
 
-    The original asks that the attention on each place sums to 1 over the caption, which T pieces on L places cannot reach unless
-    T = L; here it asks for T / L, so that every place is looked at as often as any other when it is met.
-    Args: logits [N, T, P], attention [N, T, L]; targets [N, T] int32, `PAD` after the end, does not count.
+    The original asks that the attention on each place sums to 1 over the caption, which T pieces on
+    L places cannot reach unless T = L; here it asks for T / L, so that every place is looked at as
+    often as any other when it is met.
+    Args: logits [N, T, P], attention [N, T, L]; targets [N, T] int32, `PAD` after the end, does not
+      count.
     """
     counts = tf.cast(targets != PAD, tf.float32)
-    entropy = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits) * counts) / tf.reduce_sum(counts)
+    entropy = tf.reduce_sum(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits) * counts
+    ) / tf.reduce_sum(counts)
     looked = tf.einsum("ntl,nt->nl", attention, counts)
     share = tf.reduce_mean(looked, axis=1, keepdims=True)  # T / L of each caption
     uneven = tf.reduce_sum((looked - share) ** 2) / tf.reduce_sum(counts)
@@ -185,11 +244,22 @@ def save_captioner(path: str | os.PathLike, model: Captioner) -> None:
 
 def load_captioner(path: str | os.PathLike) -> TrainedCaptioner:
     """Reads what `save_captioner` wrote. Raises: InputError as `network_file.read_network`."""
-    return TrainedCaptioner(*read_network(path, _KIND, CaptionerSettings, Captioner, "a captioner (a file that data_prep.train_captioner wrote)"))
+    return TrainedCaptioner(
+        *read_network(
+            path,
+            _KIND,
+            CaptionerSettings,
+            Captioner,
+            "a captioner (a file that data_prep.train_captioner wrote)",
+        )
+    )
 
 
-def targets_of(texts: list[list[int]], settings: CaptionerSettings, length: int | None = None) -> np.ndarray:
-    """Texts (vocabulary ids) as targets [N, T] int32: own numbers of the pieces, `END`, then `PAD`; cut to `longest` or `length` pieces.
+def targets_of(
+    texts: list[list[int]], settings: CaptionerSettings, length: int | None = None
+) -> np.ndarray:
+    """Texts (vocabulary ids) as targets [N, T] int32: own numbers of the pieces, `END`, then `PAD`;
+    cut to `longest` or `length` pieces.
 
     Pieces that no training text held become `UNKNOWN`.
     """
@@ -203,5 +273,7 @@ def targets_of(texts: list[list[int]], settings: CaptionerSettings, length: int 
 
 
 def inputs_of(targets: np.ndarray) -> np.ndarray:
-    """What is read before each target is said: `START`, then the targets shifted by one, [N, T] int32."""
+    """What is read before each target is said: `START`, then the targets shifted by one, [N, T]
+    int32.
+    """
     return np.concatenate([np.full([len(targets), 1], START, np.int32), targets[:, :-1]], axis=1)

@@ -1,10 +1,12 @@
 """Reads the Fashion-Gen HDF5 files (fashiongen_256_256_train.h5, fashiongen_256_256_validation.h5).
 
-A file has one dataset a column and N rows, one a photo: `input_image` uint8 [N, 256, 256, 3], `input_productID` int
-[N, 1], and texts as latin-1 bytes [N, 1]. A product is photographed in several poses, so several rows share its id;
-they become one product with several images, and the text of its first row (the others repeat it).
+A file has one dataset a column and N rows, one a photo: `input_image` uint8 [N, 256, 256, 3],
+`input_productID` int [N, 1], and texts as latin-1 bytes [N, 1]. A product is photographed in
+several poses, so several rows share its id; they become one product with several images, and the
+text of its first row (the others repeat it).
 
-The train file has 260,480 rows: text columns are read whole, in one call each, and images one by one when loaded.
+The train file has 260,480 rows: text columns are read whole, in one call each, and images one by
+  one when loaded.
 N = rows; rows count from 0, as in h5py.
 """
 
@@ -33,13 +35,21 @@ _TEXT_COLUMNS = {
     "subcategory": "input_subcategory",
 }
 _NEEDED = ("input_image", "input_productID", *_TEXT_COLUMNS.values())
-_SPLIT_WORDS = {"train": "train", "val": "valid", "valid": "valid", "validation": "valid", "test": "test"}
+_SPLIT_WORDS = {
+    "train": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "test": "test",
+}
 
 
 class FashionGenFile:
-    """One checked file: whole columns now, images by row later, over one handle that is opened when first needed.
+    """One checked file: whole columns now, images by row later, over one handle that is opened when
+    first needed.
 
-    `path` is as given, `split` by the file's name (see `split_of`). It holds no data, so it can go to other processes.
+    `path` is as given, `split` by the file's name (see `split_of`). It holds no data, so it can go
+    to other processes.
     Raises: InputError if it is not HDF5, lacks a dataset, or has datasets of wrong shape.
     """
 
@@ -53,45 +63,64 @@ class FashionGenFile:
         return {**self.__dict__, "_handle": None}  # a handle cannot follow into another process
 
     def column(self, name: str) -> list:
-        """The N values of a column: integers, or latin-1 bytes. Raises: InputError if the file is damaged there."""
+        """The N values of a column: integers, or latin-1 bytes. Raises: InputError if the file is
+        damaged there.
+        """
         try:
             return self._file()[name][:].ravel().tolist()
         except OSError as error:
-            raise InputError(f"Needed: the column {name}. Came: {error}. Where: {self.path}.") from error
+            raise InputError(
+                f"Needed: the column {name}. Came: {error}. Where: {self.path}."
+            ) from error
 
     def image(self, row: int) -> np.ndarray:
         """[H, W, 3] uint8 RGB. Raises: InputError if the file is damaged there."""
         try:
             return self._file()["input_image"][row]
         except OSError as error:
-            raise InputError(f"Needed: an image. Came: {error}. Where: {self.path} row {row}.") from error
+            raise InputError(
+                f"Needed: an image. Came: {error}. Where: {self.path} row {row}."
+            ) from error
 
     def _file(self) -> h5py.File:
         if self._handle is None:
             try:
                 self._handle = h5py.File(self.path, "r")
             except OSError as error:
-                raise InputError(f"Needed: a whole HDF5 file. Came: {error}. Where: {self.path}.") from error
+                raise InputError(
+                    f"Needed: a whole HDF5 file. Came: {error}. Where: {self.path}."
+                ) from error
         return self._handle
 
     def _check(self) -> None:
         if not os.path.isfile(self.path) or not h5py.is_hdf5(self.path):
             came = "a file of another kind" if os.path.isfile(self.path) else "no file of that name"
             raise InputError(f"Needed: an HDF5 file. Came: {came}. Where: {self.path}.")
-        datasets = {name: item for name, item in self._file().items() if isinstance(item, h5py.Dataset)}
+        datasets = {
+            name: item for name, item in self._file().items() if isinstance(item, h5py.Dataset)
+        }
         missing = [name for name in _NEEDED if name not in datasets]
         if missing:
             came = ", ".join(sorted(datasets)) or "none"
-            raise InputError(f"Needed: the datasets {', '.join(_NEEDED)}. Came: {came} "
-                             f"(missing: {', '.join(missing)}). Where: {self.path}.")
+            raise InputError(
+                f"Needed: the datasets {', '.join(_NEEDED)}. Came: {came} "
+                f"(missing: {', '.join(missing)}). Where: {self.path}."
+            )
         _check_image_column(datasets["input_image"], self.path)
         _check_columns({name: datasets[name] for name in _NEEDED}, self.path)
 
 
 def _check_image_column(images: h5py.Dataset, path: str) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or 0 in images.shape[1:]:
-        raise InputError("Needed: `input_image` as uint8 [rows, height, width, 3]. "
-                         f"Came: {images.dtype} {list(images.shape)}. Where: {path}.")
+    if (
+        images.dtype != np.uint8
+        or images.ndim != 4
+        or images.shape[3] != 3
+        or 0 in images.shape[1:]
+    ):
+        raise InputError(
+            "Needed: `input_image` as uint8 [rows, height, width, 3]. "
+            f"Came: {images.dtype} {list(images.shape)}. Where: {path}."
+        )
 
 
 def _check_columns(datasets: dict[str, h5py.Dataset], path: str) -> None:
@@ -101,8 +130,10 @@ def _check_columns(datasets: dict[str, h5py.Dataset], path: str) -> None:
         if name == "input_image":
             continue
         if dataset.shape not in ((rows,), (rows, 1)):
-            raise InputError(f"Needed: `{name}` with as many rows as `input_image`, [{rows}, 1]. "
-                             f"Came: {list(dataset.shape)}. Where: {path}.")
+            raise InputError(
+                f"Needed: `{name}` with as many rows as `input_image`, [{rows}, 1]. "
+                f"Came: {list(dataset.shape)}. Where: {path}."
+            )
         if name == "input_productID":
             needed, right = "integers", dataset.dtype.kind in "iu"
         else:
@@ -112,16 +143,19 @@ def _check_columns(datasets: dict[str, h5py.Dataset], path: str) -> None:
 
 
 def split_of(path: str) -> str:
-    """The split by the words of the file's name: "validation" is "valid", "test" is "test", otherwise "train"."""
+    """The split by the words of the file's name: "validation" is "valid", "test" is "test",
+    otherwise "train".
+    """
     words = re.split(r"[^a-z]+", os.path.basename(path).lower())
     return next((_SPLIT_WORDS[word] for word in reversed(words) if word in _SPLIT_WORDS), "train")
 
 
 def read_fashion_gen(paths: Sequence[str], source: str) -> Catalogue:
-    """Reads Fashion-Gen files as one catalogue; rows of one product may lie in several files of one split.
+    """Reads Fashion-Gen files as one catalogue; rows of one product may lie in several files of one
+    split.
 
-    Raises: InputError as `FashionGenFile`, without any row, for a product without text, or for one in two splits
-      (it would be trained on and then evaluated).
+    Raises: InputError as `FashionGenFile`, without any row, for a product without text, or for one
+      in two splits (it would be trained on and then evaluated).
     """
     files = [FashionGenFile(path) for path in paths]
     rows = collections.defaultdict(list)  # product id -> [(file, row), ...]
@@ -130,31 +164,50 @@ def read_fashion_gen(paths: Sequence[str], source: str) -> Catalogue:
         columns = {field: file.column(name) for field, name in _TEXT_COLUMNS.items()}
         for row, product_id in enumerate(map(str, file.column("input_productID"))):
             if product_id not in texts:
-                texts[product_id] = {field: column[row].decode("latin-1") for field, column in columns.items()}
+                texts[product_id] = {
+                    field: column[row].decode("latin-1") for field, column in columns.items()
+                }
             rows[product_id].append((file, row))
     if not rows:
         raise InputError(f"Needed: at least one row. Came: files without any. Where: {source}.")
-    products = tuple(_product(product_id, texts[product_id], places) for product_id, places in rows.items())
+    products = tuple(
+        _product(product_id, texts[product_id], places) for product_id, places in rows.items()
+    )
     return Catalogue(source, _digest(products, rows, files), products)
 
 
-def _product(product_id: str, texts: dict[str, str], places: list[tuple[FashionGenFile, int]]) -> Product:
+def _product(
+    product_id: str, texts: dict[str, str], places: list[tuple[FashionGenFile, int]]
+) -> Product:
     first_file, first_row = places[0]
     where = f"{first_file.path} row {first_row}"
     images = []
     for number, (file, row) in enumerate(places, start=1):
         if file.split != first_file.split:
-            raise InputError(f"Needed: every product in one split. Came: product {product_id} in {first_file.split!r} "
-                             f"and in {file.split!r}. Where: {where} and {file.path} row {row}.")
-        images.append(ProductImage(f"{product_id}_{number}", f"{file.path} row {row}",
-                                   functools.partial(file.image, row)))
+            raise InputError(
+                f"Needed: every product in one split. Came: product {product_id} in"
+                f" {first_file.split!r} and in {file.split!r}. Where: {where} and {file.path} row"
+                f" {row}."
+            )
+        images.append(
+            ProductImage(
+                f"{product_id}_{number}",
+                f"{file.path} row {row}",
+                functools.partial(file.image, row),
+            )
+        )
     return make_product(product_id, images, {**texts, "split": first_file.split}, where)
 
 
-def _digest(products: Sequence[Product], rows: dict[str, list[tuple[FashionGenFile, int]]],
-            files: Sequence[FashionGenFile]) -> str:
+def _digest(
+    products: Sequence[Product],
+    rows: dict[str, list[tuple[FashionGenFile, int]]],
+    files: Sequence[FashionGenFile],
+) -> str:
     """The catalogue's digest: an image counts by its file's name and size, and its row."""
-    names = {file.path: f"{os.path.basename(file.path)} {os.path.getsize(file.path)}" for file in files}
+    names = {
+        file.path: f"{os.path.basename(file.path)} {os.path.getsize(file.path)}" for file in files
+    }
     identities = {}
     for product in products:
         for image, (file, row) in zip(product.images, rows[product.product_id], strict=True):

@@ -1,11 +1,12 @@
 """Reads a JSON-lines manifest: one product a line, image paths relative to the manifest's folder.
 
-    {"product_id": "12", "image": "images/12.jpg", "title": "Wrap dress", "description": "A dress in ...",
-     "category": "Garment Full body", "subcategory": "Dress", "split": "train"}
+    {"product_id": "12", "image": "images/12.jpg", "title": "Wrap dress", "description": "A dress in
+     ...", "category": "Garment Full body", "subcategory": "Dress", "split": "train"}
 
-`images` (a list) may stand for `image`; `title` or `description` may be missing; a missing `subcategory` is the
-category, a missing `split` is "train"; other fields are ignored. A relative path must stay inside the folder, since one
-that climbs out is nearly always a slip; an absolute path is taken as said, wherever it leads.
+`images` (a list) may stand for `image`; `title` or `description` may be missing; a missing
+`subcategory` is the category, a missing `split` is "train"; other fields are ignored. A relative
+path must stay inside the folder, since one that climbs out is nearly always a slip; an absolute
+path is taken as said, wherever it leads.
 """
 
 import codecs
@@ -31,7 +32,10 @@ _TEXT_FIELDS = ("title", "description", "category", "subcategory", "split")
 
 @dataclasses.dataclass(frozen=True)
 class ManifestEntry:
-    """A product, and its images as the manifest names them (`names`) and as the system finds them (`paths`)."""
+    """A product, and its images as the manifest names them (`names`) and as the system finds them
+    (`paths`).
+    """
+
     product: Product
     names: tuple[str, ...]
     paths: tuple[str, ...]
@@ -57,12 +61,16 @@ def entries_digest(entries: tuple[ManifestEntry, ...]) -> str:
     return products_digest((entry.product for entry in entries), identities)
 
 
-def read_entries(path: str, on_unusable: Callable[[str], None] | None = None) -> tuple[ManifestEntry, ...]:
+def read_entries(
+    path: str, on_unusable: Callable[[str], None] | None = None
+) -> tuple[ManifestEntry, ...]:
     """Reads and checks every line of a manifest; image files are not opened.
 
-    Args: on_unusable: is told why a line is no product; the line is then left out. None: the first one raises.
-    Raises: InputError (with the line number) if the file is missing or empty, a line is not a JSON object, a field is
-      missing or of the wrong type, a path climbs out of the folder, or a product_id comes twice.
+    Args: on_unusable: is told why a line is no product; the line is then left out. None: the first
+      one raises.
+    Raises: InputError (with the line number) if the file is missing or empty, a line is not a JSON
+      object, a field is missing or of the wrong type, a path climbs out of the folder, or a
+      product_id comes twice.
     """
     entries: dict[str, ManifestEntry] = {}
     first_reason = ""
@@ -71,8 +79,10 @@ def read_entries(path: str, on_unusable: Callable[[str], None] | None = None) ->
             entry = _entry(_json_object(_decoded(line, where), where), os.path.dirname(path), where)
             product_id = entry.product.product_id
             if product_id in entries:
-                raise InputError(f"Needed: every product_id once. Came: {product_id!r} twice. "
-                                 f"Where: {entries[product_id].product.where} and {where}.")
+                raise InputError(
+                    f"Needed: every product_id once. Came: {product_id!r} twice. "
+                    f"Where: {entries[product_id].product.where} and {where}."
+                )
         except InputError as error:
             if on_unusable is None:
                 raise
@@ -81,7 +91,10 @@ def read_entries(path: str, on_unusable: Callable[[str], None] | None = None) ->
             continue
         entries[product_id] = entry
     if not entries:
-        raise InputError(f"Needed: at least one product. Came: a manifest without any{first_reason}. Where: {path}.")
+        raise InputError(
+            f"Needed: at least one product. Came: a manifest without any{first_reason}. Where:"
+            f" {path}."
+        )
     return tuple(entries.values())
 
 
@@ -95,7 +108,9 @@ def _lines(path: str) -> Iterator[tuple[str, bytes]]:
                 if line.strip():
                     yield f"{path} line {number}", line
     except OSError as error:
-        raise InputError(f"Needed: a manifest file. Came: {error.strerror}. Where: {path}.") from error
+        raise InputError(
+            f"Needed: a manifest file. Came: {error.strerror}. Where: {path}."
+        ) from error
 
 
 def _decoded(line: bytes, where: str) -> str:
@@ -109,24 +124,36 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"Needed: one JSON object a line. Came: {line[:60].strip()!r} ({error}). "
-                         f"Where: {where}.") from error
+        raise InputError(
+            f"Needed: one JSON object a line. Came: {line[:60].strip()!r} ({error}). "
+            f"Where: {where}."
+        ) from error
     if not isinstance(row, dict):
-        raise InputError(f"Needed: one JSON object a line. Came: a JSON {type(row).__name__}. Where: {where}.")
+        raise InputError(
+            f"Needed: one JSON object a line. Came: a JSON {type(row).__name__}. Where: {where}."
+        )
     return row
 
 
 def _entry(row: dict[str, Any], folder: str, where: str) -> ManifestEntry:
     product_id = _text(row, "product_id", where)
     if product_id is None:
-        raise InputError(f"Needed: the field 'product_id'. Came: only {sorted(row)}. Where: {where}.")
+        raise InputError(
+            f"Needed: the field 'product_id'. Came: only {sorted(row)}. Where: {where}."
+        )
     texts = {field: _text(row, field, where) or "" for field in _TEXT_FIELDS}
     names = _image_names(row, f"{where}, product {product_id}")
     paths = tuple(_inside(folder, name, f"{where}, product {product_id}") for name in names)
     owner = f"product {product_id}, {where}"
-    images = [ProductImage(f"{product_id}_{number}", path, functools.partial(read_image, path, owner),
-                           functools.partial(check_image, path, owner))
-              for number, path in enumerate(paths, start=1)]
+    images = [
+        ProductImage(
+            f"{product_id}_{number}",
+            path,
+            functools.partial(read_image, path, owner),
+            functools.partial(check_image, path, owner),
+        )
+        for number, path in enumerate(paths, start=1)
+    ]
     return ManifestEntry(make_product(product_id, images, texts, where), names, paths)
 
 
@@ -141,25 +168,36 @@ def _text(row: dict[str, Any], field: str, where: str) -> str | None:
 def _check_text(value: Any, field: str, where: str) -> None:
     if not isinstance(value, str):
         # A number is refused too: as one, the id 0111593001 would have lost its zero.
-        raise InputError(f"Needed: the field {field!r} as a string. Came: {type(value).__name__} {value!r:.60}. "
-                         f"Where: {where}.")
+        raise InputError(
+            f"Needed: the field {field!r} as a string. Came: {type(value).__name__} {value!r:.60}. "
+            f"Where: {where}."
+        )
     try:
-        value.encode("utf-8")  # JSON can spell half a surrogate pair, which no file could be written with
+        # JSON can spell half a surrogate pair, which no file could be written with
+        value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InputError(f"Needed: the field {field!r} in Unicode. Came: {error}. Where: {where}.") from error
+        raise InputError(
+            f"Needed: the field {field!r} in Unicode. Came: {error}. Where: {where}."
+        ) from error
 
 
 def _image_names(row: dict[str, Any], where: str) -> tuple[str, ...]:
-    """The image names of a row, from `image` or `images`. Raises: InputError if none, both or wrong types."""
+    """The image names of a row, from `image` or `images`. Raises: InputError if none, both or wrong
+    types.
+    """
     image, images = row.get("image"), row.get("images")
     if (image is None) == (images is None):
         came = "neither" if image is None else "both"
-        raise InputError(f"Needed: the field 'image' or the field 'images'. Came: {came}. Where: {where}.")
+        raise InputError(
+            f"Needed: the field 'image' or the field 'images'. Came: {came}. Where: {where}."
+        )
     if image is not None:
         images = [image]
     if not isinstance(images, list) or not images:
-        raise InputError(f"Needed: the field 'images' as a list of paths, not empty. Came: {images!r:.60}. "
-                         f"Where: {where}.")
+        raise InputError(
+            f"Needed: the field 'images' as a list of paths, not empty. Came: {images!r:.60}. "
+            f"Where: {where}."
+        )
     for name in images:
         _check_text(name, "image" if image is not None else "images", where)
         if not name.strip() or "\0" in name:
@@ -168,12 +206,16 @@ def _image_names(row: dict[str, Any], where: str) -> tuple[str, ...]:
 
 
 def _inside(folder: str, name: str, where: str) -> str:
-    """The path of an image. Links are not followed: a linked image folder inside the catalogue is fine."""
+    """The path of an image. Links are not followed: a linked image folder inside the catalogue is
+    fine.
+    """
     if os.path.isabs(name):
         return name
     if os.path.normpath(name).split(os.sep)[0] == os.pardir:
-        raise InputError("Needed: an image path inside the manifest's folder, or an absolute one. "
-                         f"Came: {name!r}. Where: {where}.")
+        raise InputError(
+            "Needed: an image path inside the manifest's folder, or an absolute one. "
+            f"Came: {name!r}. Where: {where}."
+        )
     return os.path.join(folder, name)
 
 

@@ -1,4 +1,6 @@
-"""What a catalogue is: products, their texts, and their photos as names with a function that reads each."""
+"""What a catalogue is: products, their texts, and their photos as names with a function that reads
+each.
+"""
 
 import collections
 import dataclasses
@@ -17,17 +19,22 @@ _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
 def _nothing_to_check() -> None:
-    """Of images that come decoded, as arrays (a named function, since images are sent to other processes)."""
+    """Of images that come decoded, as arrays (a named function, since images are sent to other
+    processes).
+    """
 
 
 @dataclasses.dataclass(frozen=True)
 class ProductImage:
     """One photo of a product.
 
-    `image_id` is unique in the catalogue: "<product_id>_<n>" with n from 1, as in the original release. `where` is for
-    messages: a path, or "file.h5 row 12". `load()` gives [H, W, 3] uint8 RGB or raises InputError; `check()` raises the
+    `image_id` is unique in the catalogue: "<product_id>_<n>" with n from 1, as in the original
+      release. `where` is for
+    messages: a path, or "file.h5 row 12". `load()` gives [H, W, 3] uint8 RGB or raises InputError;
+      `check()` raises the
     same for what can be seen without decoding (a missing file, another kind, a pixel bomb).
     """
+
     image_id: str
     where: str
     load: Callable[[], np.ndarray]
@@ -37,6 +44,7 @@ class ProductImage:
 @dataclasses.dataclass(frozen=True)
 class Product:
     """One product; `where` says where it is described, e.g. "products.jsonl line 7"."""
+
     product_id: str
     images: tuple[ProductImage, ...]
     title: str
@@ -49,8 +57,10 @@ class Product:
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """The products of one source, in its order; `digest` as `products_digest` gives it. `unusable`: why each line or row
-    that could not be read as a product was left out (see `read_catalogue`)."""
+    """The products of one source, in its order; `digest` as `products_digest` gives it. `unusable`:
+    why each line or row that could not be read as a product was left out (see `read_catalogue`).
+    """
+
     source: str
     digest: str
     products: tuple[Product, ...]
@@ -67,39 +77,64 @@ class Catalogue:
         return tuple(sorted({product.subcategory for product in self.products}))
 
     def of_split(self, name: str) -> tuple[Product, ...]:
-        """The products of one split, in the source's order. Raises: InputError if there are none."""
+        """The products of one split, in the source's order. Raises: InputError if there
+        are none.
+        """
         chosen = tuple(product for product in self.products if product.split == name)
         if not chosen:
             counts = collections.Counter(product.split for product in self.products)
-            there = ", ".join(f"{split} ({count} products)" for split, count in sorted(counts.items()))
-            raise InputError(f"Needed: a split of the catalogue. Came: {name!r}, but there are: {there or 'none'}. "
-                             f"Where: {self.source}.")
+            there = ", ".join(
+                f"{split} ({count} products)" for split, count in sorted(counts.items())
+            )
+            raise InputError(
+                f"Needed: a split of the catalogue. Came: {name!r}, but there are:"
+                f" {there or 'none'}. Where: {self.source}."
+            )
         return chosen
 
 
-def make_product(product_id: str, images: Iterable[ProductImage], texts: Mapping[str, str], where: str) -> Product:
+def make_product(
+    product_id: str, images: Iterable[ProductImage], texts: Mapping[str, str], where: str
+) -> Product:
     """Builds a product from raw texts, with the rules that hold for every source.
 
-    `texts` may hold title, description, category, subcategory and split; blank is the same as missing. Runs of
-    white space and control characters become one space: records and result files are read line by line. A missing
-    sub-category is the category, a missing split is "train".
+    `texts` may hold title, description, category, subcategory and split; blank is the same as
+    missing. Runs of white space and control characters become one space: records and result files
+    are read line by line. A missing sub-category is the category, a missing split is "train".
 
-    Raises: InputError if the id or the category is blank, if title and description both are, or without images.
+    Raises: InputError if the id or the category is blank, if title and description both are, or
+      without images.
     """
     texts = {field: one_line(text) for field, text in texts.items()}
     images, category = tuple(images), texts.get("category", "")
     if not product_id or product_id != one_line(product_id):
-        raise InputError(f"Needed: a product_id without line breaks, control characters or outer blanks. "
-                         f"Came: {product_id!r}. Where: {where}.")
+        raise InputError(
+            "Needed: a product_id without line breaks, control characters or outer blanks. "
+            f"Came: {product_id!r}. Where: {where}."
+        )
     if not category:
-        raise InputError(f"Needed: a category. Came: none or a blank one. Where: {where}, product {product_id}.")
+        raise InputError(
+            f"Needed: a category. Came: none or a blank one. Where: {where}, product {product_id}."
+        )
     if not texts.get("title") and not texts.get("description"):
-        raise InputError("Needed: a title or a description. Came: neither, or both blank. "
-                         f"Where: {where}, product {product_id}.")
+        raise InputError(
+            "Needed: a title or a description. Came: neither, or both blank. "
+            f"Where: {where}, product {product_id}."
+        )
     if not images:
-        raise InputError(f"Needed: at least one image. Came: none. Where: {where}, product {product_id}.")
-    return Product(product_id, images, texts.get("title", ""), texts.get("description", ""), category,
-                   texts.get("subcategory") or category, texts.get("split") or "train", where)
+        raise InputError(
+            f"Needed: at least one image. Came: none. Where: {where}, product {product_id}."
+        )
+    return Product(
+        product_id,
+        images,
+        texts.get("title", ""),
+        texts.get("description", ""),
+        category,
+        texts.get("subcategory") or category,
+        texts.get("split") or "train",
+        where,
+    )
 
 
 def one_line(text: str) -> str:
@@ -108,11 +143,14 @@ def one_line(text: str) -> str:
 
 
 def products_digest(products: Iterable[Product], image_identities: Mapping[str, str]) -> str:
-    """SHA-256 (hex) of what defines the products; tells whether files written earlier still belong to a catalogue.
+    """SHA-256 (hex) of what defines the products; tells whether files written earlier still belong
+    to a catalogue.
 
-    It covers ids, texts, categories, splits, and for each image its name and its size in bytes. Folder, file times
-    and the order of the products are left out, so a copied or re-ordered catalogue keeps its digest. The pixels
-    are not read: that would take hours, while sizes are free, and an edited photo nearly always changes size.
+    It covers ids, texts, categories, splits, and for each image its name and its size in bytes.
+    Folder, file times and the order of the products are left out, so a copied or re-ordered
+    catalogue keeps its digest. The pixels
+    are not read: that would take hours, while sizes are free, and an edited photo nearly always
+      changes size.
 
     Args:
       image_identities: image_id -> the reader's name and byte count of that image.
@@ -120,7 +158,14 @@ def products_digest(products: Iterable[Product], image_identities: Mapping[str, 
     digest = hashlib.sha256()
     for product in sorted(products, key=lambda product: product.product_id):
         images = [[image.image_id, image_identities[image.image_id]] for image in product.images]
-        row = [product.product_id, product.title, product.description, product.category, product.subcategory,
-               product.split, images]
+        row = [
+            product.product_id,
+            product.title,
+            product.description,
+            product.category,
+            product.subcategory,
+            product.split,
+            images,
+        ]
         digest.update(json.dumps(row).encode("ascii") + b"\n")
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """The one door through which every kind of catalogue comes in.
 
-Whatever the source, texts are in memory and images are not: an image is a name and a function that reads it.
+Whatever the source, texts are in memory and images are not: an image is a name and a function that
+reads it.
 """
 
 import glob
@@ -10,46 +11,60 @@ from data_prep.catalogue.products import MANIFEST_NAME, Catalogue
 from kaleido_tf.errors import InputError
 
 _HDF5_ENDINGS = (".h5", ".hdf5")
-_NEEDED = (f"a manifest (*.jsonl, or a folder with {MANIFEST_NAME}), Fashion-Gen files (*.h5 or *.hdf5: one, a glob, "
-           "or several with commas), or tfds:NAME")
+_NEEDED = (
+    f"a manifest (*.jsonl, or a folder with {MANIFEST_NAME}), Fashion-Gen files (*.h5 or *.hdf5:"
+    " one, a glob, or several with commas), or tfds:NAME"
+)
 
 
 def read_catalogue(source: str, skip_unusable: bool = False) -> Catalogue:
     """Reads the texts of a catalogue and where its images are.
 
     Args:
-      source: a manifest or its folder; Fashion-Gen HDF5 files (one, a glob, or several with commas); or `tfds:NAME`
-        (see data_prep/catalogue/tfds_catalogue.py for what NAME can be).
-      skip_unusable: leaves out the lines of a manifest that are no product (broken JSON, a missing field, an id that came
-        before) and lists them in `Catalogue.unusable`, instead of raising.
-    Raises: InputError if it is none of these, or something in it is wrong. Images are checked when they are loaded.
+      source: a manifest or its folder; Fashion-Gen HDF5 files (one, a glob, or several with
+        commas); or `tfds:NAME` (see data_prep/catalogue/tfds_catalogue.py for what NAME can be).
+      skip_unusable: leaves out the lines of a manifest that are no product (broken JSON, a missing
+        field, an id that came before) and lists them in `Catalogue.unusable`, instead of raising.
+    Raises: InputError if it is none of these, or something in it is wrong. Images are checked when
+      they are loaded.
     """
-    # The readers need the types above, and TensorFlow Datasets is slow to import: so each is imported when asked for.
+    # The readers need the types above, and TensorFlow Datasets is slow to import: so each is
+    # imported when asked for.
     if source.startswith("tfds:"):
         from data_prep.catalogue import tfds_catalogue
+
         return tfds_catalogue.read_tfds(source)
     path = os.path.expanduser(source)
     if os.path.isdir(path):
         path = os.path.join(path, MANIFEST_NAME)
         if not os.path.isfile(path):
-            raise InputError(f"Needed: {_NEEDED}. Came: a folder without {MANIFEST_NAME}. Where: {source}.")
+            raise InputError(
+                f"Needed: {_NEEDED}. Came: a folder without {MANIFEST_NAME}. Where: {source}."
+            )
     if path.endswith(".jsonl"):
         from data_prep.catalogue import manifest
+
         return manifest.read_manifest(path, skip_unusable)
     if path.endswith(_HDF5_ENDINGS):
         from data_prep.catalogue import fashion_gen
+
         return fashion_gen.read_fashion_gen(_hdf5_paths(path), source)
     raise InputError(f"Needed: {_NEEDED}. Came: something else. Where: {source!r}.")
 
 
 def _hdf5_paths(source: str) -> list[str]:
-    """Spells out globs and commas; each file once. Raises: InputError for a part that names no HDF5 file."""
+    """Spells out globs and commas; each file once. Raises: InputError for a part that names no HDF5
+    file.
+    """
     parts = [source] if os.path.isfile(source) else [part.strip() for part in source.split(",")]
     paths = []
     for part in parts:
         found = [part] if os.path.isfile(part) else sorted(glob.glob(os.path.expanduser(part)))
         if not found or not all(path.endswith(_HDF5_ENDINGS) for path in found):
             came = f"{found} for" if found else "no file for"
-            raise InputError(f"Needed: Fashion-Gen files (*.h5 or *.hdf5). Came: {came} {part!r}. Where: {source}.")
+            raise InputError(
+                f"Needed: Fashion-Gen files (*.h5 or *.hdf5). Came: {came} {part!r}. Where:"
+                f" {source}."
+            )
         paths += found
     return list(dict.fromkeys(paths))

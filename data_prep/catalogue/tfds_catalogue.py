@@ -1,12 +1,16 @@
 """Catalogues in TensorFlow Datasets (TFDS): makes one from a manifest, and reads one by its name.
 
-    ManifestCatalogue(manifest="shop/products.jsonl", data_dir="~/sets").download_and_prepare()   # once; offline
-    tfds.load("manifest_catalogue", data_dir="~/sets", split="train")                             # any TFDS user
-    read_catalogue("tfds:~/sets/manifest_catalogue/1.0.0")                                        # this project
+    # once:
+    ManifestCatalogue(manifest="shop/products.jsonl", data_dir="~/sets").download_and_prepare()
+    # any TFDS user, offline:
+    tfds.load("manifest_catalogue", data_dir="~/sets", split="train")
+    # this project:
+    read_catalogue("tfds:~/sets/manifest_catalogue/1.0.0")
 
-After `tfds:` stands either the folder of a prepared data set (the one with dataset_info.json; this works for every
-data set, without its code) or a name, `NAME[/config][:version]`, looked up in TFDS_DATA_DIR or ~/tensorflow_datasets.
-Nothing is downloaded. The data set needs the features of `FEATURES`. Images stay on disk until one is loaded.
+After `tfds:` stands either the folder of a prepared data set (the one with dataset_info.json; this
+works for every data set, without its code) or a name, `NAME[/config][:version]`, looked up in
+TFDS_DATA_DIR or ~/tensorflow_datasets. Nothing is downloaded. The data set needs the features of
+`FEATURES`. Images stay on disk until one is loaded.
 """
 
 import functools
@@ -22,30 +26,25 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
-from data_prep.catalogue.manifest import (
-    ManifestEntry,
-    entries_digest,
-    read_entries,
-)
-from data_prep.catalogue.products import (
-    Catalogue,
-    ProductImage,
-    make_product,
-    products_digest,
-)
+from data_prep.catalogue.manifest import ManifestEntry, entries_digest, read_entries
+from data_prep.catalogue.products import Catalogue, ProductImage, make_product, products_digest
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import is_plain, read_image
 
 FEATURES = ("product_id", "image_id", "image", "title", "description", "category", "subcategory")
 _INFO_FILE = "dataset_info.json"
-_DESCRIPTION = "Product photos with title, description, category and sub-category, from a JSON-lines manifest."
+_DESCRIPTION = (
+    "Product photos with title, description, category and sub-category, from a JSON-lines manifest."
+)
 
 
 class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
-    """A manifest as a TFDS data set: one example a photo, in the manifest's order, one TFDS split a split.
+    """A manifest as a TFDS data set: one example a photo, in the manifest's order, one TFDS split a
+    split.
 
-    Photos are checked while it is prepared. Plain JPEG and PNG files are stored byte for byte; others (turned by EXIF,
-    transparent, CMYK, WEBP, ...) as the PNG of their pixels, so that every decoder sees what `read_image` sees.
+    Photos are checked while it is prepared. Plain JPEG and PNG files are stored byte for byte;
+    others (turned by EXIF, transparent, CMYK, WEBP, ...) as the PNG of their pixels, so that every
+    decoder sees what `read_image` sees.
 
     Args:
       manifest: path of the manifest; needed to prepare the data set, not to read it again.
@@ -55,7 +54,8 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
-    # Said here, since TFDS 4.9.10 looks for it with a package (importlib_resources) that it does not always install.
+    # Said here, since TFDS 4.9.10 looks for it with a package (importlib_resources) that it does
+    # not always install.
     code_path = pathlib.Path(__file__)
 
     def __init__(self, *, manifest: str | None = None, **kwargs):
@@ -69,9 +69,12 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             description=_DESCRIPTION,
-            features=tfds.features.FeaturesDict({**texts, "image": tfds.features.Image(shape=(None, None, 3))}),
+            features=tfds.features.FeaturesDict(
+                {**texts, "image": tfds.features.Image(shape=(None, None, 3))}
+            ),
             metadata=tfds.core.MetadataDict(digest),
-            disable_shuffling=True,  # keeps the photos of a product together, and the catalogue's order
+            # keeps the photos of a product together, and the catalogue's order
+            disable_shuffling=True,
         )
 
     def download_and_prepare(self, **kwargs) -> None:
@@ -79,29 +82,47 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
         if self._entries and os.path.exists(os.path.join(self.data_dir, _INFO_FILE)):
             there = tfds.builder_from_directory(self.data_dir).info.metadata["digest"]
             if there != entries_digest(self._entries):
-                raise InputError("Needed: a data_dir for this manifest alone (or delete what it holds). Came: data of "
-                                 f"another or of an older manifest. Where: {self.data_dir}, {self.manifest}.")
+                raise InputError(
+                    "Needed: a data_dir for this manifest alone (or delete what it holds). Came:"
+                    f" data of another or of an older manifest. Where: {self.data_dir},"
+                    f" {self.manifest}."
+                )
         super().download_and_prepare(**kwargs)
 
     def _split_generators(self, dl_manager) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
         del dl_manager  # nothing to download
         if not self._entries:
-            raise InputError(f"Needed: manifest=PATH, to prepare the data set. Came: none. Where: {self.data_dir}.")
+            raise InputError(
+                "Needed: manifest=PATH, to prepare the data set. Came: none. Where:"
+                f" {self.data_dir}."
+            )
         splits: dict[str, list[ManifestEntry]] = {}
         for entry in self._entries:
             splits.setdefault(entry.product.split, []).append(entry)
-            if not re.fullmatch(r"\w+", entry.product.split) or entry.product.split.lower() == "all":
-                raise InputError("Needed: a split of letters, digits and _, and not 'all' (TFDS keeps it for itself). "
-                                 f"Came: {entry.product.split!r}. Where: {entry.product.where}.")
+            if (
+                not re.fullmatch(r"\w+", entry.product.split)
+                or entry.product.split.lower() == "all"
+            ):
+                raise InputError(
+                    "Needed: a split of letters, digits and _, and not 'all' (TFDS keeps it for"
+                    f" itself). Came: {entry.product.split!r}. Where: {entry.product.where}."
+                )
         return {split: self._generate_examples(entries) for split, entries in splits.items()}
 
-    def _generate_examples(self, entries: Sequence[ManifestEntry]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _generate_examples(
+        self, entries: Sequence[ManifestEntry]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         key = 0  # in rising order, which TFDS asks for where it does not shuffle
         for entry in entries:
             product = entry.product
-            texts = {name: getattr(product, name) for name in FEATURES if name not in ("image", "image_id")}
+            texts = {
+                name: getattr(product, name)
+                for name in FEATURES
+                if name not in ("image", "image_id")
+            }
             for image, path in zip(product.images, entry.paths, strict=True):
-                pixels = image.load()  # raises for a bad image, also where the file itself is stored
+                # raises for a bad image, also where the file itself is stored
+                pixels = image.load()
                 plain = is_plain(path, f"product {product.product_id}, {product.where}")
                 yield key, {**texts, "image_id": image.image_id, "image": path if plain else pixels}
                 key += 1
@@ -111,8 +132,10 @@ def read_tfds(source: str) -> Catalogue:
     """Reads a prepared TFDS data set; reads every record once for its texts, and keeps no image.
 
     Args:
-      source: "tfds:FOLDER" or "tfds:NAME[/config][:version]" (see above). The split "validation" is called "valid".
-    Raises: InputError if it is not found or prepared, lacks a feature, is damaged, or holds bad texts.
+      source: "tfds:FOLDER" or "tfds:NAME[/config][:version]" (see above). The split "validation" is
+        called "valid".
+    Raises: InputError if it is not found or prepared, lacks a feature, is damaged, or holds bad
+      texts.
     """
     builder = _builder(source)
     _check_features(builder, source)
@@ -130,33 +153,44 @@ def _rows(builder: tfds.core.DatasetBuilder, split: str, source: str) -> Sequenc
     try:
         return builder.as_data_source(split, decoders=decoders)
     except NotImplementedError as error:
-        raise InputError("Needed: a data set in tfrecord, array_record or parquet files (`tfds convert_format` makes "
-                         f"them). Came: {builder.info.file_format.value}. Where: {source}.") from error
+        raise InputError(
+            "Needed: a data set in tfrecord, array_record or parquet files (`tfds convert_format`"
+            f" makes them). Came: {builder.info.file_format.value}. Where: {source}."
+        ) from error
 
 
 class _TfRecordRows(Sequence):
-    """Random access to TFRecord files, the usual format of TFDS, which its own `as_data_source` does not offer.
+    """Random access to TFRecord files, the usual format of TFDS, which its own `as_data_source`
+    does not offer.
 
-    All records are read once for their places, and their check sums with them. Raises: InputError for a damaged file.
+    All records are read once for their places, and their check sums with them. Raises: InputError
+    for a damaged file.
     """
 
-    def __init__(self, info: tfds.core.DatasetInfo, split: str, decoders: dict[str, Any], source: str):
+    def __init__(
+        self, info: tfds.core.DatasetInfo, split: str, decoders: dict[str, Any], source: str
+    ):
         self._features, self._decoders = info.features, decoders
         self._places: list[tuple[str, int, int]] = []  # path, offset and length in bytes
         for path in map(os.fspath, info.splits[split].filepaths):
             try:
                 self._add_file(path)
             except tf.errors.OpError as error:
-                raise InputError(f"Needed: a whole TFRecord file. Came: {error.message}. "
-                                 f"Where: {source}, {path}.") from error
+                raise InputError(
+                    f"Needed: a whole TFRecord file. Came: {error.message}. "
+                    f"Where: {source}, {path}."
+                ) from error
         if len(self) != info.splits[split].num_examples:  # a file may also end between two records
-            raise InputError(f"Needed: {info.splits[split].num_examples} records, as {_INFO_FILE} says. "
-                             f"Came: {len(self)}. Where: {source}, split {split}.")
+            raise InputError(
+                f"Needed: {info.splits[split].num_examples} records, as {_INFO_FILE} says. "
+                f"Came: {len(self)}. Where: {source}, split {split}."
+            )
 
     def _add_file(self, path: str) -> None:
         start = 0
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
-            # A record is its length (8 bytes), the length's check sum (4), the data, and the data's check sum (4).
+            # A record is its length (8 bytes), the length's check sum (4), the data, and the data's
+            # check sum (4).
             self._places.append((path, start + 12, len(record)))
             start += 12 + len(record) + 4
 
@@ -167,7 +201,9 @@ class _TfRecordRows(Sequence):
         path, offset, length = self._places[number]
         with open(path, "rb") as stream:
             stream.seek(offset)
-            return self._features.deserialize_example_np(stream.read(length), decoders=self._decoders)
+            return self._features.deserialize_example_np(
+                stream.read(length), decoders=self._decoders
+            )
 
 
 def _builder(source: str) -> tfds.core.DatasetBuilder:
@@ -175,32 +211,49 @@ def _builder(source: str) -> tfds.core.DatasetBuilder:
     if os.path.isdir(name) or name.startswith((".", "/")):
         return _builder_of_folder(name, source)
     if re.match(r"\w+:[a-z]", name):
-        raise InputError("Needed: a data set on disk. Came: one of a namespace, which TFDS looks up on the network "
-                         f"(name its prepared folder instead). Where: {source}.")
+        raise InputError(
+            "Needed: a data set on disk. Came: one of a namespace, which TFDS looks up on the"
+            f" network (name its prepared folder instead). Where: {source}."
+        )
     try:
         builder = tfds.builder(name)
-    except (ValueError, TypeError, AttributeError, ImportError, AssertionError) as error:  # TFDS: any of these
+    # TFDS: any of these
+    except (ValueError, TypeError, AttributeError, ImportError, AssertionError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError("Needed: the name of a TFDS data set, or the folder of a prepared one. "
-                         f"Came: {name!r} ({reason}). Where: {source}.") from error
+        raise InputError(
+            "Needed: the name of a TFDS data set, or the folder of a prepared one. "
+            f"Came: {name!r} ({reason}). Where: {source}."
+        ) from error
     if not os.path.exists(os.path.join(builder.data_dir, _INFO_FILE)):
-        raise InputError("Needed: a prepared data set (its builder's `download_and_prepare` makes it). "
-                         f"Came: nothing prepared. Where: {source}, {builder.data_dir}.")
+        raise InputError(
+            "Needed: a prepared data set (its builder's `download_and_prepare` makes it). "
+            f"Came: nothing prepared. Where: {source}, {builder.data_dir}."
+        )
     return builder
 
 
 def _builder_of_folder(folder: str, source: str) -> tfds.core.DatasetBuilder:
     if not os.path.isfile(os.path.join(folder, _INFO_FILE)):
-        below = sorted(glob.glob(f"{glob.escape(folder)}/*/{_INFO_FILE}")
-                       + glob.glob(f"{glob.escape(folder)}/*/*/{_INFO_FILE}"))
+        below = sorted(
+            glob.glob(f"{glob.escape(folder)}/*/{_INFO_FILE}")
+            + glob.glob(f"{glob.escape(folder)}/*/*/{_INFO_FILE}")
+        )
         came = "one without" if os.path.isdir(folder) else "no such folder"
-        hint = f" Below it: {', '.join('tfds:' + os.path.dirname(path) for path in below)}." if below else ""
-        raise InputError(f"Needed: the folder of a prepared TFDS data set, with {_INFO_FILE}. Came: {came}.{hint} "
-                         f"Where: {source}.")
+        hint = (
+            f" Below it: {', '.join('tfds:' + os.path.dirname(path) for path in below)}."
+            if below
+            else ""
+        )
+        raise InputError(
+            f"Needed: the folder of a prepared TFDS data set, with {_INFO_FILE}. Came:"
+            f" {came}.{hint} Where: {source}."
+        )
     try:
         return tfds.builder_from_directory(folder)
     except (ValueError, KeyError, AssertionError, json_format.ParseError) as error:
-        raise InputError(f"Needed: a whole prepared TFDS data set. Came: {error} Where: {source}.") from error
+        raise InputError(
+            f"Needed: a whole prepared TFDS data set. Came: {error} Where: {source}."
+        ) from error
 
 
 def _check_features(builder: tfds.core.DatasetBuilder, source: str) -> None:
@@ -208,10 +261,14 @@ def _check_features(builder: tfds.core.DatasetBuilder, source: str) -> None:
     there = sorted(features) if isinstance(features, tfds.features.FeaturesDict) else []
     missing = [name for name in FEATURES if name not in there]
     if missing:
-        raise InputError(f"Needed: the features {', '.join(FEATURES)}. Came: {', '.join(there) or 'none'} "
-                         f"(missing: {', '.join(missing)}). Where: {source}.")
+        raise InputError(
+            f"Needed: the features {', '.join(FEATURES)}. Came: {', '.join(there) or 'none'} "
+            f"(missing: {', '.join(missing)}). Where: {source}."
+        )
     if not builder.info.splits:
-        raise InputError(f"Needed: at least one split. Came: none. Where: {source}, {builder.data_dir}.")
+        raise InputError(
+            f"Needed: at least one split. Came: none. Where: {source}, {builder.data_dir}."
+        )
 
 
 class _Reading:
@@ -224,16 +281,24 @@ class _Reading:
         self._images: dict[str, list[ProductImage]] = {}
         self._identities: dict[str, str] = {}  # image id -> its size
 
-    def add_split(self, split: str, rows: Sequence[dict[str, Any]], features: tfds.features.FeaturesDict) -> None:
+    def add_split(
+        self, split: str, rows: Sequence[dict[str, Any]], features: tfds.features.FeaturesDict
+    ) -> None:
         for number in range(len(rows)):
             where = f"{self.source} split {split} row {number}"
             row = rows[number]
-            texts = {name: _as_text(row[name], features[name], name, where) for name in FEATURES if name != "image"}
+            texts = {
+                name: _as_text(row[name], features[name], name, where)
+                for name in FEATURES
+                if name != "image"
+            }
             product_id, image_id = texts.pop("product_id"), texts.pop("image_id")
             texts["split"] = "valid" if split == "validation" else split
             self._add_product(product_id, texts, where)
             if image_id in self._identities:
-                raise InputError(f"Needed: every image_id once. Came: {image_id!r} again. Where: {where}.")
+                raise InputError(
+                    f"Needed: every image_id once. Came: {image_id!r} again. Where: {where}."
+                )
             self._identities[image_id] = str(len(row["image"]))
             load = functools.partial(_load, rows, number, where)
             self._images[product_id].append(ProductImage(image_id, where, load))
@@ -241,16 +306,24 @@ class _Reading:
     def _add_product(self, product_id: str, texts: dict[str, str], where: str) -> None:
         first = self._texts.setdefault(product_id, texts)
         if first["split"] != texts["split"]:
-            raise InputError(f"Needed: every product in one split. Came: product {product_id} in {first['split']!r} "
-                             f"and in {texts['split']!r}. Where: {self._where[product_id]} and {where}.")
+            raise InputError(
+                f"Needed: every product in one split. Came: product {product_id} in"
+                f" {first['split']!r} and in {texts['split']!r}. Where: {self._where[product_id]}"
+                f" and {where}."
+            )
         self._where.setdefault(product_id, where)
         self._images.setdefault(product_id, [])
 
     def catalogue(self) -> Catalogue:
-        products = tuple(make_product(product_id, self._images[product_id], texts, self._where[product_id])
-                         for product_id, texts in self._texts.items())
+        products = tuple(
+            make_product(product_id, self._images[product_id], texts, self._where[product_id])
+            for product_id, texts in self._texts.items()
+        )
         if not products:
-            raise InputError(f"Needed: at least one product. Came: a data set without rows. Where: {self.source}.")
+            raise InputError(
+                "Needed: at least one product. Came: a data set without rows. Where:"
+                f" {self.source}."
+            )
         return Catalogue(self.source, products_digest(products, self._identities), products)
 
 

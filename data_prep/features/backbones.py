@@ -1,7 +1,8 @@
 """Convolutional networks that turn patches into features (Kaleido-BERT, section 3.2: ResNet-50).
 
-A backbone is a fully convolutional network with global average pooling: any patch size goes in, F floats come
-out. Weights are read from HDF5 as arrays, by layer name and shape; nothing stored in a file is ever executed.
+A backbone is a fully convolutional network with global average pooling: any patch size goes in, F
+floats come out. Weights are read from HDF5 as arrays, by layer name and shape; nothing stored in a
+file is ever executed.
 """
 
 import dataclasses
@@ -18,14 +19,17 @@ from kaleido_tf.errors import InputError
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 ALIASES = {"resnet50": "ResNet50"}
 SMALLEST_SIDES = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
-"""Pixels a side below which a network's maps vanish (tf_keras checks this only for inputs of a fixed size)."""
+"""Pixels a side below which a network's maps vanish (tf_keras checks this only for inputs of a
+fixed size).
+"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Backbone:
     """A feature network.
 
-    `extract`: [N, h, w, 3] uint8 RGB -> [N, feature_size] float32. `feature_map`: the same before it is pooled, [N, rows, columns,
+    `extract`: [N, h, w, 3] uint8 RGB -> [N, feature_size] float32. `feature_map`: the same before
+      it is pooled, [N, rows, columns,
     feature_size], the output of `convolutions`. `smallest_side`: of a patch it can take, pixels.
     `digest`: sha256 over the weights' names, shapes and bytes.
     """
@@ -45,17 +49,20 @@ def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
     """Builds a backbone and loads its weights.
 
     Args:
-      name: `squeezenet` (1.1, 512 floats), `resnet50` (2048 floats) or any model of `tf_keras.applications`.
-      weights: `imagenet` (downloaded by tf_keras once), `random` (seeded; for tests and drawn catalogues) or the
-        path of a Keras HDF5 file.
+      name: `squeezenet` (1.1, 512 floats), `resnet50` (2048 floats) or any model of
+        `tf_keras.applications`.
+      weights: `imagenet` (downloaded by tf_keras once), `random` (seeded; for tests and drawn
+        catalogues) or the path of a Keras HDF5 file.
       seed: of random weights.
-    Raises: InputError for an unknown name, a missing or unreadable file, or arrays that do not fit the network.
+    Raises: InputError for an unknown name, a missing or unreadable file, or arrays that do not fit
+      the network.
     """
     if name == "squeezenet":
         if weights == "imagenet":
             raise InputError(
-                "--backbone=squeezenet needs --backbone_weights=PATH (squeezenet_weights_tf_dim_ordering_tf_kernels_"
-                "notop.h5) or random: tf_keras has no download for it. Received: imagenet"
+                "--backbone=squeezenet needs --backbone_weights=PATH"
+                " (squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5) or random: tf_keras has"
+                " no download for it. Received: imagenet"
             )
         model, preprocess, smallest = _squeezenet(), _caffe_preprocess, 31
     else:
@@ -69,16 +76,34 @@ def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
 
     def runs(network):
         pixels = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        return tf.function(lambda images: network(preprocess(tf.cast(images, tf.float32)), training=False), [pixels])
+        return tf.function(
+            lambda images: network(preprocess(tf.cast(images, tf.float32)), training=False),
+            [pixels],
+        )
 
-    return Backbone(name, weights, model.output_shape[-1], smallest, weights_digest(model), runs(model), runs(convolutions), convolutions, model)
+    return Backbone(
+        name,
+        weights,
+        model.output_shape[-1],
+        smallest,
+        weights_digest(model),
+        runs(model),
+        runs(convolutions),
+        convolutions,
+        model,
+    )
 
 
 def check_backbone(backbone: Backbone, dataset: dict, where: str) -> None:
-    """Raises: InputError unless records (their `dataset.json`) were made with this backbone, weights and all."""
+    """Raises: InputError unless records (their `dataset.json`) were made with this backbone,
+    weights and all.
+    """
     if backbone.digest != dataset["backbone_digest"]:
-        raise InputError(f"{where} holds features of {dataset['backbone']} with weights {dataset['backbone_digest'][:12]} (sha256). "
-                         f"Received: {backbone.name} with weights {backbone.digest[:12]}")
+        raise InputError(
+            f"{where} holds features of {dataset['backbone']} with weights"
+            f" {dataset['backbone_digest'][:12]} (sha256). Received: {backbone.name} with weights"
+            f" {backbone.digest[:12]}"
+        )
 
 
 def _draw_weights(model: tf_keras.Model, seed: int) -> None:
@@ -98,7 +123,9 @@ def _caffe_preprocess(images: tf.Tensor) -> tf.Tensor:
 
 
 def _squeezenet() -> tf_keras.Model:
-    """SqueezeNet 1.1 (Iandola et al. 2016) without its classifier; layer names as in the public Keras weights."""
+    """SqueezeNet 1.1 (Iandola et al. 2016) without its classifier; layer names as in the public
+    Keras weights.
+    """
     layers = tf_keras.layers
     inputs = layers.Input([None, None, 3])
     x = layers.Conv2D(64, 3, strides=2, activation="relu", name="conv1")(inputs)
@@ -109,7 +136,9 @@ def _squeezenet() -> tf_keras.Model:
             name = f"fire{number}"
             s = layers.Conv2D(squeeze, 1, activation="relu", name=f"{name}/squeeze1x1")(x)
             left = layers.Conv2D(expand, 1, activation="relu", name=f"{name}/expand1x1")(s)
-            right = layers.Conv2D(expand, 3, padding="same", activation="relu", name=f"{name}/expand3x3")(s)
+            right = layers.Conv2D(
+                expand, 3, padding="same", activation="relu", name=f"{name}/expand3x3"
+            )(s)
             x = layers.Concatenate()([left, right])
     return tf_keras.Model(inputs, layers.GlobalAveragePooling2D()(x), name="squeezenet")
 
@@ -118,20 +147,27 @@ def _application(name: str, weights: str) -> tuple[tf_keras.Model, Callable, int
     module, build = _find_application(name)
     try:
         model = build(
-            include_top=False, weights="imagenet" if weights == "imagenet" else None, pooling="avg", input_shape=(None, None, 3)
+            include_top=False,
+            weights="imagenet" if weights == "imagenet" else None,
+            pooling="avg",
+            input_shape=(None, None, 3),
         )
-    except Exception as error:  # the download error differs by version and network; its text is what matters
+    # the download error differs by version and network; its text is what matters
+    except Exception as error:
         if weights != "imagenet":
             raise
         raise InputError(
-            f"ImageNet weights of {name} could not be had: {error}. Pass --backbone_weights=PATH of a Keras HDF5 "
-            "file, or --backbone_weights=random to say that random features are meant"
+            f"ImageNet weights of {name} could not be had: {error}. Pass --backbone_weights=PATH of"
+            " a Keras HDF5 file, or --backbone_weights=random to say that random features are"
+            " meant"
         ) from error
     return model, module.preprocess_input, SMALLEST_SIDES.get(build.__name__, 32)
 
 
 def _find_application(name: str):
-    """The module and constructor of a `tf_keras.applications` model, by name without regard to case."""
+    """The module and constructor of a `tf_keras.applications` model, by name without regard to
+    case.
+    """
     wanted = ALIASES.get(name.lower(), name).lower()
     known = []
     for module in vars(tf_keras.applications).values():
@@ -141,4 +177,6 @@ def _find_application(name: str):
                     known.append(attribute)
                     if attribute.lower() == wanted:
                         return module, value
-    raise InputError(f"--backbone must be squeezenet or one of {', '.join(sorted(set(known)))}. Received: {name}")
+    raise InputError(
+        f"--backbone must be squeezenet or one of {', '.join(sorted(set(known)))}. Received: {name}"
+    )

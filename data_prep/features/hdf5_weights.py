@@ -12,9 +12,11 @@ from kaleido_tf.errors import InputError
 
 
 def load_hdf5_weights(model: tf_keras.Model, path: str | os.PathLike) -> None:
-    """Fills `model` from a Keras HDF5 weight file, layer by layer, by name and shape; all or nothing.
+    """Fills `model` from a Keras HDF5 weight file, layer by layer, by name and shape; all or
+    nothing.
 
-    Raises: InputError if the file is missing or no HDF5, or if a layer's arrays are absent or of other shapes.
+    Raises: InputError if the file is missing or no HDF5, or if a layer's arrays are absent or of
+      other shapes.
     """
     if not pathlib.Path(path).is_file():
         raise InputError(f"Backbone weights (Keras HDF5) are needed. Not found: {path}")
@@ -22,7 +24,9 @@ def load_hdf5_weights(model: tf_keras.Model, path: str | os.PathLike) -> None:
         with h5py.File(path, "r") as file:
             arrays = _hdf5_arrays(file["model_weights"] if "model_weights" in file else file)
     except OSError as error:
-        raise InputError(f"Backbone weights must be a Keras HDF5 file. Received: {path} ({error})") from error
+        raise InputError(
+            f"Backbone weights must be a Keras HDF5 file. Received: {path} ({error})"
+        ) from error
     plan = []
     for layer in model.layers:
         if not layer.weights:
@@ -31,7 +35,10 @@ def load_hdf5_weights(model: tf_keras.Model, path: str | os.PathLike) -> None:
         found = arrays.get(layer.name)
         if found is None or [array.shape for array in found] != wanted:
             got = "nothing" if found is None else [array.shape for array in found]
-            raise InputError(f"{path} does not fit {model.name}: layer {layer.name} needs {wanted}, the file holds {got}")
+            raise InputError(
+                f"{path} does not fit {model.name}: layer {layer.name} needs {wanted}, the file"
+                f" holds {got}"
+            )
         plan.append((layer, found))
     for layer, found in plan:
         layer.set_weights(found)
@@ -53,7 +60,9 @@ def _text(name) -> str:
 
 
 def weights_digest(model: tf_keras.Model) -> str:
-    """sha256 over every weight's layer name, shape and bytes, so that records know what made them."""
+    """sha256 over every weight's layer name, shape and bytes, so that records know what
+    made them.
+    """
     digest = hashlib.sha256()
     for layer in model.layers:
         for array in layer.get_weights():

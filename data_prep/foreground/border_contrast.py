@@ -1,12 +1,15 @@
 """Which pixels differ from the edge of the picture: the mask behind `methods.METHODS["border"]`.
 
-A catalogue photo has a smooth background, so a smooth surface fitted to the edge predicts it everywhere and
-what leaves the surface is product. Any other picture (a street, a room) has an edge of several colours; there
-two cues are added up: the distance to the colours of the edge, and the minimum barrier distance (Zhang et
-al., ICCV 2015, "Minimum barrier salient object detection"), which asks how large a colour step a way from
-the edge to the pixel cannot avoid.
+A catalogue photo has a smooth background, so a smooth surface fitted to the edge predicts it
+everywhere and what leaves the surface is product. Any other picture (a street, a room) has an edge
+of several colours; there
+two cues are added up: the distance to the colours of the edge, and the minimum barrier distance
+  (Zhang et
+al., ICCV 2015, "Minimum barrier salient object detection"), which asks how large a colour step a
+way from the edge to the pixel cannot avoid.
 
-H, W = size in pixels; colours are Lab as OpenCV's float conversion gives it (L 0..100, a and b about +-100).
+H, W = size in pixels; colours are Lab as OpenCV's float conversion gives it (L 0..100, a and b
+about +-100).
 """
 
 import cv2
@@ -14,9 +17,11 @@ import numpy as np
 
 PLAIN_SIZE = 256  # long side in pixels for smooth backgrounds, where the outline can be exact
 BUSY_SIZE = 64  # for all other pictures, where only a rough region can be had
-PLAIN_SHARE = 0.7  # so much of the edge must lie on the surface; the rest may be product that leaves the photo
+# so much of the edge must lie on the surface; the rest may be product that leaves the photo
+PLAIN_SHARE = 0.7
 PLAIN_RESIDUAL = 4.0  # Lab units within which an edge pixel lies on the surface
-FAINT, CLEAR = 2.0, 5.0  # Lab units off the surface: a product has a clear pixel and all faint ones around it
+# Lab units off the surface: a product has a clear pixel and all faint ones around it
+FAINT, CLEAR = 2.0, 5.0
 EDGE_COLOURS = 4
 CENTRE_SPREAD = 0.45  # of the side; photographers put things in the middle
 
@@ -53,7 +58,9 @@ def to_lab(image: np.ndarray, blur: float) -> np.ndarray:
 
 
 def edge_band(height: int, width: int, share: float) -> np.ndarray:
-    """[height, width] bool, true in a band along the edge; its width is `share` of the short side."""
+    """[height, width] bool, true in a band along the edge; its width is `share` of the
+    short side.
+    """
     thickness = max(1, round(share * min(height, width)))
     band = np.ones((height, width), bool)
     band[thickness:-thickness, thickness:-thickness] = False
@@ -61,7 +68,9 @@ def edge_band(height: int, width: int, share: float) -> np.ndarray:
 
 
 def large_components(mask: np.ndarray, share: float) -> np.ndarray:
-    """Keeps the connected regions of `mask` [H, W] with at least `share` of the largest one's area."""
+    """Keeps the connected regions of `mask` [H, W] with at least `share` of the largest
+    one's area.
+    """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     areas = stats[:, cv2.CC_STAT_AREA]
     keep = areas >= share * areas[1:].max(initial=1)
@@ -72,7 +81,8 @@ def large_components(mask: np.ndarray, share: float) -> np.ndarray:
 def fit_surface(lab: np.ndarray) -> tuple[np.ndarray | None, float]:
     """Fits a quadratic surface to the colours of the edge, robustly.
 
-    lab: [H, W, 3]. Returns: ([H, W, 3] predicted background, the edge's spread around it in Lab units);
+    lab: [H, W, 3]. Returns: ([H, W, 3] predicted background, the edge's spread around it in Lab
+      units);
     (None, spread) if the edge is not one smooth surface.
     """
     height, width = lab.shape[:2]
@@ -81,7 +91,8 @@ def fit_surface(lab: np.ndarray) -> tuple[np.ndarray | None, float]:
     band = edge_band(height, width, 0.04)
     edge_terms, edge = terms[band], lab[band]
     residual = np.linalg.norm(edge - np.median(edge, axis=0), axis=1)
-    for _ in range(6):  # Tukey's weights; six rounds are enough for the fit to leave the product's pixels
+    # Tukey's weights; six rounds are enough for the fit to leave the product's pixels
+    for _ in range(6):
         scale = 4.7 * max(1.5 * float(np.median(residual)), 1.0)
         weights = np.clip(1 - (residual / scale) ** 2, 0, None)[:, None] + 1e-6
         moments = edge_terms.T @ (weights * edge_terms) + 1e-3 * np.eye(6, dtype=np.float32)
@@ -96,27 +107,33 @@ def fit_surface(lab: np.ndarray) -> tuple[np.ndarray | None, float]:
 def plain_mask(lab: np.ndarray, surface: np.ndarray, spread: float) -> np.ndarray:
     """What leaves the background's surface. [H, W, 3], [H, W, 3] -> [H, W] bool.
 
-    Where the surface fits badly (a fold in the backdrop) the first mask runs along all edges of the picture;
-    then the thresholds are doubled until it does not.
+    Where the surface fits badly (a fold in the backdrop) the first mask runs along all edges of the
+    picture; then the thresholds are doubled until it does not.
     """
     distance = np.linalg.norm(lab - surface, axis=2)
     for strictness in (1, 2, 4):
-        mask = _above_thresholds(distance, strictness * max(FAINT, 1.3 * spread), strictness * max(CLEAR, 2.6 * spread))
+        mask = _above_thresholds(
+            distance, strictness * max(FAINT, 1.3 * spread), strictness * max(CLEAR, 2.6 * spread)
+        )
         if not touches_all_edges(mask):
             break
     return mask
 
 
 def _above_thresholds(distance: np.ndarray, faint: float, clear: float) -> np.ndarray:
-    """Regions of `distance` [H, W] above `faint` that have a pixel above `clear`, holes filled, as [H, W] bool.
+    """Regions of `distance` [H, W] above `faint` that have a pixel above `clear`, holes filled, as
+    [H, W] bool.
 
-    The outline of a white shirt on white paper is faint, but somewhere it has a clear shadow, button or label.
+    The outline of a white shirt on white paper is faint, but somewhere it has a clear shadow,
+    button or label.
     """
     count, labels = cv2.connectedComponents((distance > faint).astype(np.uint8))
     keep = np.zeros(count, bool)
     keep[labels[distance > clear]] = True
     keep[0] = False
-    mask = cv2.morphologyEx(keep[labels].astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    mask = cv2.morphologyEx(
+        keep[labels].astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)
+    )
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(mask, outlines, -1, 1, thickness=cv2.FILLED)
     return large_components(mask > 0, 0.01)
@@ -128,7 +145,9 @@ def touches_all_edges(mask: np.ndarray) -> bool:
 
 
 def busy_mask(image: np.ndarray) -> np.ndarray:
-    """Both cues and a centre prior, cut at Otsu's threshold. [H, W, 3] uint8 -> [h, w] bool, small."""
+    """Both cues and a centre prior, cut at Otsu's threshold. [H, W, 3] uint8 -> [h, w]
+    bool, small.
+    """
     small = shrink(image, BUSY_SIZE)
     saliency = _stretch(distance_to_edge_colours(to_lab(small, blur=0.7)))
     saliency += _stretch(minimum_barrier_distance(to_lab(small, blur=0)))
@@ -146,7 +165,9 @@ def _stretch(values: np.ndarray) -> np.ndarray:
 
 
 def distance_to_edge_colours(lab: np.ndarray) -> np.ndarray:
-    """Mahalanobis distance of every pixel to the nearest of the edge's colours. [H, W, 3] -> [H, W]."""
+    """Mahalanobis distance of every pixel to the nearest of the edge's colours. [H, W, 3] -> [H,
+    W].
+    """
     height, width = lab.shape[:2]
     edge = lab[edge_band(height, width, 0.08)]
     colours = min(EDGE_COLOURS, len(edge))
@@ -156,24 +177,29 @@ def distance_to_edge_colours(lab: np.ndarray) -> np.ndarray:
     distances = []
     for index, centre in enumerate(centres):
         members = edge[labels[:, 0] == index]
-        if len(members) < max(2, 0.05 * len(edge)):  # too few to be background; perhaps the product itself
+        # too few to be background; perhaps the product itself
+        if len(members) < max(2, 0.05 * len(edge)):
             continue
         covariance = np.cov(members.T) + 9 * np.eye(3)  # 3 Lab units of noise at the least
         offset = lab - centre
-        distances.append(np.sqrt(np.einsum("hwi,ij,hwj->hw", offset, np.linalg.inv(covariance), offset)))
+        distances.append(
+            np.sqrt(np.einsum("hwi,ij,hwj->hw", offset, np.linalg.inv(covariance), offset))
+        )
     return np.min(distances, axis=0) if distances else np.zeros((height, width))
 
 
 def minimum_barrier_distance(lab: np.ndarray, rounds: int = 2) -> np.ndarray:
-    """The smallest range of colours on any way from the edge to the pixel. [H, W, 3] -> [H, W] Lab units.
+    """The smallest range of colours on any way from the edge to the pixel. [H, W, 3] -> [H, W] Lab
+    units.
 
-    Summed over the three channels. Approximated as in the paper by sweeping over the picture; here a sweep
-    goes row by row (or column by column) so that a whole row is one array operation.
+    Summed over the three channels. Approximated as in the paper by sweeping over the picture; here
+    a sweep goes row by row (or column by column) so that a whole row is one array operation.
     """
     distance = np.full(lab.shape, np.inf, np.float32)
     distance[[0, -1]] = 0
     distance[:, [0, -1]] = 0
-    state = [distance, lab.copy(), lab.copy(), lab]  # distance, highest and lowest value on the way, values
+    # distance, highest and lowest value on the way, values
+    state = [distance, lab.copy(), lab.copy(), lab]
     columns = [array.swapaxes(0, 1) for array in state]
     for _ in range(rounds):
         for views in (state, columns):
@@ -183,7 +209,9 @@ def minimum_barrier_distance(lab: np.ndarray, rounds: int = 2) -> np.ndarray:
 
 
 def _sweep(distance: np.ndarray, high: np.ndarray, low: np.ndarray, values: np.ndarray) -> None:
-    """Extends the ways of each row to the next row where that is shorter; changes the first three in place."""
+    """Extends the ways of each row to the next row where that is shorter; changes the first three
+    in place.
+    """
     for row in range(1, len(values)):
         highest = np.maximum(high[row - 1], values[row])
         lowest = np.minimum(low[row - 1], values[row])

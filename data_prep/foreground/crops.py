@@ -28,14 +28,18 @@ class Crop:
 
 
 def crop_of_mask(mask: np.ndarray, may_be_whole: bool = False) -> Crop:
-    """The crop around the true pixels of `mask` [H, W]; `may_be_whole` says that a full mask is meant."""
+    """The crop around the true pixels of `mask` [H, W]; `may_be_whole` says that a full mask is
+    meant.
+    """
     height, width = mask.shape
     reason = "" if may_be_whole else degenerate(mask)
     if reason:
         return Crop((0, width, 0, height), True, reason)
     x1, x2, y1, y2 = mask_box(mask)
     dx, dy = (max(1, round(MARGIN * side)) for side in (x2 - x1, y2 - y1))
-    return Crop((max(0, x1 - dx), min(width, x2 + dx), max(0, y1 - dy), min(height, y2 + dy)), False)
+    return Crop(
+        (max(0, x1 - dx), min(width, x2 + dx), max(0, y1 - dy), min(height, y2 + dy)), False
+    )
 
 
 def mask_box(mask: np.ndarray) -> Box:

@@ -1,21 +1,29 @@
-"""How well a foreground mask and the crop box that follows from it fit the true mask. H, W = size in pixels."""
+"""How well a foreground mask and the crop box that follows from it fit the true mask. H, W = size
+in pixels.
+"""
 
 import numpy as np
 
 from data_prep.foreground.crops import Box, Crop, mask_box
 
-BETA_SQUARED = 0.3  # the saliency field's F-measure weighs precision above recall (Achanta et al., CVPR 2009)
+# the saliency field's F-measure weighs precision above recall (Achanta et al., CVPR 2009)
+BETA_SQUARED = 0.3
 
 
 def scores(mask: np.ndarray, truth: np.ndarray, crop: Crop) -> dict[str, float]:
     """`mask_iou`, `f_measure` and `box_iou` of one picture, each in 0..1.
 
-    mask, truth: [H, W] bool. crop: what `mask` was made into; its box has a margin, the true one has not. Of an empty true
+    mask, truth: [H, W] bool. crop: what `mask` was made into; its box has a margin, the true one
+      has not. Of an empty true
     mask the box is the whole picture, as `foreground` would keep it.
     """
     height, width = truth.shape
     box = mask_box(truth) if truth.any() else (0, width, 0, height)
-    return {"mask_iou": mask_iou(mask, truth), "f_measure": f_measure(mask, truth), "box_iou": box_iou(crop.box, box)}
+    return {
+        "mask_iou": mask_iou(mask, truth),
+        "f_measure": f_measure(mask, truth),
+        "box_iou": box_iou(crop.box, box),
+    }
 
 
 def mask_iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -25,7 +33,9 @@ def mask_iou(mask: np.ndarray, truth: np.ndarray) -> float:
 
 
 def f_measure(mask: np.ndarray, truth: np.ndarray) -> float:
-    """(1 + b) P R / (b P + R) with b = `BETA_SQUARED`, precision P and recall R of the pixels; 1 if both are empty."""
+    """(1 + b) P R / (b P + R) with b = `BETA_SQUARED`, precision P and recall R of the pixels; 1 if
+    both are empty.
+    """
     both, found, true = (int(part.sum()) for part in (mask & truth, mask, truth))
     if not both:
         return float(found == true)

@@ -1,13 +1,18 @@
-"""Finds the product in a photo and crops around it (Kaleido-BERT, section 3.2, "KPG"), without trained weights.
+"""Finds the product in a photo and crops around it (Kaleido-BERT, section 3.2, "KPG"), without
+trained weights.
 
-The paper takes a salient-object network; what the patches need of it is only a box. Two methods find one
-from the picture alone: `border` takes what differs from the picture's edge as the product, `grabcut` lets
-colour models of both sides correct that mask. A trained network would be one more line of `METHODS`.
+The paper takes a salient-object network; what the patches need of it is only a box. Two methods
+find one
+from the picture alone: `border` takes what differs from the picture's edge as the product,
+  `grabcut` lets
+colour models of both sides correct that mask. A trained network would be one more line of
+`METHODS`.
 
-H, W = image size in pixels; boxes are (x1, x2, y1, y2) in pixels, half-open, as in the patch geometry.
+H, W = image size in pixels; boxes are (x1, x2, y1, y2) in pixels, half-open, as in the patch
+geometry.
 """
 
-from typing import Callable
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -16,7 +21,8 @@ from data_prep.foreground import border_contrast
 from data_prep.foreground.crops import Box, Crop, crop_of_mask, degenerate
 from kaleido_tf.errors import InputError
 
-GRABCUT_SIZE = 160  # long side in pixels; the cost grows with the area, the box hardly changes above it
+# long side in pixels; the cost grows with the area, the box hardly changes above it
+GRABCUT_SIZE = 160
 GRABCUT_ROUNDS = 5
 
 
@@ -34,8 +40,8 @@ def border_mask(image: np.ndarray) -> np.ndarray:
 def grabcut_mask(image: np.ndarray) -> np.ndarray:
     """[H, W, 3] uint8 -> [H, W] bool: the `border` mask corrected by GrabCut on a smaller picture.
 
-    On a plain background the two are joined, since GrabCut tends to give a white sole or a thin strap to
-    a white background, and a product must not be cut.
+    On a plain background the two are joined, since GrabCut tends to give a white sole or a thin
+    strap to a white background, and a product must not be cut.
     """
     small = border_contrast.shrink(image, GRABCUT_SIZE)
     start, plain = border_contrast.mask_against_border(small)
@@ -59,10 +65,13 @@ def foreground_mask(image: np.ndarray, method: str = "border") -> np.ndarray:
     Raises: InputError for an unknown method or an image of another kind.
     """
     if method not in METHODS:
-        raise InputError(f"the foreground method must be one of {', '.join(METHODS)}. Received: {method!r}")
+        raise InputError(
+            f"the foreground method must be one of {', '.join(METHODS)}. Received: {method!r}"
+        )
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError(
-            f"an RGB picture [H, W, 3] of uint8 was needed. Received: shape {image.shape}, {image.dtype}"
+            f"an RGB picture [H, W, 3] of uint8 was needed. Received: shape {image.shape},"
+            f" {image.dtype}"
         )
     return METHODS[method](image)
 
@@ -81,7 +90,8 @@ def crop_box(image: np.ndarray, method: str = "border") -> Box:
 
 
 def _grabcut(image: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """GrabCut from `start` [H, W]: all is only probable, but the outermost pixels outside it are background.
+    """GrabCut from `start` [H, W]: all is only probable, but the outermost pixels outside it are
+    background.
 
     `start` is not degenerate, so both sides have pixels to learn their colours from.
     """
@@ -89,6 +99,15 @@ def _grabcut(image: np.ndarray, start: np.ndarray) -> np.ndarray:
     labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     edge = border_contrast.edge_band(height, width, 0.02)
     labels[edge & ~start] = cv2.GC_BGD
-    cv2.setRNGSeed(1)  # its colour models begin with k-means, which draws from OpenCV's own generator
-    cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    # its colour models begin with k-means, which draws from OpenCV's own generator
+    cv2.setRNGSeed(1)
+    cv2.grabCut(
+        image,
+        labels,
+        None,
+        np.zeros((1, 65)),
+        np.zeros((1, 65)),
+        GRABCUT_ROUNDS,
+        cv2.GC_INIT_WITH_MASK,
+    )
     return border_contrast.large_components((labels & 1) > 0, 0.3)

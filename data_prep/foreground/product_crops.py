@@ -1,7 +1,8 @@
-"""Where the products of many photos are: the weightless methods, a trained network, or masks made elsewhere.
+"""Where the products of many photos are: the weightless methods, a trained network, or masks made
+elsewhere.
 
-All give the crops of `data_prep.foreground.crops`, with its margin and its reasons to keep a photo whole.
-H, W = size in pixels.
+All give the crops of `data_prep.foreground.crops`, with its margin and its reasons to keep a photo
+whole. H, W = size in pixels.
 """
 
 import dataclasses
@@ -23,7 +24,9 @@ PIECES = 0.1  # a region found by the network counts if it has this share of the
 
 @dataclasses.dataclass(frozen=True)
 class Photo:
-    """`image` [H, W, 3] uint8 RGB; `product_id`, `image_id` and `where` (for messages) as in the catalogue."""
+    """`image` [H, W, 3] uint8 RGB; `product_id`, `image_id` and `where` (for messages) as in the
+    catalogue.
+    """
 
     image: np.ndarray
     product_id: str
@@ -47,7 +50,9 @@ class WeightlessCrops:
 
 
 class NetworkCrops:
-    """A network of `saliency`; the photos go through it in batches. `identity`: the digest of its weights."""
+    """A network of `saliency`; the photos go through it in batches. `identity`: the digest of its
+    weights.
+    """
 
     def __init__(self, weights: str):
         self._net = saliency.load_saliency(weights)
@@ -61,15 +66,21 @@ class NetworkCrops:
 
 
 class MaskFolderCrops:
-    """PNGs in a folder: `<image_id>.png`, else `<product_id>.png`. `identity`: the folder, since masks, like photos, can be mended
-    between two starts."""
+    """PNGs in a folder: `<image_id>.png`, else `<product_id>.png`. `identity`: the folder, since
+    masks, like photos, can be mended between two starts.
+    """
 
     def __init__(self, folder: str):
         self._folder = pathlib.Path(folder)
         if not self._folder.is_dir():
-            raise InputError(f"--foreground_masks: a folder with masks (PNG) was needed. Received: {folder}")
+            raise InputError(
+                f"--foreground_masks: a folder with masks (PNG) was needed. Received: {folder}"
+            )
         if not any(self._folder.glob("*.png")):
-            raise InputError(f"--foreground_masks: a folder with masks (PNG) was needed. Received: {folder}, which has none")
+            raise InputError(
+                f"--foreground_masks: a folder with masks (PNG) was needed. Received: {folder},"
+                " which has none"
+            )
         self.identity = {"foreground_masks": str(self._folder.resolve())}
 
     def path(self, product_id: str, image_id: str, where: str) -> pathlib.Path:
@@ -79,7 +90,10 @@ class MaskFolderCrops:
             path = self._folder / f"{name}.png"
             if path.parent == self._folder and path.is_file():
                 return path
-        raise InputError(f"Needed: the mask {image_id}.png or {product_id}.png in {self._folder}. Came: neither. Where: {where}.")
+        raise InputError(
+            f"Needed: the mask {image_id}.png or {product_id}.png in {self._folder}. Came: neither."
+            f" Where: {where}."
+        )
 
     def check(self, product_id: str, image_id: str, where: str) -> None:
         """Raises InputError for a mask that is missing or, by its header, no image."""
@@ -105,10 +119,18 @@ ProductCrops = WeightlessCrops | NetworkCrops | MaskFolderCrops
 def check_choice(method: str, weights: str, masks: str) -> None:
     """Raises InputError unless the three fit together; reads no file."""
     if method not in METHODS:
-        raise InputError(f"the foreground method must be one of {', '.join(METHODS)}. Received: {method!r}")
-    for needed, flag, value in (("unet", "--foreground_weights", weights), ("masks", "--foreground_masks", masks)):
+        raise InputError(
+            f"the foreground method must be one of {', '.join(METHODS)}. Received: {method!r}"
+        )
+    for needed, flag, value in (
+        ("unet", "--foreground_weights", weights),
+        ("masks", "--foreground_masks", masks),
+    ):
         if (method == needed) != bool(value):
-            raise InputError(f"--foreground={needed} and {flag} belong together. Received: --foreground={method}, {flag}={value or 'nothing'}")
+            raise InputError(
+                f"--foreground={needed} and {flag} belong together. Received:"
+                f" --foreground={method}, {flag}={value or 'nothing'}"
+            )
 
 
 def build_crops(method: str, weights: str = "", masks: str = "") -> ProductCrops:

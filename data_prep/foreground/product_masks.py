@@ -8,11 +8,7 @@ from data_prep.foreground import saliency
 from data_prep.foreground.crops import crop_of_mask
 from data_prep.foreground.mask_files import read_mask
 from data_prep.foreground.methods import foreground_mask
-from data_prep.foreground.product_crops import (
-    MaskFolderCrops,
-    Photo,
-    product_mask,
-)
+from data_prep.foreground.product_crops import MaskFolderCrops, Photo, product_mask
 from kaleido_tf.errors import InputError
 
 
@@ -21,22 +17,37 @@ class ProductMasks:
 
     Args:
       dataset: the `dataset.json` of the records. where: their folder, for messages.
-      weights: with `unet`: the file of the network. masks: with `masks`: their folder; empty: where `dataset.json` says it was.
-    Raises: InputError for weights or masks that cannot be used, or that are not of the records' method.
+      weights: with `unet`: the file of the network. masks: with `masks`: their folder; empty: where
+        `dataset.json` says it was.
+    Raises: InputError for weights or masks that cannot be used, or that are not of the records'
+      method.
     """
 
     def __init__(self, dataset: dict, where: str | os.PathLike, weights: str = "", masks: str = ""):
         self._method = dataset["foreground"]
-        for needed, flag, value in (("unet", "--foreground_weights", weights), ("masks", "--foreground_masks", masks)):
+        for needed, flag, value in (
+            ("unet", "--foreground_weights", weights),
+            ("masks", "--foreground_masks", masks),
+        ):
             if value and self._method != needed:
-                raise InputError(f"{flag} is of records made with --foreground={needed}. Those in {where} were made with {self._method}")
+                raise InputError(
+                    f"{flag} is of records made with --foreground={needed}. Those in {where} were"
+                    f" made with {self._method}"
+                )
         self._net = saliency.load_saliency(weights) if weights else None
         if self._net and self._net.digest != dataset.get("foreground_digest"):
-            raise InputError(f"--foreground_weights: the network that the records in {where} were made with is needed. Received another: {weights}")
+            raise InputError(
+                f"--foreground_weights: the network that the records in {where} were made with is"
+                f" needed. Received another: {weights}"
+            )
         folder = masks or (dataset.get("foreground_masks", "") if self._method == "masks" else "")
-        self._folder = MaskFolderCrops(folder) if folder and (masks or os.path.isdir(folder)) else None
+        self._folder = (
+            MaskFolderCrops(folder) if folder and (masks or os.path.isdir(folder)) else None
+        )
 
-    def find(self, photo: Photo, crop_box: tuple[int, int, int, int]) -> tuple[np.ndarray | None, str]:
+    def find(
+        self, photo: Photo, crop_box: tuple[int, int, int, int]
+    ) -> tuple[np.ndarray | None, str]:
         """([H, W] bool or None, how the mask was made or why there is none).
 
         Args: crop_box: x1, x2, y1, y2 of the record; a mask that gives another one says so.
@@ -47,7 +58,11 @@ class ProductMasks:
         found = crop_of_mask(mask)
         if found.fallback:
             return mask, f"{note} (no product found: {found.reason or 'photo kept whole'})"
-        return mask, note if found.box == tuple(crop_box) else f"{note} (gives another crop box than the record's)"
+        return mask, (
+            note
+            if found.box == tuple(crop_box)
+            else f"{note} (gives another crop box than the record's)"
+        )
 
     def _mask(self, photo: Photo) -> tuple[np.ndarray | None, str]:
         if self._method == "none":

@@ -1,7 +1,7 @@
 """Trains the U-Net of `data_prep.foreground.saliency` on photos and masks.
 
-`model_dir` holds `settings.json` (what decides the result), what `kaleido_tf.training.epoch_run` leaves, and `saliency.safetensors`, the best
-epoch so far.
+`model_dir` holds `settings.json` (what decides the result), what `kaleido_tf.training.epoch_run`
+leaves, and `saliency.safetensors`, the best epoch so far.
 
 N = photos, S = working side in pixels.
 """
@@ -38,8 +38,9 @@ _SHOWN = 6  # held-out photos in TensorBoard
 
 @dataclasses.dataclass(frozen=True)
 class TrainSettings:
-    """`learning_rate`: of Adam, at its height; it rises over the first epoch and falls to 0 along a cosine. `encoder_weights`: path
-    of SqueezeNet's Keras HDF5 file, or empty for random weights."""
+    """`learning_rate`: of Adam, at its height; it rises over the first epoch and falls to 0 along a
+    cosine. `encoder_weights`: path of SqueezeNet's Keras HDF5 file, or empty for random weights.
+    """
 
     network: UNetSettings = UNetSettings()
     encoder_weights: str = ""
@@ -51,19 +52,26 @@ class TrainSettings:
     def __post_init__(self):
         if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
             raise InputError(
-                "`epochs` and `batch_size` must be at least 1 and `learning_rate` above 0. Received: "
-                f"{self.epochs}, {self.batch_size}, {self.learning_rate}"
+                "`epochs` and `batch_size` must be at least 1 and `learning_rate` above 0."
+                f" Received: {self.epochs}, {self.batch_size}, {self.learning_rate}"
             )
 
 
-def train(examples: dict[str, list[Example]], model_dir: str, settings: TrainSettings) -> dict[str, float]:
-    """Trains on `examples["train"]`, chooses the best epoch on `examples["valid"]` and returns that epoch's figures.
+def train(
+    examples: dict[str, list[Example]], model_dir: str, settings: TrainSettings
+) -> dict[str, float]:
+    """Trains on `examples["train"]`, chooses the best epoch on `examples["valid"]` and returns that
+    epoch's figures.
 
-    Raises: InputError if a split is empty, or if `model_dir` holds a run with other settings or other photos.
+    Raises: InputError if a split is empty, or if `model_dir` holds a run with other settings or
+      other photos.
     """
     for split in ("train", "valid"):
         if not examples.get(split):
-            raise InputError(f"At least one photo is needed to {'learn from' if split == 'train' else 'hold out'}. Received: none")
+            raise InputError(
+                "At least one photo is needed to"
+                f" {'learn from' if split == 'train' else 'hold out'}. Received: none"
+            )
     folder = pathlib.Path(model_dir)
     tf_keras.utils.set_random_seed(settings.seed)
     model = build_unet(settings.network)
@@ -73,15 +81,26 @@ def train(examples: dict[str, list[Example]], model_dir: str, settings: TrainSet
     return _Run(folder, settings, model, examples).to_the_end()
 
 
-def _claim(folder: pathlib.Path, settings: TrainSettings, model: tf_keras.Model, examples: dict[str, list[Example]]) -> None:
-    """Makes `folder` the place of one run, or checks that it already is this one's. Raises: InputError naming what differs."""
+def _claim(
+    folder: pathlib.Path,
+    settings: TrainSettings,
+    model: tf_keras.Model,
+    examples: dict[str, list[Example]],
+) -> None:
+    """Makes `folder` the place of one run, or checks that it already is this one's. Raises:
+    InputError naming what differs.
+    """
     data = hashlib.sha256()
     for split in ("train", "valid"):
         for example in examples[split]:
             data.update(f"{split} {example.name} {example.image.shape}".encode())
             data.update(example.image.tobytes() + example.mask.tobytes())
-    now = {**dataclasses.asdict(settings), "photos": {split: len(examples[split]) for split in ("train", "valid")},
-           "photos_digest": data.hexdigest(), "initial_weights_digest": weights_digest(model)}
+    now = {
+        **dataclasses.asdict(settings),
+        "photos": {split: len(examples[split]) for split in ("train", "valid")},
+        "photos_digest": data.hexdigest(),
+        "initial_weights_digest": weights_digest(model),
+    }
     now.pop("encoder_weights")  # the digest says what they are, wherever they lie
     claim_settings(folder, now, "a run with other settings or photos", "--model_dir")
 
@@ -89,34 +108,60 @@ def _claim(folder: pathlib.Path, settings: TrainSettings, model: tf_keras.Model,
 class _Run:
     """One run: what an epoch learns from, and what it is judged by."""
 
-    def __init__(self, folder: pathlib.Path, settings: TrainSettings, model: tf_keras.Model, examples: dict[str, list[Example]]):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        settings: TrainSettings,
+        model: tf_keras.Model,
+        examples: dict[str, list[Example]],
+    ):
         self._settings, self._model, self._examples = settings, model, examples
         steps = -(-len(examples["train"]) // settings.batch_size)
-        self._optimizer = tf_keras.optimizers.Adam(WarmCosine(settings.learning_rate, steps, steps * settings.epochs))
+        self._optimizer = tf_keras.optimizers.Adam(
+            WarmCosine(settings.learning_rate, steps, steps * settings.epochs)
+        )
         self._optimizer.build(model.trainable_variables)
         square = [None, settings.network.side, settings.network.side]
-        self._step = tf.function(self._learn, [tf.TensorSpec(shape, tf.uint8) for shape in ([*square, 3], square, square)])
+        self._step = tf.function(
+            self._learn,
+            [tf.TensorSpec(shape, tf.uint8) for shape in ([*square, 3], square, square)],
+        )
         self._net = SaliencyNet(settings.network, model)
         self._run = EpochRun(folder, settings.epochs, "mask_iou", model, self._optimizer)
         self._best_path = folder / WEIGHTS_NAME
 
     def to_the_end(self) -> dict[str, float]:
         return self._run.to_the_end(
-            self._train_epoch, self._evaluate, lambda: save_saliency(self._best_path, self._settings.network, self._model), _told
+            self._train_epoch,
+            self._evaluate,
+            lambda: save_saliency(self._best_path, self._settings.network, self._model),
+            _told,
         )
 
     def _train_epoch(self, epoch: int) -> float:
-        """One pass over the training photos in a random order; returns the mean loss of its steps."""
+        """One pass over the training photos in a random order; returns the mean loss of
+        its steps.
+        """
         examples, settings = self._examples["train"], self._settings
         order = np.random.default_rng([settings.seed, epoch]).permutation(len(examples))
-        batches = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
+        batches = [
+            order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)
+        ]
 
         def draw(batch) -> tuple[np.ndarray, ...]:
-            views = [drawn(examples[n], settings.network.side, np.random.default_rng([settings.seed, epoch, int(n)])) for n in batch]
+            views = [
+                drawn(
+                    examples[n],
+                    settings.network.side,
+                    np.random.default_rng([settings.seed, epoch, int(n)]),
+                )
+                for n in batch
+            ]
             return tuple(np.stack(parts) for parts in zip(*views))
 
         losses = []
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:  # draws the next batch while the network learns from this one
+        # draws the next batch while the network learns from this one
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(draw, batches[0])
             for following in [*batches[1:], None]:
                 views = waiting.result()
@@ -128,37 +173,67 @@ class _Run:
     def _learn(self, images: tf.Tensor, masks: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             loss = saliency_loss(self._model(prepare(images), training=True)[..., 0], masks, valid)
-        self._optimizer.apply_gradients(zip(tape.gradient(loss, self._model.trainable_variables), self._model.trainable_variables))
+        self._optimizer.apply_gradients(
+            zip(
+                tape.gradient(loss, self._model.trainable_variables),
+                self._model.trainable_variables,
+            )
+        )
         return loss
 
     def _evaluate(self, writer, epoch: int) -> dict[str, float]:
-        """`valid_loss` and the means of `mask_scores.scores` over the held-out photos, at the size they are kept in."""
+        """`valid_loss` and the means of `mask_scores.scores` over the held-out photos, at the size
+        they are kept in.
+        """
         valid, side = self._examples["valid"], self._settings.network.side
         losses = []
         for start in range(0, len(valid), self._settings.batch_size):
-            batch = [place(example, side) for example in valid[start : start + self._settings.batch_size]]
+            batch = [
+                place(example, side) for example in valid[start : start + self._settings.batch_size]
+            ]
             images, masks, inside = (tf.constant(np.stack(parts)) for parts in zip(*batch))
-            losses += [len(batch) * float(saliency_loss(self._model(prepare(images), training=False)[..., 0], masks, inside))]
+            losses += [
+                len(batch)
+                * float(
+                    saliency_loss(
+                        self._model(prepare(images), training=False)[..., 0], masks, inside
+                    )
+                )
+            ]
         maps = self._net.masks([example.image for example in valid])
-        rows = [mask_scores.scores(found > THRESHOLD, example.mask > 0, crop_of_probabilities(found)) for found, example in zip(maps, valid)]
+        rows = [
+            mask_scores.scores(found > THRESHOLD, example.mask > 0, crop_of_probabilities(found))
+            for found, example in zip(maps, valid)
+        ]
         with writer.as_default(epoch):
             for example, found in list(zip(valid, maps))[:_SHOWN]:
-                grey = np.repeat(np.stack([found, example.mask.astype(np.float32)])[..., None], 3, axis=-1)
-                tf.summary.image(f"photo, found, true/{example.name}", np.concatenate([example.image / 255.0, *grey], axis=1)[None])
-        return {"valid_loss": sum(losses) / len(valid), **{name: float(np.mean([row[name] for row in rows])) for name in rows[0]}}
+                grey = np.repeat(
+                    np.stack([found, example.mask.astype(np.float32)])[..., None], 3, axis=-1
+                )
+                tf.summary.image(
+                    f"photo, found, true/{example.name}",
+                    np.concatenate([example.image / 255.0, *grey], axis=1)[None],
+                )
+        return {
+            "valid_loss": sum(losses) / len(valid),
+            **{name: float(np.mean([row[name] for row in rows])) for name in rows[0]},
+        }
 
 
 def _told(values: dict[str, float]) -> str:
     return (
-        f"loss {values['loss']:.4f}, valid loss {values['valid_loss']:.4f}, mean IoU {values['mask_iou']:.3f}, F {values['f_measure']:.3f} "
-        f"(beta^2 {mask_scores.BETA_SQUARED}, threshold {THRESHOLD}), crop box IoU {values['box_iou']:.3f}"
+        f"loss {values['loss']:.4f}, valid loss {values['valid_loss']:.4f}, mean IoU"
+        f" {values['mask_iou']:.3f}, F {values['f_measure']:.3f} (beta^2"
+        f" {mask_scores.BETA_SQUARED}, threshold {THRESHOLD}), crop box IoU {values['box_iou']:.3f}"
     )
 
 
 def saliency_loss(logits: tf.Tensor, masks: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-    """Binary cross entropy a pixel plus 1 - soft intersection over union a photo; what lies outside a photo does not count.
+    """Binary cross entropy a pixel plus 1 - soft intersection over union a photo; what lies outside
+    a photo does not count.
 
-    logits: [N, S, S] float; masks, valid: [N, S, S], 0 or 1. Returns: a scalar, the mean over the photos.
+    logits: [N, S, S] float; masks, valid: [N, S, S], 0 or 1. Returns: a scalar, the mean over the
+      photos.
     """
     masks, valid = tf.cast(masks, tf.float32), tf.cast(valid, tf.float32)
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(masks, logits) * valid
@@ -166,6 +241,9 @@ def saliency_loss(logits: tf.Tensor, masks: tf.Tensor, valid: tf.Tensor) -> tf.T
     area = [1, 2]
     both = tf.reduce_sum(found * masks, area)
     either = tf.reduce_sum(found + masks * valid - found * masks, area)
-    # The 1 is a pixel: a photo without foreground then asks for an empty map and divides by no zero.
+    # The 1 is a pixel: a photo without foreground then asks for an empty map and divides by no
+    # zero.
     overlap = (both + 1) / (either + 1)
-    return tf.reduce_mean(tf.reduce_sum(entropy, area) / tf.maximum(tf.reduce_sum(valid, area), 1) + 1 - overlap)
+    return tf.reduce_mean(
+        tf.reduce_sum(entropy, area) / tf.maximum(tf.reduce_sum(valid, area), 1) + 1 - overlap
+    )

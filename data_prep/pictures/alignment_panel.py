@@ -1,4 +1,6 @@
-"""The section of a product's picture that shows which words are aligned with which patches (section 3.3)."""
+"""The section of a product's picture that shows which words are aligned with which patches (section
+3.3).
+"""
 
 import collections
 import dataclasses
@@ -22,14 +24,28 @@ from kaleido_tf import patches
 from kaleido_tf.words import Word
 
 LINES_A_WORD = 6  # more would hide the picture; the best pairs are drawn
-LINE_COLOURS = ("#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#e377c2", "#8c564b", "#bcbd22", "#4b4bd6", "#00876c", "#7f7f7f")
+LINE_COLOURS = (
+    "#d62728",
+    "#1f77b4",
+    "#2ca02c",
+    "#9467bd",
+    "#ff7f0e",
+    "#17becf",
+    "#e377c2",
+    "#8c564b",
+    "#bcbd22",
+    "#4b4bd6",
+    "#00876c",
+    "#7f7f7f",
+)
 CUT_OFF = "#a0a0a0"
 
 
 @dataclasses.dataclass(frozen=True)
 class AlignedText:
-    """A product's text: its word pieces, the whole words among them, the aligned (word piece, patch) pairs, and the places that
-    training has for a text, [CLS] and [SEP] included."""
+    """A product's text: its word pieces, the whole words among them, the aligned (word piece,
+    patch) pairs, and the places that training has for a text, [CLS] and [SEP] included.
+    """
 
     pieces: Sequence[str]
     words: Sequence[Word]
@@ -66,34 +82,52 @@ def aligned_words(text: AlignedText) -> list[AlignedWord]:
     return found
 
 
-def text_pieces(text: AlignedText, aligned: Sequence[AlignedWord]) -> tuple[list[Piece], dict[Word, int]]:
+def text_pieces(
+    text: AlignedText, aligned: Sequence[AlignedWord]
+) -> tuple[list[Piece], dict[Word, int]]:
     """The text as pieces, whole words and signs, and the number of each aligned word's piece.
 
     An aligned word has a box of its colour; what training cuts off is grey.
     """
-    colours = {item.word: LINE_COLOURS[number % len(LINE_COLOURS)] for number, item in enumerate(aligned)}
+    colours = {
+        item.word: LINE_COLOURS[number % len(LINE_COLOURS)] for number, item in enumerate(aligned)
+    }
     words = {word.start: word for word in text.words}
     pieces, number_of, place = [], {}, 0
     while place < len(text.pieces):
         word = words.get(place)
-        said, end = (word.text, word.end) if word else (text.pieces[place].removeprefix("##"), place + 1)
+        said, end = (
+            (word.text, word.end) if word else (text.pieces[place].removeprefix("##"), place + 1)
+        )
         kept = end <= text.text_length - 2
         if word in colours:
             number_of[word] = len(pieces)
-            pieces.append(Piece(said, "white", colours[word], colours[word]) if kept else Piece(said, CUT_OFF, "white", colours[word]))
+            pieces.append(
+                Piece(said, "white", colours[word], colours[word])
+                if kept
+                else Piece(said, CUT_OFF, "white", colours[word])
+            )
         else:
-            pieces.append(Piece(said, "black" if kept else CUT_OFF, glued=word is None and not said.isalnum()))
+            pieces.append(
+                Piece(said, "black" if kept else CUT_OFF, glued=word is None and not said.isalnum())
+            )
         place = end
     return pieces, number_of
 
 
-def draw_alignments(sheet: Sheet, text: AlignedText, crop: np.ndarray, y: float) -> tuple[float, list[Line]]:
-    """The text, the three levels that are aligned, and a line from each aligned word to each of its patches.
+def draw_alignments(
+    sheet: Sheet, text: AlignedText, crop: np.ndarray, y: float
+) -> tuple[float, list[Line]]:
+    """The text, the three levels that are aligned, and a line from each aligned word to each of its
+    patches.
 
     Args: crop: [h, w, 3] uint8. Returns: (lower edge, lines drawn).
     """
     aligned = aligned_words(text)
-    y = heading(sheet, y, "Words and the patches they are aligned with", explanation(text, aligned)) + 4
+    y = (
+        heading(sheet, y, "Words and the patches they are aligned with", explanation(text, aligned))
+        + 4
+    )
     pieces, number_of = text_pieces(text, aligned)
     text_boxes = sheet.running_text(LEFT, y, pieces, WIDTH - 2 * LEFT, spacing=1.7)
     text_end = max([y, *(top + height for _, top, _, height in text_boxes)])
@@ -110,19 +144,31 @@ def draw_alignments(sheet: Sheet, text: AlignedText, crop: np.ndarray, y: float)
         shared[line.patch] += 1
         if 2 * inset < min(wide, high):
             sheet.frame((left + inset, up + inset, wide - 2 * inset, high - 2 * inset), colour, 2.5)
-        sheet.lead((x + width / 2, y + height), text_end, top - 6, line.end, colour)  # within the text straight down, not through it
+        # within the text straight down, not through it
+        sheet.lead((x + width / 2, y + height), text_end, top - 6, line.end, colour)
     return bottom, lines
 
 
 def explanation(text: AlignedText, aligned: Sequence[AlignedWord]) -> str:
     """How much of the text is aligned, and how much training does not see."""
-    said = f"{len(aligned)} of {len(text.words)} words have pairs" if aligned else "this record has no aligned pairs: masks are random"
+    said = (
+        f"{len(aligned)} of {len(text.words)} words have pairs"
+        if aligned
+        else "this record has no aligned pairs: masks are random"
+    )
     cut_off = len(text.pieces) - (text.text_length - 2)
-    return said + (f"; training cuts off the last {cut_off} word pieces (grey): --input_sequence_length={text.text_length}" if cut_off > 0 else "")
+    return said + (
+        f"; training cuts off the last {cut_off} word pieces (grey):"
+        f" --input_sequence_length={text.text_length}"
+        if cut_off > 0
+        else ""
+    )
 
 
 def _draw_levels(sheet: Sheet, crop: np.ndarray, y: float) -> tuple[float, dict[int, Box]]:
-    """The aligned levels side by side, each in the middle of its column: (lower edge, the box of each patch)."""
+    """The aligned levels side by side, each in the middle of its column: (lower edge, the box of
+    each patch).
+    """
     ends, boxes, cut = [], {}, cut_patches(crop)
     for level, (x, width) in zip(ALIGNED_LEVELS, sheet.columns(LEFT, len(ALIGNED_LEVELS), GAP)):
         side, start = patches.LEVELS[patches.LEVEL_NAMES.index(level)], patches.LEVEL_STARTS[level]
@@ -135,7 +181,12 @@ def _draw_levels(sheet: Sheet, crop: np.ndarray, y: float) -> tuple[float, dict[
 
 def _lines(aligned: Sequence[AlignedWord], boxes: dict[int, Box]) -> list[Line]:
     """The lines to draw; those that go down one column of a level lie side by side."""
-    wanted = [(item.word, patch) for item in aligned for patch in item.patches[:LINES_A_WORD] if patch in boxes]
+    wanted = [
+        (item.word, patch)
+        for item in aligned
+        for patch in item.patches[:LINES_A_WORD]
+        if patch in boxes
+    ]
     columns: dict[float, list[int]] = {}
     for number, (_, patch) in enumerate(wanted):
         columns.setdefault(boxes[patch][0], []).append(number)
@@ -143,5 +194,11 @@ def _lines(aligned: Sequence[AlignedWord], boxes: dict[int, Box]) -> list[Line]:
     for number, (word, patch) in enumerate(wanted):
         x, y, width, height = boxes[patch]
         column = columns[x]
-        lines.append(Line(word, patch, (x + width * (column.index(number) + 1) / (len(column) + 1), y + height / 2)))
+        lines.append(
+            Line(
+                word,
+                patch,
+                (x + width * (column.index(number) + 1) / (len(column) + 1), y + height / 2),
+            )
+        )
     return lines

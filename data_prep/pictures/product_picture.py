@@ -1,7 +1,8 @@
-"""One product as one picture: its photo, its patches, what was said of it, what was aligned, and one training example.
+"""One product as one picture: its photo, its patches, what was said of it, what was aligned, and
+one training example.
 
-Here is what stands on the picture and where; how it is drawn is `sheet`'s, what patches look like `patch_pictures`'.
-H, W = size of the photo, h, w of the working crop, in pixels.
+Here is what stands on the picture and where; how it is drawn is `sheet`'s, what patches look like
+`patch_pictures`'. H, W = size of the photo, h, w of the working crop, in pixels.
 """
 
 import dataclasses
@@ -43,7 +44,11 @@ from data_prep.pictures.shown_example import (
 from kaleido_tf import patches
 
 CAPTION_SIDE = 150  # pixels of the longer side
-CHANGE_COLOURS = {MASKED: ("#ffd8d8", "#d62728"), RANDOM: ("#ffe3bf", "#ff7f0e"), UNCHANGED: ("#dcebff", "#1f77b4")}
+CHANGE_COLOURS = {
+    MASKED: ("#ffd8d8", "#d62728"),
+    RANDOM: ("#ffe3bf", "#ff7f0e"),
+    UNCHANGED: ("#dcebff", "#1f77b4"),
+}
 ROMAN = ("I", "II", "III", "IV", "V")
 
 
@@ -53,12 +58,14 @@ class ProductView:
 
     Attributes:
       product_id, image_id, title, text: as in the record. category: one line.
-      photo: [H, W, 3] uint8 RGB. crop_box: x1, x2, y1, y2 in its pixels. mask: [H, W] bool, None if there is none. mask_note: how the
-        mask was made, or why there is none.
+      photo: [H, W, 3] uint8 RGB. crop_box: x1, x2, y1, y2 in its pixels. mask: [H, W] bool, None if
+        there is none. mask_note: how the mask was made, or why there is none.
       crop: [h, w, 3] uint8, the working crop.
       aligned: the text's words and their patches.
-      caption: what the captioner said or read, and its words that can be seen, with their heat maps over the crop; None: none was asked.
-      example: one training example. donor_crop: the working crop of its donor. donor_name: image id of the donor.
+      caption: what the captioner said or read, and its words that can be seen, with their heat maps
+        over the crop; None: none was asked.
+      example: one training example. donor_crop: the working crop of its donor. donor_name: image id
+        of the donor.
       text_owner: product id of the example's text.
     """
 
@@ -95,7 +102,10 @@ def _draw_head(sheet: Sheet, view: ProductView, y: float) -> float:
     width = WIDTH - 2 * LEFT
     y = sheet.paragraph(LEFT, y, f"{view.product_id}   {view.title}", width, 15, bold=True)
     (height, wide), (crop_height, crop_width) = view.photo.shape[:2], view.crop.shape[:2]
-    facts = f"{view.category} · image {view.image_id} · photo {wide} x {height}, working crop {crop_width} x {crop_height} pixels"
+    facts = (
+        f"{view.category} · image {view.image_id} · photo {wide} x {height}, working crop"
+        f" {crop_width} x {crop_height} pixels"
+    )
     y = sheet.paragraph(LEFT, y + 2, facts, width, 9, QUIET)
     return sheet.paragraph(LEFT, y + 4, view.text, width)
 
@@ -105,7 +115,9 @@ def _draw_photo_and_levels(sheet: Sheet, view: ProductView, y: float) -> float:
     columns = sheet.columns(LEFT, 1 + len(patches.LEVELS), GAP)
     note = view.mask_note if view.mask is None else f"mask: {view.mask_note}, the rest blue"
     titles = ["photo and crop box", *(f"level {side}: {side} x {side}" for side in patches.LEVELS)]
-    top = labels(sheet, columns, y, titles, [f"{note}; crop box orange", *[""] * len(patches.LEVELS)])
+    top = labels(
+        sheet, columns, y, titles, [f"{note}; crop box orange", *[""] * len(patches.LEVELS)]
+    )
     ends = [_draw_photo(sheet, view, columns[0], top)]
     cut = cut_patches(view.crop)
     for side, (x, width) in zip(patches.LEVELS, columns[1:]):
@@ -120,21 +132,40 @@ def _draw_photo(sheet: Sheet, view: ProductView, column: tuple[float, float], y:
     size = fit((width, height), (room, PANEL_HEIGHT))
     photo = resize(view.photo if view.mask is None else with_mask(view.photo, view.mask), size)
     if view.mask is not None:
-        outlines, _ = cv2.findContours(resize(view.mask.astype(np.uint8) * 255, size) // 128, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        outlines, _ = cv2.findContours(
+            resize(view.mask.astype(np.uint8) * 255, size) // 128,
+            cv2.RETR_EXTERNAL,
+            cv2.CHAIN_APPROX_NONE,
+        )
         photo = cv2.drawContours(photo.copy(), outlines, -1, (30, 60, 200), 1)
     x, y, wide, high = sheet.picture(x, y, photo)
     sheet.frame((x, y, wide, high), "#bbbbbb", 1)
-    x1, x2, y1, y2 = (side * scale for side, scale in zip(view.crop_box, (wide / width, wide / width, high / height, high / height)))
+    x1, x2, y1, y2 = (
+        side * scale
+        for side, scale in zip(
+            view.crop_box, (wide / width, wide / width, high / height, high / height)
+        )
+    )
     sheet.frame((x + x1, y + y1, x2 - x1, y2 - y1), "#ff7f0e", 2.5)
     return y + high
 
 
 def _draw_caption(sheet: Sheet, view: ProductView, y: float) -> float:
-    """The caption, then those of its words that can be seen, each over the crop under its heat map, in rows."""
+    """The caption, then those of its words that can be seen, each over the crop under its heat map,
+    in rows.
+    """
     if view.caption is None:
         return heading(sheet, y, "Caption", "no captioner was given")
     caption, regions = view.caption
-    y = heading(sheet, y, "Caption", "below: its words that can be seen, over the regions that show them (yellow: most)") + 4
+    y = (
+        heading(
+            sheet,
+            y,
+            "Caption",
+            "below: its words that can be seen, over the regions that show them (yellow: most)",
+        )
+        + 4
+    )
     y = sheet.paragraph(LEFT, y, caption, WIDTH - 2 * LEFT) + 8
     size = fit((view.crop.shape[1], view.crop.shape[0]), (CAPTION_SIDE, CAPTION_SIDE))
     small, x, bottom = resize(view.crop, size), LEFT, y
@@ -151,11 +182,23 @@ def _draw_caption(sheet: Sheet, view: ProductView, y: float) -> float:
 
 
 def _draw_example(sheet: Sheet, view: ProductView, y: float) -> float:
-    """The example's text and, in the columns of the levels above, its patches; returns the lower edge."""
+    """The example's text and, in the columns of the levels above, its patches; returns the lower
+    edge.
+    """
     example = view.example
-    whose = "its own text (label 1)" if example.drawn.matched else f"the text of product {view.text_owner} (label 0)"
-    y = heading(sheet, y, "One training example", f"example {example.drawn.position} of the run, in epoch {example.epoch}, with {whose}; "
-                 "masked red, replaced at random orange, kept but asked for blue; in green what is asked for")
+    whose = (
+        "its own text (label 1)"
+        if example.drawn.matched
+        else f"the text of product {view.text_owner} (label 0)"
+    )
+    y = heading(
+        sheet,
+        y,
+        "One training example",
+        f"example {example.drawn.position} of the run, in epoch {example.epoch}, with {whose}; "
+        "masked red, replaced at random orange, kept but asked for blue; in green what is"
+        " asked for",
+    )
     tokens = [token_piece(token) for token in example.tokens]
     boxes = sheet.running_text(LEFT, y, tokens, WIDTH - 2 * LEFT)  # [CLS] and [SEP] at least
     y = max(top + height for _, top, _, height in boxes) + 16
@@ -164,9 +207,21 @@ def _draw_example(sheet: Sheet, view: ProductView, y: float) -> float:
     shown, ends = patches_shown(view.crop, view.donor_crop, example), []
     if example.camouflaged is not None:
         donor = level_boxes(view.donor_crop, 3, columns[0][0], top, columns[0][1], PANEL_HEIGHT)
-        ends.append(draw_level(sheet, cut_patches(view.donor_crop), donor, 3, changed=[example.donor_patch - patches.LEVEL_STARTS["camouflage"]]))
+        ends.append(
+            draw_level(
+                sheet,
+                cut_patches(view.donor_crop),
+                donor,
+                3,
+                changed=[example.donor_patch - patches.LEVEL_STARTS["camouflage"]],
+            )
+        )
     numbers = {2: [patches.LEVEL_STARTS["jigsaw"] + patch for patch in example.jigsaw]}
-    changed = {3: [] if example.camouflaged is None else [example.camouflaged], 4: example.grey, 5: example.blank}
+    changed = {
+        3: [] if example.camouflaged is None else [example.camouflaged],
+        4: example.grey,
+        5: example.blank,
+    }
     for side, (x, width) in zip(patches.LEVELS, columns[1:]):
         pixels = view.crop if side > 1 else shown[0]
         found = level_boxes(pixels, side, x, top, width, PANEL_HEIGHT)
@@ -190,13 +245,22 @@ def example_labels(view: ProductView) -> tuple[list[str], list[str]]:
         return ", ".join(str(start[level] + place) for place in places) or "none"
 
     hidden = example.camouflaged is not None
-    titles = ["donor" if hidden else "", *(f"{roman} {name}" for roman, name in
-                                           zip(ROMAN, ("turned", "shuffled", "camouflaged", "grey", "blank")))]
+    titles = [
+        "donor" if hidden else "",
+        *(
+            f"{roman} {name}"
+            for roman, name in zip(ROMAN, ("turned", "shuffled", "camouflaged", "grey", "blank"))
+        ),
+    ]
     notes = [
         f"image {view.donor_name}, patch {example.donor_patch}" if hidden else "",
         f"by {patches.ROTATIONS[example.quarter_turns]} degrees counter-clockwise",
         f"patches {numbers('jigsaw', example.jigsaw)} in rows",
-        f"place {start['camouflage'] + example.camouflaged} shows the donor's patch" if hidden else "none",
+        (
+            f"place {start['camouflage'] + example.camouflaged} shows the donor's patch"
+            if hidden
+            else "none"
+        ),
         f"patches {numbers('grey_to_color', example.grey)}",
         f"patches {numbers('blank_to_color', example.blank)}",
     ]

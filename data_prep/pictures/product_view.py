@@ -29,21 +29,37 @@ class ProductViews:
     """Views of the products of some records.
 
     Args:
-      pattern: the records, as a `*_input_fp` flag names them. run, config: of the training whose examples are shown.
-      catalogue, weights, masks: see `RecordPhotos` and `ProductMasks`. captioner: what says, or reads, the caption.
+      pattern: the records, as a `*_input_fp` flag names them. run, config: of the training whose
+        examples are shown.
+      catalogue, weights, masks: see `RecordPhotos` and `ProductMasks`. captioner: what says, or
+        reads, the caption.
     Raises: InputError for records that are not Kaleido-BERT's, and as those two.
     """
 
-    def __init__(self, pattern: str, run: RunConfig, config: KaleidoBertConfig, catalogue: str = "", weights: str = "", masks: str = "",
-                 captioner: CaptionRegions | None = None):
+    def __init__(
+        self,
+        pattern: str,
+        run: RunConfig,
+        config: KaleidoBertConfig,
+        catalogue: str = "",
+        weights: str = "",
+        masks: str = "",
+        captioner: CaptionRegions | None = None,
+    ):
         self._pattern, self._text_length = pattern, run.text_length
         self._vocabulary = Vocabulary(run.vocabulary)
         self._examples = read_examples(pattern, run, config)
-        self._catalogue, self._mask_sources, self._captioner = catalogue, (weights, masks), captioner
+        self._catalogue, self._mask_sources, self._captioner = (
+            catalogue,
+            (weights, masks),
+            captioner,
+        )
         self._sources: dict[str, tuple[dict, RecordPhotos, ProductMasks]] = {}
 
     def first_image(self, product_id: str) -> str:
-        """The image id of a product's first photo. Raises: InputError if the records do not have it."""
+        """The image id of a product's first photo. Raises: InputError if the records do not have
+        it.
+        """
         return self._table.image_ids[self._find("product", product_id, self._table.product_ids)]
 
     def check_image(self, image_id: str) -> str:
@@ -51,24 +67,36 @@ class ProductViews:
         return self._table.image_ids[self._find("image", image_id, self._table.image_ids)]
 
     def draw(self, image_id: str, epoch: int | None = None) -> Sheet:
-        """The picture of one photo and its training example of `epoch` (None: the first with its own text)."""
+        """The picture of one photo and its training example of `epoch` (None: the first with its
+        own text).
+        """
         return draw_product(self.view(image_id, epoch))
 
     def view(self, image_id: str, epoch: int | None = None) -> ProductView:
         """What the picture shows. Raises: InputError if a photo is missing or has changed."""
-        example = shown_example(self._examples, find_example(self._examples, image_id, epoch), self._vocabulary)
+        example = shown_example(
+            self._examples, find_example(self._examples, image_id, epoch), self._vocabulary
+        )
         row, donor_row, table = example.drawn.record, example.drawn.donor, self._table
         record, folder = self._record(row)
         dataset, photos, masks = self._sources_of(folder)
-        photo, crop_box = photos.load(image_id, record["image_size"].tolist()), tuple(record["crop_box"].tolist())
+        photo, crop_box = (
+            photos.load(image_id, record["image_size"].tolist()),
+            tuple(record["crop_box"].tolist()),
+        )
         product_id = table.product_ids[row]
-        mask, note = masks.find(Photo(photo, product_id, image_id, photos.image(image_id).where), crop_box)
+        mask, note = masks.find(
+            Photo(photo, product_id, image_id, photos.image(image_id).where), crop_box
+        )
         return ProductView(
             product_id=product_id,
             image_id=image_id,
             title=record["title"].decode(),
             text=record["text"].decode(),
-            category=f"{dataset['subcategories'][record['subcategory_id']]} ({dataset['categories'][record['category_id']]})",
+            category=(
+                f"{dataset['subcategories'][record['subcategory_id']]}"
+                f" ({dataset['categories'][record['category_id']]})"
+            ),
             photo=photo,
             crop_box=crop_box,
             mask=mask,
@@ -77,7 +105,11 @@ class ProductViews:
             aligned=AlignedText(
                 pieces=[self._vocabulary.tokens[number] for number in record["token_ids"]],
                 words=words_of(record["token_ids"], self._vocabulary),
-                pairs=Alignments(record["alignment_tokens"], record["alignment_patches"], record["alignment_scores"]),
+                pairs=Alignments(
+                    record["alignment_tokens"],
+                    record["alignment_patches"],
+                    record["alignment_scores"],
+                ),
                 text_length=self._text_length,
             ),
             caption=self._caption(row, folder),
@@ -90,8 +122,12 @@ class ProductViews:
     def _caption(self, row: int, folder: str) -> tuple[str, list[Region]] | None:
         if self._captioner is None:
             return None
-        (caption, regions), = self._captioner.describe(folder, [tf.train.Example.FromString(read_serialized(self._table, row).numpy())])
-        return self._vocabulary.text_of(caption.token_ids), [region for region in regions if region.word not in STOP_WORDS]
+        ((caption, regions),) = self._captioner.describe(
+            folder, [tf.train.Example.FromString(read_serialized(self._table, row).numpy())]
+        )
+        return self._vocabulary.text_of(caption.token_ids), [
+            region for region in regions if region.word not in STOP_WORDS
+        ]
 
     @property
     def _table(self):
@@ -100,23 +136,34 @@ class ProductViews:
     def _find(self, kind: str, wanted: str, ids: np.ndarray) -> int:
         found = np.flatnonzero(ids == wanted)
         if not len(found):
-            raise InputError(f"Needed: a {kind} of the records {self._pattern}. Came: {wanted!r}, which is not there. One that is there: {ids[0]}")
+            raise InputError(
+                f"Needed: a {kind} of the records {self._pattern}. Came: {wanted!r}, which is not"
+                f" there. One that is there: {ids[0]}"
+            )
         return int(found[0])
 
     def _record(self, row: int) -> tuple[dict, str]:
         """(a record's fields as arrays, the folder it lies in)"""
         parsed = parse_record(read_serialized(self._table, row), self._table.feature_size)
         file = int(np.searchsorted(self._table.file_starts, row, side="right")) - 1
-        return {name: value.numpy() for name, value in parsed.items()}, os.path.dirname(self._table.files[file]) or "."
+        return {name: value.numpy() for name, value in parsed.items()}, os.path.dirname(
+            self._table.files[file]
+        ) or "."
 
     def _sources_of(self, folder: str) -> tuple[dict, RecordPhotos, ProductMasks]:
         """What lies behind the records of a folder; read once."""
         if folder not in self._sources:
             dataset = read_dataset_json(folder)
-            self._sources[folder] = dataset, RecordPhotos(dataset, folder, self._catalogue), ProductMasks(dataset, folder, *self._mask_sources)
+            self._sources[folder] = (
+                dataset,
+                RecordPhotos(dataset, folder, self._catalogue),
+                ProductMasks(dataset, folder, *self._mask_sources),
+            )
         return self._sources[folder]
 
     def _crop(self, row: int) -> np.ndarray:
         record, folder = self._record(row)
         _, photos, _ = self._sources_of(folder)
-        return photos.crop(self._table.image_ids[row], record["image_size"].tolist(), record["crop_box"].tolist())
+        return photos.crop(
+            self._table.image_ids[row], record["image_size"].tolist(), record["crop_box"].tolist()
+        )

@@ -1,6 +1,8 @@
-"""One training example of Kaleido-BERT as a person can look at it: what was drawn for it, instead of features.
+"""One training example of Kaleido-BERT as a person can look at it: what was drawn for it, instead
+of features.
 
-The example is made by the very function that training maps over its rows; here its outputs are only read back.
+The example is made by the very function that training maps over its rows; here its outputs are only
+read back.
 """
 
 import dataclasses
@@ -52,14 +54,20 @@ class ShownExample:
 
 
 def find_example(examples: RecordExamples, image_id: str, epoch: int | None = None) -> DrawnExample:
-    """The example in which training shows an image in `epoch`; None: in the first epoch that shows it with its own text."""
+    """The example in which training shows an image in `epoch`; None: in the first epoch that shows
+    it with its own text.
+    """
     shown = examples.training_order().examples_of(image_id, start=(epoch or 0) * len(examples))
     # Every second example is matched, so that one comes after few epochs.
     return next(drawn for drawn in shown if drawn.matched or epoch is not None)
 
 
-def shown_example(examples: RecordExamples, drawn: DrawnExample, vocabulary: Vocabulary) -> ShownExample:
-    """Makes one example as `examples.training_batches` does, and reads back what was drawn. Tasks that are off change nothing."""
+def shown_example(
+    examples: RecordExamples, drawn: DrawnExample, vocabulary: Vocabulary
+) -> ShownExample:
+    """Makes one example as `examples.training_batches` does, and reads back what was drawn. Tasks
+    that are off change nothing.
+    """
     row = read_row(examples.table, drawn)
     made = {name: value.numpy() for name, value in examples.make_example(row).items()}
     jigsaw = patches.JIGSAW_PERMUTATIONS[made.get("jigsaw_label", 0)]  # row 0 leaves all in place
@@ -82,10 +90,20 @@ def _places(made: dict, level: str) -> tuple[int, ...]:
 
 def _tokens(made: dict, vocabulary: Vocabulary) -> tuple[ShownToken, ...]:
     used = made["masked_lm_weights"] > 0
-    true_ids = dict(zip(made["masked_lm_positions"][used].tolist(), made["masked_lm_ids"][used].tolist()))
+    true_ids = dict(
+        zip(made["masked_lm_positions"][used].tolist(), made["masked_lm_ids"][used].tolist())
+    )
     tokens = []
     for place, shown in enumerate(made["input_ids"][made["input_mask"] > 0].tolist()):
         true = true_ids.get(place, shown)
-        change = KEPT if place not in true_ids else MASKED if shown == vocabulary.mask_id else UNCHANGED if shown == true else RANDOM
+        change = (
+            KEPT
+            if place not in true_ids
+            else MASKED
+            if shown == vocabulary.mask_id
+            else UNCHANGED
+            if shown == true
+            else RANDOM
+        )
         tokens.append(ShownToken(vocabulary.tokens[shown], vocabulary.tokens[true], change))
     return tuple(tokens)

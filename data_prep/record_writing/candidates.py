@@ -1,4 +1,6 @@
-"""Candidate lists for retrieval (Kaleido-BERT, section 4.2): the truth and 100 others of the same sub-category."""
+"""Candidate lists for retrieval (Kaleido-BERT, section 4.2): the truth and 100 others of the same
+sub-category.
+"""
 
 import dataclasses
 import json
@@ -15,8 +17,10 @@ from kaleido_tf.files.whole_files import write_json
 
 @dataclasses.dataclass(frozen=True)
 class CandidateSettings:
-    """`num_queries` None: every product that can be one. `short_lists`: what happens to a query whose sub-category has
-    fewer than `num_others` other products: `leave_out` it, or `keep` it with what there is (and say so)."""
+    """`num_queries` None: every product that can be one. `short_lists`: what happens to a query
+    whose sub-category has fewer than `num_others` other products: `leave_out` it, or `keep` it with
+    what there is (and say so).
+    """
 
     num_queries: int | None = None
     num_others: int = 100
@@ -24,18 +28,23 @@ class CandidateSettings:
     short_lists: str = "leave_out"
 
 
-def draw_candidates(table: RecordTable, settings: CandidateSettings) -> tuple[dict[str, list[dict]], dict]:
+def draw_candidates(
+    table: RecordTable, settings: CandidateSettings
+) -> tuple[dict[str, list[dict]], dict]:
     """Draws the lists of both directions.
 
-    A query of img2txt is an image, its candidates are products (their texts); a query of txt2img is a product's text,
-    its candidates are images, one a product. The same products are queries both ways.
-    Returns: ({direction: [{"query", "positive", "candidates", "subcategory_id", "missing"}]}, totals). `candidates` holds
-      the positive at a random place; `missing` is the number of others that the sub-category lacked (they never come
-      from elsewhere).
+    A query of img2txt is an image, its candidates are products (their texts); a query of txt2img is
+    a product's text, its candidates are images, one a product. The same products are queries both
+    ways.
+    Returns: ({direction: [{"query", "positive", "candidates", "subcategory_id", "missing"}]},
+      totals). `candidates` holds the positive at a random place; `missing` is the number of others
+      that the sub-category lacked (they never come from elsewhere).
     Raises: InputError if no list can be drawn.
     """
     if settings.short_lists not in ("leave_out", "keep"):
-        raise InputError(f"`short_lists` must be leave_out or keep. Received: {settings.short_lists}")
+        raise InputError(
+            f"`short_lists` must be leave_out or keep. Received: {settings.short_lists}"
+        )
     generator = np.random.default_rng(settings.seed)
     images = _images_by_product(table)
     members = _products_by_subcategory(table)
@@ -46,8 +55,8 @@ def draw_candidates(table: RecordTable, settings: CandidateSettings) -> tuple[di
     if not pool:
         largest = max(len(products) for products in members.values())
         raise InputError(
-            f"No sub-category has more than {settings.num_others} products (the largest has {largest}). Lower "
-            "--num_others or pass --short_lists=keep"
+            f"No sub-category has more than {settings.num_others} products (the largest has"
+            f" {largest}). Lower --num_others or pass --short_lists=keep"
         )
     count = min(settings.num_queries or len(pool), len(pool))
     queries = [pool[i] for i in sorted(generator.permutation(len(pool))[:count])]
@@ -55,8 +64,12 @@ def draw_candidates(table: RecordTable, settings: CandidateSettings) -> tuple[di
     for product in queries:
         group = group_of[product]
         for direction in DIRECTIONS:
-            others = [p for p in generator.permutation(members[group]) if p != product][: settings.num_others]
-            lists[direction].append(_query(direction, product, others, images, generator, group, settings))
+            others = [p for p in generator.permutation(members[group]) if p != product][
+                : settings.num_others
+            ]
+            lists[direction].append(
+                _query(direction, product, others, images, generator, group, settings)
+            )
     totals = {
         "records": len(table),
         "queries": len(queries),
@@ -66,11 +79,16 @@ def draw_candidates(table: RecordTable, settings: CandidateSettings) -> tuple[di
         "short_lists": settings.short_lists,
         "products_in_too_small_subcategories": len(short),
         "subcategories_too_small": {
-            str(group): len(products) for group, products in sorted(members.items()) if len(products) <= settings.num_others
+            str(group): len(products)
+            for group, products in sorted(members.items())
+            if len(products) <= settings.num_others
         },
         "queries_with_fewer_others": sum(entry["missing"] > 0 for entry in lists["img2txt"]),
-        "left_out": [{"product_id": p, "others_there_are": len(members[group_of[p]]) - 1} for p in short]
-        if settings.short_lists == "leave_out" else [],
+        "left_out": (
+            [{"product_id": p, "others_there_are": len(members[group_of[p]]) - 1} for p in short]
+            if settings.short_lists == "leave_out"
+            else []
+        ),
     }
     return lists, totals
 
@@ -108,8 +126,12 @@ def _products_by_subcategory(table: RecordTable) -> dict[int, list[str]]:
     return members
 
 
-def write_candidates(lists: dict[str, list[dict]], totals: dict, output_dir: str | os.PathLike) -> None:
-    """Writes `candidates_img2txt.jsonl`, `candidates_txt2img.jsonl` and the totals, each whole or not at all."""
+def write_candidates(
+    lists: dict[str, list[dict]], totals: dict, output_dir: str | os.PathLike
+) -> None:
+    """Writes `candidates_img2txt.jsonl`, `candidates_txt2img.jsonl` and the totals, each whole or
+    not at all.
+    """
     folder = pathlib.Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     for direction, entries in lists.items():

@@ -15,10 +15,13 @@ from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_json
 from kaleido_tf.records.record import LAYOUTS, serialize_record
 
-_PHOTOS_AT_ONCE = 32  # in memory, decoded, while their products are looked for; so many share the network's batches
+# in memory, decoded, while their products are looked for; so many share the network's batches
+_PHOTOS_AT_ONCE = 32
 
 
-def write_one_shard(path, report_path, shard, catalogue, settings, backbone, product_crops, log_first: bool) -> dict:
+def write_one_shard(
+    path, report_path, shard, catalogue, settings, backbone, product_crops, log_first: bool
+) -> dict:
     """Reads, crops and features one shard's photos; writes its report, then the shard itself."""
     crops, skipped = _load_crops(shard, settings, product_crops)
     kept = [number for number, crop in enumerate(crops) if crop is not None]
@@ -47,7 +50,9 @@ def write_one_shard(path, report_path, shard, catalogue, settings, backbone, pro
         try:
             lines.append(serialize_record(fields, layout))
         except ValueError as error:
-            raise InputError(f"{item.image.where} (image {item.image.image_id}): {error}") from error
+            raise InputError(
+                f"{item.image.where} (image {item.image.image_id}): {error}"
+            ) from error
     report = {
         "records": len(lines),
         "crops_kept_whole": sum(crops[number].whole for number in kept),
@@ -58,12 +63,18 @@ def write_one_shard(path, report_path, shard, catalogue, settings, backbone, pro
     return report
 
 
-def _load_crops(shard: list[Item], settings: RecordSettings, crops: ProductCrops) -> tuple[list[WorkingCrop | None], list[dict]]:
-    """Decodes and crops the photos on all cores (Pillow and OpenCV release the interpreter lock), some at a time."""
+def _load_crops(
+    shard: list[Item], settings: RecordSettings, crops: ProductCrops
+) -> tuple[list[WorkingCrop | None], list[dict]]:
+    """Decodes and crops the photos on all cores (Pillow and OpenCV release the interpreter lock),
+    some at a time.
+    """
     results = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(shard), _PHOTOS_AT_ONCE):
-            results += _crop_photos(shard[start : start + _PHOTOS_AT_ONCE], settings.crop_size, crops, pool)
+            results += _crop_photos(
+                shard[start : start + _PHOTOS_AT_ONCE], settings.crop_size, crops, pool
+            )
     skipped = []
     for item, result in zip(shard, results):
         if isinstance(result, InputError):
@@ -73,12 +84,16 @@ def _load_crops(shard: list[Item], settings: RecordSettings, crops: ProductCrops
     return [None if isinstance(result, InputError) else result for result in results], skipped
 
 
-def _crop_photos(items: list[Item], crop_size: int, crops: ProductCrops, pool) -> list[WorkingCrop | InputError]:
+def _crop_photos(
+    items: list[Item], crop_size: int, crops: ProductCrops, pool
+) -> list[WorkingCrop | InputError]:
     """One result an item; the products of all photos that can be read are looked for together."""
 
     def load(item: Item) -> Photo | InputError:
         try:
-            return Photo(item.image.load(), item.product.product_id, item.image.image_id, item.image.where)
+            return Photo(
+                item.image.load(), item.product.product_id, item.image.image_id, item.image.where
+            )
         except InputError as error:
             return error
 
@@ -94,7 +109,9 @@ def _crop_photos(items: list[Item], crop_size: int, crops: ProductCrops, pool) -
 
 
 def _features(crops, kept, backbone, settings) -> dict[str, dict[int, np.ndarray]]:
-    """Feature blocks by record number; photos of one working size go through the backbone together."""
+    """Feature blocks by record number; photos of one working size go through the backbone
+    together.
+    """
     by_size: dict[tuple[int, ...], list[int]] = {}
     for number in kept:
         by_size.setdefault(crops[number].pixels.shape, []).append(number)
@@ -115,6 +132,11 @@ def _log_record(fields: dict) -> None:
     features = fields["patch_features"]
     logging.info(
         "record %s: photo %s px, crop %s, %d word pieces, features mean %.3f max %.3f, text: %s",
-        fields["image_id"], fields["image_size"], fields["crop_box"], len(fields["token_ids"]),
-        features.mean(), features.max(), fields["text"][:100],
+        fields["image_id"],
+        fields["image_size"],
+        fields["crop_box"],
+        len(fields["token_ids"]),
+        features.mean(),
+        features.max(),
+        fields["text"][:100],
     )

@@ -1,6 +1,8 @@
-"""A catalogue to record shards: the work behind `write_kaleido_records` and `write_fashion_bert_records`.
+"""A catalogue to record shards: the work behind `write_kaleido_records` and
+`write_fashion_bert_records`.
 
-Each split gets its own folder: shards, `settings.json` (what decides their content) and, when all shards are
+Each split gets its own folder: shards, `settings.json` (what decides their content) and, when all
+  shards are
 complete, `dataset.json` (counts, shapes, digests, what was skipped and why) and `vocab.txt`.
 """
 
@@ -29,26 +31,38 @@ from kaleido_tf.records.record import LAYOUTS, RECORD_VERSION
 from kaleido_tf.text import Tokenizer, Vocabulary
 
 
-def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLike, settings: RecordSettings,
-                  backbone: Backbone | None = None, crops: ProductCrops | None = None) -> dict:
+def write_records(
+    catalogue: Catalogue,
+    split: str,
+    output_dir: str | os.PathLike,
+    settings: RecordSettings,
+    backbone: Backbone | None = None,
+    crops: ProductCrops | None = None,
+) -> dict:
     """Writes the records of one split into `output_dir/split` and returns its `dataset.json`.
 
     Shards that are there already are skipped, so an interrupted run goes on where it stopped.
-    Args: backbone, crops: built ones, to share them between splits; None builds them from the settings.
+    Args: backbone, crops: built ones, to share them between splits; None builds them from the
+      settings.
     Raises: InputError for anything the user can mend (see `RecordSettings.on_bad_record`).
     """
     products = catalogue.of_split(split)
     folder = pathlib.Path(output_dir) / split
     vocabulary = Vocabulary(settings.vocabulary)
     backbone = backbone or build_backbone(settings.backbone, settings.backbone_weights)
-    crops = crops or build_crops(settings.foreground, settings.foreground_weights, settings.foreground_masks)
+    crops = crops or build_crops(
+        settings.foreground, settings.foreground_weights, settings.foreground_masks
+    )
     identity = _identity(catalogue, products, split, settings, backbone, crops)
     claim_folder(folder, identity)
     if (folder / MANIFEST_NAME).is_file():
         logging.info("%s is complete already: nothing to do", folder)
         return read_dataset_json(folder)
     items, skipped = _items(products, settings, Tokenizer(vocabulary))
-    shards = [items[i : i + settings.records_per_shard] for i in range(0, len(items), settings.records_per_shard)]
+    shards = [
+        items[i : i + settings.records_per_shard]
+        for i in range(0, len(items), settings.records_per_shard)
+    ]
     progress = _Progress(len(items), split)
     crops_kept_whole, counts = 0, {}
     tally = _BadTally(settings, len(items) + len(skipped), folder)
@@ -57,7 +71,9 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
         path = shard_path(folder, number, len(shards))
         report_path = path.with_suffix(".json")
         if not (path.is_file() and report_path.is_file()):
-            report = write_one_shard(path, report_path, shard, catalogue, settings, backbone, crops, number == 0)
+            report = write_one_shard(
+                path, report_path, shard, catalogue, settings, backbone, crops, number == 0
+            )
             progress.done(len(shard))
         else:
             report = read_json_object(report_path)
@@ -76,7 +92,10 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
         "categories": list(catalogue.category_names),
         "subcategories": list(catalogue.subcategory_names),
         "feature_size": backbone.feature_size,
-        "feature_shapes": {name: [rows, backbone.feature_size] for name, rows in LAYOUTS[settings.layout].blocks.items()},
+        "feature_shapes": {
+            name: [rows, backbone.feature_size]
+            for name, rows in LAYOUTS[settings.layout].blocks.items()
+        },
         "crops_kept_whole": crops_kept_whole,
         "skipped": skipped,
         "catalogue_lines_skipped": list(catalogue.unusable),
@@ -89,27 +108,45 @@ def write_records(catalogue: Catalogue, split: str, output_dir: str | os.PathLik
 
 
 def check_catalogue(catalogue: Catalogue, settings: RecordSettings) -> None:
-    """Raises InputError if too much of a catalogue was left out while it was read; which split that was is not known."""
+    """Raises InputError if too much of a catalogue was left out while it was read; which split that
+    was is not known.
+    """
     bad, total = len(catalogue.unusable), len(catalogue.unusable) + len(catalogue.products)
     if bad > settings.max_bad_fraction * total:
         raise InputError(
-            f"More than {settings.max_bad_fraction:.1%} of the catalogue's lines are no product ({bad} of {total}; the first: "
-            f"{catalogue.unusable[0]})"
+            f"More than {settings.max_bad_fraction:.1%} of the catalogue's lines are no product"
+            f" ({bad} of {total}; the first: {catalogue.unusable[0]})"
         )
 
 
 def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
     """What decides the content of every shard; two runs that agree here write the same records.
 
-    Photos count by their names, not their bytes: a photo that was missing or broken can be mended and the run started
-    again without losing what is finished.
+    Photos count by their names, not their bytes: a photo that was missing or broken can be mended
+    and the run started again without losing what is finished.
     """
-    rows = [[p.product_id, product_text(p, settings.text_field), p.title, p.category, p.subcategory,
-             [image.image_id for image in p.images]] for p in products]
+    rows = [
+        [
+            p.product_id,
+            product_text(p, settings.text_field),
+            p.title,
+            p.category,
+            p.subcategory,
+            [image.image_id for image in p.images],
+        ]
+        for p in products
+    ]
     names = [catalogue.category_names, catalogue.subcategory_names]
     decisive = dataclasses.asdict(settings)
-    for name in ("images_per_batch", "on_bad_record", "max_bad_fraction", "vocabulary", "backbone_weights", "foreground_weights",
-                 "foreground_masks"):
+    for name in (
+        "images_per_batch",
+        "on_bad_record",
+        "max_bad_fraction",
+        "vocabulary",
+        "backbone_weights",
+        "foreground_weights",
+        "foreground_masks",
+    ):
         decisive.pop(name)
     return {
         "record_version": RECORD_VERSION,
@@ -119,20 +156,28 @@ def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
         **crops.identity,
         "patch_size": settings.patch_size or "native",
         "backbone_digest": backbone.digest,
-        "vocabulary_digest": hashlib.sha256(pathlib.Path(settings.vocabulary).read_bytes()).hexdigest(),
+        "vocabulary_digest": (
+            hashlib.sha256(pathlib.Path(settings.vocabulary).read_bytes()).hexdigest()
+        ),
     }
 
 
-def _items(products, settings: RecordSettings, tokenizer: Tokenizer) -> tuple[list[Item], list[dict]]:
-    """Every image of every product with its tokenized text, and what is left out for want of a text."""
+def _items(
+    products, settings: RecordSettings, tokenizer: Tokenizer
+) -> tuple[list[Item], list[dict]]:
+    """Every image of every product with its tokenized text, and what is left out for want of a
+    text.
+    """
     texts = [product_text(product, settings.text_field) for product in products]
     items, skipped = [], []
     for product, text, ids in zip(products, texts, tokenizer(texts)):
         if ids:
             items += [Item(product, image, text, ids) for image in product.images]
             continue
-        why = (f"{product.where}: product {product.product_id} needs a text in `{settings.text_field}`. "
-               f"Received: {text!r}, which has no words")
+        why = (
+            f"{product.where}: product {product.product_id} needs a text in"
+            f" `{settings.text_field}`. Received: {text!r}, which has no words"
+        )
         if settings.on_bad_record == "fail":
             raise InputError(why)
         skipped += [{"image_id": image.image_id, "why": why} for image in product.images]
@@ -151,13 +196,17 @@ class _BadTally:
     def check(self, bad: list[dict]) -> None:
         if len(bad) > self._allowed:
             raise InputError(
-                f"More than {self._fraction:.1%} of the images are bad ({len(bad)} of at most {self._allowed}; "
-                f"the first: {bad[0]['why']}). Nothing more was written; finished shards in {self._folder} are kept"
+                f"More than {self._fraction:.1%} of the images are bad ({len(bad)} of at most"
+                f" {self._allowed}; the first: {bad[0]['why']}). Nothing more was written; finished"
+                f" shards in {self._folder} are kept"
             )
 
 
-def _bad_headers(folder: pathlib.Path, shards: list[list[Item]], settings: RecordSettings, crops: ProductCrops) -> list[dict]:
-    """What the headers of the photos (and masks) still to be read show to be bad, before hours go into the good ones.
+def _bad_headers(
+    folder: pathlib.Path, shards: list[list[Item]], settings: RecordSettings, crops: ProductCrops
+) -> list[dict]:
+    """What the headers of the photos (and masks) still to be read show to be bad, before hours go
+    into the good ones.
 
     Raises: InputError for the first one, unless bad ones are skipped.
     """
@@ -196,6 +245,7 @@ class _Progress:
         rate = self._done / max(time.monotonic() - self._start, 1e-6)
         left = (self._total - self._skipped - self._done) / rate
         print(
-            f"{self._split}: {self._done + self._skipped}/{self._total} images, {rate:.1f} images/s, "
-            f"{left / 60:.1f} min left", flush=True,
+            f"{self._split}: {self._done + self._skipped}/{self._total} images, {rate:.1f}"
+            f" images/s, {left / 60:.1f} min left",
+            flush=True,
         )

@@ -1,6 +1,8 @@
-"""The photos that records were made of, found again in their catalogue and cut as they were cut then.
+"""The photos that records were made of, found again in their catalogue and cut as they were cut
+then.
 
-Records hold features, not pixels; what looks at the photo once more (the captioner, pictures) begins here.
+Records hold features, not pixels; what looks at the photo once more (the captioner, pictures)
+begins here.
 """
 
 import os
@@ -19,7 +21,8 @@ class RecordPhotos:
 
     Args:
       dataset: the `dataset.json` of the records. where: their folder, for messages.
-      catalogue: where the catalogue is now, as `catalogue.read_catalogue` takes it; empty: where `dataset.json` says it was.
+      catalogue: where the catalogue is now, as `catalogue.read_catalogue` takes it; empty: where
+        `dataset.json` says it was.
     Raises: InputError if there is no catalogue.
     """
 
@@ -29,25 +32,40 @@ class RecordPhotos:
         try:
             found = read_catalogue(self._source, skip_unusable=True)
         except InputError as error:
-            raise InputError(f"The photos behind {where} are needed: {error} Say with --catalogue where the catalogue is now") from error
-        self._images = {image.image_id: image for product in found.products for image in product.images}
+            raise InputError(
+                f"The photos behind {where} are needed: {error} Say with --catalogue where the"
+                " catalogue is now"
+            ) from error
+        self._images = {
+            image.image_id: image for product in found.products for image in product.images
+        }
 
     def image(self, image_id: str) -> ProductImage:
         """Raises: InputError if the catalogue has no such photo."""
         if image_id not in self._images:
-            raise InputError(f"Needed: the photo {image_id} of the records in {self._where}. Came: a catalogue without it. Where: {self._source}.")
+            raise InputError(
+                f"Needed: the photo {image_id} of the records in {self._where}. Came: a catalogue"
+                f" without it. Where: {self._source}."
+            )
         return self._images[image_id]
 
     def load(self, image_id: str, image_size: tuple[int, int]) -> np.ndarray:
-        """[H, W, 3] uint8 RGB. Raises: InputError if it cannot be read, or is not of the size (width, height) that its record says."""
+        """[H, W, 3] uint8 RGB. Raises: InputError if it cannot be read, or is not of the size
+        (width, height) that its record says.
+        """
         image = self.image(image_id)
         pixels = image.load()
         if (pixels.shape[1], pixels.shape[0]) != tuple(image_size):
-            raise InputError(f"Needed: the photo that record {image_id} in {self._where} was made of, {tuple(image_size)} pixels. Came: one of "
-                             f"{(pixels.shape[1], pixels.shape[0])}. Where: {image.where}.")
+            raise InputError(
+                f"Needed: the photo that record {image_id} in {self._where} was made of,"
+                f" {tuple(image_size)} pixels. Came: one of {(pixels.shape[1], pixels.shape[0])}."
+                f" Where: {image.where}."
+            )
         return pixels
 
-    def crop(self, image_id: str, image_size: tuple[int, int], crop_box: tuple[int, int, int, int]) -> np.ndarray:
+    def crop(
+        self, image_id: str, image_size: tuple[int, int], crop_box: tuple[int, int, int, int]
+    ) -> np.ndarray:
         """The working crop [h, w, 3] uint8 that the record's patches were cut from, to the pixel.
 
         Args: crop_box: x1, x2, y1, y2 of the record. Raises: InputError as `load`.

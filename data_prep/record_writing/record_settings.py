@@ -13,12 +13,15 @@ TEXT_FIELDS = ("description", "title", "title_and_description")
 
 @dataclasses.dataclass(frozen=True)
 class RecordSettings:
-    """How records are made. `layout`: a name of `record.LAYOUTS`. `patch_size` None: patches at their own size; else pixels a side (224 as the original).
+    """How records are made. `layout`: a name of `record.LAYOUTS`. `patch_size` None: patches at
+    their own size; else pixels a side (224 as the original).
 
     `crop_size`: long side of the working crop in pixels (256 is the photo size of Fashion-Gen).
-    `foreground`: a name of `product_crops.METHODS`; `unet` needs `foreground_weights` (a file of `data_prep.train_saliency`),
+    `foreground`: a name of `product_crops.METHODS`; `unet` needs `foreground_weights` (a file of
+      `data_prep.train_saliency`),
     `masks` needs `foreground_masks` (a folder of PNGs).
-    `on_bad_record`: `fail` stops at the first unusable product, `skip` leaves it out and lists it, but still fails
+    `on_bad_record`: `fail` stops at the first unusable product, `skip` leaves it out and lists it,
+      but still fails
     once more than `max_bad_fraction` of the images is bad.
     """
 
@@ -40,13 +43,19 @@ class RecordSettings:
     def __post_init__(self):
         check_choice(self.foreground, self.foreground_weights, self.foreground_masks)
         if self.text_field not in TEXT_FIELDS:
-            raise InputError(f"`text_field` must be one of {', '.join(TEXT_FIELDS)}. Received: {self.text_field}")
+            raise InputError(
+                f"`text_field` must be one of {', '.join(TEXT_FIELDS)}. Received: {self.text_field}"
+            )
         if self.on_bad_record not in ("fail", "skip"):
-            raise InputError(f"`on_bad_record` must be fail or skip. Received: {self.on_bad_record}")
+            raise InputError(
+                f"`on_bad_record` must be fail or skip. Received: {self.on_bad_record}"
+            )
         if self.crop_size < 64:
             raise InputError(f"`crop_size` must be at least 64 pixels. Received: {self.crop_size}")
         if self.patch_size is not None and self.patch_size < 32:
-            raise InputError(f"`patch_size` must be native or at least 32 pixels. Received: {self.patch_size}")
+            raise InputError(
+                f"`patch_size` must be native or at least 32 pixels. Received: {self.patch_size}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Sketches of products: outlines with paints, and what a text calls them.
 
-Shapes are given in product coordinates, about -1..1 across (x) and -1.33..1.33 down (y). A sketch is only a
-list of shapes from back to front; `product_photo` turns it into pixels. What the shapes of a T-shirt or a
-boot are is written in `garment_shapes` and `accessory_shapes`.
+Shapes are given in product coordinates, about -1..1 across (x) and -1.33..1.33 down (y). A sketch
+is only a list of shapes from back to front; `product_photo` turns it into pixels. What the shapes
+of a T-shirt or a boot are is written in `garment_shapes` and `accessory_shapes`.
 """
 
 import dataclasses
@@ -15,7 +15,8 @@ Points = list[tuple[float, float]]
 class Shape:
     """An outline to fill (`width` 0), with its edge drawn or not, or an open line of `width`.
 
-    The paints: "fabric" (the pattern), "main", "accent" (the second colour), "inside" (the main colour in
+    The paints: "fabric" (the pattern), "main", "accent" (the second colour), "inside" (the main
+      colour in
     shade), "seam" (the colour of lines), "metal", "sole".
     """
 
@@ -34,11 +35,20 @@ class Sketch:
         self._shift, self._scale = (0.0, 0.0), 1.0
 
     def moved(self, x: float, y: float, scale: float) -> "Sketch":
-        """From now on shapes are drawn `scale` times as large, around (x, y): for the second shoe of a pair."""
+        """From now on shapes are drawn `scale` times as large, around (x, y): for the second shoe
+        of a pair.
+        """
         self._shift, self._scale = (x, y), scale
         return self
 
-    def panel(self, points: Points, paint: str = "fabric", word: str = "", rounds: int = 1, edge: bool = True):
+    def panel(
+        self,
+        points: Points,
+        paint: str = "fabric",
+        word: str = "",
+        rounds: int = 1,
+        edge: bool = True,
+    ):
         """A filled outline; `word` is what a text calls it, `rounds` how soft its corners are."""
         self.shapes.append(Shape(self._move(rounded(points, rounds)), paint, edge=edge))
         self.name(word, points)
@@ -54,7 +64,9 @@ class Sketch:
             self.named.append((word, self._move(points)))
 
     def _move(self, points: Points) -> Points:
-        return [(self._scale * x + self._shift[0], self._scale * y + self._shift[1]) for x, y in points]
+        return [
+            (self._scale * x + self._shift[0], self._scale * y + self._shift[1]) for x, y in points
+        ]
 
 
 def symmetric(right_half: Points) -> Points:

@@ -3,13 +3,7 @@
 Every `draw_…` takes a sketch and a look (attribute -> option); `product_kinds` lists the options.
 """
 
-from data_prep.sample.garment_drawing import (
-    Sketch,
-    ellipse,
-    mirrored,
-    rectangle,
-    symmetric,
-)
+from data_prep.sample.garment_drawing import Sketch, ellipse, mirrored, rectangle, symmetric
 
 Look = dict[str, str]
 
@@ -19,7 +13,9 @@ def draw_sleeves(s: Sketch, length: str) -> None:
     if length == "no":
         return
     shoulder, armpit = (0.36, -0.95), (0.42, -0.42)
-    outer, inner = {"short": ((0.9, -0.46), (0.7, -0.2)), "long": ((0.97, 0.45), (0.72, 0.55))}[length]
+    outer, inner = {"short": ((0.9, -0.46), (0.7, -0.2)), "long": ((0.97, 0.45), (0.72, 0.55))}[
+        length
+    ]
     cuff = {"short": 0.8, "long": 0.9}[length]
     above_outer, above_inner = _between(shoulder, outer, cuff), _between(armpit, inner, cuff)
     for turn in (list, mirrored):
@@ -33,7 +29,10 @@ def _between(a: tuple[float, float], b: tuple[float, float], share: float) -> tu
 
 def draw_body(s: Sketch, hem: float, hem_width: float, waist: float = 0.43) -> None:
     """From the shoulders to `hem` (y); `waist` is half the width at y = 0.05."""
-    s.panel(symmetric([(0.17, -1.0), (0.42, -0.92), (0.43, -0.45), (waist, 0.05), (hem_width, hem)]), rounds=0)
+    s.panel(
+        symmetric([(0.17, -1.0), (0.42, -0.92), (0.43, -0.45), (waist, 0.05), (hem_width, hem)]),
+        rounds=0,
+    )
 
 
 def draw_neckline(s: Sketch, shape: str) -> None:
@@ -50,7 +49,9 @@ def draw_neckline(s: Sketch, shape: str) -> None:
             s.line([(-0.19, y), (0.19, y)])
 
 
-def draw_buttons(s: Sketch, top: float, bottom: float, columns: tuple[float, ...] = (0.0,), radius: float = 0.04):
+def draw_buttons(
+    s: Sketch, top: float, bottom: float, columns: tuple[float, ...] = (0.0,), radius: float = 0.04
+):
     """Columns of five buttons from `top` to `bottom` (y)."""
     if columns == (0.0,):
         s.line([(0.07, top - 0.06), (0.07, bottom + 0.06)])
@@ -66,10 +67,17 @@ def draw_zip(s: Sketch, top: float, bottom: float, x: float = 0.0) -> None:
     s.panel(rectangle(x - 0.035, top + 0.02, x + 0.035, top + 0.14), "metal", rounds=0)
 
 
-def draw_pocket(s: Sketch, x: float, y: float, side: float, word: str = "pocket", paint: str = "accent") -> None:
+def draw_pocket(
+    s: Sketch, x: float, y: float, side: float, word: str = "pocket", paint: str = "accent"
+) -> None:
     """A patch pocket with its upper left corner at (x, y)."""
     tip = y + 1.1 * side
-    s.panel([(x, y), (x + side, y), (x + side, tip - 0.05), (x + side / 2, tip), (x, tip - 0.05)], paint, word, rounds=0)
+    s.panel(
+        [(x, y), (x + side, y), (x + side, tip - 0.05), (x + side / 2, tip), (x, tip - 0.05)],
+        paint,
+        word,
+        rounds=0,
+    )
     s.line([(x, y + 0.05), (x + side, y + 0.05)])
 
 
@@ -91,12 +99,21 @@ def draw_t_shirt(s: Sketch, look: Look) -> None:
 
 def draw_shirt(s: Sketch, look: Look) -> None:
     draw_sleeves(s, look["sleeves"])
-    s.panel(symmetric([(0.17, -1.0), (0.42, -0.92), (0.43, -0.45), (0.42, 0.5), (0.4, 0.72), (0.15, 0.86)]))
+    s.panel(
+        symmetric(
+            [(0.17, -1.0), (0.42, -0.92), (0.43, -0.45), (0.42, 0.5), (0.4, 0.72), (0.15, 0.86)]
+        )
+    )
     draw_buttons(s, -0.62, 0.6)
     if look["collar"] == "pointed":
         s.panel([(-0.17, -1.08), (0.17, -1.08), (0.0, -0.8)], "inside", rounds=0)
         for turn in (list, mirrored):
-            s.panel(turn([(0.17, -1.1), (0.34, -0.86), (0.16, -0.66), (0.0, -0.84)]), "accent", "collar", rounds=0)
+            s.panel(
+                turn([(0.17, -1.1), (0.34, -0.86), (0.16, -0.66), (0.0, -0.84)]),
+                "accent",
+                "collar",
+                rounds=0,
+            )
     else:
         s.panel(rectangle(-0.18, -1.12, 0.18, -0.93), "accent", "collar")
     word = {"no": "", "one": "pocket", "two": "pockets"}[look["pocket"]]
@@ -119,7 +136,10 @@ def draw_sweater(s: Sketch, look: Look) -> None:
 
 def draw_hoodie(s: Sketch, look: Look) -> None:
     draw_sleeves(s, "long")
-    s.panel(symmetric([(0.0, -1.32), (0.27, -1.25), (0.36, -0.98), (0.25, -0.8), (0.0, -0.74)]), word="hood")
+    s.panel(
+        symmetric([(0.0, -1.32), (0.27, -1.25), (0.36, -0.98), (0.25, -0.8), (0.0, -0.74)]),
+        word="hood",
+    )
     draw_body(s, 0.78, 0.44)
     s.panel(ellipse(0, -1.03, 0.22, 0.2), "inside", rounds=0)
     s.panel(rectangle(-0.44, 0.68, 0.44, 0.82), "accent", rounds=0)
@@ -140,7 +160,14 @@ def draw_legs(s: Sketch, shape: str, end: float, top: float = -1.1) -> None:
     share = (end - top) / 2.3
     outer, inner = 0.42 + share * (outer - 0.42), 0.02 + share * (inner - 0.02)
     for turn in (list, mirrored):
-        leg = [(0.0, top), (0.4, top), (0.5, top + 0.5), (outer, end), (inner, end), (0.0, top + 0.62)]
+        leg = [
+            (0.0, top),
+            (0.4, top),
+            (0.5, top + 0.5),
+            (outer, end),
+            (inner, end),
+            (0.0, top + 0.62),
+        ]
         s.panel(turn(leg), word="legs")
         s.panel(turn(rectangle(inner, end - 0.1, outer, end)), "accent", rounds=0)
 
@@ -197,7 +224,12 @@ def draw_leggings(s: Sketch, look: Look) -> None:
     if look["side"] == "stripes":
         end = {"cropped": 0.32, "long": 1.15}[look["length"]]
         for turn in (list, mirrored):
-            s.panel(turn([(0.34, -1.0), (0.41, -1.0), (0.4, end), (0.33, end)]), "accent", "bands", rounds=0)
+            s.panel(
+                turn([(0.34, -1.0), (0.41, -1.0), (0.4, end), (0.33, end)]),
+                "accent",
+                "bands",
+                rounds=0,
+            )
     elif look["side"] == "knees":
         for turn in (list, mirrored):
             s.panel(turn(ellipse(0.27, 0.0, 0.12, 0.2)), "accent", "patches", rounds=0)
@@ -211,7 +243,9 @@ def draw_dress(s: Sketch, look: Look) -> None:
     width = 0.5 + 0.28 * (hem + 0.1)
     waist = (0.33, -0.05)
     s.panel(symmetric([(0.17, -1.0), (0.42, -0.92), (0.42, -0.45), waist, (width, hem)]), rounds=0)
-    s.panel(symmetric([_between((width, hem), waist, 0.12), (width, hem)]), "accent", "hem", rounds=0)
+    s.panel(
+        symmetric([_between((width, hem), waist, 0.12), (width, hem)]), "accent", "hem", rounds=0
+    )
     draw_neckline(s, look["neckline"])
     if look["belt"] == "yes":
         draw_belt(s, -0.06, 0.36)
@@ -239,7 +273,12 @@ def draw_coat(s: Sketch, look: Look) -> None:
     draw_buttons(s, -0.3, 0.48, columns, 0.05)
     if look["collar"] == "wide":
         for turn in (list, mirrored):
-            s.panel(turn([(0.14, -1.08), (0.4, -0.8), (0.3, -0.55), (0.0, -0.38)]), "accent", "lapels", rounds=0)
+            s.panel(
+                turn([(0.14, -1.08), (0.4, -0.8), (0.3, -0.55), (0.0, -0.38)]),
+                "accent",
+                "lapels",
+                rounds=0,
+            )
     else:
         s.panel(rectangle(-0.24, -1.2, 0.24, -0.88), "accent", "collar")
     if look["pocket"] == "flap":

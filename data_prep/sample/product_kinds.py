@@ -1,12 +1,14 @@
-"""The sub-categories of the sample catalogue, their attributes, and how texts put each attribute into words.
+"""The sub-categories of the sample catalogue, their attributes, and how texts put each attribute
+into words.
 
-A wording names the thing that the drawing also names ("short sleeves" and the part "sleeves"), so that a
-word of a text has a place in the photo. What is not there is said too ("no pocket"): every attribute is both
-visible and told, hence two products with different attributes have different texts.
+A wording names the thing that the drawing also names ("short sleeves" and the part "sleeves"), so
+that a word of a text has a place in the photo. What is not there is said too ("no pocket"): every
+attribute is both visible and told, hence two products with different attributes have different
+texts.
 """
 
 import dataclasses
-from typing import Callable
+from collections.abc import Callable
 
 from data_prep.sample import accessory_shapes as accessories
 from data_prep.sample import garment_shapes as garments
@@ -36,15 +38,37 @@ class Kind:
         return self.name if self.name == "T-shirt" else self.name.lower()
 
 
-SLEEVES = {"short": ("short sleeves",), "long": ("long sleeves", "full-length sleeves"), "no": ("no sleeves",)}
-NECKLINE = {"round": ("a round neckline",), "pointed": ("a V-shaped neckline", "a pointed neckline")}
+SLEEVES = {
+    "short": ("short sleeves",),
+    "long": ("long sleeves", "full-length sleeves"),
+    "no": ("no sleeves",),
+}
+NECKLINE = {
+    "round": ("a round neckline",),
+    "pointed": ("a V-shaped neckline", "a pointed neckline"),
+}
 BELT = {"yes": ("a belt", "a buckled belt"), "no": ("no belt",)}
 POCKET = {"yes": ("a chest pocket", "a patch pocket"), "no": ("no pocket",)}
-SIDE_POCKETS = {"slanted": ("slanted pockets",), "square": ("square pockets", "patch pockets"), "no": ("no pockets",)}
-LEGS = {"wide": ("wide legs",), "straight": ("straight legs",), "narrow": ("narrow legs", "slim legs")}
-WAIST = {"belt": ("a belt", "a buckled belt"), "drawstring": ("a drawstring",), "plain": ("a plain waistband",)}
+SIDE_POCKETS = {
+    "slanted": ("slanted pockets",),
+    "square": ("square pockets", "patch pockets"),
+    "no": ("no pockets",),
+}
+LEGS = {
+    "wide": ("wide legs",),
+    "straight": ("straight legs",),
+    "narrow": ("narrow legs", "slim legs"),
+}
+WAIST = {
+    "belt": ("a belt", "a buckled belt"),
+    "drawstring": ("a drawstring",),
+    "plain": ("a plain waistband",),
+}
 LENGTH = {"short": ("a short length", "a short cut"), "long": ("a long length", "a long cut")}
-CROPPED = {"cropped": ("a cropped length", "a cropped cut"), "long": ("a long length", "a long cut")}
+CROPPED = {
+    "cropped": ("a cropped length", "a cropped cut"),
+    "long": ("a long length", "a long cut"),
+}
 LACES = {"laces": ("laces",)}
 
 TOPS = (
@@ -60,8 +84,15 @@ TOPS = (
         garments.draw_shirt,
         {
             "sleeves": {option: SLEEVES[option] for option in ("short", "long")},
-            "collar": {"pointed": ("a pointed collar", "a turn-down collar"), "band": ("a stand-up collar",)},
-            "pocket": {"no": ("no pockets",), "one": ("one chest pocket",), "two": ("two chest pockets",)},
+            "collar": {
+                "pointed": ("a pointed collar", "a turn-down collar"),
+                "band": ("a stand-up collar",),
+            },
+            "pocket": {
+                "no": ("no pockets",),
+                "one": ("one chest pocket",),
+                "two": ("two chest pockets",),
+            },
         },
     ),
     Kind(
@@ -79,9 +110,16 @@ TOPS = (
         "Hoodie",
         garments.draw_hoodie,
         {
-            "closure": {"zip": ("a hood and a zip",), "buttons": ("a hood and buttons",), "no": ("a closed front",)},
+            "closure": {
+                "zip": ("a hood and a zip",),
+                "buttons": ("a hood and buttons",),
+                "no": ("a closed front",),
+            },
             "pocket": {"yes": ("a front pocket", "a kangaroo pocket"), "no": ("no pocket",)},
-            "drawstrings": {"yes": ("drawstrings", "hanging drawstrings"), "no": ("no drawstrings",)},
+            "drawstrings": {
+                "yes": ("drawstrings", "hanging drawstrings"),
+                "no": ("no drawstrings",),
+            },
         },
     ),
 )
@@ -107,8 +145,15 @@ BOTTOMS = (
         garments.draw_skirt,
         {
             "length": LENGTH,
-            "cut": {"straight": ("a straight hem",), "flared": ("a flared hem", "a wide swinging hem")},
-            "front": {"pleats": ("pleats",), "buttons": ("a row of buttons",), "plain": ("a smooth front",)},
+            "cut": {
+                "straight": ("a straight hem",),
+                "flared": ("a flared hem", "a wide swinging hem"),
+            },
+            "front": {
+                "pleats": ("pleats",),
+                "buttons": ("a row of buttons",),
+                "plain": ("a smooth front",),
+            },
             "waist": WAIST,
         },
     ),
@@ -118,8 +163,15 @@ BOTTOMS = (
         garments.draw_leggings,
         {
             "length": CROPPED,
-            "side": {"stripes": ("bands along the sides",), "knees": ("knee patches",), "plain": ("smooth legs",)},
-            "waistband": {"wide": ("a wide waistband", "a high waistband"), "narrow": ("a narrow waistband",)},
+            "side": {
+                "stripes": ("bands along the sides",),
+                "knees": ("knee patches",),
+                "plain": ("smooth legs",),
+            },
+            "waistband": {
+                "wide": ("a wide waistband", "a high waistband"),
+                "narrow": ("a narrow waistband",),
+            },
         },
         plural=True,
     ),
@@ -139,7 +191,10 @@ FULL_BODY = (
         {
             "sleeves": SLEEVES,
             "legs": {option: LEGS[option] for option in ("wide", "narrow")},
-            "closure": {"zip": ("a zip", "a metal zip"), "buttons": ("buttons", "a row of buttons")},
+            "closure": {
+                "zip": ("a zip", "a metal zip"),
+                "buttons": ("buttons", "a row of buttons"),
+            },
             "belt": BELT,
         },
     ),
@@ -162,7 +217,10 @@ ACCESSORIES = (
         "Bag",
         accessories.draw_bag,
         {
-            "handle": {"strap": ("a long strap", "a shoulder strap"), "handle": ("a short handle", "a sturdy handle")},
+            "handle": {
+                "strap": ("a long strap", "a shoulder strap"),
+                "handle": ("a short handle", "a sturdy handle"),
+            },
             "body": {"rounded": ("a rounded body",), "square": ("a square body", "a boxy body")},
             "closure": {"zip": ("a zip", "a metal zip"), "flap": ("a flap",)},
             "pocket": {"yes": ("a front pocket", "an outer pocket"), "no": ("no pocket",)},
@@ -173,9 +231,20 @@ ACCESSORIES = (
         "Hat",
         accessories.draw_hat,
         {
-            "brim": {"wide": ("a wide brim",), "narrow": ("a narrow brim",), "peak": ("a peak", "a curved peak")},
-            "crown": {"high": ("a high crown", "a tall crown"), "low": ("a low crown", "a flat crown")},
-            "trim": {"band": ("a band",), "bobble": ("a bobble", "a round bobble"), "plain": ("no band",)},
+            "brim": {
+                "wide": ("a wide brim",),
+                "narrow": ("a narrow brim",),
+                "peak": ("a peak", "a curved peak"),
+            },
+            "crown": {
+                "high": ("a high crown", "a tall crown"),
+                "low": ("a low crown", "a flat crown"),
+            },
+            "trim": {
+                "band": ("a band",),
+                "bobble": ("a bobble", "a round bobble"),
+                "plain": ("no band",),
+            },
         },
     ),
     Kind(
@@ -194,7 +263,10 @@ ACCESSORIES = (
         "Boots",
         accessories.draw_boots,
         {
-            "shaft": {"tall": ("a tall shaft", "a knee-high shaft"), "short": ("a short shaft", "an ankle-high shaft")},
+            "shaft": {
+                "tall": ("a tall shaft", "a knee-high shaft"),
+                "short": ("a short shaft", "an ankle-high shaft"),
+            },
             "heel": {"high": ("a high heel",), "flat": ("a flat heel", "a low heel")},
             "closure": {**LACES, "zip": ("a side zip",), "buckle": ("a buckle", "a buckled strap")},
         },
@@ -207,7 +279,11 @@ ACCESSORIES = (
         {
             "ankle": {"high": ("a high-top ankle",), "low": ("a low-cut ankle",)},
             "sole": {"thick": ("a thick sole", "a chunky sole"), "thin": ("a thin sole",)},
-            "side": {"stripe": ("a side flash",), "star": ("a side badge", "a round badge"), "plain": ("smooth sides",)},
+            "side": {
+                "stripe": ("a side flash",),
+                "star": ("a side badge", "a round badge"),
+                "plain": ("smooth sides",),
+            },
             "closure": {**LACES, "straps": ("straps", "two straps")},
         },
         plural=True,

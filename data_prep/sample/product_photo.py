@@ -1,4 +1,5 @@
-"""Turns a sketch into a product photo: fabric, light, shadow, backdrop, and the place of every named part.
+"""Turns a sketch into a product photo: fabric, light, shadow, backdrop, and the place of every
+named part.
 
 Everything is drawn at twice the photo's size and scaled down, which smooths every line.
 """
@@ -46,7 +47,9 @@ class Style:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Where the thing that `word` names was drawn: (x1, y1, x2, y2) in pixels of the photo, half-open."""
+    """Where the thing that `word` names was drawn: (x1, y1, x2, y2) in pixels of the photo,
+    half-open.
+    """
 
     word: str
     box: tuple[int, int, int, int]
@@ -54,7 +57,9 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Product coordinates to pixels: `unit` pixels a unit, a tilt in radians, (x, y) the origin's place."""
+    """Product coordinates to pixels: `unit` pixels a unit, a tilt in radians, (x, y) the origin's
+    place.
+    """
 
     unit: float
     tilt: float
@@ -67,19 +72,28 @@ class Placement:
 
 
 def contrasting_colours(colour: str) -> list[str]:
-    """The names of the colours that stand out on `colour`, also for a colour-blind eye (lightness)."""
+    """The names of the colours that stand out on `colour`, also for a colour-blind eye
+    (lightness).
+    """
     base = np.array(COLOURS[colour], float)
     luma = np.array([0.3, 0.59, 0.11])
     offsets = {name: np.array(rgb, float) - base for name, rgb in COLOURS.items()}
-    return [name for name, off in offsets.items() if np.linalg.norm(off) > 110 and abs(off @ luma) > 45]
+    return [
+        name for name, off in offsets.items() if np.linalg.norm(off) > 110 and abs(off @ luma) > 45
+    ]
 
 
 def photograph(
-    sketch: Sketch, style: Style, size: tuple[int, int], rng: random.Random, noise: np.random.Generator
+    sketch: Sketch,
+    style: Style,
+    size: tuple[int, int],
+    rng: random.Random,
+    noise: np.random.Generator,
 ) -> tuple[Image.Image, list[Part], Part]:
     """Draws the sketch on a backdrop, somewhere in a photo of `size` (width, height) in pixels.
 
-    Returns: the photo; the named parts, each at least a pixel large; and the whole product as a part
+    Returns: the photo; the named parts, each at least a pixel large; and the whole product as a
+      part
     without a word.
     """
     placement = draw_placement(sketch, rng, size)
@@ -157,10 +171,14 @@ def _fill_with_fabric(image: Image.Image, fabric: Image.Image, outline: Points) 
 
 
 def _photo_box(points: Points, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The box around `points` (in pixels of the large canvas), in pixels of the photo and inside it."""
+    """The box around `points` (in pixels of the large canvas), in pixels of the photo and inside
+    it.
+    """
     xs, ys = ([p[axis] / OVERSAMPLING for p in points] for axis in (0, 1))
     x1, y1 = (min(max(0, math.floor(min(v))), side - 1) for v, side in zip((xs, ys), size))
-    x2, y2 = (min(side, max(low + 1, math.ceil(max(v)))) for v, low, side in zip((xs, ys), (x1, y1), size))
+    x2, y2 = (
+        min(side, max(low + 1, math.ceil(max(v)))) for v, low, side in zip((xs, ys), (x1, y1), size)
+    )
     return x1, y1, x2, y2
 
 
@@ -182,7 +200,11 @@ def draw_fabric(size: tuple[int, int], main: Colour, accent: Colour, pattern: st
                 draw.rectangle((x, y, x + 20, y + 20), fill=accent)
     elif pattern == "zigzag":
         for y in range(-20, height + 20, 38):
-            draw.line([(x, y + (18 if x // 18 % 2 else 0)) for x in range(0, width + 18, 18)], fill=accent, width=11)
+            draw.line(
+                [(x, y + (18 if x // 18 % 2 else 0)) for x in range(0, width + 18, 18)],
+                fill=accent,
+                width=11,
+            )
     elif pattern in ("dotted", "floral"):
         step, bloom = (34, _dot) if pattern == "dotted" else (52, _flower)
         for row, y in enumerate(range(step // 2, height + step, step)):
@@ -202,7 +224,9 @@ def _flower(draw: ImageDraw.ImageDraw, x: int, y: int, main: Colour, accent: Col
     draw.ellipse((x - 6, y - 6, x + 6, y + 6), fill=_mix(main, (250, 210, 60), 0.6))
 
 
-def light(product: Image.Image, mask: Image.Image, rng: random.Random, noise: np.random.Generator) -> Image.Image:
+def light(
+    product: Image.Image, mask: Image.Image, rng: random.Random, noise: np.random.Generator
+) -> Image.Image:
     """Lays the product on a backdrop, with folds, a soft shadow and a little sensor noise."""
     width, height = product.size
     cover = np.asarray(mask, np.float32)[..., None] / 255
@@ -215,14 +239,20 @@ def light(product: Image.Image, mask: Image.Image, rng: random.Random, noise: np
     return Image.fromarray(np.clip(np.round(photo), 0, 255).astype(np.uint8))
 
 
-def _draw_backdrop(rng: random.Random, noise: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """[height, width, 3] float32: mostly light and even, at times with a gradient, seldom blotched like stone."""
+def _draw_backdrop(
+    rng: random.Random, noise: np.random.Generator, width: int, height: int
+) -> np.ndarray:
+    """[height, width, 3] float32: mostly light and even, at times with a gradient, seldom blotched
+    like stone.
+    """
     base = rng.uniform(220, 243) + np.array([rng.uniform(-4, 4) for _ in range(3)], np.float32)
     backdrop = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
     kind = rng.random()
     if kind > 0.6:
         x, y = rng.uniform(-14, 14), rng.uniform(-24, 24)
-        backdrop += (x * np.linspace(-1, 1, width)[None, :] + y * np.linspace(-1, 1, height)[:, None])[..., None]
+        backdrop += (
+            x * np.linspace(-1, 1, width)[None, :] + y * np.linspace(-1, 1, height)[:, None]
+        )[..., None]
     if kind > 0.88:
         backdrop += 6 * _soft_field(noise, width, height, cells=14)
     return backdrop

@@ -1,11 +1,12 @@
 """A drawn catalogue of product photos and texts: data to try everything on, without a download.
 
-Sixteen sub-categories, each with its own attributes; colour, second colour and pattern on top. A text tells
-exactly what the photo shows, so retrieval, recognition and captioning can be learnt from it, and the manifest
-records where the things that the words name were drawn, so alignments can be judged.
+Sixteen sub-categories, each with its own attributes; colour, second colour and pattern on top. A
+text tells exactly what the photo shows, so retrieval, recognition and captioning can be learnt from
+it, and the manifest records where the things that the words name were drawn, so alignments can be
+judged.
 
-A product depends on the seed and its index only, apart from being drawn again if an earlier product of its
-sub-category already has the same attributes.
+A product depends on the seed and its index only, apart from being drawn again if an earlier product
+of its sub-category already has the same attributes.
 """
 
 import dataclasses
@@ -21,13 +22,7 @@ import numpy as np
 from data_prep.catalogue.products import MANIFEST_NAME
 from data_prep.sample.garment_drawing import Sketch
 from data_prep.sample.product_kinds import KINDS, Kind
-from data_prep.sample.product_photo import (
-    COLOURS,
-    Part,
-    Style,
-    contrasting_colours,
-    photograph,
-)
+from data_prep.sample.product_photo import COLOURS, Part, Style, contrasting_colours, photograph
 from kaleido_tf.errors import InputError
 
 VERSION = 1  # raise it when the same seed no longer gives the same pictures or texts
@@ -68,12 +63,16 @@ class Product:
 
 
 def write_sample_catalogue(
-    output_dir: str | os.PathLike, num_products: int = 480, valid_fraction: float = 0.25, seed: int = 1
+    output_dir: str | os.PathLike,
+    num_products: int = 480,
+    valid_fraction: float = 0.25,
+    seed: int = 1,
 ) -> pathlib.Path:
     """Draws the catalogue into `output_dir` and returns the path of its `products.jsonl`.
 
     The folder appears whole or not at all; if it already holds this very sample, nothing is done.
-    Every sub-category has the same number of products, give or take one, and the same share of `valid`.
+    Every sub-category has the same number of products, give or take one, and the same share of
+    `valid`.
     Raises: InputError if the numbers make no sense or the folder holds anything else.
     """
     if num_products < 1 or not 0 <= valid_fraction < 1:
@@ -91,7 +90,9 @@ def write_sample_catalogue(
     }
     if not _holds(folder, summary):
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        aside = pathlib.Path(
+            tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent)
+        )
         try:
             _write_all(aside, draw_products(num_products, seed), valid_fraction, seed)
             (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -103,18 +104,26 @@ def write_sample_catalogue(
 
 
 def _holds(folder: pathlib.Path, summary: dict) -> bool:
-    """Whether `folder` holds this sample; false if it is absent or empty. Raises: InputError otherwise."""
+    """Whether `folder` holds this sample; false if it is absent or empty. Raises: InputError
+    otherwise.
+    """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
     found = folder / SUMMARY
     if not found.is_file():
-        raise InputError(f"an empty or new folder was needed for the sample catalogue, but {folder} holds other files")
+        raise InputError(
+            f"an empty or new folder was needed for the sample catalogue, but {folder} holds other"
+            " files"
+        )
     try:
         held = json.loads(found.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{found} does not describe a sample catalogue: {error}") from error
     if held != summary:
-        raise InputError(f"{folder} holds another sample catalogue. Needed: {summary}; found in {SUMMARY}: {held}")
+        raise InputError(
+            f"{folder} holds another sample catalogue. Needed: {summary}; found in {SUMMARY}:"
+            f" {held}"
+        )
     return True
 
 
@@ -122,7 +131,8 @@ def _put_in_place(aside: pathlib.Path, folder: pathlib.Path, summary: dict) -> N
     try:
         aside.replace(folder)
     except OSError:
-        if not _holds(folder, summary):  # another process may have finished the same sample just before
+        # another process may have finished the same sample just before
+        if not _holds(folder, summary):
             raise
 
 
@@ -148,15 +158,21 @@ def _draw_product(index: int, rng: random.Random) -> Product:
 
 
 def split_of(index: int, valid_fraction: float) -> str:
-    """train or valid; spreads the valid products evenly over each sub-category's products."""
+    """Train or valid; spreads the valid products evenly over each sub-category's products."""
     rank = index // len(KINDS)
-    return "valid" if int((rank + 1) * valid_fraction + 0.5) > int(rank * valid_fraction + 0.5) else "train"
+    return (
+        "valid"
+        if int((rank + 1) * valid_fraction + 0.5) > int(rank * valid_fraction + 0.5)
+        else "train"
+    )
 
 
 def describe(product: Product, rng: random.Random) -> str:
     """One or two sentences that tell colours, pattern and every attribute."""
     kind = product.kind
-    wordings = [rng.choice(kind.attributes[attribute][option]) for attribute, option in product.look.items()]
+    wordings = [
+        rng.choice(kind.attributes[attribute][option]) for attribute, option in product.look.items()
+    ]
     rng.shuffle(wordings)
     features = f"{', '.join(wordings[:-1])} and {wordings[-1]}"
     base, occasion = _base_phrase(product, rng), rng.choice(OCCASIONS)
@@ -178,7 +194,10 @@ def _base_phrase(product: Product, rng: random.Random) -> str:
     colour, second, pattern, word = *dataclasses.astuple(product.style), product.kind.word
     element = PATTERNS[pattern]
     if pattern == "plain":
-        phrases = (f"plain {colour} {word} with {second} trim", f"{word} in plain {colour} with {second} trim")
+        phrases = (
+            f"plain {colour} {word} with {second} trim",
+            f"{word} in plain {colour} with {second} trim",
+        )
     else:
         phrases = (
             f"{colour} {word} with {second} {element}",
@@ -197,7 +216,9 @@ def title_of(product: Product) -> str:
     return f"{product.style.colour.capitalize()} {pattern}{product.kind.word}"
 
 
-def _write_all(folder: pathlib.Path, products: list[Product], valid_fraction: float, seed: int) -> None:
+def _write_all(
+    folder: pathlib.Path, products: list[Product], valid_fraction: float, seed: int
+) -> None:
     (folder / "images").mkdir()
     with open(folder / MANIFEST_NAME, "w", encoding="utf-8") as manifest:
         for product in products:
@@ -212,7 +233,9 @@ def _write_product(folder: pathlib.Path, product: Product, seed: int) -> dict:
     rng = random.Random(f"{seed}/{product.index}/photo")
     sketch, size = Sketch(), (rng.randint(184, 200), rng.randint(248, 264))
     kind.draw(sketch, product.look)
-    photo, parts, whole = photograph(sketch, style, size, rng, np.random.default_rng([seed, product.index]))
+    photo, parts, whole = photograph(
+        sketch, style, size, rng, np.random.default_rng([seed, product.index])
+    )
     image = f"images/{product_id}.jpg"
     photo.save(folder / image, quality=JPEG_QUALITY)
     description = describe(product, random.Random(f"{seed}/{product.index}/text"))

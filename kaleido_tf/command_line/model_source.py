@@ -1,4 +1,6 @@
-"""Which model a command means: its config, its vocabulary and its weights, from a path, a known name or nothing."""
+"""Which model a command means: its config, its vocabulary and its weights, from a path, a known
+name or nothing.
+"""
 
 import dataclasses
 import pathlib
@@ -33,8 +35,16 @@ ROOT = pathlib.Path(__file__).parents[2]
 BERT_CONFIG = "bert_config.json"
 SAFETENSORS = ".safetensors"
 BERT_SIZES = (
-    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
-    "type_vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "initializer_range",
 )
 
 
@@ -44,7 +54,9 @@ BERT_CHOICES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initiali
 
 @dataclasses.dataclass(frozen=True)
 class ModelSource:
-    """A model: its config, the path of its vocabulary, and the checkpoint that its weights begin with (None: random)."""
+    """A model: its config, the path of its vocabulary, and the checkpoint that its weights begin
+    with (None: random).
+    """
 
     config: ModelConfig
     vocabulary: str
@@ -52,7 +64,9 @@ class ModelSource:
 
 
 def existing_model(name_or_path: str) -> ModelSource:
-    """A model with `config.json` and `vocab.txt`: in a directory, beside a checkpoint prefix, or in the model zoo."""
+    """A model with `config.json` and `vocab.txt`: in a directory, beside a checkpoint prefix, or in
+    the model zoo.
+    """
     path = find_model(name_or_path)
     config, vocabulary = model_files(path)
     if not vocabulary.is_file():
@@ -60,21 +74,28 @@ def existing_model(name_or_path: str) -> ModelSource:
     return ModelSource(read_config(config), str(vocabulary), find_weights(path))
 
 
-def model_to_train(start: str | None, model_config: str | None, model_dir: str, records: str | None, text_length: int) -> ModelSource:
+def model_to_train(
+    start: str | None,
+    model_config: str | None,
+    model_dir: str,
+    records: str | None,
+    text_length: int,
+) -> ModelSource:
     """The model of a training run.
 
     Args:
-      start: --pretrain_model_name_or_path; a model of a family is trained on as it is, a plain BERT gives a new model (of
-        `model_config`) its sizes and first weights.
+      start: --pretrain_model_name_or_path; a model of a family is trained on as it is, a plain BERT
+        gives a new model (of `model_config`) its sizes and first weights.
       model_config: path of the config.json of a new model.
-      records: --train_input_fp where it holds records, whose patches, feature size and vocabulary a new model follows.
+      records: --train_input_fp where it holds records, whose patches, feature size and vocabulary a
+        new model follows.
     """
     if start and not _is_plain_bert(find_model(start)):
         source = existing_model(start)
         if source.start is None:
             raise InputError(
-                f"--pretrain_model_name_or_path={start} holds no checkpoint (model.ckpt.index and .data files). A new model with random "
-                "weights needs --model_config instead"
+                f"--pretrain_model_name_or_path={start} holds no checkpoint (model.ckpt.index and"
+                " .data files). A new model with random weights needs --model_config instead"
             )
         if model_config:
             print(f"--model_config is for new models: {start} brings its own config.json")
@@ -83,46 +104,80 @@ def model_to_train(start: str | None, model_config: str | None, model_dir: str, 
         there = pathlib.Path(model_dir) / "config.json"
         if there.is_file() and not start:
             return ModelSource(read_config(there), str(_vocabulary_beside(records)))
-        what = "A plain BERT gives a model its first weights; its family is said by" if start else "A new model needs"
-        raise InputError(f"{what} --model_config (a config.json; run_configs/ has some){'' if start else ' or --pretrain_model_name_or_path'}")
+        what = (
+            "A plain BERT gives a model its first weights; its family is said by"
+            if start
+            else "A new model needs"
+        )
+        raise InputError(
+            f"{what} --model_config (a config.json; run_configs/ has"
+            f" some){'' if start else ' or --pretrain_model_name_or_path'}"
+        )
     path = _find_config(model_config)
     content = read_json_object(path)
     vocabulary = _vocabulary_beside(records)
-    followed = {"text_seq_len": text_length, **(_sizes_of_records(records, content) if records else {})}
+    followed = {
+        "text_seq_len": text_length,
+        **(_sizes_of_records(records, content) if records else {}),
+    }
     if start:
         start = find_model(start)
         vocabulary = model_files(start)[1]
         if not vocabulary.is_file():
-            raise InputError(f"A BERT needs its vocab.txt beside its config. Not found: {vocabulary}")
-        sizes = {name: value for name, value in read_json_object(_bert_config(start)).items() if name in BERT_SIZES}
+            raise InputError(
+                f"A BERT needs its vocab.txt beside its config. Not found: {vocabulary}"
+            )
+        sizes = {
+            name: value
+            for name, value in read_json_object(_bert_config(start)).items()
+            if name in BERT_SIZES
+        }
         other = [
             f"{name} {content[name]} there, {value} in BERT"
-            for name, value in sizes.items() if name not in BERT_CHOICES and content.get(name, value) != value
+            for name, value in sizes.items()
+            if name not in BERT_CHOICES and content.get(name, value) != value
         ]
         if other:
-            raise InputError(f"--model_config={model_config} must have the sizes of the BERT it starts from, or leave them out: {'; '.join(other)}")
+            raise InputError(
+                f"--model_config={model_config} must have the sizes of the BERT it starts from, or"
+                f" leave them out: {'; '.join(other)}"
+            )
         followed |= sizes
     followed.setdefault("vocab_size", len(Vocabulary(vocabulary)))
-    return ModelSource(config_from_dict({**followed, **content}, str(path)), str(vocabulary), find_checkpoint(start) if start else None)
+    return ModelSource(
+        config_from_dict({**followed, **content}, str(path)),
+        str(vocabulary),
+        find_checkpoint(start) if start else None,
+    )
 
 
 def model_to_use(checkpoint: str, model: str | None) -> ModelSource:
-    """The model of evaluate and predict: weights of `checkpoint`, config and vocabulary of `model` (default: beside the weights)."""
+    """The model of evaluate and predict: weights of `checkpoint`, config and vocabulary of `model`
+    (default: beside the weights).
+    """
     weights = find_weights(checkpoint)
     if weights is None:
-        raise InputError(f"A checkpoint (a directory that holds one, or its prefix …/model.ckpt-N) is needed. None at: {checkpoint}")
+        raise InputError(
+            "A checkpoint (a directory that holds one, or its prefix …/model.ckpt-N) is needed."
+            f" None at: {checkpoint}"
+        )
     return dataclasses.replace(existing_model(model or weights), start=weights)
 
 
 def find_weights(path: str) -> str | None:
-    """The prefix of a checkpoint or the path of a safetensors file: `path` itself, or in the directory `path`; None if there is none."""
+    """The prefix of a checkpoint or the path of a safetensors file: `path` itself, or in the
+    directory `path`; None if there is none.
+    """
     if path.endswith(SAFETENSORS) and pathlib.Path(path).is_file():
         return path
-    return find_checkpoint(path) or next((str(file) for file in pathlib.Path(path).glob(f"*{SAFETENSORS}")), None)
+    return find_checkpoint(path) or next(
+        (str(file) for file in pathlib.Path(path).glob(f"*{SAFETENSORS}")), None
+    )
 
 
 def load_weights(model: tf.Module, weights: str) -> None:
-    """Fills all of `model` from a checkpoint of this project, a TF1 one of the original, or a safetensors file.
+    """Fills all of `model` from a checkpoint of this project, a TF1 one of the original, or a
+    safetensors file.
 
     Raises: InputError if anything is missing.
     """
@@ -130,11 +185,15 @@ def load_weights(model: tf.Module, weights: str) -> None:
 
 
 def load_start(model: tf.Module, weights: str) -> None:
-    """Fills a model that is to be trained; from a TF1 checkpoint what it has, with a report of what begins new."""
+    """Fills a model that is to be trained; from a TF1 checkpoint what it has, with a report of what
+    begins new.
+    """
     _fill(model, weights, start_from_original)
 
 
-def _fill(model: tf.Module, weights: str, fill_from_original: Callable[[tf.Module, str], None]) -> None:
+def _fill(
+    model: tf.Module, weights: str, fill_from_original: Callable[[tf.Module, str], None]
+) -> None:
     if weights.endswith(SAFETENSORS):
         fill(model, open_weights("safetensors", weights), weights)
     elif is_own_checkpoint(weights):
@@ -161,7 +220,9 @@ def _find_config(name: str) -> pathlib.Path:
 
 
 def _vocabulary_beside(records: str | None) -> pathlib.Path:
-    beside = pathlib.Path(find_files(records)[0]).parent / "vocab.txt" if records else DEFAULT_VOCABULARY
+    beside = (
+        pathlib.Path(find_files(records)[0]).parent / "vocab.txt" if records else DEFAULT_VOCABULARY
+    )
     return beside if beside.is_file() else DEFAULT_VOCABULARY
 
 

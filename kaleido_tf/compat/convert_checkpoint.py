@@ -1,23 +1,29 @@
 """Converts a model between our checkpoints, TF1 checkpoints of the originals, and safetensors.
 
-`--output` is a new folder; config.json and vocab.txt travel along. What the input is, is recognised.
+`--output` is a new folder; config.json and vocab.txt travel along. What the input is, is
+recognised.
 
 A TF1 checkpoint of a release, for use here:
-  python -m kaleido_tf.compat.convert_checkpoint --input=release/model.ckpt-54198 --output=ours --to=own
+  python -m kaleido_tf.compat.convert_checkpoint --input=release/model.ckpt-54198 --output=ours
+  --to=own
 A run of ours, for an installation of the original:
   python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=for_tf1 --to=tf1
 A run of ours, to be handed on:
-  python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=handed_on --to=safetensors
+  python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=handed_on
+  --to=safetensors
 What was handed on, for use here:
-  python -m kaleido_tf.compat.convert_checkpoint --input=handed_on/model.safetensors --output=ours --to=own
+  python -m kaleido_tf.compat.convert_checkpoint --input=handed_on/model.safetensors --output=ours
+  --to=own
 A TF1 checkpoint to safetensors and back, tensor by tensor:
-  python -m kaleido_tf.compat.convert_checkpoint --input=release/model.ckpt-54198 --output=handed_on --to=safetensors
-  python -m kaleido_tf.compat.convert_checkpoint --input=handed_on --output=for_tf1 --to=tf1
+  python -m kaleido_tf.compat.convert_checkpoint --input=release/model.ckpt-54198 --output=handed_on
+  --to=safetensors python -m kaleido_tf.compat.convert_checkpoint --input=handed_on --output=for_tf1
+  --to=tf1
 """
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide what this program says
+# TensorFlow's start-up notes hide what this program says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from absl import flags, logging
 
@@ -25,7 +31,12 @@ from kaleido_tf.command import run_command
 from kaleido_tf.compat.checkpoints.conversion import convert
 from kaleido_tf.compat.checkpoints.weights import KINDS
 
-flags.DEFINE_string("input", None, "Checkpoint prefix, .safetensors file, or a folder with one of them.", required=True)
+flags.DEFINE_string(
+    "input",
+    None,
+    "Checkpoint prefix, .safetensors file, or a folder with one of them.",
+    required=True,
+)
 flags.DEFINE_string("output", None, "New folder.", required=True)
 flags.DEFINE_enum("to", None, KINDS, "What is written.", required=True)
 flags.DEFINE_string("input_config", None, "config.json of the model; default: beside the weights.")

@@ -1,7 +1,9 @@
 """Records to batches (section 3.4 to 3.6): read -> pair -> change by the family's tasks -> batch.
 
-The order of the steps: blocks of shards are read whole while the one before is being used; examples are then drawn
-one by one in the order that sampling.py set, changed in parallel, and batched. Nothing is shuffled here.
+The order of the steps: blocks of shards are read whole while the one before is being used; examples
+  are then drawn
+one by one in the order that sampling.py set, changed in parallel, and batched. Nothing is shuffled
+here.
 """
 
 import dataclasses
@@ -29,11 +31,14 @@ class RecordExamples:
 
     Args:
       table: the records.
-      make_example: turns a row (`record` and `donor` serialized, `input_ids` [S], `used`, `matched`, `position`) into a
-        dict of what the model takes; its draws depend on the row's `position` only.
+      make_example: turns a row (`record` and `donor` serialized, `input_ids` [S], `used`,
+        `matched`, `position`) into a dict of what the model takes; its draws depend on the row's
+        `position` only.
     """
 
-    def __init__(self, table: RecordTable, make_example: Callable[[dict], dict], config: OrderConfig):
+    def __init__(
+        self, table: RecordTable, make_example: Callable[[dict], dict], config: OrderConfig
+    ):
         self.table, self.make_example, self.config = table, make_example, config
 
     def __len__(self) -> int:
@@ -41,7 +46,9 @@ class RecordExamples:
 
     @property
     def digest(self) -> int:
-        """A number that says which images, texts and alignments these are, wherever their files lie."""
+        """A number that says which images, texts and alignments these are, wherever their files
+        lie.
+        """
         digest = hashlib.sha256(self.table.sequences[self.table.texts].tobytes())
         digest.update("\n".join(self.table.image_ids).encode())
         digest.update(self.table.alignments.encode())
@@ -57,10 +64,16 @@ class RecordExamples:
         cut = int((table.lengths == length).sum())
         if cut:
             # What stands last in a text is often what tells two products apart.
-            notes.append(f"{cut} of {len(table.lengths)} texts fill all {length} places of --input_sequence_length or are cut off there")
+            notes.append(
+                f"{cut} of {len(table.lengths)} texts fill all {length} places of"
+                " --input_sequence_length or are cut off there"
+            )
         alone = ExampleOrder(table, self.config.seed, negatives=self.config.negatives).alone
         if alone:
-            notes.append(f"{alone} images have no other text in their {self.config.negatives}: they are always shown with their own")
+            notes.append(
+                f"{alone} images have no other text in their {self.config.negatives}: they are"
+                " always shown with their own"
+            )
         return notes
 
     def sample_features(self, count: int) -> np.ndarray:
@@ -73,24 +86,36 @@ class RecordExamples:
 
     def training_order(self) -> ExampleOrder:
         """Which image, text and donor stand where in `training_batches`."""
-        return ExampleOrder(self.table, self.config.seed, negatives=self.config.negatives, rise_epochs=self.config.rise_epochs)
+        return ExampleOrder(
+            self.table,
+            self.config.seed,
+            negatives=self.config.negatives,
+            rise_epochs=self.config.rise_epochs,
+        )
 
     def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
-        """One pass in file order; the draws are the same every time, the last batch may be smaller."""
-        # What training rises to is what evaluation asks for from the start, so that its figures can be compared.
+        """One pass in file order; the draws are the same every time, the last batch may be
+        smaller.
+        """
+        # What training rises to is what evaluation asks for from the start, so that its figures can
+        # be compared.
         negatives = "subcategory" if self.config.negatives == "rising" else self.config.negatives
         order = ExampleOrder(self.table, self.config.seed, shuffle=False, negatives=negatives)
         return self._batches(order, batch_size, start=0, epochs=1)
 
     def _batches(self, order, batch_size, start, epochs):
         dataset = _rows(order, start, epochs)
-        dataset = dataset.map(self.make_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        dataset = dataset.map(
+            self.make_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
         dataset = dataset.batch(batch_size, drop_remainder=epochs is None)
         return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Dataset:
-    """Examples before anything is drawn on their content: serialized record, donor, text, label, position."""
+    """Examples before anything is drawn on their content: serialized record, donor, text, label,
+    position.
+    """
     table = order.table
     length = table.sequences.shape[1]
 
@@ -122,12 +147,21 @@ def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Datase
 
     def rows(block, serialized):
         def gather(row):
-            return {**row, "record": tf.gather(serialized, row["record"]), "donor": tf.gather(serialized, row["donor"])}
+            return {
+                **row,
+                "record": tf.gather(serialized, row["record"]),
+                "donor": tf.gather(serialized, row["donor"]),
+            }
 
         return tf.data.Dataset.from_tensor_slices(block).map(gather)
 
     # One block is read ahead while the one before is used.
-    return tf.data.Dataset.from_generator(blocks, output_signature=signature).map(read).prefetch(1).flat_map(rows)
+    return (
+        tf.data.Dataset.from_generator(blocks, output_signature=signature)
+        .map(read)
+        .prefetch(1)
+        .flat_map(rows)
+    )
 
 
 def read_row(table: RecordTable, drawn: DrawnExample) -> dict[str, tf.Tensor]:
@@ -144,10 +178,15 @@ def read_row(table: RecordTable, drawn: DrawnExample) -> dict[str, tf.Tensor]:
 
 def row_text(row: dict) -> dict:
     """The text's inputs and whether it is the image's own."""
-    return {**text_inputs(row["input_ids"], row["used"]), "next_sentence_label": tf.cast(row["matched"], tf.int32)}
+    return {
+        **text_inputs(row["input_ids"], row["used"]),
+        "next_sentence_label": tf.cast(row["matched"], tf.int32),
+    }
 
 
 def text_inputs(ids: tf.Tensor, lengths: tf.Tensor) -> dict:
-    """`input_ids`, `input_mask`, `segment_ids` [..., S] from padded ids [..., S] and the places used [...]."""
+    """`input_ids`, `input_mask`, `segment_ids` [..., S] from padded ids [..., S] and the places
+    used [...].
+    """
     mask = tf.sequence_mask(lengths, ids.shape[-1], tf.int32)
     return {"input_ids": ids, "input_mask": mask, "segment_ids": tf.zeros_like(mask)}

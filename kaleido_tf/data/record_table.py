@@ -1,7 +1,7 @@
 """What a run keeps of all its records in memory: ids, sub-categories and texts, but no features.
 
-The table is read once at the start of a run, which also checks every record before the costly work begins.
-N = records, T = different texts, S = text length.
+The table is read once at the start of a run, which also checks every record before the costly work
+begins. N = records, T = different texts, S = text length.
 """
 
 import dataclasses
@@ -12,18 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.records.dataset_json import (
-    MANIFEST_NAME,
-    declared_by,
-    layout_of,
-    read_dataset_json,
-)
-from kaleido_tf.records.record import (
-    RECORD_VERSION,
-    Layout,
-    parse_record,
-    parse_table,
-)
+from kaleido_tf.records.dataset_json import MANIFEST_NAME, declared_by, layout_of, read_dataset_json
+from kaleido_tf.records.record import RECORD_VERSION, Layout, parse_record, parse_table
 from kaleido_tf.text import Vocabulary, sequence
 
 
@@ -37,7 +27,8 @@ class RecordTable:
       texts: [N] int32, the row of each record's own text in `sequences`.
       sequences: [T, S] int32, [CLS] tokens [SEP] and padding. lengths: [T] int32 places used.
       feature_size: floats a patch. layout: which patches a record holds.
-      alignments: what the `dataset.json` of each folder says of its alignments, as JSON; "" if none has any.
+      alignments: what the `dataset.json` of each folder says of its alignments, as JSON; "" if none
+        has any.
     """
 
     files: tuple[str, ...]
@@ -57,7 +48,9 @@ class RecordTable:
         return len(self.product_ids)
 
 
-def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int, feature_size: int) -> RecordTable:
+def read_record_table(
+    files: list[str], vocabulary: Vocabulary, text_length: int, feature_size: int
+) -> RecordTable:
     """Reads the table of `files`, checking version, feature size and token ids of every record.
 
     Args: feature_size: what the model's config says.
@@ -67,8 +60,9 @@ def read_record_table(files: list[str], vocabulary: Vocabulary, text_length: int
     declared, layout = dataset["feature_size"], layout_of(dataset, files[0])
     if declared != feature_size:
         raise InputError(
-            f"The model's `patch_feature_size` is {feature_size}, the records in {os.path.dirname(files[0])} hold "
-            f"{declared} floats a patch. Use a config.json or records that fit"
+            f"The model's `patch_feature_size` is {feature_size}, the records in"
+            f" {os.path.dirname(files[0])} hold {declared} floats a patch. Use a config.json or"
+            " records that fit"
         )
     columns, starts = [], [0]
     for file in files:
@@ -102,18 +96,28 @@ def _alignments_in(files: list[str]) -> str:
     said = [read_dataset_json(folder).get("alignments") for folder in folders]
     for folder, alignments in zip(folders, said):
         if alignments and "unfinished" in alignments:
-            raise InputError(f"{folder}: some shards have new alignments and some old ones, since data_prep.write_alignments was stopped there. "
-                             "Start it again with the same command")
+            raise InputError(
+                f"{folder}: some shards have new alignments and some old ones, since"
+                " data_prep.write_alignments was stopped there. Start it again with the same"
+                " command"
+            )
     return json.dumps(said, sort_keys=True) if any(said) else ""
 
 
-def _read_columns(file: str, layout: Layout, feature_size: int, vocab_size: int, batch: int = 256) -> list[dict]:
+def _read_columns(
+    file: str, layout: Layout, feature_size: int, vocab_size: int, batch: int = 256
+) -> list[dict]:
     """The table columns of one file, checked record by record."""
     parts, read = [], 0
     try:
         dataset = tf.data.TFRecordDataset(file).batch(batch)
-        for part in dataset.map(lambda serialized: parse_table(serialized, layout), tf.data.AUTOTUNE):
-            part = {name: (v.to_list() if isinstance(v, tf.RaggedTensor) else v.numpy()) for name, v in part.items()}
+        for part in dataset.map(
+            lambda serialized: parse_table(serialized, layout), tf.data.AUTOTUNE
+        ):
+            part = {
+                name: v.to_list() if isinstance(v, tf.RaggedTensor) else v.numpy()
+                for name, v in part.items()
+            }
             _check(part, file, read, layout, feature_size, vocab_size)
             read += len(part["product_id"])
             parts.append(part)
@@ -121,7 +125,8 @@ def _read_columns(file: str, layout: Layout, feature_size: int, vocab_size: int,
         raise InputError(f"Record file not found: {file}") from error
     except tf.errors.OpError as error:
         raise InputError(
-            f"{file}: damaged or no record of this project, within {batch} records after record {read}: {error.message[:300]}"
+            f"{file}: damaged or no record of this project, within {batch} records after record"
+            f" {read}: {error.message[:300]}"
         ) from error
     return parts
 
@@ -131,33 +136,46 @@ def _check_count(file: str, count: int) -> None:
     folder, name = os.path.split(file)
     declared = read_dataset_json(folder or ".").get("shards", {}).get(name, count)
     if count != declared:
-        raise InputError(f"{file}: {declared} records are needed (its {MANIFEST_NAME}). Received: {count}")
+        raise InputError(
+            f"{file}: {declared} records are needed (its {MANIFEST_NAME}). Received: {count}"
+        )
 
 
-def _check(part: dict, file: str, first: int, layout: Layout, feature_size: int, vocab_size: int) -> None:
+def _check(
+    part: dict, file: str, first: int, layout: Layout, feature_size: int, vocab_size: int
+) -> None:
     versions = part["record_version"]
     wanted_bytes = [rows * feature_size * 2 for rows in layout.blocks.values()]
     for row, ids in enumerate(part["token_ids"]):
         where = f"{file} record {first + row} (product {part['product_id'][row].decode()})"
         if versions[row] != RECORD_VERSION:
-            raise InputError(f"{where}: version {RECORD_VERSION} is needed. Received: version {versions[row]}")
+            raise InputError(
+                f"{where}: version {RECORD_VERSION} is needed. Received: version {versions[row]}"
+            )
         if part["feature_bytes"][row].tolist() != wanted_bytes:
             raise InputError(
-                f"{where}: feature blocks of {wanted_bytes} bytes are needed ({feature_size} floats a patch). "
-                f"Received: {part['feature_bytes'][row].tolist()}"
+                f"{where}: feature blocks of {wanted_bytes} bytes are needed ({feature_size} floats"
+                f" a patch). Received: {part['feature_bytes'][row].tolist()}"
             )
         if not ids:
             raise InputError(f"{where}: a text of at least one token is needed. Received: none")
         if max(ids) >= vocab_size or min(ids) < 0:
-            raise InputError(f"{where}: token ids below {vocab_size} (the vocabulary) are needed. Received: {max(ids)}")
+            raise InputError(
+                f"{where}: token ids below {vocab_size} (the vocabulary) are needed. Received:"
+                f" {max(ids)}"
+            )
 
 
 def _strings(columns: list[dict], name: str) -> np.ndarray:
     return np.array([value.decode() for part in columns for value in part[name]], dtype=object)
 
 
-def _distinct_sequences(token_ids, text_length, vocabulary) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Texts by content: products that share a text (after cutting) must not be each other's mismatch."""
+def _distinct_sequences(
+    token_ids, text_length, vocabulary
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Texts by content: products that share a text (after cutting) must not be each other's
+    mismatch.
+    """
     rows: dict[bytes, int] = {}
     texts, sequences, lengths = [], [], []
     for ids in token_ids:
@@ -173,13 +191,21 @@ def _distinct_sequences(token_ids, text_length, vocabulary) -> tuple[np.ndarray,
 def read_serialized(table: RecordTable, record: int) -> tf.Tensor:
     """One record of the table, serialized; the records before it in its file are skipped."""
     file = int(np.searchsorted(table.file_starts, record, side="right")) - 1
-    return tf.data.TFRecordDataset(table.files[file]).skip(record - table.file_starts[file]).take(1).get_single_element()
+    return (
+        tf.data.TFRecordDataset(table.files[file])
+        .skip(record - table.file_starts[file])
+        .take(1)
+        .get_single_element()
+    )
 
 
-def read_images(table: RecordTable, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_images(
+    table: RecordTable, wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features and boxes of the wanted records, read once.
 
-    Returns: ([N records] int32 row of each record or -1, [I, P, F] float16, [I, P, 5] int32); P as the table's layout.
+    Returns: ([N records] int32 row of each record or -1, [I, P, F] float16, [I, P, 5] int32); P as
+      the table's layout.
     """
     count = table.layout.num_patches
     rows = np.full([len(table)], -1, np.int32)
@@ -191,7 +217,11 @@ def read_images(table: RecordTable, wanted: np.ndarray) -> tuple[np.ndarray, np.
         example = parse_record(serialized, table.feature_size, table.layout)
         return example["patch_features"], example["patch_boxes"]
 
-    dataset = tf.data.TFRecordDataset(list(table.files)).map(parse, tf.data.AUTOTUNE, deterministic=True).prefetch(64)
+    dataset = (
+        tf.data.TFRecordDataset(list(table.files))
+        .map(parse, tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(64)
+    )
     for number, (patch_features, patch_boxes) in enumerate(dataset.as_numpy_iterator()):
         if rows[number] >= 0:
             features[rows[number]], boxes[rows[number]] = patch_features, patch_boxes
@@ -199,6 +229,8 @@ def read_images(table: RecordTable, wanted: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def read_evenly(table: RecordTable, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """At most `count` records, spread evenly over all shards: (their numbers, features and boxes as `read_images`)."""
+    """At most `count` records, spread evenly over all shards: (their numbers, features and boxes as
+    `read_images`).
+    """
     wanted = np.unique(np.linspace(0, len(table) - 1, min(len(table), count)).astype(int))
     return wanted, *read_images(table, wanted)[1:]

@@ -1,7 +1,8 @@
-"""Which record, text and donor make the example at a position: a function of (seed, epoch, position) alone.
+"""Which record, text and donor make the example at a position: a function of (seed, epoch,
+position) alone.
 
-Everything here is NumPy on the record table, drawn a block at a time, so that any run can start in the middle and
-anybody can look at what will be shown. Features are read later (pipeline.py).
+Everything here is NumPy on the record table, drawn a block at a time, so that any run can start in
+the middle and anybody can look at what will be shown. Features are read later (pipeline.py).
 """
 
 import dataclasses
@@ -26,7 +27,8 @@ class Block:
       records: [n] int32 record shown, as its number within the block's files.
       donors: [n] int32 record of another product, which gives the camouflaged patch.
       texts: [n] int32 row of the text shown. matched: [n] bool, True if it is the record's own.
-      positions: [n] int64, epoch * N + place in the epoch; the seed of everything drawn for the example.
+      positions: [n] int64, epoch * N + place in the epoch; the seed of everything drawn for the
+        example.
     """
 
     files: list[str]
@@ -39,8 +41,9 @@ class Block:
 
 @dataclasses.dataclass(frozen=True)
 class DrawnExample:
-    """One example of the order: the record shown, the donor (both rows of the table), the row of the text shown, whether that is the
-    record's own, and the position as in `Block`."""
+    """One example of the order: the record shown, the donor (both rows of the table), the row of
+    the text shown, whether that is the record's own, and the position as in `Block`.
+    """
 
     record: int
     donor: int
@@ -56,18 +59,31 @@ class ExampleOrder:
       table: the records.
       seed: of everything drawn.
       shuffle: False keeps file order (evaluation).
-      negatives: where the text of a mismatched pair comes from: a product of the same `subcategory` (section 4.2: hard
-        to tell apart), `any` product, or `rising`: any product at first, and a share of the same sub-category that rises
-        to all of them in `rise_epochs`, so that a model that starts from nothing finds the coarse differences first.
-      block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order of shards.
+      negatives: where the text of a mismatched pair comes from: a product of the same `subcategory`
+        (section 4.2: hard to tell apart), `any` product, or `rising`: any product at first, and a
+        share of the same sub-category that rises to all of them in `rise_epochs`, so that a model
+        that starts from nothing finds the coarse differences first.
+      block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order
+        of shards.
     """
 
-    def __init__(self, table: RecordTable, seed: int, shuffle: bool = True, negatives: str = "subcategory",
-                 rise_epochs: float = 30.0, block_bytes: int = 512 << 20):
+    def __init__(
+        self,
+        table: RecordTable,
+        seed: int,
+        shuffle: bool = True,
+        negatives: str = "subcategory",
+        rise_epochs: float = 30.0,
+        block_bytes: int = 512 << 20,
+    ):
         if negatives not in NEGATIVES:
-            raise InputError(f"`negatives` must be one of {', '.join(NEGATIVES)}. Received: {negatives}")
+            raise InputError(
+                f"`negatives` must be one of {', '.join(NEGATIVES)}. Received: {negatives}"
+            )
         if len(set(table.product_ids)) < 2:
-            raise InputError("Mismatched texts and camouflaged patches need at least 2 products. Received: 1")
+            raise InputError(
+                "Mismatched texts and camouflaged patches need at least 2 products. Received: 1"
+            )
         self.table, self.seed, self.shuffle = table, seed, shuffle
         self.negatives, self.rise_epochs = negatives, rise_epochs
         self._file_bytes = [os.path.getsize(file) for file in table.files]
@@ -77,7 +93,9 @@ class ExampleOrder:
 
     @property
     def alone(self) -> int:
-        """Records without any other text to be mismatched with; they are always shown with their own."""
+        """Records without any other text to be mismatched with; they are always shown with their
+        own.
+        """
         if self.negatives != "subcategory":
             return len(self.table) if len(self._all_texts) < 2 else 0
         return sum(len(self._group_texts[group]) < 2 for group in self.table.subcategories)
@@ -87,7 +105,10 @@ class ExampleOrder:
         groups = self.table.subcategories
         order = np.argsort(groups, kind="stable")
         cuts = np.flatnonzero(np.diff(groups[order])) + 1
-        return {int(groups[part[0]]): np.unique(self.table.texts[part]) for part in np.split(order, cuts)}
+        return {
+            int(groups[part[0]]): np.unique(self.table.texts[part])
+            for part in np.split(order, cuts)
+        }
 
     def blocks(self, start: int = 0, epochs: int | None = None) -> Iterator[Block]:
         """Blocks from position `start` on, for `epochs` epochs in all (None: without end)."""
@@ -105,14 +126,19 @@ class ExampleOrder:
             epoch += 1
 
     def examples_of(self, image_id: str, start: int = 0) -> Iterator[DrawnExample]:
-        """The examples that show one image of the table, from position `start` on, without end: one an epoch."""
+        """The examples that show one image of the table, from position `start` on, without end: one
+        an epoch.
+        """
         numbers = {file: number for number, file in enumerate(self.table.files)}
         for block in self.blocks(start):
             rows = self._rows_of([numbers[file] for file in block.files])
             for place in np.flatnonzero(self.table.image_ids[rows[block.records]] == image_id):
                 yield DrawnExample(
-                    record=int(rows[block.records[place]]), donor=int(rows[block.donors[place]]), text=int(block.texts[place]),
-                    matched=bool(block.matched[place]), position=int(block.positions[place]),
+                    record=int(rows[block.records[place]]),
+                    donor=int(rows[block.donors[place]]),
+                    text=int(block.texts[place]),
+                    matched=bool(block.matched[place]),
+                    position=int(block.positions[place]),
                 )
 
     def _rows_of(self, files: list[int]) -> np.ndarray:
@@ -136,7 +162,9 @@ class ExampleOrder:
         return blocks
 
     def _draw(self, files: list[int], epoch: int, number: int, position: int, skip: int) -> Block:
-        """Draws a whole block, then leaves out its first `skip` examples: a late start changes nothing after it."""
+        """Draws a whole block, then leaves out its first `skip` examples: a late start changes
+        nothing after it.
+        """
         table = self.table
         generator = np.random.default_rng([self.seed, epoch, number, 1])
         rows = self._rows_of(files)
@@ -187,8 +215,9 @@ class ExampleOrder:
             others = np.flatnonzero(products != products[shown[place]])
             if not len(others):
                 raise InputError(
-                    f"A camouflaged patch needs another product in the same block of shards. Product {products[0]} fills "
-                    "its shards alone: write records with larger --records_per_shard"
+                    "A camouflaged patch needs another product in the same block of shards."
+                    f" Product {products[0]} fills its shards alone: write records with larger"
+                    " --records_per_shard"
                 )
             donors[place] = others[generator.integers(len(others))]
         return donors

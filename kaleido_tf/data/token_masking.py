@@ -1,7 +1,8 @@
-"""Masked language modelling: which word pieces of a text are masked, and what stands in their place.
+"""Masked language modelling: which word pieces of a text are masked, and what stands in their
+place.
 
-Transforms take a dict of tensors of one example and return a new one; all randomness comes from `seed`.
-S = text length, K = most tokens masked. Masks: True is masked.
+Transforms take a dict of tensors of one example and return a new one; all randomness comes from
+`seed`. S = text length, K = most tokens masked. Masks: True is masked.
 """
 
 import dataclasses
@@ -15,9 +16,11 @@ from kaleido_tf.text import Vocabulary
 
 @dataclasses.dataclass(frozen=True)
 class MaskingConfig:
-    """How much of a text is masked: `token_fraction` of its word pieces, at most `max_tokens`, by words or by pieces.
+    """How much of a text is masked: `token_fraction` of its word pieces, at most `max_tokens`, by
+    words or by pieces.
 
-    `guided`: aligned pairs come first (section 3.4); False: everything is chosen at random, as if there were none.
+    `guided`: aligned pairs come first (section 3.4); False: everything is chosen at random, as if
+      there were none.
     """
 
     token_fraction: float = 0.15
@@ -26,11 +29,18 @@ class MaskingConfig:
     guided: bool = True
 
 
-def choose_random_tokens(example: dict, seed: tf.Tensor, config: MaskingConfig, is_continuation: tf.Tensor) -> dict:
-    """Chooses tokens at random; as `choose_masked` without pairs and patches. Adds `masked_tokens` [S] bool."""
+def choose_random_tokens(
+    example: dict, seed: tf.Tensor, config: MaskingConfig, is_continuation: tf.Tensor
+) -> dict:
+    """Chooses tokens at random; as `choose_masked` without pairs and patches. Adds `masked_tokens`
+    [S] bool.
+    """
     words, maskable, budget = _maskable_words(example, config, is_continuation)
     none = tf.zeros_like(maskable)
-    return {**example, "masked_tokens": _fill_tokens(none, words, maskable, budget, fold(seed, 1), last=none)}
+    return {
+        **example,
+        "masked_tokens": _fill_tokens(none, words, maskable, budget, fold(seed, 1), last=none),
+    }
 
 
 def _maskable_words(example, config, is_continuation):
@@ -42,7 +52,9 @@ def _maskable_words(example, config, is_continuation):
 
 
 def _words(example, whole_words, is_continuation):
-    """The word number of every place [S] (or a number of its own) and which places may be masked [S] bool."""
+    """The word number of every place [S] (or a number of its own) and which places may be masked
+    [S] bool.
+    """
     ids, length = example["input_ids"], example["input_ids"].shape[0]
     places = tf.range(length)
     last = tf.reduce_sum(example["input_mask"]) - 1  # [SEP]
@@ -53,7 +65,9 @@ def _words(example, whole_words, is_continuation):
 
 
 def _fill_tokens(tokens, words, maskable, budget, seed, last):
-    """Adds words in random order as long as they fit the budget; those of `last` [S] bool after all others."""
+    """Adds words in random order as long as they fit the budget; those of `last` [S] bool after all
+    others.
+    """
     length = words.shape[0]
     free = maskable & ~tokens
     room = budget - tf.reduce_sum(tf.cast(tokens, tf.int32))
@@ -65,18 +79,21 @@ def _fill_tokens(tokens, words, maskable, budget, seed, last):
     free &= size <= room
     order = tf.argsort(tf.where(free, priority, 3.0), stable=True)
     taken = tf.cumsum(tf.gather(tf.where(free, 1, 0), order))
-    # A word counts as taken only if its last place still fits; its places stand side by side in the order.
+    # A word counts as taken only if its last place still fits; its places stand side by side in the
+    # order.
     ends = tf.math.unsorted_segment_max(taken, tf.gather(words, order), length + 1)
     fits = tf.gather(ends, tf.gather(words, order)) <= room
     picked = tf.scatter_nd(order[:, None], fits & tf.gather(free, order), [length])
     return tokens | picked
 
 
-def mask_tokens(example: dict, seed: tf.Tensor, config: MaskingConfig, vocabulary: Vocabulary) -> dict:
+def mask_tokens(
+    example: dict, seed: tf.Tensor, config: MaskingConfig, vocabulary: Vocabulary
+) -> dict:
     """Masked language modelling (task 1): 80% [MASK], 10% a random word piece, 10% unchanged.
 
-    Changes `input_ids`; adds `masked_lm_positions` [K] int32 in rising order, `masked_lm_ids` [K] int32 and
-    `masked_lm_weights` [K] float32 (1 used, 0 an unused slot at position 0).
+    Changes `input_ids`; adds `masked_lm_positions` [K] int32 in rising order, `masked_lm_ids` [K]
+    int32 and `masked_lm_weights` [K] float32 (1 used, 0 an unused slot at position 0).
     """
     ids, masked = example["input_ids"], example["masked_tokens"]
     positions = tf.cast(tf.where(masked)[: config.max_tokens, 0], tf.int32)
@@ -84,12 +101,17 @@ def mask_tokens(example: dict, seed: tf.Tensor, config: MaskingConfig, vocabular
     draws = tf.random.stateless_uniform([ids.shape[0]], fold(seed, 5))
     ordinary = tf.constant(np.flatnonzero(~vocabulary.is_special).astype(np.int32))
     random_ids = tf.gather(
-        ordinary, tf.random.stateless_uniform([ids.shape[0]], fold(seed, 6), 0, len(ordinary), dtype=tf.int32)
+        ordinary,
+        tf.random.stateless_uniform(
+            [ids.shape[0]], fold(seed, 6), 0, len(ordinary), dtype=tf.int32
+        ),
     )
     replaced = tf.where(draws < 0.8, vocabulary.mask_id, tf.where(draws < 0.9, random_ids, ids))
 
     def pad(values):
-        return tf.ensure_shape(tf.pad(values, [[0, config.max_tokens - count]]), [config.max_tokens])
+        return tf.ensure_shape(
+            tf.pad(values, [[0, config.max_tokens - count]]), [config.max_tokens]
+        )
 
     return {
         **example,

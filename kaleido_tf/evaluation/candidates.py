@@ -16,8 +16,9 @@ from kaleido_tf.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """Pairs to be scored: record numbers of the text's and the image's side [N] int, labels [N] bool (own text), and
-    the number of the candidate list that each pair stands in [N] int."""
+    """Pairs to be scored: record numbers of the text's and the image's side [N] int, labels [N]
+    bool (own text), and the number of the candidate list that each pair stands in [N] int.
+    """
 
     texts: np.ndarray
     images: np.ndarray
@@ -28,17 +29,24 @@ class Pairs:
 def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordTable) -> Pairs:
     """The pairs of a candidate file (data_prep.write_retrieval_candidates), list after list.
 
-    Raises: InputError naming the line for a broken line, an id that the records do not hold, or the other direction.
+    Raises: InputError naming the line for a broken line, an id that the records do not hold, or the
+      other direction.
     """
     if direction not in DIRECTIONS:
         raise InputError(f"--type must be one of {', '.join(DIRECTIONS)}. Received: {direction}")
     if not os.path.isfile(path):
-        raise InputError(f"Candidate lists (data_prep.write_retrieval_candidates) are needed. Not found: {path}")
+        raise InputError(
+            f"Candidate lists (data_prep.write_retrieval_candidates) are needed. Not found: {path}"
+        )
     images = {image: number for number, image in enumerate(table.image_ids)}
     products = {product: number for number, product in reversed(list(enumerate(table.product_ids)))}
-    query_index, candidate_index = (images, products) if direction == "img2txt" else (products, images)
+    query_index, candidate_index = (
+        (images, products) if direction == "img2txt" else (products, images)
+    )
     queries, candidates, labels, lists = [], [], [], []
-    for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(
+        pathlib.Path(path).read_text(encoding="utf-8").splitlines(), start=1
+    ):
         where = f"{path} line {number}"
         entry = _parse_line(line, where)
         query = _find(entry["query"], query_index, where, direction)
@@ -50,7 +58,12 @@ def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordT
     if not queries:
         raise InputError(f"Candidate lists are needed. {path} holds none")
     sides = (candidates, queries) if direction == "img2txt" else (queries, candidates)
-    return Pairs(np.array(sides[0], np.int32), np.array(sides[1], np.int32), np.array(labels), np.array(lists))
+    return Pairs(
+        np.array(sides[0], np.int32),
+        np.array(sides[1], np.int32),
+        np.array(labels),
+        np.array(lists),
+    )
 
 
 def _parse_line(line: str, where: str) -> dict:
@@ -58,12 +71,18 @@ def _parse_line(line: str, where: str) -> dict:
         entry = json.loads(line)
         return {name: entry[name] for name in ("query", "positive", "candidates")}
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{where}: needed {{query, positive, candidates}} as JSON. Received: {line[:80]!r} ({error})") from error
+        raise InputError(
+            f"{where}: needed {{query, positive, candidates}} as JSON. Received: {line[:80]!r}"
+            f" ({error})"
+        ) from error
 
 
 def _find(identifier: str, index: dict[str, int], where: str, direction: str) -> int:
     if identifier not in index:
-        raise InputError(f"{where}: {identifier!r} is not in the records (is this the {direction} file of these records?)")
+        raise InputError(
+            f"{where}: {identifier!r} is not in the records (is this the {direction} file of these"
+            " records?)"
+        )
     return index[identifier]
 
 

@@ -12,5 +12,7 @@ def words_in(token_ids, vocabulary: Vocabulary) -> str:
 
 
 def bleu_4(said: list[str], meant: list[str]) -> float:
-    """BLEU-4 of a corpus, 0 to 100, with one reference a caption; of whole words (sacrebleu without its own tokenizer)."""
+    """BLEU-4 of a corpus, 0 to 100, with one reference a caption; of whole words (sacrebleu without
+    its own tokenizer).
+    """
     return sacrebleu.corpus_bleu(said, [meant], tokenize="none", force=True).score

@@ -1,13 +1,17 @@
 """Three ways of counting a result file: ours, and those of the two released scripts.
 
-What they share: the query is the image's product for img2txt and the text's for txt2img, pairs are sorted by the match
+What they share: the query is the image's product for img2txt and the text's for txt2img, pairs are
+  sorted by the match
 logit, and a query without a positive counts as never found.
 
-  average: ids without blanks around them, queries over the whole file, ties by their expected place, plain shares.
-  kaleido: Kaleido-BERT's script. Ids without any blank, ties in file order, shares of (count + 1e-5).
-  fashionbert_release: FashionBERT's script. It cuts a line's printed ids at the commas and keeps the blank after
-    each, so that a query at the beginning of a line is another one than the same query later in a line. Such a query
-    counts twice, and its one positive stands in one of the two parts only. Otherwise as `kaleido`.
+  average: ids without blanks around them, queries over the whole file, ties by their expected
+    place, plain shares.
+  kaleido: Kaleido-BERT's script. Ids without any blank, ties in file order, shares of (count +
+    1e-5).
+  fashionbert_release: FashionBERT's script. It cuts a line's printed ids at the commas and keeps
+    the blank after each, so that a query at the beginning of a line is another one than the same
+    query later in a line. Such a query counts twice, and its one positive stands in one of the two
+    parts only. Otherwise as `kaleido`.
 """
 
 import dataclasses
@@ -25,7 +29,9 @@ ORIGINAL_ADDEND = 1e-5
 """What the released scripts add to every count they divide by."""
 
 
-def count_result_file(result: ResultFile, direction: str, protocol: str = "average") -> RetrievalMetrics:
+def count_result_file(
+    result: ResultFile, direction: str, protocol: str = "average"
+) -> RetrievalMetrics:
     """The figures of a result file. Raises: InputError for an unknown direction or protocol."""
     for name, value, known in (("type", direction, DIRECTIONS), ("protocol", protocol, PROTOCOLS)):
         if value not in known:
@@ -49,14 +55,19 @@ def query_ids(result: ResultFile, direction: str, protocol: str) -> list[str]:
         return [identifier.replace(" ", "") for identifier in ids]
     begins_line = np.zeros(len(ids), bool)
     begins_line[result.batch_starts] = True
-    return [f"'{identifier}'" if begins else f" '{identifier}'" for identifier, begins in zip(ids, begins_line)]
+    return [
+        f"'{identifier}'" if begins else f" '{identifier}'"
+        for identifier, begins in zip(ids, begins_line)
+    ]
 
 
 def _as_the_scripts_divide(metrics: RetrievalMetrics) -> RetrievalMetrics:
     queries, examples = metrics.queries, metrics.examples
     return dataclasses.replace(
         metrics,
-        rank={k: value * queries / (queries + ORIGINAL_ADDEND) for k, value in metrics.rank.items()},
+        rank={
+            k: value * queries / (queries + ORIGINAL_ADDEND) for k, value in metrics.rank.items()
+        },
         accuracy=metrics.accuracy * examples / (examples + ORIGINAL_ADDEND),
     )
 

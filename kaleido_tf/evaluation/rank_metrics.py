@@ -1,7 +1,9 @@
-"""Rank@K, accuracy and AUC of candidate lists (section 4.2), on plain arrays: no model and no files in here.
+"""Rank@K, accuracy and AUC of candidate lists (section 4.2), on plain arrays: no model and no files
+in here.
 
-Q = queries, N = scored pairs. The protocol: each query has its own list of candidates (1 positive against 100 others
-of the same sub-category in the paper), sorted by score, and counts for Rank@K if a positive is among the first K.
+Q = queries, N = scored pairs. The protocol: each query has its own list of candidates (1 positive
+against 100 others of the same sub-category in the paper), sorted by score, and counts for Rank@K if
+a positive is among the first K.
 """
 
 import dataclasses
@@ -16,10 +18,11 @@ RANKS = (1, 5, 10, 100)
 class RetrievalMetrics:
     """Figures of one direction.
 
-    `rank` {K: share of queries}; `chance` {K: what random scores give}; `interval` {K: 95% Wilson interval of the share
-    over the queries}; `accuracy` of the label (match if its logit is larger) and `accuracy_chance` (always saying the
-    more frequent one); `auc` over all pairs; `queries`, `queries_without_positive` (count as never found),
-    `queries_with_ties` (a positive shares its score with another candidate), `candidates` (smallest, mean, largest).
+    `rank` {K: share of queries}; `chance` {K: what random scores give}; `interval` {K: 95% Wilson
+    interval of the share over the queries}; `accuracy` of the label (match if its logit is larger)
+    and `accuracy_chance` (always saying the more frequent one); `auc` over all pairs; `queries`,
+    `queries_without_positive` (count as never found), `queries_with_ties` (a positive shares its
+    score with another candidate), `candidates` (smallest, mean, largest).
     """
 
     rank: dict[int, float]
@@ -35,21 +38,26 @@ class RetrievalMetrics:
     examples: int
 
 
-def evaluate_retrieval(queries: Sequence[str], labels: np.ndarray, logits: np.ndarray, ties: str = "average") -> RetrievalMetrics:
+def evaluate_retrieval(
+    queries: Sequence[str], labels: np.ndarray, logits: np.ndarray, ties: str = "average"
+) -> RetrievalMetrics:
     """Figures from scored pairs.
 
     Args:
       queries: [N] query id of each pair; pairs of a query need not stand together.
       labels: [N] 1 for the query's own text or image, 0 for another's.
-      logits: [N, 2] of (mismatch, match); the score of a pair is the match logit, as in the original.
-      ties: `average` counts a positive that ties with m others at the border by its expected place, which no order of
-        lines can change (default); `file_order` ranks equal scores in the order of the pairs, as the original.
+      logits: [N, 2] of (mismatch, match); the score of a pair is the match logit, as in the
+        original.
+      ties: `average` counts a positive that ties with m others at the border by its expected place,
+        which no order of lines can change (default); `file_order` ranks equal scores in the order
+        of the pairs, as the original.
     Raises: ValueError for arrays of unequal length or without any pair.
     """
     labels, logits = np.asarray(labels).astype(bool), np.asarray(logits, np.float64)
     if not len(queries) or len(labels) != len(queries) or logits.shape != (len(queries), 2):
         raise ValueError(
-            f"Needed: N > 0 queries, [N] labels, [N, 2] logits. Received: {len(queries)}, {labels.shape}, {logits.shape}"
+            f"Needed: N > 0 queries, [N] labels, [N, 2] logits. Received: {len(queries)},"
+            f" {labels.shape}, {logits.shape}"
         )
     if ties not in ("average", "file_order"):
         raise ValueError(f"`ties` must be average or file_order. Received: {ties}")
@@ -69,7 +77,9 @@ def evaluate_retrieval(queries: Sequence[str], labels: np.ndarray, logits: np.nd
     return RetrievalMetrics(
         rank={k: float(np.mean(values)) for k, values in found.items()},
         chance={k: float(np.mean(values)) for k, values in chance.items()},
-        interval={k: wilson_interval(float(np.sum(values)), len(values)) for k, values in found.items()},
+        interval={
+            k: wilson_interval(float(np.sum(values)), len(values)) for k, values in found.items()
+        },
         accuracy=float(np.mean((logits[:, 1] > logits[:, 0]) == labels)),
         accuracy_chance=float(max(share, 1 - share)),
         auc=area_under_curve(labels, logits[:, 1]),
@@ -90,7 +100,9 @@ def _group(queries: Sequence[str]) -> list[np.ndarray]:
 
 
 def _found_at(scores: np.ndarray, positive: np.ndarray, k: int, ties: str) -> float:
-    """1 if a positive is among the first `k`, 0 if not; with ties, the probability over their orders."""
+    """1 if a positive is among the first `k`, 0 if not; with ties, the probability over their
+    orders.
+    """
     if not positive.any():
         return 0.0
     if ties == "file_order":
@@ -100,7 +112,8 @@ def _found_at(scores: np.ndarray, positive: np.ndarray, k: int, ties: str) -> fl
     level = int((scores == best).sum())
     winners = int((positive & (scores == best)).sum())
     places = min(max(k - above, 0), level)
-    # The chance that none of the `winners` is among `places` drawn from `level` without putting back.
+    # The chance that none of the `winners` is among `places` drawn from `level` without putting
+    # back.
     missed = 1.0
     for drawn in range(places):
         missed *= max(level - winners - drawn, 0) / (level - drawn)
@@ -114,11 +127,15 @@ def area_under_curve(labels: np.ndarray, scores: np.ndarray) -> float:
         return float("nan")
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts - 1) / 2  # mean rank from 1 of each value
-    return float((middle[inverse][labels].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float(
+        (middle[inverse][labels].sum() - positives * (positives + 1) / 2) / (positives * negatives)
+    )
 
 
 def wilson_interval(hits: float, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """95% interval of a share from `hits` of `total` (Wilson 1927); sound near 0 and 1, unlike the normal one."""
+    """95% interval of a share from `hits` of `total` (Wilson 1927); sound near 0 and 1, unlike the
+    normal one.
+    """
     share = hits / total
     centre = share + z * z / (2 * total)
     spread = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))

@@ -1,4 +1,6 @@
-"""Retrieval figures for people and programs: a few lines of text, and the content of `retrieval_metrics.json`."""
+"""Retrieval figures for people and programs: a few lines of text, and the content of
+`retrieval_metrics.json`.
+"""
 
 import json
 import math
@@ -15,20 +17,29 @@ LISTS = "one list of candidates a query; Rank@K over all queries"
 def summary(metrics: RetrievalMetrics, direction: str) -> str:
     """Every figure with what chance would give."""
     low, mean, high = metrics.candidates
-    lines = [f"{direction}: {metrics.queries} queries, {low} to {high} (mean {mean:.1f}) candidates each"]
+    lines = [
+        f"{direction}: {metrics.queries} queries, {low} to {high} (mean {mean:.1f}) candidates each"
+    ]
     for k, value in metrics.rank.items():
         a, b = metrics.interval[k]
-        lines.append(f"  Rank@{k:<4} {value:7.2%}   (95% {a:.2%} to {b:.2%}; chance {metrics.chance[k]:.2%})")
+        lines.append(
+            f"  Rank@{k:<4} {value:7.2%}   (95% {a:.2%} to {b:.2%}; chance {metrics.chance[k]:.2%})"
+        )
     lines.append(f"  AUC       {metrics.auc:7.4f}   (chance 0.5)")
-    lines.append(f"  accuracy  {metrics.accuracy:7.2%}   (always the more frequent label: {metrics.accuracy_chance:.2%})")
     lines.append(
-        f"  {metrics.examples} examples, {metrics.queries_without_positive} queries without a positive, "
-        f"{metrics.queries_with_ties} with ties"
+        f"  accuracy  {metrics.accuracy:7.2%}   (always the more frequent label:"
+        f" {metrics.accuracy_chance:.2%})"
+    )
+    lines.append(
+        f"  {metrics.examples} examples, {metrics.queries_without_positive} queries without a"
+        f" positive, {metrics.queries_with_ties} with ties"
     )
     return "\n".join(lines)
 
 
-def metrics_content(metrics: RetrievalMetrics, direction: str, ties: str, protocol: str = LISTS) -> dict:
+def metrics_content(
+    metrics: RetrievalMetrics, direction: str, ties: str, protocol: str = LISTS
+) -> dict:
     """What `retrieval_metrics.json` holds; an AUC of one class only is null."""
     return {
         "type": direction,
@@ -48,7 +59,9 @@ def metrics_content(metrics: RetrievalMetrics, direction: str, ties: str, protoc
     }
 
 
-def write_metrics(path: str | os.PathLike, metrics: RetrievalMetrics, direction: str, ties: str) -> dict:
+def write_metrics(
+    path: str | os.PathLike, metrics: RetrievalMetrics, direction: str, ties: str
+) -> dict:
     """Writes `retrieval_metrics.json`; returns what it holds."""
     content = metrics_content(metrics, direction, ties)
     write_whole(path, json.dumps(content, indent=1) + "\n")
@@ -56,9 +69,11 @@ def write_metrics(path: str | os.PathLike, metrics: RetrievalMetrics, direction:
 
 
 def report(result: ResultFile, direction: str, protocol: str) -> tuple[str, dict]:
-    """A result file counted by one protocol: the text, and the figures as `retrieval_metrics.json` has them.
+    """A result file counted by one protocol: the text, and the figures as `retrieval_metrics.json`
+    has them.
 
-    The broken protocol never comes alone: beside the release's count stands the honest one (in the figures: `honest`).
+    The broken protocol never comes alone: beside the release's count stands the honest one (in the
+      figures: `honest`).
     """
     metrics = count_result_file(result, direction, protocol)
     content = metrics_content(metrics, direction, ties_of(protocol), protocol)
@@ -68,14 +83,26 @@ def report(result: ResultFile, direction: str, protocol: str) -> tuple[str, dict
     if protocol == "fashionbert_release":
         honest = count_result_file(result, direction)
         content["honest"] = metrics_content(honest, direction, ties_of("average"), "average")
-        lines += ["", "the honest count of the same file: protocol average (ties: average)", summary(honest, direction), ""]
+        lines += [
+            "",
+            "the honest count of the same file: protocol average (ties: average)",
+            summary(honest, direction),
+            "",
+        ]
         lines.append(
-            f"The release counts {metrics.queries} queries where there are {honest.queries}: its script keeps the blank before "
-            "every id but the first of a line, so a query that begins a line is counted apart from the same query elsewhere."
+            f"The release counts {metrics.queries} queries where there are {honest.queries}: its"
+            " script keeps the blank before every id but the first of a line, so a query that"
+            " begins a line is counted apart from the same query elsewhere."
         )
     return "\n".join(lines), content
 
 
 def _in_the_scripts_digits(metrics: RetrievalMetrics) -> str:
-    figures = {"accuracy": metrics.accuracy, **{f"Rank@{k}": value for k, value in metrics.rank.items()}, "AUC": metrics.auc}
-    return "  in the script's digits: " + ", ".join(f"{name} {value:.12g}" for name, value in figures.items())
+    figures = {
+        "accuracy": metrics.accuracy,
+        **{f"Rank@{k}": value for k, value in metrics.rank.items()},
+        "AUC": metrics.auc,
+    }
+    return "  in the script's digits: " + ", ".join(
+        f"{name} {value:.12g}" for name, value in figures.items()
+    )

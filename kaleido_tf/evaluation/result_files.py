@@ -1,6 +1,8 @@
-"""The original's result file, written and read: a line a batch, five fields separated by the byte 1.
+"""The original's result file, written and read: a line a batch, five fields separated by the byte
+1.
 
-The fields of a line: text product ids, image product ids, image ids and labels as printed Python lists of one-element
+The fields of a line: text product ids, image product ids, image ids and labels as printed Python
+  lists of one-element
 lists, then the logits of (mismatch, match) of all its pairs as one flat list. N = pairs.
 """
 
@@ -20,8 +22,10 @@ FIELDS = ("text ids", "image ids", "image file ids", "labels", "logits")
 
 @dataclasses.dataclass(frozen=True)
 class ResultFile:
-    """Scored pairs: ids [N] object arrays of str, `labels` [N] int (1: they belong together), `logits` [N, 2] float64 of
-    (mismatch, match), `batch_starts` [lines] int, the pair that begins each line."""
+    """Scored pairs: ids [N] object arrays of str, `labels` [N] int (1: they belong together),
+    `logits` [N, 2] float64 of (mismatch, match), `batch_starts` [lines] int, the pair that begins
+    each line.
+    """
 
     text_ids: np.ndarray
     image_ids: np.ndarray
@@ -31,7 +35,9 @@ class ResultFile:
     batch_starts: np.ndarray
 
 
-def write_result_file(path: str | os.PathLike, text_ids, image_ids, image_file_ids, labels, logits, batch_size: int) -> None:
+def write_result_file(
+    path: str | os.PathLike, text_ids, image_ids, image_file_ids, labels, logits, batch_size: int
+) -> None:
     """Writes scored pairs, `batch_size` a line; appears whole or not at all.
 
     Args: ids: [N] str; labels: [N] 0 or 1; logits: [N, 2] of (mismatch, match).
@@ -48,10 +54,11 @@ def write_result_file(path: str | os.PathLike, text_ids, image_ids, image_file_i
 
 
 def read_result_file(path: str | os.PathLike) -> ResultFile:
-    """Reads a result file of this project or of the original (Python 2's u'...' and Python 3's b'...' are ids, too).
+    """Reads a result file of this project or of the original (Python 2's u'...' and Python 3's
+    b'...' are ids, too).
 
-    Raises: InputError naming the line that has not five fields, whose fields disagree in length, or that holds
-      something else than printed ids, labels 0 or 1 and finite numbers.
+    Raises: InputError naming the line that has not five fields, whose fields disagree in length, or
+      that holds something else than printed ids, labels 0 or 1 and finite numbers.
     """
     parts, starts, count = [], [], 0
     try:
@@ -71,15 +78,21 @@ def read_result_file(path: str | os.PathLike) -> ResultFile:
 def _parse_line(line: str, where: str) -> list[np.ndarray]:
     fields = line.split(FIELD_SEPARATOR)
     if len(fields) != len(FIELDS):
-        raise InputError(f"{where}: needed {len(FIELDS)} fields separated by the byte 1. Received: {len(fields)}")
+        raise InputError(
+            f"{where}: needed {len(FIELDS)} fields separated by the byte 1. Received: {len(fields)}"
+        )
     columns = [_ids(field, f"{where}, {name}") for field, name in zip(fields[:3], FIELDS)]
     labels = _numbers(fields[3], f"{where}, labels")
     logits = _numbers(fields[4], f"{where}, logits")
     if not np.isin(labels, (0, 1)).all():
-        raise InputError(f"{where}, labels: needed 0 or 1. Received: {labels[~np.isin(labels, (0, 1))][0]:g}")
+        raise InputError(
+            f"{where}, labels: needed 0 or 1. Received: {labels[~np.isin(labels, (0, 1))][0]:g}"
+        )
     counts = [len(column) for column in columns] + [len(labels), len(logits) / 2]
     if len(set(counts)) != 1:
-        said = ", ".join(f"{count:g} {name}" for count, name in zip(counts, (*FIELDS[:4], "pairs of logits")))
+        said = ", ".join(
+            f"{count:g} {name}" for count, name in zip(counts, (*FIELDS[:4], "pairs of logits"))
+        )
         raise InputError(f"{where}: needed the same number of each. Received: {said}")
     return [*columns, labels.astype(int), logits]
 
@@ -89,7 +102,9 @@ def _ids(field: str, where: str) -> np.ndarray:
     try:
         rows = ast.literal_eval(field)  # literals only: nothing in the file is run
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise InputError(f"{where}: needed a printed list of ids. Received: {field[:60]!r}") from error
+        raise InputError(
+            f"{where}: needed a printed list of ids. Received: {field[:60]!r}"
+        ) from error
     if not isinstance(rows, list):
         raise InputError(f"{where}: needed a printed list of ids. Received: {field[:60]!r}")
     column = np.empty(len(rows), object)
@@ -98,7 +113,10 @@ def _ids(field: str, where: str) -> np.ndarray:
         if isinstance(value, bytes):
             value = value.decode("utf-8", errors="backslashreplace")
         if not isinstance(value, str):
-            raise InputError(f"{where}: needed one id in quotes a pair. Received as number {place + 1}: {str(row)[:60]}")
+            raise InputError(
+                f"{where}: needed one id in quotes a pair. Received as number {place + 1}:"
+                f" {str(row)[:60]}"
+            )
         column[place] = value
     return column
 
@@ -108,7 +126,11 @@ def _numbers(field: str, where: str) -> np.ndarray:
     try:
         numbers = np.array(json.loads(field), np.float64).reshape(-1)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InputError(f"{where}: needed a printed list of numbers. Received: {field[:60]!r} ({error})") from error
+        raise InputError(
+            f"{where}: needed a printed list of numbers. Received: {field[:60]!r} ({error})"
+        ) from error
     if not field.startswith("[") or not np.isfinite(numbers).all():
-        raise InputError(f"{where}: needed a printed list of finite numbers. Received: {field[:60]!r}")
+        raise InputError(
+            f"{where}: needed a printed list of finite numbers. Received: {field[:60]!r}"
+        )
     return numbers

@@ -1,4 +1,5 @@
-"""Counts a result file: `python -m kaleido_tf.evaluation.retrieval RESULT_FILE`. No TensorFlow in here.
+"""Counts a result file: `python -m kaleido_tf.evaluation.retrieval RESULT_FILE`. No TensorFlow in
+here.
 
 `--protocol` counts it as one of the released scripts does.
 """
@@ -16,8 +17,12 @@ from kaleido_tf.evaluation.report import report
 from kaleido_tf.evaluation.result_files import read_result_file
 from kaleido_tf.files.whole_files import write_whole
 
-flags.DEFINE_enum("type", None, DIRECTIONS, "What the queries are; default: what the file's name says.")
-flags.DEFINE_enum("protocol", "average", PROTOCOLS, "How queries and ties are counted; average is the honest one.")
+flags.DEFINE_enum(
+    "type", None, DIRECTIONS, "What the queries are; default: what the file's name says."
+)
+flags.DEFINE_enum(
+    "protocol", "average", PROTOCOLS, "How queries and ties are counted; average is the honest one."
+)
 flags.DEFINE_string("output_json", None, "Writes the figures there, too.")
 FLAGS = flags.FLAGS
 
@@ -27,7 +32,10 @@ def main(argv: list[str]) -> None:
     named = direction_in_name(path.name)
     direction = FLAGS.type or named
     if direction is None:
-        raise InputError(f"--type={'|'.join(DIRECTIONS)} is needed where the file's name does not say it. Received: {path.name}")
+        raise InputError(
+            f"--type={'|'.join(DIRECTIONS)} is needed where the file's name does not say it."
+            f" Received: {path.name}"
+        )
     text, content = report(read_result_file(path), direction, FLAGS.protocol)
     if named not in (None, direction):
         print(f"counted as {direction}, as --type says; the file's name says {named}")

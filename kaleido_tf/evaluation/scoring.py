@@ -1,6 +1,7 @@
 """Scores pairs of texts and images, such as candidate lists, with the matching head (section 4.2).
 
-Each image's features are read once, however many pairs it stands in. N = pairs, I = images, F = feature size.
+Each image's features are read once, however many pairs it stands in. N = pairs, I = images, F =
+feature size.
 """
 
 import time
@@ -21,18 +22,26 @@ def candidate_batches(model, table: RecordTable, pairs: Pairs, batch_size: int) 
     sequences, lengths = tf.constant(table.sequences), tf.constant(table.lengths)
 
     def inputs(text, image):
-        image_features, image_boxes = tf.cast(tf.gather(features, image), tf.float32), tf.gather(boxes, image)
+        image_features, image_boxes = (
+            tf.cast(tf.gather(features, image), tf.float32),
+            tf.gather(boxes, image),
+        )
         texts = text_inputs(tf.gather(sequences, text), tf.gather(lengths, text))
         return {**texts, **model.image_inputs(image_features, image_boxes)}
 
-    dataset = tf.data.Dataset.from_tensor_slices((table.texts[pairs.texts], rows[pairs.images])).batch(batch_size)
+    dataset = tf.data.Dataset.from_tensor_slices(
+        (table.texts[pairs.texts], rows[pairs.images])
+    ).batch(batch_size)
     return dataset.map(inputs, tf.data.AUTOTUNE, deterministic=True)
 
 
-def score_batches(model, strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, count: int) -> np.ndarray:
+def score_batches(
+    model, strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, count: int
+) -> np.ndarray:
     """[N, 2] float32 logits of (mismatch, match) of all pairs, in order.
 
-    Args: dataset: global batches of the matcher's inputs. count: N, for the lines that say how far it is.
+    Args: dataset: global batches of the matcher's inputs. count: N, for the lines that say how far
+      it is.
     """
 
     @tf.function
@@ -47,7 +56,11 @@ def score_batches(model, strategy: tf.distribute.Strategy, dataset: tf.data.Data
             if time.monotonic() - said > 20:
                 said = time.monotonic()
                 left = (said - start) * (count / done - 1)
-                print(f"scored {done}/{count} pairs, {done / (said - start):.0f} pairs/s, {left / 60:.1f} min left", flush=True)
+                print(
+                    f"scored {done}/{count} pairs, {done / (said - start):.0f} pairs/s,"
+                    f" {left / 60:.1f} min left",
+                    flush=True,
+                )
     except tf.errors.OpError as error:  # a row that cannot be read
         raise raised_inside(error) or error from error
     return np.concatenate(results)

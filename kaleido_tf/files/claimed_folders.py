@@ -1,4 +1,6 @@
-"""Folders that belong to one set of settings, so that a second start goes on with what is there and never mixes."""
+"""Folders that belong to one set of settings, so that a second start goes on with what is there and
+never mixes.
+"""
 
 import pathlib
 
@@ -10,18 +12,23 @@ SETTINGS_NAME = "settings.json"
 
 
 def claim_folder(folder: pathlib.Path, settings: dict) -> None:
-    """Makes `folder` the place of one set of records, or checks that it already is; see `claim_settings`.
+    """Makes `folder` the place of one set of records, or checks that it already is; see
+    `claim_settings`.
 
-    Raises: InputError naming the settings that differ (it would mix shards), or a folder with foreign shards.
+    Raises: InputError naming the settings that differ (it would mix shards), or a folder with
+      foreign shards.
     """
     foreign = sorted(path.name for path in folder.glob("*.tfrecord"))
     if foreign and not (folder / SETTINGS_NAME).is_file():
-        raise InputError(f"{folder} holds shards of unknown origin ({foreign[0]}, ...). Use another --output_dir")
+        raise InputError(
+            f"{folder} holds shards of unknown origin ({foreign[0]}, ...). Use another --output_dir"
+        )
     claim_settings(folder, settings, "records made with other settings", "--output_dir")
 
 
 def claim_settings(folder: pathlib.Path, settings: dict, other: str, flag: str) -> None:
-    """Keeps `settings` (what decides the content) as `settings.json` in `folder`, or checks that they are those there.
+    """Keeps `settings` (what decides the content) as `settings.json` in `folder`, or checks that
+    they are those there.
 
     Args: other: what the folder holds if they are not. flag: that named the folder.
     Raises: InputError naming the settings that differ.
@@ -34,8 +41,11 @@ def claim_settings(folder: pathlib.Path, settings: dict, other: str, flag: str) 
     if not path.is_file():
         return write_json(path, settings)
     before = read_json_object(path)
-    differ = [f"{key}: {before.get(key)!r} there, {settings.get(key)!r} now" for key in sorted({*before, *settings})
-              if before.get(key) != settings.get(key)]
+    differ = [
+        f"{key}: {before.get(key)!r} there, {settings.get(key)!r} now"
+        for key in sorted({*before, *settings})
+        if before.get(key) != settings.get(key)
+    ]
     if differ:
         raise InputError(f"{folder} holds {other} ({'; '.join(differ)}). Use another {flag}")
     return None

@@ -1,8 +1,9 @@
 """Reads one product image safely: header first, pixels second.
 
-Catalogues come from crawls, so an "image" may be an error page named .jpg, an empty file, half a download, or a
-small file that unpacks to gigabytes. All of these are found by the header, before anything is decoded, or while
-decoding, and all of them end as an `InputError` that says where the image is named.
+Catalogues come from crawls, so an "image" may be an error page named .jpg, an empty file, half a
+download, or a small file that unpacks to gigabytes. All of these are found by the header, before
+anything is decoded, or while decoding, and all of them end as an `InputError` that says where the
+image is named.
 
 H, W = height and width in pixels, after the EXIF orientation is applied.
 """
@@ -20,20 +21,34 @@ from PIL import Image, ImageOps
 from kaleido_tf.errors import InputError
 
 MAX_PIXELS = 50_000_000
-# Named to Pillow, so that none of its forty other decoders ever sees the bytes. JPEG includes MPO (phone cameras).
+# Named to Pillow, so that none of its forty other decoders ever sees the bytes. JPEG includes MPO
+# (phone cameras).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 _ORIENTATION_TAG = 0x0112
-# What Pillow's decoders raise on damaged data. Wide on purpose: which one it is depends on the byte that is wrong.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, struct.error, zlib.error,
-           Image.DecompressionBombError)
+# What Pillow's decoders raise on damaged data. Wide on purpose: which one it is depends on the byte
+# that is wrong.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 
 
-def read_image(source: str | os.PathLike | bytes, where: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_image(
+    source: str | os.PathLike | bytes, where: str, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """Reads an image file, or the bytes of one.
 
-    The first frame of an animation is taken, the EXIF orientation is applied, transparent pixels are laid on white
-    (the usual background of product photos), and palettes, grey, CMYK and 16-bit images become 8-bit RGB.
+    The first frame of an animation is taken, the EXIF orientation is applied, transparent pixels
+    are laid on white (the usual background of product photos), and palettes, grey, CMYK and 16-bit
+    images become 8-bit RGB.
 
     Args:
       source: path, or the encoded bytes.
@@ -49,16 +64,20 @@ def read_image(source: str | os.PathLike | bytes, where: str, max_pixels: int = 
             image.load()
             return _rgb(ImageOps.exif_transpose(image))
         except _DAMAGE as error:
-            raise InputError(f"Needed: a whole {image.format} image. Came: one that cannot be decoded ({error}). "
-                             f"Where: {place}.") from error
+            raise InputError(
+                f"Needed: a whole {image.format} image. Came: one that cannot be decoded ({error})."
+                f" Where: {place}."
+            ) from error
 
 
 def read_values(source: str | os.PathLike, where: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads the numbers of a mask or label map: of a palette image its indices, of a grey one its levels.
+    """Reads the numbers of a mask or label map: of a palette image its indices, of a grey one its
+    levels.
 
     A colour image counts if it is grey (its three channels agree).
     Returns: [H, W] uint8 (black and white: 0 and 255), or int32 of 16-bit images.
-    Raises: InputError as `read_image`, and for colours or transparency, which say nothing certain about a mask.
+    Raises: InputError as `read_image`, and for colours or transparency, which say nothing certain
+      about a mask.
     """
     place = _place(source, where)
     with _opened(source, place) as image:
@@ -67,16 +86,23 @@ def read_values(source: str | os.PathLike, where: str, max_pixels: int = MAX_PIX
             image.load()
             values = np.asarray(image.convert("L") if image.mode == "1" else image)
         except _DAMAGE as error:
-            raise InputError(f"Needed: a whole {image.format} image. Came: one that cannot be decoded ({error}). "
-                             f"Where: {place}.") from error
+            raise InputError(
+                f"Needed: a whole {image.format} image. Came: one that cannot be decoded ({error})."
+                f" Where: {place}."
+            ) from error
         if image.mode == "RGB" and (values == values[..., :1]).all():
             values = values[..., 0]
         if values.ndim != 2 or image.mode == "F":
-            raise InputError(f"Needed: one number a pixel (grey or palette). Came: an image of mode {image.mode}. Where: {place}.")
+            raise InputError(
+                "Needed: one number a pixel (grey or palette). Came: an image of mode"
+                f" {image.mode}. Where: {place}."
+            )
         return values if values.dtype == np.uint8 else values.astype(np.int32)
 
 
-def check_image(source: str | os.PathLike | bytes, where: str, max_pixels: int = MAX_PIXELS) -> None:
+def check_image(
+    source: str | os.PathLike | bytes, where: str, max_pixels: int = MAX_PIXELS
+) -> None:
     """Raises what `read_image` would, as far as the header shows it; decodes nothing."""
     place = _place(source, where)
     with _opened(source, place) as image:
@@ -86,8 +112,9 @@ def check_image(source: str | os.PathLike | bytes, where: str, max_pixels: int =
 def is_plain(source: str | os.PathLike | bytes, where: str) -> bool:
     """Whether every common decoder gives the pixels of `read_image`; looks at the header alone.
 
-    True for a JPEG or PNG in RGB or grey that is opaque and not turned by EXIF: such a file can be handed on
-    byte for byte, others are better decoded here. Raises: InputError as `read_image`, except for damaged pixels.
+    True for a JPEG or PNG in RGB or grey that is opaque and not turned by EXIF: such a file can be
+    handed on byte for byte, others are better decoded here. Raises: InputError as `read_image`,
+    except for damaged pixels.
     """
     place = _place(source, where)
     with _opened(source, place) as image:
@@ -95,8 +122,12 @@ def is_plain(source: str | os.PathLike | bytes, where: str) -> bool:
             turned = image.getexif().get(_ORIENTATION_TAG, 1) != 1
         except _DAMAGE:
             return False  # `read_image` decides whether the damage goes further than the EXIF block
-        return (image.format in ("JPEG", "PNG") and image.mode in ("RGB", "L")
-                and not turned and "transparency" not in image.info)
+        return (
+            image.format in ("JPEG", "PNG")
+            and image.mode in ("RGB", "L")
+            and not turned
+            and "transparency" not in image.info
+        )
 
 
 def _place(source: str | os.PathLike | bytes, where: str) -> str:
@@ -114,10 +145,14 @@ def _opened(source: str | os.PathLike | bytes, place: str) -> Iterator[Image.Ima
         try:
             image = Image.open(stream, formats=FORMATS)
         except Image.DecompressionBombError as error:
-            raise InputError(f"Needed: an image of a sane size. Came: {error} Where: {place}.") from error
+            raise InputError(
+                f"Needed: an image of a sane size. Came: {error} Where: {place}."
+            ) from error
         except _DAMAGE as error:
-            raise InputError(f"Needed: an image ({', '.join(FORMATS)}). Came: data of another or a damaged kind, "
-                             f"beginning with {start!r}. Where: {place}.") from error
+            raise InputError(
+                f"Needed: an image ({', '.join(FORMATS)}). Came: data of another or a damaged kind,"
+                f" beginning with {start!r}. Where: {place}."
+            ) from error
         with image:
             yield image
 
@@ -131,18 +166,24 @@ def _stream(source: str | os.PathLike | bytes, place: str) -> io.BufferedIOBase:
     try:
         return open(source, "rb")
     except OSError as error:
-        raise InputError(f"Needed: a readable image file. Came: {error.strerror}. Where: {place}.") from error
+        raise InputError(
+            f"Needed: a readable image file. Came: {error.strerror}. Where: {place}."
+        ) from error
 
 
 def _check_pixels(image: Image.Image, max_pixels: int, place: str) -> None:
     width, height = image.size
     if not 0 < width * height <= max_pixels:
-        raise InputError(f"Needed: an image of 1 to {max_pixels} pixels. Came: {width} x {height} = "
-                         f"{width * height} pixels (by its header). Where: {place}.")
+        raise InputError(
+            f"Needed: an image of 1 to {max_pixels} pixels. Came: {width} x {height} = "
+            f"{width * height} pixels (by its header). Where: {place}."
+        )
 
 
 def _rgb(image: Image.Image) -> np.ndarray:
-    """Any Pillow image -> [H, W, 3] uint8. Raises: ValueError if its values have no agreed range."""
+    """Any Pillow image -> [H, W, 3] uint8. Raises: ValueError if its values have no
+    agreed range.
+    """
     if image.mode == "F" or image.mode.startswith("I"):
         return _from_deep_grey(image)
     if "A" in image.getbands() or "transparency" in image.info:
@@ -152,10 +193,15 @@ def _rgb(image: Image.Image) -> np.ndarray:
 
 
 def _from_deep_grey(image: Image.Image) -> np.ndarray:
-    """16-bit grey -> [H, W, 3] uint8. By hand, since Pillow's own conversion clips at 255 instead of scaling."""
+    """16-bit grey -> [H, W, 3] uint8. By hand, since Pillow's own conversion clips at 255 instead
+    of scaling.
+    """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"pixels of mode {image.mode} from {values.min()} to {values.max()} have no agreed white")
+        raise ValueError(
+            f"pixels of mode {image.mode} from {values.min()} to {values.max()} have no agreed"
+            " white"
+        )
     grey = np.round(values / 257).astype(np.uint8)  # 65535 / 257 = 255
     if isinstance(image.info.get("transparency"), int):
         grey[values == image.info["transparency"]] = 255

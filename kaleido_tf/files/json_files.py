@@ -7,7 +7,9 @@ from kaleido_tf.errors import InputError
 
 
 def read_json_object(path: str | pathlib.Path) -> dict:
-    """The object that the file at `path` holds. Raises: InputError if it is no UTF-8, no JSON, or no object."""
+    """The object that the file at `path` holds. Raises: InputError if it is no UTF-8, no JSON, or
+    no object.
+    """
     path = pathlib.Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

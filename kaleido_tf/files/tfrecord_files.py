@@ -16,7 +16,8 @@ def shard_path(folder: pathlib.Path, number: int, count: int) -> pathlib.Path:
 def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> int:
     """Writes `records` beside `path`, then renames; returns their number.
 
-    Raises: InputError if the disk refuses (full, read-only); nothing is left under the final name then.
+    Raises: InputError if the disk refuses (full, read-only); nothing is left under the final name
+      then.
     """
     partial = path.with_name(path.name + ".partial")
     count = 0
@@ -29,8 +30,8 @@ def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> int:
     except (OSError, tf.errors.OpError) as error:
         partial.unlink(missing_ok=True)
         raise InputError(
-            f"Shard {path} could not be written: {error}. Shards finished before it are kept; free some room and start "
-            "the same command again"
+            f"Shard {path} could not be written: {error}. Shards finished before it are kept; free"
+            " some room and start the same command again"
         ) from error
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -17,7 +17,8 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
 
 
 def check_writable(folder: str | os.PathLike) -> None:
-    """Makes a folder and sees whether files can be made in it, before the work whose result is to lie there.
+    """Makes a folder and sees whether files can be made in it, before the work whose result is to
+    lie there.
 
     Raises: InputError if not.
     """
@@ -27,12 +28,15 @@ def check_writable(folder: str | os.PathLike) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise InputError(f"A folder to write into is needed. Received: {folder} ({error})") from error
+        raise InputError(
+            f"A folder to write into is needed. Received: {folder} ({error})"
+        ) from error
 
 
 @contextlib.contextmanager
 def appears_whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """The place to write a file or folder to, beside `path`; it is renamed to `path` when the block ends well.
+    """The place to write a file or folder to, beside `path`; it is renamed to `path` when the block
+    ends well.
 
     Missing folders above it are made. If the block fails, nothing is left.
     Raises: InputError if the disk refuses.
@@ -66,7 +70,9 @@ def write_json(path: pathlib.Path, content) -> None:
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file beside `path`, then renames it into place. Raises: InputError if its folder is missing or the disk refuses."""
+    """Writes a file beside `path`, then renames it into place. Raises: InputError if its folder is
+    missing or the disk refuses.
+    """
     if not path.parent.is_dir():  # folders are made when they are claimed
         raise InputError(f"{path} could not be written: there is no folder {path.parent}")
     write_whole(path, content)

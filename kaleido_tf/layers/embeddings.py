@@ -1,4 +1,5 @@
-"""Embeddings of the text (Kaleido-BERT, section 3.5) and of image patches (also FashionBERT, section 3.1).
+"""Embeddings of the text (Kaleido-BERT, section 3.5) and of image patches (also FashionBERT,
+section 3.1).
 
 B = batch, S = text length, P = patches of a level or grid, F = feature size, H = hidden size.
 """
@@ -23,7 +24,16 @@ class TextEmbedding(tf_keras.layers.Layer):
     Raises: ValueError if S is longer than `max_positions`.
     """
 
-    def __init__(self, vocab_size, hidden_size, max_positions, type_vocab_size, dropout, initializer_range, **kwargs):
+    def __init__(
+        self,
+        vocab_size,
+        hidden_size,
+        max_positions,
+        type_vocab_size,
+        dropout,
+        initializer_range,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.vocab_size = vocab_size
         self.hidden_size = hidden_size
@@ -31,7 +41,9 @@ class TextEmbedding(tf_keras.layers.Layer):
         self.type_vocab_size = type_vocab_size
         self.dropout = dropout
         self.initializer_range = initializer_range
-        self.layer_norm = tf_keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, name="layer_norm")
+        self.layer_norm = tf_keras.layers.LayerNormalization(
+            epsilon=LAYER_NORM_EPSILON, name="layer_norm"
+        )
         self.output_dropout = tf_keras.layers.Dropout(dropout)
         # The tables exist from the start: the masked-LM head shares the word table.
         self.word_embeddings = self._table("word_embeddings", vocab_size)
@@ -46,12 +58,15 @@ class TextEmbedding(tf_keras.layers.Layer):
         length = input_ids.shape[1]
         if length > self.max_positions:
             raise ValueError(
-                f"The text must not be longer than `max_position_embeddings`={self.max_positions}. Received: {length}"
+                f"The text must not be longer than `max_position_embeddings`={self.max_positions}."
+                f" Received: {length}"
             )
         embedded = tf.gather(self.word_embeddings, input_ids)
-        # One-hot, as segments are few: a matmul is cheaper to differentiate than a gather of equal rows.
+        # One-hot, as segments are few: a matmul is cheaper to differentiate than a gather of equal
+        # rows.
         embedded += tf.matmul(
-            tf.one_hot(segment_ids, self.type_vocab_size, dtype=embedded.dtype), self.segment_embeddings
+            tf.one_hot(segment_ids, self.type_vocab_size, dtype=embedded.dtype),
+            self.segment_embeddings,
         )
         embedded += self.position_embeddings[:length]
         return self.output_dropout(self.layer_norm(embedded))
@@ -77,7 +92,8 @@ class BoxProjection(tf_keras.layers.Layer):
     Output: [B, P, H] float.
     Raises: ValueError if the last axis of `boxes` is not 5.
 
-    `unit`: `pixel` feeds the numbers as they are (the original), `relative` as fractions of the crop's longer side
+    `unit`: `pixel` feeds the numbers as they are (the original), `relative` as fractions of the
+      crop's longer side
     (and of its square), so that they are as large as the features beside them.
     """
 
@@ -89,15 +105,23 @@ class BoxProjection(tf_keras.layers.Layer):
 
     def build(self, input_shape):
         if input_shape[-1] != 5:
-            raise ValueError(f"`boxes` must end in 5 numbers (x1, x2, y1, y2, w*h). Received: shape={input_shape}")
+            raise ValueError(
+                "`boxes` must end in 5 numbers (x1, x2, y1, y2, w*h). Received:"
+                f" shape={input_shape}"
+            )
         initializer = tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range)
-        self.kernel = self.add_weight("kernel", shape=[5, self.hidden_size], initializer=initializer)
+        self.kernel = self.add_weight(
+            "kernel", shape=[5, self.hidden_size], initializer=initializer
+        )
 
     def call(self, boxes, crop):
         values = tf.cast(boxes, tf.float32)  # areas go beyond what 16 bits can count
         if self.unit == "relative":
-            side = tf.reduce_max(tf.cast(crop[..., :4], tf.float32), axis=-1, keepdims=True)  # [B, 1, 1]
-            values = tf.math.divide_no_nan(values, tf.concat([tf.repeat(side, 4, axis=-1), side * side], axis=-1))
+            # [B, 1, 1]
+            side = tf.reduce_max(tf.cast(crop[..., :4], tf.float32), axis=-1, keepdims=True)
+            values = tf.math.divide_no_nan(
+                values, tf.concat([tf.repeat(side, 4, axis=-1), side * side], axis=-1)
+            )
         return tf.cast(tf.matmul(values, tf.cast(self.kernel, tf.float32)), self.compute_dtype)
 
     def get_config(self):
@@ -110,7 +134,8 @@ class BoxProjection(tf_keras.layers.Layer):
 
 
 class PatchPositions(tf_keras.layers.Layer):
-    """FashionBERT's learned embedding of each place in the grid. [B, P, F] -> [1, P, H], row by row.
+    """FashionBERT's learned embedding of each place in the grid. [B, P, F] -> [1, P, H], row by
+    row.
 
     Raises: ValueError if there are more patches than `max_patches`.
     """
@@ -123,9 +148,14 @@ class PatchPositions(tf_keras.layers.Layer):
 
     def build(self, input_shape):
         if input_shape[1] > self.max_patches:
-            raise ValueError(f"There are {self.max_patches} positions of patches. Received: {input_shape[1]} patches")
+            raise ValueError(
+                f"There are {self.max_patches} positions of patches. Received: {input_shape[1]}"
+                " patches"
+            )
         initializer = tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range)
-        self.table = self.add_weight("table", shape=[self.max_patches, self.hidden_size], initializer=initializer)
+        self.table = self.add_weight(
+            "table", shape=[self.max_patches, self.hidden_size], initializer=initializer
+        )
 
     def call(self, features):
         return self.table[None, : features.shape[1]]
@@ -140,16 +170,19 @@ class PatchPositions(tf_keras.layers.Layer):
 
 
 class FeatureNormalisation(tf_keras.layers.Layer):
-    """Brings patch features to mean 0 and spread 1 over the training patches, cut at +-10; shared by all levels.
+    """Brings patch features to mean 0 and spread 1 over the training patches, cut at +-10; shared
+    by all levels.
 
-    Not in the original, whose ResNet-50 features are of a size already. Average-pool features of other networks have
-    long tails (SqueezeNet: mean 1, largest above 150), and a few of them then hide the rest; those of random networks
-    move almost together (one direction holds two fifths of their variance), which only `whiten` takes apart.
+    Not in the original, whose ResNet-50 features are of a size already. Average-pool features of
+    other networks have long tails (SqueezeNet: mean 1, largest above 150), and a few of them then
+    hide the rest; those of random networks move almost together (one direction holds two fifths of
+    their variance), which only `whiten` takes apart.
 
-    Inputs: features [B, P, F] float. Output: the same shape. Mean and directions are weights that are set, not trained.
+    Inputs: features [B, P, F] float. Output: the same shape. Mean and directions are weights that
+      are set, not trained.
 
-    Args: whiten: False scales each feature by itself; True turns to the principal directions and scales those, with a
-      floor of `FLOOR` times the mean variance, so that noise is not blown up.
+    Args: whiten: False scales each feature by itself; True turns to the principal directions and
+      scales those, with a floor of `FLOOR` times the mean variance, so that noise is not blown up.
     """
 
     LIMIT = 10.0
@@ -165,7 +198,9 @@ class FeatureNormalisation(tf_keras.layers.Layer):
         self.spread = self.add_weight("spread", [size], initializer="ones", trainable=False)
         if self.whiten:
             identity = tf_keras.initializers.Identity()
-            self.directions = self.add_weight("directions", [size, size], initializer=identity, trainable=False)
+            self.directions = self.add_weight(
+                "directions", [size, size], initializer=identity, trainable=False
+            )
 
     def call(self, features):
         scaled = (features - self.mean) / self.spread
@@ -190,18 +225,22 @@ class FeatureNormalisation(tf_keras.layers.Layer):
 
 
 class PatchEmbedding(tf_keras.layers.Layer):
-    """Embeds the patches of one level or grid: projected features + segment + location, layer norm, dropout.
+    """Embeds the patches of one level or grid: projected features + segment + location, layer norm,
+    dropout.
 
     Inputs:
       features: [B, P, F] float. Backbone average-pool outputs, or normalised ones.
-      location: [B, P, H] or [1, P, H] float. Output of `BoxProjection` (Kaleido-BERT) or `PatchPositions` (FashionBERT).
+      location: [B, P, H] or [1, P, H] float. Output of `BoxProjection` (Kaleido-BERT) or
+        `PatchPositions` (FashionBERT).
     Output: [B, P, H] float.
 
-    Args: segment_id: of a kaleido level 1 to 5; an id outside the table gives no segment embedding, which is what the
-      original's default table of two rows does to levels 2 to 5.
+    Args: segment_id: of a kaleido level 1 to 5; an id outside the table gives no segment embedding,
+      which is what the original's default table of two rows does to levels 2 to 5.
     """
 
-    def __init__(self, hidden_size, segment_id, segment_vocab_size, dropout, initializer_range, **kwargs):
+    def __init__(
+        self, hidden_size, segment_id, segment_vocab_size, dropout, initializer_range, **kwargs
+    ):
         super().__init__(**kwargs)
         self.hidden_size = hidden_size
         self.segment_id = segment_id
@@ -209,7 +248,9 @@ class PatchEmbedding(tf_keras.layers.Layer):
         self.dropout = dropout
         self.initializer_range = initializer_range
         self.input_dropout = tf_keras.layers.Dropout(dropout)
-        self.layer_norm = tf_keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, name="layer_norm")
+        self.layer_norm = tf_keras.layers.LayerNormalization(
+            epsilon=LAYER_NORM_EPSILON, name="layer_norm"
+        )
         self.output_dropout = tf_keras.layers.Dropout(dropout)
 
     def build(self, input_shape):
@@ -238,16 +279,21 @@ class PatchEmbedding(tf_keras.layers.Layer):
 
 
 class BlankPatches(tf_keras.layers.Layer):
-    """Blanks the listed patches of a level or grid (section 3.6, V; FashionBERT's masked patches), as in the originals
-    inside the model.
+    """Blanks the listed patches of a level or grid (section 3.6, V; FashionBERT's masked patches),
+    as in the originals inside the model.
 
     Inputs:
       features:  [B, P, F] float.
       positions: [B, K] int, indices below P.
-    Output: [B, P, F]: each patch times 1 - (how often it is listed), so listed once is zero. A patch listed twice is
-    negated; released rows may hold such repeats and the original's numbers follow from them. Our own never do.
+    Output: [B, P, F]: each patch times 1 - (how often it is listed), so listed once is zero. A
+      patch listed twice is
+    negated; released rows may hold such repeats and the original's numbers follow from them. Our
+    own never do.
     """
 
     def call(self, features, positions):
-        listed = tf.reduce_sum(tf.one_hot(positions, features.shape[1], dtype=features.dtype), axis=1)  # [B, P]
+        # [B, P]
+        listed = tf.reduce_sum(
+            tf.one_hot(positions, features.shape[1], dtype=features.dtype), axis=1
+        )
         return features * (1 - listed)[..., None]

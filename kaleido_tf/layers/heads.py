@@ -1,4 +1,5 @@
-"""Heads on the encoder's outputs (Kaleido-BERT, section 3.6). Logits are float32 whatever the precision.
+"""Heads on the encoder's outputs (Kaleido-BERT, section 3.6). Logits are float32 whatever the
+precision.
 
 B = batch, P = patches of a level, K = masked patches, H = hidden size, F = feature size.
 """
@@ -15,24 +16,34 @@ class Pooler(tf_keras.layers.Layer):
         self.hidden_size = hidden_size
         self.initializer_range = initializer_range
         initializer = tf_keras.initializers.TruncatedNormal(stddev=initializer_range)
-        self.dense = tf_keras.layers.Dense(hidden_size, activation="tanh", kernel_initializer=initializer, name="dense")
+        self.dense = tf_keras.layers.Dense(
+            hidden_size, activation="tanh", kernel_initializer=initializer, name="dense"
+        )
 
     def call(self, hidden):
         return self.dense(hidden[:, 0])
 
     def get_config(self):
-        return {**super().get_config(), "hidden_size": self.hidden_size, "initializer_range": self.initializer_range}
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "initializer_range": self.initializer_range,
+        }
 
 
 class LevelClassifier(tf_keras.layers.Layer):
-    """Classifies a whole kaleido level, or the pooled output as a level of one. [B, P, H] -> [B, num_classes]."""
+    """Classifies a whole kaleido level, or the pooled output as a level of one. [B, P, H] -> [B,
+    num_classes].
+    """
 
     def __init__(self, num_classes, initializer_range, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.initializer_range = initializer_range
         initializer = tf_keras.initializers.TruncatedNormal(stddev=initializer_range)
-        self.logits = tf_keras.layers.Dense(num_classes, kernel_initializer=initializer, dtype="float32", name="logits")
+        self.logits = tf_keras.layers.Dense(
+            num_classes, kernel_initializer=initializer, dtype="float32", name="logits"
+        )
 
     def call(self, hidden):
         patches, width = hidden.shape[1:]
@@ -59,7 +70,11 @@ class PatchReconstruction(tf_keras.layers.Layer):
         self.initializer_range = initializer_range
         initializer = tf_keras.initializers.TruncatedNormal(stddev=initializer_range)
         self.logits = tf_keras.layers.Dense(
-            feature_size, use_bias=False, kernel_initializer=initializer, dtype="float32", name="logits"
+            feature_size,
+            use_bias=False,
+            kernel_initializer=initializer,
+            dtype="float32",
+            name="logits",
         )
 
     def call(self, hidden, positions):
@@ -74,13 +89,16 @@ class PatchReconstruction(tf_keras.layers.Layer):
 
 
 class EmbeddingSimilarity(tf_keras.layers.Layer):
-    """How well a text and an image agree before the encoder sees them; added to the logit of a match.
+    """How well a text and an image agree before the encoder sees them; added to the logit of a
+    match.
 
-    Not in the original. A small catalogue does not teach an encoder to compare as finely as the embeddings agree already
-    after a contrastive start (objectives/contrastive_start.py); this term lets the matching head use both.
+    Not in the original. A small catalogue does not teach an encoder to compare as finely as the
+    embeddings agree already after a contrastive start (objectives/contrastive_start.py); this term
+    lets the matching head use both.
 
     Inputs: text [B, S, H], mask [B, S] int (1 token, 0 padding), patches [B, 55, H]: embeddings.
-    Output: [B] float32, `exp(log_scale) * cosine + bias`. All in float32, also in mixed precision: the scale is above ten
+    Output: [B] float32, `exp(log_scale) * cosine + bias`. All in float32, also in mixed precision:
+      the scale is above ten
     and the cosines of candidates differ in their second digit.
     """
 
@@ -95,7 +113,9 @@ class EmbeddingSimilarity(tf_keras.layers.Layer):
 
 
 def unit_means(text, weights, patches):
-    """Mean embedding of the tokens, by `weights` [B, S] float, and of the patches: ([B, H], [B, H]) float32 of length 1."""
+    """Mean embedding of the tokens, by `weights` [B, S] float, and of the patches: ([B, H], [B, H])
+    float32 of length 1.
+    """
     text = tf.reduce_sum(tf.cast(text, tf.float32) * weights[..., None], axis=1)
     image = tf.reduce_mean(tf.cast(patches, tf.float32), axis=1)
     return tf.math.l2_normalize(text, axis=-1), tf.math.l2_normalize(image, axis=-1)

@@ -1,7 +1,8 @@
-"""What the BERT-like families share: one encoder over text and patches, and the functional models made of it.
+"""What the BERT-like families share: one encoder over text and patches, and the functional models
+made of it.
 
-B = batch, S = text length, P = patches of an image, F = feature size, H = hidden size, K = masked places.
-The sequence is the text, then the patches: S + P places.
+B = batch, S = text length, P = patches of an image, F = feature size, H = hidden size, K = masked
+places. The sequence is the text, then the patches: S + P places.
 """
 
 import tensorflow as tf
@@ -10,11 +11,7 @@ from official.nlp.modeling import layers as tfm_layers
 
 from kaleido_tf import losses
 from kaleido_tf.errors import InputError
-from kaleido_tf.layers.embeddings import (
-    LAYER_NORM_EPSILON,
-    FeatureNormalisation,
-    TextEmbedding,
-)
+from kaleido_tf.layers.embeddings import LAYER_NORM_EPSILON, FeatureNormalisation, TextEmbedding
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, Pooler
 from kaleido_tf.models.config import ModelConfig
 
@@ -22,21 +19,22 @@ from kaleido_tf.models.config import ModelConfig
 class CrossModalBert(tf.Module):
     """A family's model: named layers, and functional models that share them.
 
-    A family adds its image side (`_image_layers`, `_embed_image`, `image_inputs`) and its further tasks (`_task_layers`,
-    `_task_inputs`, `_feed_of`, `_run_task`, `total_loss`).
+    A family adds its image side (`_image_layers`, `_embed_image`, `image_inputs`) and its further
+    tasks (`_task_layers`, `_task_inputs`, `_feed_of`, `_run_task`, `total_loss`).
 
-    Args: tasks: of `TASKS`, those that are trained beside masked language and matching. text_length: default: the
-      config's `text_seq_len`.
+    Args: tasks: of `TASKS`, those that are trained beside masked language and matching.
+      text_length: default: the config's `text_seq_len`.
     Raises: InputError for a task that the family does not have.
 
     Attributes:
       config, tasks, text_length, num_patches.
       named_layers: name -> layer; a checkpoint knows each variable by this name.
-      embedder: functional model, see `encoder_inputs`, to {"text" [B, S, H], "patches" [B, P, H]}, what the encoder's
-        blocks are given.
-      encoder: functional model of the same inputs to {"sequence_output" [B, S+P, H], "pooled_output" [B, H]}.
-      pretrainer: functional model of a training batch (see `pretraining_inputs`) to {"logits": {name: ...},
-        "losses": {name: WeightedSum}, "accuracies": {name: WeightedSum}}.
+      embedder: functional model, see `encoder_inputs`, to {"text" [B, S, H], "patches" [B, P, H]},
+        what the encoder's blocks are given.
+      encoder: functional model of the same inputs to {"sequence_output" [B, S+P, H],
+        "pooled_output" [B, H]}.
+      pretrainer: functional model of a training batch (see `pretraining_inputs`) to {"logits":
+        {name: ...}, "losses": {name: WeightedSum}, "accuracies": {name: WeightedSum}}.
       matcher: functional model as `encoder`, to [B, 2] float32 logits of (mismatch, match).
     """
 
@@ -46,12 +44,21 @@ class CrossModalBert(tf.Module):
     TOTAL_IS_LINEAR = True
     """Whether the total is a sum of the losses with constant factors."""
 
-    def __init__(self, config: ModelConfig, tasks: tuple[str, ...] | None, text_length: int | None, num_patches: int):
+    def __init__(
+        self,
+        config: ModelConfig,
+        tasks: tuple[str, ...] | None,
+        text_length: int | None,
+        num_patches: int,
+    ):
         super().__init__(name=config.model_type)
         tasks = self.TASKS if tasks is None else tasks
         unknown = [task for task in tasks if task not in self.TASKS]
         if unknown:
-            raise InputError(f"Tasks of {config.model_type} are {', '.join(self.TASKS)}. Received: {', '.join(unknown)}")
+            raise InputError(
+                f"Tasks of {config.model_type} are {', '.join(self.TASKS)}. Received:"
+                f" {', '.join(unknown)}"
+            )
         self.config = config
         self.tasks = tuple(task for task in self.TASKS if task in tasks)
         self.text_length = text_length or config.text_seq_len
@@ -62,11 +69,15 @@ class CrossModalBert(tf.Module):
         self.embedder = tf_keras.Model(inputs, {"text": text, "patches": image}, name="embedder")
         sequence = self._encode(text, image, inputs)
         self.encoder = tf_keras.Model(
-            inputs, {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)}, name="encoder"
+            inputs,
+            {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)},
+            name="encoder",
         )
         # Matching reads the first place only, so the last block need not compute the others.
         first = self._encode(text, image, inputs, output_range=1)
-        self.matcher = tf_keras.Model(inputs, self._match(first, text, image, inputs), name="matcher")
+        self.matcher = tf_keras.Model(
+            inputs, self._match(first, text, image, inputs), name="matcher"
+        )
         self.pretrainer = self._build_pretrainer()
 
     @property
@@ -89,7 +100,9 @@ class CrossModalBert(tf.Module):
         raise TypeError(f"{type(self).__name__} has no image side")
 
     def image_inputs(self, features, boxes) -> dict:
-        """An image's inputs from its record: features [B, P, F], boxes [B, P, 5] int; arrays or tensors."""
+        """An image's inputs from its record: features [B, P, F], boxes [B, P, 5] int; arrays or
+        tensors.
+        """
         raise TypeError(f"{type(self).__name__} has no image side")
 
     def _task_layers(self) -> dict[str, tf_keras.layers.Layer]:
@@ -105,18 +118,24 @@ class CrossModalBert(tf.Module):
         return {name: inputs[name] for name in self.encoder_inputs()}
 
     def _run_task(self, task: str, patches, inputs) -> tuple[tf.Tensor, dict]:
-        """Logits of a task and its {"loss", "accuracy"?}; `patches` [B, P, H]: the encoder's output there."""
+        """Logits of a task and its {"loss", "accuracy"?}; `patches` [B, P, H]: the encoder's output
+        there.
+        """
         raise TypeError(f"{type(self).__name__} has no task {task}")
 
     def total_loss(self, means: dict, matching_weight: float = 1.0) -> tuple[tf.Tensor, dict]:
-        """What is minimised, from the means of the losses by name, and further figures (`TOTAL_FIGURES`)."""
+        """What is minimised, from the means of the losses by name, and further figures
+        (`TOTAL_FIGURES`).
+        """
         factors = {"next_sentence_loss": matching_weight}
         return sum(factors.get(name, 1.0) * value for name, value in means.items()), {}
 
     # What they share.
 
     def encoder_inputs(self) -> dict[str, tf.Tensor]:
-        """`input_ids`, `input_mask` (1 token, 0 padding), `segment_ids` [B, S] int32, and the family's patch inputs."""
+        """`input_ids`, `input_mask` (1 token, 0 padding), `segment_ids` [B, S] int32, and the
+        family's patch inputs.
+        """
         inputs = {
             name: tf_keras.Input([self.text_length], dtype=tf.int32, name=name)
             for name in ("input_ids", "input_mask", "segment_ids")
@@ -124,23 +143,38 @@ class CrossModalBert(tf.Module):
         return {**inputs, **self._patch_inputs()}
 
     def pretraining_inputs(self) -> dict[str, tf.Tensor]:
-        """`encoder_inputs` and the labels: `masked_lm_positions`, `masked_lm_ids` [B, K] int, `masked_lm_weights` [B, K],
-        `next_sentence_label` [B] (1: the text belongs to the image), and the tasks' own."""
+        """`encoder_inputs` and the labels: `masked_lm_positions`, `masked_lm_ids` [B, K] int,
+        `masked_lm_weights` [B, K], `next_sentence_label` [B] (1: the text belongs to the image),
+        and the tasks' own.
+        """
         inputs = self.encoder_inputs()
         for name, dtype in (("positions", tf.int32), ("ids", tf.int32), ("weights", tf.float32)):
-            inputs[f"masked_lm_{name}"] = tf_keras.Input([None], dtype=dtype, name=f"masked_lm_{name}")
-        inputs["next_sentence_label"] = tf_keras.Input([], dtype=tf.int32, name="next_sentence_label")
+            inputs[f"masked_lm_{name}"] = tf_keras.Input(
+                [None], dtype=dtype, name=f"masked_lm_{name}"
+            )
+        inputs["next_sentence_label"] = tf_keras.Input(
+            [], dtype=tf.int32, name="next_sentence_label"
+        )
         return {**inputs, **self._task_inputs()}
 
     def _make_layers(self) -> dict[str, tf_keras.layers.Layer]:
         """Every layer with weights, by the name a checkpoint gives it."""
         config = self.config
-        size, spread, dropout = config.hidden_size, config.initializer_range, config.hidden_dropout_prob
+        size, spread, dropout = (
+            config.hidden_size,
+            config.initializer_range,
+            config.hidden_dropout_prob,
+        )
         layers = {
             "text_embedding": TextEmbedding(
-                config.vocab_size, size, config.max_position_embeddings, config.type_vocab_size, dropout, spread,
+                config.vocab_size,
+                size,
+                config.max_position_embeddings,
+                config.type_vocab_size,
+                dropout,
+                spread,
                 name="text_embedding",
-            ),
+            )
         }
         if config.patch_feature_norm != "none":
             layers["feature_normalisation"] = FeatureNormalisation(
@@ -148,8 +182,12 @@ class CrossModalBert(tf.Module):
             )
         layers.update(self._image_layers())
         blocks = encoder_blocks(
-            config.num_hidden_layers, config.num_attention_heads, config.intermediate_size, dropout,
-            config.attention_probs_dropout_prob, spread,
+            config.num_hidden_layers,
+            config.num_attention_heads,
+            config.intermediate_size,
+            dropout,
+            config.attention_probs_dropout_prob,
+            spread,
         )
         layers.update({block.name: block for block in blocks})
         layers["pooler"] = Pooler(size, spread, name="pooler")
@@ -157,8 +195,10 @@ class CrossModalBert(tf.Module):
         if config.matching_similarity:
             layers["similarity"] = EmbeddingSimilarity(name="similarity")
         layers["masked_lm"] = tfm_layers.MaskedLM(
-            layers["text_embedding"].word_embeddings, activation=gelu,
-            initializer=tf_keras.initializers.TruncatedNormal(stddev=spread), name="masked_lm",
+            layers["text_embedding"].word_embeddings,
+            activation=gelu,
+            initializer=tf_keras.initializers.TruncatedNormal(stddev=spread),
+            name="masked_lm",
         )
         return {**layers, **self._task_layers()}
 
@@ -178,11 +218,15 @@ class CrossModalBert(tf.Module):
         mask = self._attention_mask(inputs, hidden.dtype)
         for number in range(self.config.num_hidden_layers):
             last = number == self.config.num_hidden_layers - 1
-            hidden = self.named_layers[f"encoder_layer_{number}"]([hidden, mask], output_range=output_range if last else None)
+            hidden = self.named_layers[f"encoder_layer_{number}"](
+                [hidden, mask], output_range=output_range if last else None
+            )
         return hidden
 
     def _attention_mask(self, inputs, dtype):
-        """[B, 1, S+P]: padding is hidden; all patches are seen unless the inputs hold a `patch_mask` [B, P]."""
+        """[B, 1, S+P]: padding is hidden; all patches are seen unless the inputs hold a
+        `patch_mask` [B, P].
+        """
         text_mask = tf.cast(inputs["input_mask"], dtype)
         if "patch_mask" in inputs:
             patch_mask = tf.cast(inputs["patch_mask"], dtype)
@@ -191,7 +235,9 @@ class CrossModalBert(tf.Module):
         return tf.concat([text_mask, patch_mask], axis=1)[:, None]
 
     def _match(self, sequence, text, image, inputs):
-        """[B, 2] logits of (mismatch, match), from the encoder's first place and, if there is one, the similarity term."""
+        """[B, 2] logits of (mismatch, match), from the encoder's first place and, if there is one,
+        the similarity term.
+        """
         logits = self.named_layers["next_sentence"](self.named_layers["pooler"](sequence)[:, None])
         if "similarity" in self.named_layers:
             term = self.named_layers["similarity"](text, inputs["input_mask"], image)
@@ -205,21 +251,27 @@ class CrossModalBert(tf.Module):
         sequence = self._encode(*embedded, feed)
         text, patches = sequence[:, : self.text_length], sequence[:, self.text_length :]
         logits = {
-            "masked_lm": tf.cast(self.named_layers["masked_lm"](text, inputs["masked_lm_positions"]), tf.float32),
+            "masked_lm": tf.cast(
+                self.named_layers["masked_lm"](text, inputs["masked_lm_positions"]), tf.float32
+            ),
             "next_sentence": self._match(sequence, *embedded, feed),
         }
         results = {
             "masked_lm": losses.MaskedLanguageLoss()(
                 logits["masked_lm"], inputs["masked_lm_ids"], inputs["masked_lm_weights"]
             ),
-            "next_sentence": losses.ClassificationLoss()(logits["next_sentence"], inputs["next_sentence_label"]),
+            "next_sentence": losses.ClassificationLoss()(
+                logits["next_sentence"], inputs["next_sentence_label"]
+            ),
         }
         for task in self.tasks:
             logits[task], results[task] = self._run_task(task, patches, inputs)
         outputs = {
             "logits": logits,
             "losses": {f"{name}_loss": result["loss"] for name, result in results.items()},
-            "accuracies": {f"{name}_accuracy": r["accuracy"] for name, r in results.items() if "accuracy" in r},
+            "accuracies": {
+                f"{name}_accuracy": r["accuracy"] for name, r in results.items() if "accuracy" in r
+            },
         }
         return tf_keras.Model(inputs, outputs, name="pretrainer")
 
@@ -233,11 +285,16 @@ class CrossModalBert(tf.Module):
         self.named_layers["feature_normalisation"].measure(features)
 
     def encoder_with_patch_mask(self) -> tf_keras.Model:
-        """As `encoder`, with a further input `patch_mask` [B, P] (1: may be attended to, 0: as if not there)."""
+        """As `encoder`, with a further input `patch_mask` [B, P] (1: may be attended to, 0: as if
+        not there).
+        """
         inputs = self.encoder_inputs()
         inputs["patch_mask"] = tf_keras.Input([self.num_patches], dtype=tf.int32, name="patch_mask")
         sequence = self._encode(*self._embed(inputs), inputs)
-        return tf_keras.Model(inputs, {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)})
+        return tf_keras.Model(
+            inputs,
+            {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)},
+        )
 
 
 def gelu(x):
@@ -245,10 +302,14 @@ def gelu(x):
     return tf_keras.activations.gelu(x, approximate=True)
 
 
-def encoder_blocks(num_layers, num_heads, intermediate_size, dropout, attention_dropout, initializer_range):
-    """`num_layers` post-norm blocks, to be applied one after the other on (hidden [B, T, H], mask [B, 1, T]).
+def encoder_blocks(
+    num_layers, num_heads, intermediate_size, dropout, attention_dropout, initializer_range
+):
+    """`num_layers` post-norm blocks, to be applied one after the other on (hidden [B, T, H], mask
+    [B, 1, T]).
 
-    The mask is 1 for a place that may be attended to, 0 for one that may not; it holds for every query.
+    The mask is 1 for a place that may be attended to, 0 for one that may not; it holds for every
+    query.
     """
     return [
         tfm_layers.TransformerEncoderBlock(

@@ -1,17 +1,22 @@
-"""A start for models that have no trained BERT to start from (the originals had): three steps before the first update.
+"""A start for models that have no trained BERT to start from (the originals had): three steps
+before the first update.
 
-A matching head on a new encoder sees, for hundreds to thousands of steps, nothing to tell a match from a mismatch by:
-words and patches begin as unrelated vectors, and attention hands [CLS] a faint, scrambled mean of them.
+A matching head on a new encoder sees, for hundreds to thousands of steps, nothing to tell a match
+from a mismatch by: words and patches begin as unrelated vectors, and attention hands [CLS] a faint,
+  scrambled mean of them.
 
-1. `align_embeddings`: the embedding layers alone (no encoder block) learn to bring the mean of a text's embeddings close to
-   the mean of its image's, and far from the others of the batch. The idea of aligning before fusing is that of Li et
-   al., "Align before Fuse" (2021), section 3.2, here without momentum or a lasting loss term. Without the
-   encoder a pass over the records costs little.
-2. `open_attention`: attention begins nearly uniform and passes on what it reads unchanged and amplified, so that from the
-   first step [CLS] holds text and image in one basis, where the feed-forward layers can compare them. (Starting value
-   and output projections close to the identity is from Trockman and Kolter, "Mimetic initialization", 2023.)
-3. `set_token_bias`: the masked-language head begins with the frequencies of the tokens, which it would otherwise spend its
-   first, largest updates on learning, through the word embeddings that step 1 has just placed.
+1. `align_embeddings`: the embedding layers alone (no encoder block) learn to bring the mean of a
+   text's embeddings close to the mean of its image's, and far from the others of the batch. The
+   idea of aligning before fusing is that of Li et al., "Align before Fuse" (2021), section 3.2,
+   here without momentum or a lasting loss term. Without the encoder a pass over the records costs
+   little.
+2. `open_attention`: attention begins nearly uniform and passes on what it reads unchanged and
+   amplified, so that from the first step [CLS] holds text and image in one basis, where the
+   feed-forward layers can compare them. (Starting value and output projections close to the
+   identity is from Trockman and Kolter, "Mimetic initialization", 2023.)
+3. `set_token_bias`: the masked-language head begins with the frequencies of the tokens, which it
+   would otherwise spend its first, largest updates on learning, through the word embeddings that
+   step 1 has just placed.
 """
 
 import math
@@ -30,23 +35,36 @@ from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
 BATCH = 32
 PEAK_RATE = 1e-2
 HIDDEN_TOKENS = 0.3
-"""Share of the tokens, and below of the feature values, that a step does not see; what is left has to be enough."""
+"""Share of the tokens, and below of the feature values, that a step does not see; what is left has
+to be enough.
+"""
 HIDDEN_FEATURES = 0.1
 FIRST_SCALE = 10.0
 LARGEST_SCALE = 100.0
 EASY_SHARE = 1 / 3
-"""Share of the epochs whose batches are drawn from all products; later ones hold neighbours in the order of sub-categories."""
+"""Share of the epochs whose batches are drawn from all products; later ones hold neighbours in the
+order of sub-categories.
+"""
 MEMORY_BYTES = 2 << 30
-"""Features of more records than fit in here are not used: a sample of the catalogue aligns embeddings as well."""
+"""Features of more records than fit in here are not used: a sample of the catalogue aligns
+embeddings as well.
+"""
 
 ATTENTION_SHARPNESS = 0.1
-"""Factor on the query projections' first weights: attention that is nearly uniform, and free to move away from it."""
+"""Factor on the query projections' first weights: attention that is nearly uniform, and free to
+move away from it.
+"""
 VALUE_GAIN = 3.0
-"""How much attention amplifies what it reads. The mean of many places is shorter than each of them."""
+"""How much attention amplifies what it reads. The mean of many places is shorter than each of them.
+"""
 
 
-def start_from_nothing(model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int) -> None:
-    """The three steps above on a new model; a similarity term of its matching head begins with what the first one found."""
+def start_from_nothing(
+    model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int
+) -> None:
+    """The three steps above on a new model; a similarity term of its matching head begins with what
+    the first one found.
+    """
     scale, border = align_embeddings(model, table, strategy, epochs, seed)
     if "similarity" in model.named_layers:
         model.named_layers["similarity"].log_scale.assign(math.log(scale))
@@ -59,11 +77,15 @@ def start_from_nothing(model, table: RecordTable, strategy: tf.distribute.Strate
 
 
 def open_attention(model) -> None:
-    """Sets the attention of every encoder block of `model.named_layers` to a nearly uniform mean, handed on in its own basis."""
+    """Sets the attention of every encoder block of `model.named_layers` to a nearly uniform mean,
+    handed on in its own basis.
+    """
     for name, block in model.named_layers.items():
         if not name.startswith("encoder_layer_"):
             continue
-        query, value, output = (_kernel(block, part) for part in ("query", "value", "attention_output"))
+        query, value, output = (
+            _kernel(block, part) for part in ("query", "value", "attention_output")
+        )
         identity = np.eye(query.shape[0], dtype=np.float32)
         query.assign(query * ATTENTION_SHARPNESS)
         value.assign(identity.reshape(value.shape))
@@ -71,11 +93,17 @@ def open_attention(model) -> None:
 
 
 def _kernel(block, part: str) -> tf.Variable:
-    return next(weight for weight in block.weights if weight.name.endswith(f"self_attention/{part}/kernel:0"))
+    return next(
+        weight
+        for weight in block.weights
+        if weight.name.endswith(f"self_attention/{part}/kernel:0")
+    )
 
 
 def set_token_bias(model, table: RecordTable) -> None:
-    """Sets the bias of the masked-language head to the log of each token's share of the records' texts."""
+    """Sets the bias of the masked-language head to the log of each token's share of the records'
+    texts.
+    """
     bias = model.named_layers["masked_lm"].bias
     used = np.arange(table.sequences.shape[1]) < table.lengths[:, None]
     counts = np.bincount(table.sequences[table.texts][used[table.texts]], minlength=bias.shape[0])
@@ -84,16 +112,21 @@ def set_token_bias(model, table: RecordTable) -> None:
     bias.assign(np.log(shares))
 
 
-def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int) -> tuple[float, float]:
-    """Trains `model.embedder` for `epochs` passes over the records; the same seed gives the same weights.
+def align_embeddings(
+    model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int
+) -> tuple[float, float]:
+    """Trains `model.embedder` for `epochs` passes over the records; the same seed gives the same
+    weights.
 
-    Args: model: built in the scope of `strategy`; its embedder maps the encoder's inputs to {"text" [B, S, H], "patches"
-      [B, P, H]}.
-    Returns: the scale (inverse temperature) that was learnt, and the cosine half way between the mean of pairs that
-      match and of those in the same batch that do not, over the last epoch.
+    Args: model: built in the scope of `strategy`; its embedder maps the encoder's inputs to {"text"
+      [B, S, H], "patches" [B, P, H]}.
+    Returns: the scale (inverse temperature) that was learnt, and the cosine half way between the
+      mean of pairs that match and of those in the same batch that do not, over the last epoch.
     """
     if len(np.unique(table.texts)) < 2:
-        raise InputError("--contrastive_epochs needs products with at least 2 different texts. Received: 1")
+        raise InputError(
+            "--contrastive_epochs needs products with at least 2 different texts. Received: 1"
+        )
     each = table.layout.num_patches * table.feature_size * 2
     wanted, features, boxes = read_evenly(table, max(MEMORY_BYTES // each, 2))
     texts = table.texts[wanted]
@@ -107,11 +140,15 @@ def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy
     @tf.function
     def step(feed, same_text, number):
         def replica(feed, same_text, number):
-            return aligner.update(feed, same_text, tf.stack([tf.constant(seed, tf.int64), number]), variables)
+            return aligner.update(
+                feed, same_text, tf.stack([tf.constant(seed, tf.int64), number]), variables
+            )
 
         # Every replica is given the same batch and makes the same update.
         figures = strategy.run(replica, args=(feed, same_text, number))
-        return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], figures)
+        return tf.nest.map_structure(
+            lambda value: strategy.experimental_local_results(value)[0], figures
+        )
 
     number = 0
     for epoch in range(epochs):
@@ -123,7 +160,11 @@ def align_embeddings(model, table: RecordTable, strategy: tf.distribute.Strategy
             number += 1
         loss, border = np.mean([[value.numpy() for value in row] for row in figures], axis=0)
         if (epoch + 1) % 5 == 0 or epoch + 1 == epochs:
-            print(f"contrastive start: epoch {epoch + 1}/{epochs}, loss {loss:.3f} (chance {math.log(batch):.3f})", flush=True)
+            print(
+                f"contrastive start: epoch {epoch + 1}/{epochs}, loss {loss:.3f} (chance"
+                f" {math.log(batch):.3f})",
+                flush=True,
+            )
     return float(aligner.scale()), float(border)
 
 
@@ -144,7 +185,9 @@ class _Aligner(tf.Module):
         with tf.GradientTape() as tape:
             text, image = self.encode(feed, seed)
             loss = contrastive_loss(text, image, self.scale(), same_text)
-        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = tape.gradient(
+            loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         self.optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
         cosines = tf.matmul(text, image, transpose_b=True)
@@ -154,7 +197,9 @@ class _Aligner(tf.Module):
         return loss, (own + other) / 2
 
     def encode(self, feed, seed):
-        """([B, H], [B, H]) float32 of length 1: means over the tokens that are seen, and over the patches."""
+        """([B, H], [B, H]) float32 of length 1: means over the tokens that are seen, and over the
+        patches.
+        """
         feed = dict(feed)
         parts = [name for name in feed if name.endswith("_features")]
         for number, name in enumerate(parts):
@@ -170,21 +215,27 @@ class _Aligner(tf.Module):
 def contrastive_loss(text, image, scale, same_text):
     """Mean cross-entropy of finding the own image for each text and the own text for each image.
 
-    Args: text, image: [B, H] of length 1, row i of one belongs to row i of the other. scale: inverse temperature.
-      same_text: [B, B] bool; pairs of products that share a text are neither right nor wrong and are left out.
+    Args: text, image: [B, H] of length 1, row i of one belongs to row i of the other. scale:
+      inverse temperature. same_text: [B, B] bool; pairs of products that share a text are neither
+        right nor wrong and are left out.
     """
     logits = scale * tf.matmul(text, image, transpose_b=True)
     own = tf.eye(tf.shape(logits)[0], dtype=tf.bool)
     logits = tf.where(same_text & ~own, logits.dtype.min, logits)
     labels = tf.range(tf.shape(logits)[0])
     each_way = [
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, way) for way in (logits, tf.transpose(logits))
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, way)
+        for way in (logits, tf.transpose(logits))
     ]
     return tf.reduce_mean(each_way)
 
 
-def _batches(groups: np.ndarray, batch: int, epoch: int, epochs: int, seed: int) -> Iterator[np.ndarray]:
-    """Rows of each batch of an epoch; hard ones (one sub-category, or neighbouring ones) after the first epochs."""
+def _batches(
+    groups: np.ndarray, batch: int, epoch: int, epochs: int, seed: int
+) -> Iterator[np.ndarray]:
+    """Rows of each batch of an epoch; hard ones (one sub-category, or neighbouring ones) after the
+    first epochs.
+    """
     generator = np.random.default_rng([seed, epoch, 2])
     order = generator.permutation(len(groups))
     if epoch >= epochs * EASY_SHARE:
@@ -196,6 +247,8 @@ def _batches(groups: np.ndarray, batch: int, epoch: int, epochs: int, seed: int)
 
 
 def embedder_inputs(model, table, texts, features, boxes) -> dict[str, tf.Tensor]:
-    """The embedder's inputs of texts [B] (rows of the table's sequences) and images, features [B, P, F], boxes [B, P, 5]."""
+    """The embedder's inputs of texts [B] (rows of the table's sequences) and images, features [B,
+    P, F], boxes [B, P, 5].
+    """
     feed = text_inputs(tf.constant(table.sequences[texts]), tf.constant(table.lengths[texts]))
     return {**feed, **model.image_inputs(tf.constant(features, tf.float32), tf.constant(boxes))}

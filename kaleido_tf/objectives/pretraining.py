@@ -16,19 +16,31 @@ MEASURED_IMAGES = 1000
 """Images whose features are looked at for the normalisation of a new model."""
 
 
-def pretrain(run: RunConfig, config: ModelConfig, train_data: training.Examples, eval_data: training.Examples | None = None,
-             initialize: Callable[[tf.Module], None] | None = None) -> tuple[tf.Module, dict[str, float]]:
+def pretrain(
+    run: RunConfig,
+    config: ModelConfig,
+    train_data: training.Examples,
+    eval_data: training.Examples | None = None,
+    initialize: Callable[[tf.Module], None] | None = None,
+) -> tuple[tf.Module, dict[str, float]]:
     """Pre-trains (and evaluates) as `run` says; see `run.train`.
 
-    Args: initialize: fills a new model's weights, for a start from a checkpoint; None: they begin from nothing.
+    Args: initialize: fills a new model's weights, for a start from a checkpoint; None: they begin
+      from nothing.
     """
     if initialize is None and run.contrastive_epochs and not isinstance(train_data, RecordExamples):
-        raise InputError("--contrastive_epochs needs records (data_prep): rows do not say which texts and images differ")
+        raise InputError(
+            "--contrastive_epochs needs records (data_prep): rows do not say which texts and images"
+            " differ"
+        )
 
     def start(model, strategy):
         if initialize is not None:
             if run.contrastive_epochs:
-                print("--contrastive_epochs is for new models: this one starts from its checkpoint as it is")
+                print(
+                    "--contrastive_epochs is for new models: this one starts from its checkpoint as"
+                    " it is"
+                )
             return initialize(model)
         if model.normalises_features:
             model.measure_features(train_data.sample_features(MEASURED_IMAGES))
@@ -36,9 +48,15 @@ def pretrain(run: RunConfig, config: ModelConfig, train_data: training.Examples,
             start_from_nothing(model, train_data.table, strategy, run.contrastive_epochs, run.seed)
         return None
 
-    return training.train(run, lambda: build_model(config, run.tasks, run.text_length), train_data, eval_data, start)
+    return training.train(
+        run, lambda: build_model(config, run.tasks, run.text_length), train_data, eval_data, start
+    )
 
 
-def evaluate_model(run: RunConfig, config: ModelConfig, data: training.Examples, load: Callable[[tf.Module], None]) -> dict[str, float]:
+def evaluate_model(
+    run: RunConfig, config: ModelConfig, data: training.Examples, load: Callable[[tf.Module], None]
+) -> dict[str, float]:
     """Losses and accuracies of a model, filled by `load`; same draws as during training."""
-    return training.evaluate(run, lambda: build_model(config, run.tasks, run.text_length), data, load)
+    return training.evaluate(
+        run, lambda: build_model(config, run.tasks, run.text_length), data, load
+    )

@@ -1,4 +1,5 @@
-"""Recognition (Kaleido-BERT, section 4.2, "CR"): a dense head on the pooled output of a family's encoder.
+"""Recognition (Kaleido-BERT, section 4.2, "CR"): a dense head on the pooled output of a family's
+encoder.
 
 B = batch, C = classes.
 """
@@ -25,8 +26,9 @@ class Classifier(tf.Module):
       task, num_classes, config, text_length.
       backbone: the family's model, without its further heads.
       named_layers: those of the backbone and the head, `<task>_dense`.
-      objective: functional model of the encoder's inputs and `label` [B] int to {"logits": {task: [B, C]}, "losses",
-        "accuracies", "counts": {"confusion": [C, C], row the label, column what was said}}.
+      objective: functional model of the encoder's inputs and `label` [B] int to {"logits": {task:
+        [B, C]}, "losses", "accuracies", "counts": {"confusion": [C, C], row the label, column what
+        was said}}.
     """
 
     TOTAL_FIGURES = ()
@@ -34,15 +36,32 @@ class Classifier(tf.Module):
 
     def __init__(self, config: ModelConfig, task: str, num_classes: int, text_length: int):
         super().__init__(name=task)
-        self.config, self.task, self.num_classes, self.text_length = config, task, num_classes, text_length
+        self.config, self.task, self.num_classes, self.text_length = (
+            config,
+            task,
+            num_classes,
+            text_length,
+        )
         self.backbone = build_model(config, (), text_length)
         self.head = tf_keras.layers.Dense(
-            num_classes, kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=HEAD_SPREAD), dtype="float32", name=f"{task}_dense"
+            num_classes,
+            kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=HEAD_SPREAD),
+            dtype="float32",
+            name=f"{task}_dense",
         )
         self.head_dropout = tf_keras.layers.Dropout(HEAD_DROPOUT, name=f"{task}_dropout")
-        self.named_layers = {**self.backbone.named_layers, self.head.name: self.head, self.head_dropout.name: self.head_dropout}
-        inputs = {**self.backbone.encoder_inputs(), "label": tf_keras.Input([], dtype=tf.int32, name="label")}
-        pooled = self.backbone.encoder({name: inputs[name] for name in self.backbone.encoder.input})["pooled_output"]
+        self.named_layers = {
+            **self.backbone.named_layers,
+            self.head.name: self.head,
+            self.head_dropout.name: self.head_dropout,
+        }
+        inputs = {
+            **self.backbone.encoder_inputs(),
+            "label": tf_keras.Input([], dtype=tf.int32, name="label"),
+        }
+        pooled = self.backbone.encoder(
+            {name: inputs[name] for name in self.backbone.encoder.input}
+        )["pooled_output"]
         logits = self.head(self.head_dropout(pooled))
         result = losses.ClassificationLoss()(logits, inputs["label"])
         outputs = {
@@ -55,7 +74,9 @@ class Classifier(tf.Module):
 
     @property
     def trainable_variables(self):
-        """What the objective reaches: heads of pre-training get no gradient, and so no decay either."""
+        """What the objective reaches: heads of pre-training get no gradient, and so no decay
+        either.
+        """
         return self.objective.trainable_variables
 
     def total_loss(self, means, matching_weight=1.0):
@@ -68,7 +89,9 @@ class Classifier(tf.Module):
 
 
 class ConfusionCounts(tf_keras.layers.Layer):
-    """Counts of (label, prediction). Inputs: logits [B, C], labels [B] int. Output: [C, C] float32."""
+    """Counts of (label, prediction). Inputs: logits [B, C], labels [B] int. Output: [C, C]
+    float32.
+    """
 
     def __init__(self, num_classes, **kwargs):
         super().__init__(dtype="float32", **kwargs)

@@ -16,13 +16,19 @@ def feature_size_of(files: list[str]) -> int:
 def declared_by(files: list[str]) -> dict:
     """What the `dataset.json` beside each file says: its content (of the first folder).
 
-    Raises: InputError if the folders disagree in feature size or layout, since one model reads them all.
+    Raises: InputError if the folders disagree in feature size or layout, since one model reads them
+      all.
     """
     folders = sorted({os.path.dirname(file) for file in files})
     contents = {folder: read_dataset_json(folder or ".") for folder in folders}
-    found = {(content["feature_size"], layout_of(content, folder).name): folder for folder, content in contents.items()}
+    found = {
+        (content["feature_size"], layout_of(content, folder).name): folder
+        for folder, content in contents.items()
+    }
     if len(found) > 1:
-        raise InputError(f"All records of a run need one feature size and layout. Received: {found}")
+        raise InputError(
+            f"All records of a run need one feature size and layout. Received: {found}"
+        )
     return contents[folders[0]]
 
 
@@ -37,20 +43,25 @@ def read_dataset_json(folder: str | pathlib.Path) -> dict:
     path = pathlib.Path(folder) / MANIFEST_NAME
     if not path.is_file():
         raise InputError(
-            f"Records need their {MANIFEST_NAME} beside them (it is written when all shards are complete). Not found: {path}"
+            f"Records need their {MANIFEST_NAME} beside them (it is written when all shards are"
+            f" complete). Not found: {path}"
         )
     content = read_json_object(path)
     if content.get("record_version") != RECORD_VERSION:
         raise InputError(
-            f"Records of version {RECORD_VERSION} are needed. {path} says {content.get('record_version')!r}: "
-            "write them again with the command that made them"
+            f"Records of version {RECORD_VERSION} are needed. {path} says"
+            f" {content.get('record_version')!r}: write them again with the command that made them"
         )
     return content
 
 
 def layout_of(dataset: dict, where: str) -> Layout:
-    """The layout that a `dataset.json` names; files without a name are Kaleido-BERT's. Raises: InputError naming `where`."""
+    """The layout that a `dataset.json` names; files without a name are Kaleido-BERT's. Raises:
+    InputError naming `where`.
+    """
     name = dataset.get("layout", KALEIDO.name)
     if name not in LAYOUTS:
-        raise InputError(f"{where}: the records' layout must be one of {', '.join(LAYOUTS)}. Received: {name!r}")
+        raise InputError(
+            f"{where}: the records' layout must be one of {', '.join(LAYOUTS)}. Received: {name!r}"
+        )
     return LAYOUTS[name]

@@ -1,7 +1,9 @@
-"""The record of one product image: one truth for its writer (`data_prep`) and its reader (`kaleido_tf.data`).
+"""The record of one product image: one truth for its writer (`data_prep`) and its reader
+(`kaleido_tf.data`).
 
-A record is a `tf.train.Example`; docs/records.md describes it for other readers. B = records, F = feature size.
-Features are stored as raw little-endian float16, so that an image with ResNet-50 features takes 303 KB.
+A record is a `tf.train.Example`; docs/records.md describes it for other readers. B = records, F =
+feature size. Features are stored as raw little-endian float16, so that an image with ResNet-50
+features takes 303 KB.
 """
 
 import dataclasses
@@ -21,7 +23,8 @@ class Layout:
 
     Attributes:
       name: as `dataset.json` says it.
-      sides: patches a side of each grid; all grids' patches, one grid after the other, row by row, are `patch_features`.
+      sides: patches a side of each grid; all grids' patches, one grid after the other, row by row,
+        are `patch_features`.
       blocks: name -> rows of its feature blocks; each row is F float16.
     """
 
@@ -38,12 +41,18 @@ class Layout:
         return np.concatenate([patches.level_boxes(width, height, side) for side in self.sides])
 
 
-KALEIDO = Layout("kaleido", patches.LEVELS, {
-    "patch_features": patches.NUM_PATCHES,  # the 55 patches, level by level
-    "rotated_features": len(patches.ROTATIONS) - 1,  # level 1 turned by 90, 180, 270 degrees
-    "grey_features": patches.NUM_GREY_PATCHES,  # the sixteen patches of level 4 in grey
-})
-GRIDS = {side: Layout(f"grid_{side}x{side}", (side,), {"patch_features": side * side}) for side in (4, 8)}
+KALEIDO = Layout(
+    "kaleido",
+    patches.LEVELS,
+    {
+        "patch_features": patches.NUM_PATCHES,  # the 55 patches, level by level
+        "rotated_features": len(patches.ROTATIONS) - 1,  # level 1 turned by 90, 180, 270 degrees
+        "grey_features": patches.NUM_GREY_PATCHES,  # the sixteen patches of level 4 in grey
+    },
+)
+GRIDS = {
+    side: Layout(f"grid_{side}x{side}", (side,), {"patch_features": side * side}) for side in (4, 8)
+}
 """FashionBERT's layouts by patches a side: 8 in the paper, 4 in the released extractor."""
 LAYOUTS = {layout.name: layout for layout in (KALEIDO, *GRIDS.values())}
 
@@ -56,7 +65,8 @@ _FIXED = {
     "category_id": tf.io.FixedLenFeature([], tf.int64),
     "subcategory_id": tf.io.FixedLenFeature([], tf.int64),
     "image_size": tf.io.FixedLenFeature([2], tf.int64),  # width, height of the photo in pixels
-    "crop_box": tf.io.FixedLenFeature([4], tf.int64),  # x1, x2, y1, y2 in pixels of the photo, half-open
+    # x1, x2, y1, y2 in pixels of the photo, half-open
+    "crop_box": tf.io.FixedLenFeature([4], tf.int64),
 }
 _LISTS = {
     "token_ids": tf.int64,  # WordPiece ids of `text`, without [CLS] and [SEP], not truncated
@@ -75,16 +85,25 @@ def _boxes(layout: Layout) -> dict:
     return {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
 
 
-TABLE_FEATURES = ("record_version", "product_id", "image_id", "category_id", "subcategory_id", "token_ids")
+TABLE_FEATURES = (
+    "record_version",
+    "product_id",
+    "image_id",
+    "category_id",
+    "subcategory_id",
+    "token_ids",
+)
 """What a run reads once of every record at its start (see data/record_table.py)."""
 
 
 def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> bytes:
     """One record from its fields; absent alignments are written as empty lists.
 
-    Args: fields: every name of this file. The layout's blocks (`patch_features` [55, F], `rotated_features` [3, F],
-      `grey_features` [16, F]) floating; `patch_boxes` [55, 5] int; texts str; lists of numbers.
-    Raises: KeyError for a missing field, ValueError for a block of another shape or numbers outside float16.
+    Args: fields: every name of this file. The layout's blocks (`patch_features` [55, F],
+      `rotated_features` [3, F], `grey_features` [16, F]) floating; `patch_boxes` [55, 5] int; texts
+      str; lists of numbers.
+    Raises: KeyError for a missing field, ValueError for a block of another shape or numbers outside
+      float16.
     """
     features = {"record_version": _ints([RECORD_VERSION])}
     for name in ("product_id", "image_id", "text", "title"):
@@ -97,7 +116,9 @@ def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> 
         features[name] = _bytes(_float16_bytes(name, fields[name], rows))
     for name in ("alignment_tokens", "alignment_patches"):
         features[name] = _ints(fields.get(name, ()))
-    scores = tf.train.FloatList(value=[float(score) for score in fields.get("alignment_scores", ())])
+    scores = tf.train.FloatList(
+        value=[float(score) for score in fields.get("alignment_scores", ())]
+    )
     features["alignment_scores"] = tf.train.Feature(float_list=scores)
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
@@ -109,7 +130,9 @@ def _float16_bytes(name: str, rows, count: int) -> bytes:
     with np.errstate(over="ignore"):
         half = rows.astype("<f2")
     if not np.isfinite(half).all():
-        raise ValueError(f"`{name}` holds numbers that float16 cannot (largest {np.abs(rows).max():.4g})")
+        raise ValueError(
+            f"`{name}` holds numbers that float16 cannot (largest {np.abs(rows).max():.4g})"
+        )
     return half.tobytes()
 
 
@@ -121,25 +144,39 @@ def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
-def parse_record(serialized: tf.Tensor, feature_size: int, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:
-    """One serialized record to its tensors: feature blocks [rows, F] float16, lists [n], the rest as declared."""
-    example = tf.io.parse_single_example(serialized, {**_FIXED, **_boxes(layout), **_raw(layout), **_RAGGED})
+def parse_record(
+    serialized: tf.Tensor, feature_size: int, layout: Layout = KALEIDO
+) -> dict[str, tf.Tensor]:
+    """One serialized record to its tensors: feature blocks [rows, F] float16, lists [n], the rest
+    as declared.
+    """
+    example = tf.io.parse_single_example(
+        serialized, {**_FIXED, **_boxes(layout), **_raw(layout), **_RAGGED}
+    )
     for name, rows in layout.blocks.items():
         values = tf.io.decode_raw(example[name], tf.float16)
-        example[name] = tf.ensure_shape(tf.reshape(values, [-1, feature_size]), [rows, feature_size])
+        example[name] = tf.ensure_shape(
+            tf.reshape(values, [-1, feature_size]), [rows, feature_size]
+        )
     return example
 
 
 def parse_patch(serialized: tf.Tensor, patch: tf.Tensor, feature_size: int) -> tf.Tensor:
     """The features [F] float16 of one patch of a serialized record, without decoding the others."""
-    raw = tf.io.parse_single_example(serialized, {"patch_features": tf.io.FixedLenFeature([], tf.string)})["patch_features"]
+    raw = tf.io.parse_single_example(
+        serialized, {"patch_features": tf.io.FixedLenFeature([], tf.string)}
+    )["patch_features"]
     width = feature_size * tf.float16.size
-    values = tf.io.decode_raw(tf.strings.substr(raw, tf.cast(patch, tf.int32) * width, width), tf.float16)
+    values = tf.io.decode_raw(
+        tf.strings.substr(raw, tf.cast(patch, tf.int32) * width, width), tf.float16
+    )
     return tf.ensure_shape(values, [feature_size])
 
 
 def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:
-    """[B] serialized records to the columns of `TABLE_FEATURES` and `feature_bytes` [B, blocks] (length of each block)."""
+    """[B] serialized records to the columns of `TABLE_FEATURES` and `feature_bytes` [B, blocks]
+    (length of each block).
+    """
     specs = {name: {**_FIXED, **_RAGGED}[name] for name in TABLE_FEATURES}
     columns = tf.io.parse_example(serialized, {**specs, **_raw(layout)})
     lengths = [tf.strings.length(columns.pop(name)) for name in layout.blocks]

@@ -29,5 +29,8 @@ def read_shard(path: str) -> list[tf.train.Example]:
         for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator():
             found.append(tf.train.Example.FromString(serialized))
     except (tf.errors.OpError, DecodeError) as error:
-        raise InputError(f"{path} is damaged: record {len(found)} cannot be read ({str(error).splitlines()[0]}). Write it again") from error
+        raise InputError(
+            f"{path} is damaged: record {len(found)} cannot be read ({str(error).splitlines()[0]})."
+            " Write it again"
+        ) from error
     return found

@@ -1,6 +1,8 @@
-"""Dropout as a function of (seed, step, replica, layer), so that a resumed run drops what the first one would have.
+"""Dropout as a function of (seed, step, replica, layer), so that a resumed run drops what the first
+one would have.
 
-tf_keras draws dropout from counters that start anew with the process, or from generators that no checkpoint holds.
+tf_keras draws dropout from counters that start anew with the process, or from generators that no
+checkpoint holds.
 """
 
 import threading
@@ -12,15 +14,23 @@ import tf_keras
 class StepDropout:
     """Takes over the random source of every Dropout layer below a set of layers.
 
-    The trainer names the step with `at` while it traces the forward pass; every layer then drops by a seed of its own.
+    The trainer names the step with `at` while it traces the forward pass; every layer then drops by
+    a seed of its own.
     """
 
     def __init__(self, layers):
-        self._seed = threading.local()  # MirroredStrategy traces each replica in a thread of its own
-        found = [part for layer in layers for part in layer.submodules if isinstance(part, tf_keras.layers.Dropout)]
+        # MirroredStrategy traces each replica in a thread of its own
+        self._seed = threading.local()
+        found = [
+            part
+            for layer in layers
+            for part in layer.submodules
+            if isinstance(part, tf_keras.layers.Dropout)
+        ]
         found += [layer for layer in layers if isinstance(layer, tf_keras.layers.Dropout)]
         for number, layer in enumerate(found):
-            layer._random_generator = _LayerSource(self, number)  # the only handle tf_keras gives on a layer's draws
+            # the only handle tf_keras gives on a layer's draws
+            layer._random_generator = _LayerSource(self, number)
         self.count = len(found)
 
     def at(self, seed: int, step: tf.Tensor) -> None:
@@ -32,7 +42,10 @@ class StepDropout:
     def seed_of(self, layer_number: int) -> tf.Tensor:
         value = getattr(self._seed, "value", None)
         if value is None:
-            raise RuntimeError("`StepDropout.at` must name the step before a model with dropout is called for training")
+            raise RuntimeError(
+                "`StepDropout.at` must name the step before a model with dropout is called for"
+                " training"
+            )
         return tf.random.experimental.stateless_fold_in(value, layer_number)
 
 
@@ -46,7 +59,9 @@ class _LayerSource:
 
     def dropout(self, inputs, rate, noise_shape=None):
         seed = self._owner.seed_of(self._number)
-        return tf.nn.experimental.stateless_dropout(inputs, rate=rate, seed=seed, noise_shape=noise_shape)
+        return tf.nn.experimental.stateless_dropout(
+            inputs, rate=rate, seed=seed, noise_shape=noise_shape
+        )
 
     def _maybe_init(self):
         """Layers call this when they are built; there is nothing to make."""

@@ -1,7 +1,9 @@
-"""A training run that is counted in epochs: saved after each, the best one kept, and gone on with where it was stopped.
+"""A training run that is counted in epochs: saved after each, the best one kept, and gone on with
+where it was stopped.
 
-Its folder holds `checkpoints/` (the last epoch, with the optimizer's state), `metrics.jsonl` (a line an epoch) and `logs/` for
-TensorBoard. What an epoch draws must depend on the seed and its number alone; then a killed run ends as one that was not.
+Its folder holds `checkpoints/` (the last epoch, with the optimizer's state), `metrics.jsonl` (a
+line an epoch) and `logs/` for TensorBoard. What an epoch draws must depend on the seed and its
+number alone; then a killed run ends as one that was not.
 """
 
 import pathlib
@@ -18,27 +20,47 @@ from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 
 class EpochRun:
     """Args:
-      folder: a claimed one (`record_writer.claim_settings`). epochs: how many.
-      best_by: name of the figure whose highest value is the best epoch; among equals the one with the lowest `valid_loss`.
+    folder: a claimed one (`record_writer.claim_settings`). epochs: how many.
+    best_by: name of the figure whose highest value is the best epoch; among equals the one with the
+      lowest `valid_loss`.
     """
 
-    def __init__(self, folder: pathlib.Path, epochs: int, best_by: str, model: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        epochs: int,
+        best_by: str,
+        model: tf_keras.Model,
+        optimizer: tf_keras.optimizers.Optimizer,
+    ):
         self._folder, self._epochs, self._best_by = folder, epochs, best_by
         self._epoch = tf.Variable(0, dtype=tf.int64)
         self._best = tf.Variable([-1.0, 0.0])  # its figure, and its loss with the sign turned
-        checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, epoch=self._epoch, best=self._best)
-        self._manager = tf.train.CheckpointManager(checkpoint, str(folder / "checkpoints"), max_to_keep=1)
+        checkpoint = tf.train.Checkpoint(
+            model=model, optimizer=optimizer, epoch=self._epoch, best=self._best
+        )
+        self._manager = tf.train.CheckpointManager(
+            checkpoint, str(folder / "checkpoints"), max_to_keep=1
+        )
 
     @property
     def has_begun(self) -> bool:
         """Whether there is an epoch to go on after."""
         return self._manager.latest_checkpoint is not None
 
-    def to_the_end(self, learn: Callable[[int], float], judge: Callable, keep: Callable[[], None], tell: Callable[[dict], str]) -> dict[str, float]:
-        """Runs the epochs that are missing and returns the figures of the best one, with its number as `epoch`.
+    def to_the_end(
+        self,
+        learn: Callable[[int], float],
+        judge: Callable,
+        keep: Callable[[], None],
+        tell: Callable[[dict], str],
+    ) -> dict[str, float]:
+        """Runs the epochs that are missing and returns the figures of the best one, with its number
+        as `epoch`.
 
         Args:
-          learn: epoch (from 1) -> mean training loss. judge: (TensorBoard writer, epoch) -> figures by name.
+          learn: epoch (from 1) -> mean training loss. judge: (TensorBoard writer, epoch) -> figures
+            by name.
           keep: writes the model as the best so far. tell: the figures in words.
         Raises: InputError if the loss is no number, or a checkpoint cannot be read.
         """
@@ -51,21 +73,28 @@ class EpochRun:
             epoch = int(self._epoch)
             loss = learn(epoch)
             if not np.isfinite(loss):
-                raise InputError(f"The loss of epoch {epoch} is no number: use a lower --learning_rate")
+                raise InputError(
+                    f"The loss of epoch {epoch} is no number: use a lower --learning_rate"
+                )
             values = {"loss": loss, **judge(writer, epoch)}
             rank = np.array(self._rank(values), np.float32)
             better = tuple(rank) > tuple(self._best.numpy())
             if better:
                 keep()
                 self._best.assign(rank)
-            log.write("epoch", epoch, values)  # before the checkpoint: a line without one is dropped at the next start
+            # before the checkpoint: a line without one is dropped at the next start
+            log.write("epoch", epoch, values)
             self._manager.save(epoch)
             with writer.as_default(epoch):
                 for name, value in values.items():
                     tf.summary.scalar(name, value)
             writer.flush()
             took = time.perf_counter() - started
-            print(f"epoch {epoch}/{self._epochs}: {tell(values)}, {took:.1f} s{', the best so far' if better else ''}", flush=True)
+            print(
+                f"epoch {epoch}/{self._epochs}: {tell(values)}, {took:.1f}"
+                f" s{', the best so far' if better else ''}",
+                flush=True,
+            )
         return self._best_epoch()
 
     def _restore(self) -> None:
@@ -75,7 +104,10 @@ class EpochRun:
         try:
             self._manager.checkpoint.restore(latest).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
-            raise InputError(f"{latest} cannot be read: {str(error).splitlines()[0]}. Use another --model_dir to train anew") from error
+            raise InputError(
+                f"{latest} cannot be read: {str(error).splitlines()[0]}. Use another --model_dir to"
+                " train anew"
+            ) from error
         state = "complete, after" if int(self._epoch) == self._epochs else "going on after"
         print(f"{self._folder}: {state} epoch {int(self._epoch)} of {self._epochs}", flush=True)
 
@@ -85,9 +117,15 @@ class EpochRun:
     def _best_epoch(self) -> dict[str, float]:
         lines = read_metrics(self._folder / "metrics.jsonl")
         if not lines:
-            raise InputError(f"The run in {self._folder} is complete, but its metrics.jsonl is gone. Use another --model_dir to train anew")
+            raise InputError(
+                f"The run in {self._folder} is complete, but its metrics.jsonl is gone. Use another"
+                " --model_dir to train anew"
+            )
         best = max(lines, key=self._rank)
-        return {"epoch": best["step"], **{name: value for name, value in best.items() if name not in ("kind", "step")}}
+        return {
+            "epoch": best["step"],
+            **{name: value for name, value in best.items() if name not in ("kind", "step")},
+        }
 
 
 class WarmCosine(tf_keras.optimizers.schedules.LearningRateSchedule):
@@ -99,7 +137,15 @@ class WarmCosine(tf_keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step):
         step = tf.cast(step, tf.float32)
         rising = (step + 1) / self._warmup
-        falling = 0.5 * (1 + tf.cos(np.pi * tf.minimum((step - self._warmup) / tf.maximum(self._total - self._warmup, 1.0), 1.0)))
+        falling = 0.5 * (
+            1
+            + tf.cos(
+                np.pi
+                * tf.minimum(
+                    (step - self._warmup) / tf.maximum(self._total - self._warmup, 1.0), 1.0
+                )
+            )
+        )
         return self._height * tf.where(step < self._warmup, rising, falling)
 
     def get_config(self):

@@ -1,4 +1,6 @@
-"""The original's optimizer and schedule (EasyTransfer): Adam with warm-up and linear decay to zero."""
+"""The original's optimizer and schedule (EasyTransfer): Adam with warm-up and linear decay
+to zero.
+"""
 
 import tensorflow as tf
 import tf_keras
@@ -8,9 +10,11 @@ EXCLUDED_FROM_DECAY = ("LayerNorm", "layer_norm", "bias")
 
 
 class WarmupLinearDecay(tf_keras.optimizers.schedules.LearningRateSchedule):
-    """`rate(t) = peak * (1 - t / steps)`, times `t / warmup` during the warm-up; 0 at and after `steps`.
+    """`rate(t) = peak * (1 - t / steps)`, times `t / warmup` during the warm-up; 0 at and after
+    `steps`.
 
-    t counts the updates made so far, so with a warm-up the first update has rate 0, as in the original.
+    t counts the updates made so far, so with a warm-up the first update has rate 0, as in the
+    original.
     """
 
     def __init__(self, peak: float, steps: int, warmup: int):
@@ -26,23 +30,33 @@ class WarmupLinearDecay(tf_keras.optimizers.schedules.LearningRateSchedule):
 
 
 class BertAdam(tf_keras.optimizers.Adam):
-    """Adam as the original builds it (epsilon 1e-6 added to the root of the uncorrected second moment).
+    """Adam as the original builds it (epsilon 1e-6 added to the root of the uncorrected second
+    moment).
 
-    Without weight decay beta_2 is 0.98; with it 0.999, and `weight_decay_ratio * weight` is added to the update before
-    the bias-corrected rate, except for layer norms and biases. (Loshchilov and Hutter's AdamW would use the plain rate.)
+    Without weight decay beta_2 is 0.98; with it 0.999, and `weight_decay_ratio * weight` is added
+    to the update before the bias-corrected rate, except for layer norms and biases. (Loshchilov and
+    Hutter's AdamW would use the plain rate.)
     """
 
     def __init__(self, learning_rate, weight_decay_ratio: float = 0.0, name="BertAdam", **kwargs):
         beta_2 = kwargs.pop("beta_2", 0.999 if weight_decay_ratio else 0.98)
         epsilon = kwargs.pop("epsilon", 1e-6)
         # XLA is chosen for the whole step by the trainer, not here.
-        super().__init__(learning_rate, beta_2=beta_2, epsilon=epsilon, name=name, jit_compile=False, **kwargs)
+        super().__init__(
+            learning_rate, beta_2=beta_2, epsilon=epsilon, name=name, jit_compile=False, **kwargs
+        )
         self.weight_decay_ratio = weight_decay_ratio
 
     def update_step(self, gradient, variable):
-        decays = self.weight_decay_ratio and not any(part in variable.name for part in EXCLUDED_FROM_DECAY)
+        decays = self.weight_decay_ratio and not any(
+            part in variable.name for part in EXCLUDED_FROM_DECAY
+        )
         # Of the weight as it was before this update.
-        decay = variable * (self.weight_decay_ratio * self._corrected_rate(variable.dtype)) if decays else None
+        decay = (
+            variable * (self.weight_decay_ratio * self._corrected_rate(variable.dtype))
+            if decays
+            else None
+        )
         super().update_step(gradient, variable)
         if decay is not None:
             variable.assign_sub(decay)

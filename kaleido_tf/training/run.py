@@ -1,4 +1,6 @@
-"""A training run: builds, trains, evaluates, saves and resumes any model with an objective on any source of examples."""
+"""A training run: builds, trains, evaluates, saves and resumes any model with an objective on any
+source of examples.
+"""
 
 import contextlib
 import os
@@ -24,7 +26,9 @@ METRICS_NAME = "metrics.jsonl"
 
 
 class Examples(Protocol):
-    """Where a run's examples come from: records (data/pipeline.py) or rows of the original (compat/rows/row_examples.py)."""
+    """Where a run's examples come from: records (data/pipeline.py) or rows of the original
+    (compat/rows/row_examples.py).
+    """
 
     def __len__(self) -> int:
         """Examples an epoch."""
@@ -48,9 +52,15 @@ class Examples(Protocol):
         """Features [n, P, F] of at most `count` images."""
 
 
-def train(run: RunConfig, build: Callable[[], tf.Module], train_data: Examples, eval_data: Examples | None,
-          initialize: Callable[[tf.Module, tf.distribute.Strategy], None]) -> tuple[tf.Module, dict[str, float]]:
-    """Trains (and evaluates) as `run` says, going on from the last checkpoint in `run.model_dir` if there is one.
+def train(
+    run: RunConfig,
+    build: Callable[[], tf.Module],
+    train_data: Examples,
+    eval_data: Examples | None,
+    initialize: Callable[[tf.Module, tf.distribute.Strategy], None],
+) -> tuple[tf.Module, dict[str, float]]:
+    """Trains (and evaluates) as `run` says, going on from the last checkpoint in `run.model_dir` if
+    there is one.
 
     Args:
       build: makes the model; called in the strategy's scope, after precision and seed are set.
@@ -67,8 +77,17 @@ def train(run: RunConfig, build: Callable[[], tf.Module], train_data: Examples, 
         optimizer = make_optimizer(run, schedule.total)
         optimizer.build(model.trainable_variables)
     trainer = Trainer(
-        model, optimizer, strategy, None, global_batch=global_batch, log_steps=run.log_steps, last_step=schedule.total,
-        clip_norm=run.clip_norm, xla=run.xla, matching_weight=run.matching_weight, seed=run.seed,
+        model,
+        optimizer,
+        strategy,
+        None,
+        global_batch=global_batch,
+        log_steps=run.log_steps,
+        last_step=schedule.total,
+        clip_norm=run.clip_norm,
+        xla=run.xla,
+        matching_weight=run.matching_weight,
+        seed=run.seed,
     )
     digest = train_data.digest
     trainer.data_digest.assign(digest)
@@ -86,12 +105,20 @@ def train(run: RunConfig, build: Callable[[], tf.Module], train_data: Examples, 
     _log_into(log, controller, trainer)
     with _told_what_failed(run.model_dir):
         if not start:
-            manager.save(checkpoint_number=0, check_interval=False)  # as the original; and a start may have been costly
+            # as the original; and a start may have been costly
+            manager.save(checkpoint_number=0, check_interval=False)
         return model, _train_and_evaluate(controller, trainer, schedule, log, evaluator is not None)
 
 
-def evaluate(run: RunConfig, build: Callable[[], tf.Module], data: Examples, load: Callable[[tf.Module], None]) -> dict[str, float]:
-    """Losses and accuracies on `data` of a model whose weights `load` fills; the same draws as during training."""
+def evaluate(
+    run: RunConfig,
+    build: Callable[[], tf.Module],
+    data: Examples,
+    load: Callable[[tf.Module], None],
+) -> dict[str, float]:
+    """Losses and accuracies on `data` of a model whose weights `load` fills; the same draws as
+    during training.
+    """
     strategy = _prepare(run)
     with strategy.scope():
         model = build()
@@ -110,26 +137,40 @@ def _prepare(run: RunConfig) -> tf.distribute.Strategy:
 
 def _evaluator(run, model, strategy, data) -> Evaluator:
     batches = data.evaluation_batches(run.eval_batch_size * strategy.num_replicas_in_sync)
-    return Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches), run.matching_weight)
+    return Evaluator(
+        model, strategy, strategy.experimental_distribute_dataset(batches), run.matching_weight
+    )
 
 
 def _check_data(run: RunConfig, trainer: Trainer, digest: int) -> None:
-    """After a checkpoint was restored: other data would make its step number, and so its order and schedule, wrong."""
+    """After a checkpoint was restored: other data would make its step number, and so its order and
+    schedule, wrong.
+    """
     if int(trainer.data_digest.numpy()) != digest:
         raise InputError(
-            f"--model_dir={run.model_dir} holds a run on other data than --train_input_fp={run.train_input_fp} (other images or "
-            "texts). Use another --model_dir, and --pretrain_model_name_or_path to start from its weights"
+            f"--model_dir={run.model_dir} holds a run on other data than"
+            f" --train_input_fp={run.train_input_fp} (other images or texts). Use another"
+            " --model_dir, and --pretrain_model_name_or_path to start from its weights"
         )
 
 
 def _checkpoint_manager(run, trainer, schedule, initialize) -> tf.train.CheckpointManager:
     checkpoint = tf.train.Checkpoint(
-        model=trainer.model, optimizer=trainer.optimizer, means=trainer.means, step=trainer.global_step, data=trainer.data_digest
+        model=trainer.model,
+        optimizer=trainer.optimizer,
+        means=trainer.means,
+        step=trainer.global_step,
+        data=trainer.data_digest,
     )
     os.makedirs(run.model_dir, exist_ok=True)
     return tf.train.CheckpointManager(
-        checkpoint, run.model_dir, max_to_keep=run.keep_checkpoints, checkpoint_name="model.ckpt",
-        step_counter=trainer.global_step, checkpoint_interval=schedule.save, init_fn=initialize,
+        checkpoint,
+        run.model_dir,
+        max_to_keep=run.keep_checkpoints,
+        checkpoint_name="model.ckpt",
+        step_counter=trainer.global_step,
+        checkpoint_interval=schedule.save,
+        init_fn=initialize,
     )
 
 
@@ -137,22 +178,32 @@ def _make_controller(run, trainer, evaluator, strategy, manager, schedule) -> or
     """Orbit's controller restores the last checkpoint here, if there is one."""
     try:
         return orbit.Controller(
-            global_step=trainer.global_step, trainer=trainer, evaluator=evaluator, strategy=strategy,
-            steps_per_loop=schedule.next_stop, checkpoint_manager=manager,
-            summary_dir=os.path.join(run.model_dir, "train"), eval_summary_dir=os.path.join(run.model_dir, "eval"),
+            global_step=trainer.global_step,
+            trainer=trainer,
+            evaluator=evaluator,
+            strategy=strategy,
+            steps_per_loop=schedule.next_stop,
+            checkpoint_manager=manager,
+            summary_dir=os.path.join(run.model_dir, "train"),
+            eval_summary_dir=os.path.join(run.model_dir, "eval"),
         )
     except DAMAGED as error:
-        if isinstance(error, InputError) or manager.latest_checkpoint is None:  # of the start, not of a checkpoint
+        # of the start, not of a checkpoint
+        if isinstance(error, InputError) or manager.latest_checkpoint is None:
             raise
         if isinstance(error, IndexError):
-            older = ", ".join(os.path.basename(path) for path in manager.checkpoints[:-1][-3:]) or "none"
+            older = (
+                ", ".join(os.path.basename(path) for path in manager.checkpoints[:-1][-3:])
+                or "none"
+            )
             raise InputError(
-                f"{manager.latest_checkpoint} is damaged: its data are cut short. Older ones there: {older}. Delete the files of the "
-                "damaged one and name the last whole one in the file `checkpoint` to go on from there"
+                f"{manager.latest_checkpoint} is damaged: its data are cut short. Older ones there:"
+                f" {older}. Delete the files of the damaged one and name the last whole one in the"
+                " file `checkpoint` to go on from there"
             ) from error
         raise InputError(
-            f"--model_dir={run.model_dir} holds a checkpoint that does not fit this run ({str(error)[:300]}). Use another "
-            "--model_dir or the settings in its flags.cfg"
+            f"--model_dir={run.model_dir} holds a checkpoint that does not fit this run"
+            f" ({str(error)[:300]}). Use another --model_dir or the settings in its flags.cfg"
         ) from error
 
 
@@ -166,8 +217,9 @@ def _log_into(log: MetricsLog, controller, trainer) -> None:
 
 @contextlib.contextmanager
 def _told_what_failed(folder: str):
-    """Bad data found on the way, and a checkpoint or a line of metrics that finds no room, end the run with a message; what
-    was saved before stays whole."""
+    """Bad data found on the way, and a checkpoint or a line of metrics that finds no room, end the
+    run with a message; what was saved before stays whole.
+    """
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
@@ -177,18 +229,25 @@ def _told_what_failed(folder: str):
         if "No space left" not in str(error):
             raise
         raise InputError(
-            f"--model_dir={folder} has no room left ({str(error)[:200]}). Free some and start the same command again: the run "
-            "goes on from its last checkpoint"
+            f"--model_dir={folder} has no room left ({str(error)[:200]}). Free some and start the"
+            " same command again: the run goes on from its last checkpoint"
         ) from error
 
 
 def _train_and_evaluate(controller, trainer, schedule, log, evaluates) -> dict:
     """Alternates training and evaluation at fixed step numbers, wherever the run started."""
     figures, step = {}, int(trainer.global_step.numpy())
-    if evaluates and 0 < step and (step % schedule.evaluate == 0 or step == schedule.total) and not log.has("eval", step):
+    if (
+        evaluates
+        and step > 0
+        and (step % schedule.evaluate == 0 or step == schedule.total)
+        and not log.has("eval", step)
+    ):
         figures = controller.evaluate()  # the run was stopped between this step and its evaluation
     while step < schedule.total:
-        step = min(step // schedule.evaluate * schedule.evaluate + schedule.evaluate, schedule.total)
+        step = min(
+            step // schedule.evaluate * schedule.evaluate + schedule.evaluate, schedule.total
+        )
         controller.train(step, checkpoint_at_completion=step == schedule.total)
         if evaluates:
             figures = controller.evaluate()
@@ -201,8 +260,8 @@ def _report_start(data, model, schedule, start, global_batch) -> None:
     parameters = sum(int(tf.size(variable)) for variable in model.trainable_variables)
     losses = ", ".join(name.removesuffix("_loss") for name in model.objective.output["losses"])
     print(
-        f"{data.describe()}, {parameters / 1e6:.1f} M parameters, tasks: {losses}; {schedule.total} steps of {global_batch} examples"
-        + (f", going on from step {start}" if start else "")
+        f"{data.describe()}, {parameters / 1e6:.1f} M parameters, tasks: {losses}; {schedule.total}"
+        f" steps of {global_batch} examples" + (f", going on from step {start}" if start else "")
     )
     for note in data.notes():
         print(note)

@@ -43,17 +43,39 @@ class RunConfig:
     keep_checkpoints: int = 10
 
     def __post_init__(self):
-        positive = ("text_length", "train_batch_size", "eval_batch_size", "num_epochs", "learning_rate", "clip_norm",
-                    "log_steps", "cpu_replicas", "keep_checkpoints", "eval_epochs", "rise_epochs")
+        positive = (
+            "text_length",
+            "train_batch_size",
+            "eval_batch_size",
+            "num_epochs",
+            "learning_rate",
+            "clip_norm",
+            "log_steps",
+            "cpu_replicas",
+            "keep_checkpoints",
+            "eval_epochs",
+            "rise_epochs",
+        )
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
-        ranges = {"warmup_ratio": 1.0, "token_fraction": 1.0, "weight_decay_ratio": math.inf, "matching_weight": math.inf,
-                  "contrastive_epochs": math.inf, "seed": 2**32 - 1}
+        ranges = {
+            "warmup_ratio": 1.0,
+            "token_fraction": 1.0,
+            "weight_decay_ratio": math.inf,
+            "matching_weight": math.inf,
+            "contrastive_epochs": math.inf,
+            "seed": 2**32 - 1,
+        }
         for name, largest in ranges.items():
             if not 0 <= getattr(self, name) <= largest:
-                raise InputError(f"`{name}` must be 0 to {largest}. Received: {getattr(self, name)}")
+                raise InputError(
+                    f"`{name}` must be 0 to {largest}. Received: {getattr(self, name)}"
+                )
         if self.masking not in ("aligned", "random"):
             raise InputError(f"`masking` must be aligned or random. Received: {self.masking!r}")
         if self.text_length < 3:
-            raise InputError(f"`text_length` must be at least 3 ([CLS] token [SEP]). Received: {self.text_length}")
+            raise InputError(
+                "`text_length` must be at least 3 ([CLS] token [SEP]). Received:"
+                f" {self.text_length}"
+            )

@@ -21,15 +21,25 @@ class Schedule:
 
     def next_stop(self, step: int) -> int:
         """Steps from `step` to the next report, save, evaluation or the end."""
-        stops = [self.total, *(step // every * every + every for every in (self.save, self.evaluate, self.log))]
+        stops = [
+            self.total,
+            *(step // every * every + every for every in (self.save, self.evaluate, self.log)),
+        ]
         return max(min(stops) - step, 1)
 
 
 def plan(run: RunConfig, examples: int, global_batch: int) -> Schedule:
-    """Updates as the original counts them; saves once an epoch and evaluates then unless told otherwise."""
+    """Updates as the original counts them; saves once an epoch and evaluates then unless told
+    otherwise.
+    """
     epoch = max(examples // global_batch, 1)
     evaluate = run.eval_steps or max(math.ceil(run.eval_epochs * epoch), 1)
-    return Schedule(train_steps(examples, run.num_epochs, global_batch), run.save_steps or epoch, evaluate, run.log_steps)
+    return Schedule(
+        train_steps(examples, run.num_epochs, global_batch),
+        run.save_steps or epoch,
+        evaluate,
+        run.log_steps,
+    )
 
 
 def make_optimizer(run: RunConfig, steps: int) -> tf_keras.optimizers.Optimizer:
@@ -39,7 +49,14 @@ def make_optimizer(run: RunConfig, steps: int) -> tf_keras.optimizers.Optimizer:
     """
     warmup = int(run.warmup_ratio * steps) if run.warmup_steps is None else run.warmup_steps
     if warmup >= steps:
-        raise InputError(f"The warm-up must end before the run, which has {steps} steps. Received: --warmup_steps={warmup}")
+        raise InputError(
+            f"The warm-up must end before the run, which has {steps} steps. Received:"
+            f" --warmup_steps={warmup}"
+        )
     rate = WarmupLinearDecay(run.learning_rate, steps, warmup)
     optimizer = BertAdam(rate, run.weight_decay_ratio)
-    return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if run.precision == "float16" else optimizer
+    return (
+        tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
+        if run.precision == "float16"
+        else optimizer
+    )

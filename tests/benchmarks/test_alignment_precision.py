@@ -20,8 +20,13 @@ PARTS = [  # a skirt that fills the crop, and a belt in the upper left ninth of 
 def record(pairs):
     text = "a red skirt with a belt"
     tokens, patches = zip(*pairs)
-    fields = small_records.fields_of(0, token_ids=Tokenizer(VOCABULARY)([text])[0], alignment_tokens=tokens, alignment_patches=patches,
-                                     alignment_scores=[1.0] * len(pairs))
+    fields = small_records.fields_of(
+        0,
+        token_ids=Tokenizer(VOCABULARY)([text])[0],
+        alignment_tokens=tokens,
+        alignment_patches=patches,
+        alignment_scores=[1.0] * len(pairs),
+    )
     return tf.train.Example.FromString(serialize_record(fields))
 
 

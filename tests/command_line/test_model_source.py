@@ -15,10 +15,7 @@ from kaleido_tf.command_line.model_source import (
     tasks_there,
 )
 from kaleido_tf.compat.checkpoints.conversion import convert
-from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
-    Tf1Checkpoint,
-    write_tf1_checkpoint,
-)
+from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import build_model
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
@@ -44,13 +41,31 @@ def bert(golden, tmp_path):
     folder = tmp_path / "uncased_L-2_H-32_A-4"
     folder.mkdir()
     checkpoint = Tf1Checkpoint(str(golden / "model.ckpt-1000"))
-    names = [name for name in checkpoint.shapes if "/encoder/" in name or "/bert/embeddings/" in name or "/pooler/" in name]
-    write_tf1_checkpoint(folder / "bert_model.ckpt", {name.removeprefix(SCOPE): checkpoint.read(name) for name in names})
+    names = [
+        name
+        for name in checkpoint.shapes
+        if "/encoder/" in name or "/bert/embeddings/" in name or "/pooler/" in name
+    ]
+    write_tf1_checkpoint(
+        folder / "bert_model.ckpt",
+        {name.removeprefix(SCOPE): checkpoint.read(name) for name in names},
+    )
     (folder / "checkpoint").unlink()  # releases come without
     config = {
-        "attention_probs_dropout_prob": 0.1, "directionality": "bidi", "hidden_act": "gelu", "hidden_dropout_prob": 0.2, "hidden_size": 32,
-        "initializer_range": 0.02, "intermediate_size": 64, "max_position_embeddings": 64, "num_attention_heads": 4,
-        "num_hidden_layers": 2, "pooler_fc_size": 768, "pooler_type": "first_token_transform", "type_vocab_size": 2, "vocab_size": 1000,
+        "attention_probs_dropout_prob": 0.1,
+        "directionality": "bidi",
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.2,
+        "hidden_size": 32,
+        "initializer_range": 0.02,
+        "intermediate_size": 64,
+        "max_position_embeddings": 64,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "pooler_fc_size": 768,
+        "pooler_type": "first_token_transform",
+        "type_vocab_size": 2,
+        "vocab_size": 1000,
     }
     (folder / "bert_config.json").write_text(json.dumps(config))
     shutil.copy(golden / "vocab.txt", folder / "vocab.txt")
@@ -67,12 +82,20 @@ def test_model_of_a_family_is_trained_on_as_it_is(golden, tmp_path):
 def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, tmp_path, family, capsys):
     layout = KALEIDO if family is KaleidoBertConfig else GRIDS[4]
     data = small_records.write(tmp_path / "records", 5, layout=layout)
-    (tmp_path / "new.json").write_text(json.dumps({"model_type": family.MODEL_TYPE, "matching_similarity": False}))
+    (tmp_path / "new.json").write_text(
+        json.dumps({"model_type": family.MODEL_TYPE, "matching_similarity": False})
+    )
     source = model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), str(data), 24)
     config = source.config
-    assert isinstance(config, family) and (config.hidden_size, config.vocab_size, config.hidden_dropout_prob) == (32, 1000, 0.2)
+    assert isinstance(config, family) and (
+        config.hidden_size,
+        config.vocab_size,
+        config.hidden_dropout_prob,
+    ) == (32, 1000, 0.2)
     assert (config.patch_feature_size, config.text_seq_len) == (small_records.FEATURE_SIZE, 24)
-    assert source.vocabulary == str(bert / "vocab.txt") and source.start == str(bert / "bert_model.ckpt")
+    assert source.vocabulary == str(bert / "vocab.txt") and source.start == str(
+        bert / "bert_model.ckpt"
+    )
     model = build_model(config, (), 24)
     load_start(model, source.start)
     assert "start: 39 of " in capsys.readouterr().out
@@ -81,17 +104,41 @@ def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, tmp_path, fam
 
 
 def test_sizes_of_the_config_must_be_those_of_bert(bert, tmp_path):
-    (tmp_path / "new.json").write_text(json.dumps({"model_type": "kaleidobert", "hidden_size": 64, "hidden_dropout_prob": 0.0}))
-    with pytest.raises(InputError, match="must have the sizes of the BERT it starts from, or leave them out: hidden_size 64 there, 32 in BERT"):
+    (tmp_path / "new.json").write_text(
+        json.dumps({"model_type": "kaleidobert", "hidden_size": 64, "hidden_dropout_prob": 0.0})
+    )
+    with pytest.raises(
+        InputError,
+        match=(
+            "must have the sizes of the BERT it starts from, or leave them out: hidden_size 64"
+            " there, 32 in BERT"
+        ),
+    ):
         model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24)
-    (tmp_path / "new.json").write_text(json.dumps({"model_type": "kaleidobert", "hidden_dropout_prob": 0.0, "matching_similarity": False}))
-    assert model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24).config.hidden_dropout_prob == 0.0
+    (tmp_path / "new.json").write_text(
+        json.dumps(
+            {"model_type": "kaleidobert", "hidden_dropout_prob": 0.0, "matching_similarity": False}
+        )
+    )
+    assert (
+        model_to_train(
+            str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24
+        ).config.hidden_dropout_prob
+        == 0.0
+    )
 
 
 def test_bert_whose_config_has_the_usual_name(bert, tmp_path):
     (bert / "bert_config.json").rename(bert / "config.json")
-    (tmp_path / "new.json").write_text(json.dumps({"model_type": "kaleidobert", "matching_similarity": False}))
-    assert model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24).config.hidden_size == 32
+    (tmp_path / "new.json").write_text(
+        json.dumps({"model_type": "kaleidobert", "matching_similarity": False})
+    )
+    assert (
+        model_to_train(
+            str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24
+        ).config.hidden_size
+        == 32
+    )
 
 
 def test_config_beside_a_model_of_a_family_is_said_to_be_left_alone(golden, tmp_path, capsys):
@@ -100,14 +147,21 @@ def test_config_beside_a_model_of_a_family_is_said_to_be_left_alone(golden, tmp_
 
 
 def test_plain_bert_does_not_say_the_family(bert, tmp_path):
-    with pytest.raises(InputError, match="A plain BERT gives a model its first weights; its family is said by --model_config"):
+    with pytest.raises(
+        InputError,
+        match="A plain BERT gives a model its first weights; its family is said by --model_config",
+    ):
         model_to_train(str(bert), None, str(tmp_path), None, 64)
 
 
 def test_new_model_follows_its_records(tmp_path):
     data = small_records.write(tmp_path / "records", 5)
     source = model_to_train(None, TINY, str(tmp_path), str(data), 24)
-    assert (source.config.patch_feature_size, source.config.text_seq_len, source.config.vocab_size) == (small_records.FEATURE_SIZE, 24, 30522)
+    assert (
+        source.config.patch_feature_size,
+        source.config.text_seq_len,
+        source.config.vocab_size,
+    ) == (small_records.FEATURE_SIZE, 24, 30522)
     assert source.vocabulary == str(data / "vocab.txt") and source.start is None
 
 
@@ -117,11 +171,14 @@ def test_run_that_is_gone_on_with_needs_no_config(tmp_path):
     assert model_to_train(None, None, str(tmp_path), None, 64).config == config
 
 
-@pytest.mark.parametrize("start, model_config, message", [
-    (None, None, "A new model needs --model_config"),
-    (None, "gone.json", "--model_config: a config.json is needed. Not found: gone.json"),
-    ("gone/model.ckpt", None, "Not found: gone/model.ckpt"),
-])
+@pytest.mark.parametrize(
+    "start, model_config, message",
+    [
+        (None, None, "A new model needs --model_config"),
+        (None, "gone.json", "--model_config: a config.json is needed. Not found: gone.json"),
+        ("gone/model.ckpt", None, "Not found: gone/model.ckpt"),
+    ],
+)
 def test_what_is_missing_is_named(tmp_path, start, model_config, message):
     with pytest.raises(InputError, match=message):
         model_to_train(start, model_config, str(tmp_path), None, 64)
@@ -129,7 +186,9 @@ def test_what_is_missing_is_named(tmp_path, start, model_config, message):
 
 def test_folder_without_weights_or_vocabulary_is_named(golden, tmp_path):
     shutil.copy(golden / "config.json", tmp_path / "config.json")
-    with pytest.raises(InputError, match="A model needs its vocab.txt beside config.json. Not found"):
+    with pytest.raises(
+        InputError, match="A model needs its vocab.txt beside config.json. Not found"
+    ):
         existing_model(str(tmp_path))
     shutil.copy(DEFAULT_VOCABULARY, tmp_path / "vocab.txt")
     with pytest.raises(InputError, match="holds no checkpoint .* needs --model_config instead"):
@@ -141,8 +200,12 @@ def test_weights_and_config_may_come_from_two_places(golden, tmp_path):
     for ending in ("index", "data-00000-of-00001"):
         shutil.copy(golden / f"model.ckpt-1000.{ending}", tmp_path / f"kaleidobert.ckpt-7.{ending}")
     source = model_to_use(str(tmp_path / "kaleidobert.ckpt-7"), str(golden))
-    assert source.start == str(tmp_path / "kaleidobert.ckpt-7") and source.vocabulary == str(golden / "vocab.txt")
-    with pytest.raises(InputError, match="A model needs its vocab.txt|A model needs its config.json"):
+    assert source.start == str(tmp_path / "kaleidobert.ckpt-7") and source.vocabulary == str(
+        golden / "vocab.txt"
+    )
+    with pytest.raises(
+        InputError, match="A model needs its vocab.txt|A model needs its config.json"
+    ):
         model_to_use(str(tmp_path / "kaleidobert.ckpt-7"), None)
     with pytest.raises(InputError, match="None at: .*gone"):
         model_to_use(str(tmp_path / "gone"), str(golden))
@@ -151,8 +214,12 @@ def test_weights_and_config_may_come_from_two_places(golden, tmp_path):
 def test_several_checkpoints_need_a_choice(golden, tmp_path):
     for number in (1, 2):
         for ending in ("index", "data-00000-of-00001"):
-            shutil.copy(golden / f"model.ckpt-1000.{ending}", tmp_path / f"model.ckpt-{number}.{ending}")
-    with pytest.raises(InputError, match="One checkpoint is needed. .* holds 2 .*give the prefix of one"):
+            shutil.copy(
+                golden / f"model.ckpt-1000.{ending}", tmp_path / f"model.ckpt-{number}.{ending}"
+            )
+    with pytest.raises(
+        InputError, match="One checkpoint is needed. .* holds 2 .*give the prefix of one"
+    ):
         model_to_use(str(tmp_path), str(golden))
 
 
@@ -167,4 +234,7 @@ def test_safetensors_are_used_without_conversion_back(golden, tmp_path, tasks):
     load_weights(expected, str(golden / "model.ckpt-1000"))
     for ours, theirs in zip(model.trainable_variables, expected.trainable_variables, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert model_to_train(str(tmp_path / "handed_on"), None, str(tmp_path), None, 64).start == source.start
+    assert (
+        model_to_train(str(tmp_path / "handed_on"), None, str(tmp_path), None, 64).start
+        == source.start
+    )

@@ -17,16 +17,26 @@ def test_report_and_errors(golden_dir, tmp_path):
     source = golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"
     command = [f"--input={source}", f"--output={tmp_path}/new", "--to=safetensors"]
     output = convert(*command, cwd=tmp_path)
-    assert "(tf1) -> " in output and "converted: 75 variables, 304,444 bytes, global step 1000" in output
+    assert (
+        "(tf1) -> " in output
+        and "converted: 75 variables, 304,444 bytes, global step 1000" in output
+    )
     assert (tmp_path / "new" / "model.safetensors").is_file()
     assert "error: --output must be a new folder." in convert(*command, cwd=tmp_path, status=1)
 
 
 def test_help_has_an_example_of_each_direction():
     source = (ROOT / "kaleido_tf" / "compat" / "convert_checkpoint.py").read_text()
-    command = r"python -m kaleido_tf.compat.convert_checkpoint --input=(\S+) --output=\S+ --to=(\w+)"
+    command = (
+        r"python -m kaleido_tf.compat.convert_checkpoint --input=(\S+) --output=\S+ --to=(\w+)"
+    )
     examples = re.findall(command, ast.get_docstring(ast.parse(source)))
     kinds = {
-        "release/model.ckpt-54198": "tf1", "model_dir": "own", "handed_on": "safetensors", "handed_on/model.safetensors": "safetensors",
+        "release/model.ckpt-54198": "tf1",
+        "model_dir": "own",
+        "handed_on": "safetensors",
+        "handed_on/model.safetensors": "safetensors",
     }
-    assert sorted((kinds[path], to) for path, to in examples) == sorted(itertools.permutations(("own", "tf1", "safetensors"), 2))
+    assert sorted((kinds[path], to) for path, to in examples) == sorted(
+        itertools.permutations(("own", "tf1", "safetensors"), 2)
+    )

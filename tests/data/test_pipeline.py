@@ -48,10 +48,20 @@ def test_batch_has_the_models_inputs(table):
     shapes = {name: value.shape for name, value in batch.items()}
     assert shapes["input_ids"] == shapes["input_mask"] == shapes["segment_ids"] == (4, 9)
     for level, count in patches.LEVEL_PATCHES.items():
-        assert shapes[f"{level}_features"] == (4, count, 6) and shapes[f"{level}_boxes"] == (4, count, 5)
-        assert batch[f"{level}_features"].dtype == np.float32 and batch[f"{level}_boxes"].dtype == np.int32
+        assert shapes[f"{level}_features"] == (4, count, 6) and shapes[f"{level}_boxes"] == (
+            4,
+            count,
+            5,
+        )
+        assert (
+            batch[f"{level}_features"].dtype == np.float32
+            and batch[f"{level}_boxes"].dtype == np.int32
+        )
     assert shapes["masked_lm_positions"] == (4, 10)
-    assert shapes["grey_to_color_positions"] == (4, 2) and shapes["blank_to_color_positions"] == (4, 3)
+    assert shapes["grey_to_color_positions"] == (4, 2) and shapes["blank_to_color_positions"] == (
+        4,
+        3,
+    )
     assert shapes["grey_to_color_targets"] == (4, 2, 6)
 
 
@@ -66,13 +76,17 @@ def test_boxes_stay_in_place(table):
 def test_a_run_can_start_in_the_middle(table, start):
     source = examples(table, seed=3, token_fraction=0.4)
     whole = take(source.training_batches(batch_size=1), 40)
-    assert_equal(take(source.training_batches(batch_size=1, start=start), 40 - start), whole[start:])
+    assert_equal(
+        take(source.training_batches(batch_size=1, start=start), 40 - start), whole[start:]
+    )
 
 
 def test_drawn_anew_every_epoch(table):
     batches = take(examples(table).training_batches(batch_size=23), 2)
     assert not np.array_equal(batches[0]["input_ids"], batches[1]["input_ids"])
-    assert not np.array_equal(np.sort(batches[0]["rotation_label"]), np.sort(batches[1]["rotation_label"])) or not np.array_equal(
+    assert not np.array_equal(
+        np.sort(batches[0]["rotation_label"]), np.sort(batches[1]["rotation_label"])
+    ) or not np.array_equal(
         np.sort(batches[0]["jigsaw_label"]), np.sort(batches[1]["jigsaw_label"])
     )
 
@@ -86,7 +100,12 @@ def test_evaluation_is_one_pass_with_the_same_draws(table):
 def test_tasks_that_are_off_leave_nothing(table):
     batch = take(examples(table, tasks=("jigsaw",)).training_batches(batch_size=3), 1)[0]
     assert "jigsaw_label" in batch
-    assert not {"rotation_label", "camouflage_label", "grey_to_color_positions", "blank_to_color_positions"} & set(batch)
+    assert not {
+        "rotation_label",
+        "camouflage_label",
+        "grey_to_color_positions",
+        "blank_to_color_positions",
+    } & set(batch)
 
 
 def test_camouflaged_patch_comes_from_another_product(table):
@@ -105,13 +124,22 @@ def test_camouflaged_patch_comes_from_another_product(table):
 
 
 def test_alignments_of_a_record_guide_its_masks_only_with_its_own_text(tmp_path):
-    pairs = {"alignment_tokens": [2, 7], "alignment_patches": [33, 44], "alignment_scores": [1.0, 1.0]}
+    pairs = {
+        "alignment_tokens": [2, 7],
+        "alignment_patches": [33, 44],
+        "alignment_scores": [1.0, 1.0],
+    }
     table = read_table(small_records.write(tmp_path, 20, change=lambda n: pairs))
     source = examples(table, token_fraction=0.2)
     hits = {0: [], 1: []}
     for batch in take(source.training_batches(batch_size=4), 50):
-        for label, positions, blanks in zip(batch["next_sentence_label"], batch["masked_lm_positions"], batch["blank_to_color_positions"]):
-            # token 2 stands at place 3, after [CLS]; token 7 was cut off with the text; patch 33 is the fourth of level 5
+        for label, positions, blanks in zip(
+            batch["next_sentence_label"],
+            batch["masked_lm_positions"],
+            batch["blank_to_color_positions"],
+        ):
+            # token 2 stands at place 3, after [CLS]; token 7 was cut off with the text; patch 33 is
+            # the fourth of level 5
             hits[int(label)].append(3 in positions or 3 in blanks)
     assert np.mean(hits[1]) == 1.0
     assert np.mean(hits[0]) < 0.5
@@ -120,10 +148,17 @@ def test_alignments_of_a_record_guide_its_masks_only_with_its_own_text(tmp_path)
 def test_run_on_other_alignments_is_a_run_on_other_data(tmp_path):
     folder = small_records.write(tmp_path / "records", 7, per_shard=3)
     before = examples(read_table(folder)).digest
-    align_records(str(folder), lambda _, found: [[] for _ in found], AlignmentSettings(), {"source": "nobody"})
+    align_records(
+        str(folder), lambda _, found: [[] for _ in found], AlignmentSettings(), {"source": "nobody"}
+    )
     assert examples(read_table(folder)).digest != before
     again = examples(read_table(folder)).digest
-    align_records(str(folder), lambda _, found: [[] for _ in found], AlignmentSettings(mass=0.7), {"source": "nobody"})
+    align_records(
+        str(folder),
+        lambda _, found: [[] for _ in found],
+        AlignmentSettings(mass=0.7),
+        {"source": "nobody"},
+    )
     assert examples(read_table(folder)).digest != again
 
 
@@ -133,7 +168,11 @@ def test_shards_in_several_blocks_give_the_same_records(table, monkeypatch):
     original = pipeline.ExampleOrder
     monkeypatch.setattr(pipeline, "ExampleOrder", lambda *a, **k: original(*a, block_bytes=1, **k))
     source = examples(table, tasks=(), seed=2)
-    seen = np.concatenate([b["rotation_features"][:, 0, 0] for b in take(source.training_batches(1), 23)])
+    seen = np.concatenate(
+        [b["rotation_features"][:, 0, 0] for b in take(source.training_batches(1), 23)]
+    )
     monkeypatch.undo()
-    whole = np.concatenate([b["rotation_features"][:, 0, 0] for b in take(source.training_batches(1), 23)])
+    whole = np.concatenate(
+        [b["rotation_features"][:, 0, 0] for b in take(source.training_batches(1), 23)]
+    )
     np.testing.assert_array_equal(np.sort(seen), np.sort(whole))

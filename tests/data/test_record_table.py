@@ -39,13 +39,20 @@ def test_images_of_a_product_share_a_text(tmp_path):
 
 def test_feature_size_unlike_the_configs(tmp_path):
     folder = small_records.write(tmp_path, 3)
-    with pytest.raises(InputError, match="`patch_feature_size` is 7, the records in .* hold 6 floats a patch"):
+    with pytest.raises(
+        InputError, match="`patch_feature_size` is 7, the records in .* hold 6 floats a patch"
+    ):
         read(folder, feature_size=7)
 
 
 def test_record_of_another_size_is_named(tmp_path):
-    folder = small_records.write(tmp_path, 7, change=lambda n: small_records.fields_of(n, feature_size=8) if n == 6 else {})
-    with pytest.raises(InputError, match=r"records-00001-of-00002.tfrecord record 1 \(product P006\).*6 floats a patch.*880"):
+    folder = small_records.write(
+        tmp_path, 7, change=lambda n: small_records.fields_of(n, feature_size=8) if n == 6 else {}
+    )
+    with pytest.raises(
+        InputError,
+        match=r"records-00001-of-00002.tfrecord record 1 \(product P006\).*6 floats a patch.*880",
+    ):
         read(folder)
 
 
@@ -54,19 +61,27 @@ def test_record_of_another_version_is_named(tmp_path, monkeypatch):
     folder = small_records.write(tmp_path, 3)
     monkeypatch.undo()
     (folder / "dataset.json").write_text('{"record_version": 1, "feature_size": 6}')
-    with pytest.raises(InputError, match=r"record 0 \(product P000\): version 1 is needed. Received: version 2"):
+    with pytest.raises(
+        InputError, match=r"record 0 \(product P000\): version 1 is needed. Received: version 2"
+    ):
         read(folder)
 
 
 def test_token_beyond_the_vocabulary_is_named(tmp_path):
-    folder = small_records.write(tmp_path, 4, change=lambda n: {"token_ids": [30522]} if n == 2 else {})
-    with pytest.raises(InputError, match=r"record 2 \(product P002\): token ids below 30522.*Received: 30522"):
+    folder = small_records.write(
+        tmp_path, 4, change=lambda n: {"token_ids": [30522]} if n == 2 else {}
+    )
+    with pytest.raises(
+        InputError, match=r"record 2 \(product P002\): token ids below 30522.*Received: 30522"
+    ):
         read(folder)
 
 
 def test_empty_text_is_named(tmp_path):
     folder = small_records.write(tmp_path, 4, change=lambda n: {"token_ids": []} if n == 1 else {})
-    with pytest.raises(InputError, match=r"record 1 \(product P001\): a text of at least one token"):
+    with pytest.raises(
+        InputError, match=r"record 1 \(product P001\): a text of at least one token"
+    ):
         read(folder)
 
 

@@ -23,9 +23,15 @@ def examples(order, start=0, epochs=None, count=60):
     """The first `count` examples: (image, donor image, text row, matched, position)."""
     found = []
     for block in order.blocks(start, epochs):
-        starts = [int(np.flatnonzero([f == file for f in order.table.files])[0]) for file in block.files]
-        rows = np.concatenate([np.arange(order.table.file_starts[s], order.table.file_starts[s + 1]) for s in starts])
-        for values in zip(rows[block.records], rows[block.donors], block.texts, block.matched, block.positions):
+        starts = [
+            int(np.flatnonzero([f == file for f in order.table.files])[0]) for file in block.files
+        ]
+        rows = np.concatenate(
+            [np.arange(order.table.file_starts[s], order.table.file_starts[s + 1]) for s in starts]
+        )
+        for values in zip(
+            rows[block.records], rows[block.donors], block.texts, block.matched, block.positions
+        ):
             found.append(tuple(int(v) for v in values))
         if len(found) >= count:
             break
@@ -75,14 +81,19 @@ def test_half_is_matched_and_mismatches_come_from_the_sub_category(table):
 def test_every_other_text_of_the_group_is_used(table):
     shown = examples(ExampleOrder(table, seed=4), count=23 * 80)
     wrong = {text for image, _, text, matched, _ in shown if image == 5 and not matched}
-    group = set(table.texts[table.subcategories == table.subcategories[5]].tolist()) - {int(table.texts[5])}
+    group = set(table.texts[table.subcategories == table.subcategories[5]].tolist()) - {
+        int(table.texts[5])
+    }
     assert wrong == group
 
 
 def test_negatives_from_anywhere(table):
     shown = examples(ExampleOrder(table, seed=4, negatives="any"), count=23 * 20)
-    foreign = [table.subcategories[np.flatnonzero(table.texts == text)[0]] != table.subcategories[image]
-               for image, _, text, matched, _ in shown if not matched]
+    foreign = [
+        table.subcategories[np.flatnonzero(table.texts == text)[0]] != table.subcategories[image]
+        for image, _, text, matched, _ in shown
+        if not matched
+    ]
     assert 0.5 < np.mean(foreign) < 0.85  # two thirds of the others are of other sub-categories
 
 
@@ -115,14 +126,25 @@ def test_rising_negatives_come_nearer_epoch_by_epoch(table):
     shown = examples(order, count=23 * 60)
 
     def near(rows):
-        return np.mean([table.subcategories[np.flatnonzero(table.texts == text)[0]] == table.subcategories[image]
-                        for image, _, text, matched, _ in rows if not matched])
+        return np.mean(
+            [
+                table.subcategories[np.flatnonzero(table.texts == text)[0]]
+                == table.subcategories[image]
+                for image, _, text, matched, _ in rows
+                if not matched
+            ]
+        )
 
     assert near(shown[: 23 * 6]) < 0.55  # a third by chance
     assert near(shown[23 * 40 :]) == 1.0
-    assert examples(order, start=23 * 7 + 3, count=30) == examples(order, count=23 * 7 + 33)[23 * 7 + 3 :]
+    assert (
+        examples(order, start=23 * 7 + 3, count=30)
+        == examples(order, count=23 * 7 + 33)[23 * 7 + 3 :]
+    )
 
 
 def test_unknown_source_of_negatives_is_named(table):
-    with pytest.raises(InputError, match="`negatives` must be one of subcategory, any, rising. Received: hard"):
+    with pytest.raises(
+        InputError, match="`negatives` must be one of subcategory, any, rising. Received: hard"
+    ):
         ExampleOrder(table, seed=1, negatives="hard")

@@ -39,14 +39,22 @@ def level_counts(masked):
     return {level: int(masked[patches.level_slice(level)].sum()) for level in patches.LEVEL_NAMES}
 
 
-@pytest.mark.parametrize("pairs", [(), [(1, 5), (2, 14), (3, 31), (4, 32), (5, 33), (5, 6), (1, 15)]])
+@pytest.mark.parametrize(
+    "pairs", [(), [(1, 5), (2, 14), (3, 31), (4, 32), (5, 33), (5, 6), (1, 15)]]
+)
 def test_budgets_hold_exactly(pairs):
     config = MaskingConfig(token_fraction=0.4)
     for number in range(40):
         tokens, masked = chosen(example(pairs=pairs), number, config)
         assert tokens.sum() == 2  # round(0.4 * 5)
         assert not tokens[0] and not tokens[6:].any()  # never [CLS], [SEP], padding
-        assert level_counts(masked) == {"rotation": 0, "jigsaw": 0, "camouflage": 1, "grey_to_color": 2, "blank_to_color": 3}
+        assert level_counts(masked) == {
+            "rotation": 0,
+            "jigsaw": 0,
+            "camouflage": 1,
+            "grey_to_color": 2,
+            "blank_to_color": 3,
+        }
 
 
 def test_at_most_ten_tokens_and_at_least_one():
@@ -59,7 +67,9 @@ def test_random_masking_takes_no_notice_of_pairs():
     pairs = [(1, 5), (2, 14), (3, 31), (4, 32), (5, 33), (5, 6), (1, 15)]
     free = MaskingConfig(token_fraction=0.4, guided=False)
     for number in range(20):
-        for ours, none in zip(chosen(example(pairs=pairs), number, free), chosen(example(), number, free), strict=True):
+        for ours, none in zip(
+            chosen(example(pairs=pairs), number, free), chosen(example(), number, free), strict=True
+        ):
             np.testing.assert_array_equal(ours, none)
 
 
@@ -72,8 +82,12 @@ def test_random_choice_is_even():
         counts += tokens
         patch_counts += masked
     np.testing.assert_allclose(counts[1:6] / draws, 0.4, atol=0.08)
-    np.testing.assert_allclose(patch_counts[patches.level_slice("camouflage")] / draws, 1 / 9, atol=0.06)
-    np.testing.assert_allclose(patch_counts[patches.level_slice("grey_to_color")] / draws, 2 / 16, atol=0.06)
+    np.testing.assert_allclose(
+        patch_counts[patches.level_slice("camouflage")] / draws, 1 / 9, atol=0.06
+    )
+    np.testing.assert_allclose(
+        patch_counts[patches.level_slice("grey_to_color")] / draws, 2 / 16, atol=0.06
+    )
 
 
 def test_aligned_pairs_come_first_and_only_one_side_is_masked():
@@ -87,7 +101,20 @@ def test_aligned_pairs_come_first_and_only_one_side_is_masked():
     assert 70 < sides[(True, False)] < 130
 
 
-WRITTEN = [(1, 6), (1, 15), (1, 31), (2, 6), (2, 19), (2, 32), (4, 12), (4, 15), (4, 53), (5, 12), (5, 15), (5, 53)]
+WRITTEN = [
+    (1, 6),
+    (1, 15),
+    (1, 31),
+    (2, 6),
+    (2, 19),
+    (2, 32),
+    (4, 12),
+    (4, 15),
+    (4, 53),
+    (5, 12),
+    (5, 15),
+    (5, 53),
+]
 """As records have them: a word with a patch of each level, and patches that several words share."""
 
 
@@ -96,13 +123,16 @@ def test_no_pair_loses_both_sides_while_others_are_left():
     for number in range(150):
         tokens, masked = chosen(example(pairs=WRITTEN), number, MaskingConfig(token_fraction=0.2))
         sides = np.array([(tokens[token], masked[patch]) for token, patch in WRITTEN])
-        assert not sides.all(axis=1).any()  # the third word and most patches have no pair: filling has a choice
+        # the third word and most patches have no pair: filling has a choice
+        assert not sides.all(axis=1).any()
         taken += sides.any(axis=1)
     assert (taken > 0).all() and taken.mean() > 0.3 * 150
 
 
 def test_filling_takes_a_partner_only_where_nothing_else_is_left():
-    """Every word is paired with every patch of level 3: once a patch is taken there, all words are partners."""
+    """Every word is paired with every patch of level 3: once a patch is taken there, all words are
+    partners.
+    """
     pairs = [(token, patch) for token in range(1, 6) for patch in range(5, 14)]
     both = 0
     for number in range(60):
@@ -115,7 +145,8 @@ def test_filling_takes_a_partner_only_where_nothing_else_is_left():
 def test_paired_word_pieces_of_a_whole_word_count_as_one_side():
     item = example("hem ##line of coat", pairs=[(1, 6), (2, 33)])
     for number in range(60):
-        tokens, masked = chosen(item, number, MaskingConfig(token_fraction=0.5, whole_words=True))  # budget 2 of 4
+        # budget 2 of 4
+        tokens, masked = chosen(item, number, MaskingConfig(token_fraction=0.5, whole_words=True))
         assert not (tokens[1] and (masked[6] or masked[33]))
 
 
@@ -140,14 +171,23 @@ def test_whole_words_are_masked_together():
 
 
 def test_masked_language_model_labels():
-    item = choose_masked(example(), tf.constant([3, 1]), MaskingConfig(token_fraction=0.6, max_tokens=7), CONTINUATION)
+    item = choose_masked(
+        example(),
+        tf.constant([3, 1]),
+        MaskingConfig(token_fraction=0.6, max_tokens=7),
+        CONTINUATION,
+    )
     result = mask_tokens(item, tf.constant([3, 1]), MaskingConfig(max_tokens=7), VOCABULARY)
     positions, used = result["masked_lm_positions"].numpy(), result["masked_lm_weights"].numpy()
     assert used.tolist() == [1, 1, 1, 0, 0, 0, 0]
     assert (np.diff(positions[:3]) > 0).all() and not positions[3:].any()
-    np.testing.assert_array_equal(result["masked_lm_ids"].numpy()[:3], item["input_ids"].numpy()[positions[:3]])
+    np.testing.assert_array_equal(
+        result["masked_lm_ids"].numpy()[:3], item["input_ids"].numpy()[positions[:3]]
+    )
     untouched = ~item["masked_tokens"].numpy()
-    np.testing.assert_array_equal(result["input_ids"].numpy()[untouched], item["input_ids"].numpy()[untouched])
+    np.testing.assert_array_equal(
+        result["input_ids"].numpy()[untouched], item["input_ids"].numpy()[untouched]
+    )
 
 
 def test_eighty_ten_ten():
@@ -170,7 +210,9 @@ def test_same_inside_tf_data():
     item = example(pairs=[(1, 7), (3, 44)])
     config = MaskingConfig(token_fraction=0.4)
     alone = [chosen(item, number, config) for number in range(5)]
-    dataset = tf.data.Dataset.range(5).map(lambda n: choose_masked(item, tf.stack([3, n]), config, CONTINUATION))
+    dataset = tf.data.Dataset.range(5).map(
+        lambda n: choose_masked(item, tf.stack([3, n]), config, CONTINUATION)
+    )
     for (tokens, masked), result in zip(alone, dataset.as_numpy_iterator()):
         np.testing.assert_array_equal(tokens, result["masked_tokens"])
         np.testing.assert_array_equal(masked, result["masked_patches"])

@@ -8,12 +8,20 @@ from data_prep.alignment.captioner_training import TrainSettings, train
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.record_writing.product_records import write_records
-from tests.data_prep.record_writing.test_product_records import (
-    SETTINGS,
-    write_catalogue,
-)
+from tests.data_prep.record_writing.test_product_records import SETTINGS, write_catalogue
 
-CAPTIONER = TrainSettings(cells=3, embedding=12, units=20, attention_units=8, longest=9, epochs=40, batch_size=3, learning_rate=0.03, dropout=0.05, seed=4)
+CAPTIONER = TrainSettings(
+    cells=3,
+    embedding=12,
+    units=20,
+    attention_units=8,
+    longest=9,
+    epochs=40,
+    batch_size=3,
+    learning_rate=0.03,
+    dropout=0.05,
+    seed=4,
+)
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +34,9 @@ def captioner_records(tmp_path_factory, squeezenet):
     """Records of eight photos of seven products: "A <colour> thing, number <n>."."""
     folder = tmp_path_factory.mktemp("captioner")
     write_catalogue(folder / "shop", lambda _, entry: {**entry, "split": "train"})
-    write_records(read_catalogue(str(folder / "shop")), "train", folder / "records", SETTINGS, squeezenet)
+    write_records(
+        read_catalogue(str(folder / "shop")), "train", folder / "records", SETTINGS, squeezenet
+    )
     return folder / "records" / "train"
 
 
@@ -34,7 +44,11 @@ def captioner_records(tmp_path_factory, squeezenet):
 def train_captioner(captioner_records, squeezenet):
     """Trains in a folder; the same records for both splits, so that what is learnt can be heard."""
     return lambda folder, **changes: train(
-        str(captioner_records), str(captioner_records), str(folder), squeezenet, dataclasses.replace(CAPTIONER, **changes)
+        str(captioner_records),
+        str(captioner_records),
+        str(folder),
+        squeezenet,
+        dataclasses.replace(CAPTIONER, **changes),
     )
 
 

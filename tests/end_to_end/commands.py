@@ -1,6 +1,7 @@
 """Runs the project's commands as a user would type them.
 
-`start` and `run_anew` make a new interpreter. `run` does what an interpreter does with the same arguments in a fork of one that has
+`start` and `run_anew` make a new interpreter. `run` does what an interpreter does with the same
+arguments in a fork of one that has
 imported the libraries and nothing else: that import takes longer than most of the commands.
 """
 
@@ -18,19 +19,27 @@ from unittest import mock
 ROOT = pathlib.Path(__file__).parents[2]
 SECONDS = 600
 
-# None of these starts TensorFlow itself: devices, thread pools and random states are made after the fork, by each command for itself.
+# None of these starts TensorFlow itself: devices, thread pools and random states are made after the
+# fork, by each command for itself.
 LIBRARIES = ["tensorflow", "tf_keras", "orbit", "official.nlp.modeling.layers"]
 
 
 def start(*arguments, cwd):
     """A command running in a new interpreter; its output and its messages are one stream."""
     return subprocess.Popen(
-        [sys.executable, *map(str, arguments)], cwd=cwd, env=_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env=_environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
 
 def run_anew(*arguments, cwd, status=0) -> str:
-    """As `run`, in a new interpreter: for what happens before the libraries are imported or when the interpreter ends."""
+    """As `run`, in a new interpreter: for what happens before the libraries are imported or when
+    the interpreter ends.
+    """
     process = start(*arguments, cwd=cwd)
     output = process.communicate(timeout=SECONDS)[0]
     assert process.returncode == status, output[-3000:]
@@ -41,7 +50,10 @@ def run(*arguments, cwd, home=None, status=0) -> str:
     """Output and messages of a command that must end with `status`."""
     environment = {**_environment(), **({"HOME": str(home)} if home else {})}
     with tempfile.NamedTemporaryFile() as output:
-        process = _forks().Process(target=_as_interpreter, args=([*map(str, arguments)], str(cwd), environment, output.name))
+        process = _forks().Process(
+            target=_as_interpreter,
+            args=([*map(str, arguments)], str(cwd), environment, output.name),
+        )
         process.start()
         process.join(SECONDS)
         ended = process.exitcode
@@ -56,7 +68,8 @@ def run(*arguments, cwd, home=None, status=0) -> str:
 def _forks():
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(LIBRARIES)
-    with mock.patch.dict(os.environ, _environment()):  # TensorFlow reads its log level while it is imported
+    # TensorFlow reads its log level while it is imported
+    with mock.patch.dict(os.environ, _environment()):
         forkserver.ensure_running()
     return forks
 

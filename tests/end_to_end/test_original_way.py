@@ -1,4 +1,6 @@
-"""The old way only: TF1 checkpoint, CSV bundle, list file and the original's command lines, with the original's numbers."""
+"""The old way only: TF1 checkpoint, CSV bundle, list file and the original's command lines, with
+the original's numbers.
+"""
 
 import ast
 import json
@@ -25,23 +27,32 @@ def golden(golden_dir):
 
 @pytest.fixture(scope="module")
 def home(golden, tmp_path_factory):
-    """A user's home with the tiny models in EasyTransfer's zoo, as the release's archives unpack."""
+    """A user's home with the tiny models in EasyTransfer's zoo, as the release's
+    archives unpack.
+    """
     home = tmp_path_factory.mktemp("home")
     for name, (folder, weights, config) in MODELS.items():
         place = home / ".eztransfer_modelzoo" / folder / name
         place.mkdir(parents=True)
         for ending in ("index", "data-00000-of-00001"):
-            shutil.copy(golden / weights / f"model.ckpt-1000.{ending}", place / f"model.ckpt.{ending}")
+            shutil.copy(
+                golden / weights / f"model.ckpt-1000.{ending}", place / f"model.ckpt.{ending}"
+            )
         content = json.loads((golden / config / "config.json").read_text())
         # Losses can be compared with the golden ones only where nothing is dropped.
-        (place / "config.json").write_text(json.dumps({**content, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}))
+        (place / "config.json").write_text(
+            json.dumps({**content, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})
+        )
         shutil.copy(golden / "kaleidobert_tiny" / "ptv6" / "vocab.txt", place / "vocab.txt")
     return home
 
 
 @pytest.fixture(scope="module")
 def schemas(golden):
-    return {name: entry["input_schema"] for name, entry in json.loads((golden / "csv_bundle" / "schemas.json").read_text()).items()}
+    return {
+        name: entry["input_schema"]
+        for name, entry in json.loads((golden / "csv_bundle" / "schemas.json").read_text()).items()
+    }
 
 
 def bundle_rows(golden, name):
@@ -57,8 +68,14 @@ def write_list(folder, name, *files):
 
 
 def flags_of(name, **changes):
-    """The flags of a file in run_configs, some changed to the tiny data; a file's own flags are what is tested."""
-    lines = [line for line in (ROOT / "run_configs" / name).read_text().splitlines() if line.startswith("--")]
+    """The flags of a file in run_configs, some changed to the tiny data; a file's own flags are
+    what is tested.
+    """
+    lines = [
+        line
+        for line in (ROOT / "run_configs" / name).read_text().splitlines()
+        if line.startswith("--")
+    ]
     flags = dict(line[2:].split("=", 1) for line in lines)
     assert set(changes) <= {*flags, "log_step_count_steps", "eval_every_steps"}
     return [f"--{key}={value}" for key, value in {**flags, **changes}.items()]
@@ -70,121 +87,254 @@ def kaleido_run(golden, home, schemas, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kaleido")
     source = golden / "csv_bundle" / "kaleidobert_pretrain_part-00000.csv"
     (folder / "dataset").mkdir()
-    (folder / "dataset" / "pretrain_train_0").write_text("".join(source.read_text().splitlines(keepends=True)[:4]))
+    (folder / "dataset" / "pretrain_train_0").write_text(
+        "".join(source.read_text().splitlines(keepends=True)[:4])
+    )
     shutil.copy(source, folder / "dataset" / "pretrain_valid_0")
     write_list(folder / "dataset", "train_list.list_csv", "dataset/pretrain_train_0")
     write_list(folder / "dataset", "dev_list.list_csv", "dataset/pretrain_valid_0")
-    output = run(ROOT / "pretrain_main.py", *flags_of(
-        "original_pretrain.cfg", input_schema=schemas["kaleidobert_pretrain"], train_batch_size=4, num_epochs=10, log_step_count_steps=1,
-    ), cwd=folder, home=home)
+    output = run(
+        ROOT / "pretrain_main.py",
+        *flags_of(
+            "original_pretrain.cfg",
+            input_schema=schemas["kaleidobert_pretrain"],
+            train_batch_size=4,
+            num_epochs=10,
+            log_step_count_steps=1,
+        ),
+        cwd=folder,
+        home=home,
+    )
     return folder, output
 
 
 def test_pretraining_starts_with_the_originals_losses(golden, kaleido_run):
     """The first update has rate 0, so the evaluation after it is that of the golden weights."""
     folder, output = kaleido_run
-    assert "--workerGPU=4: this machine has 0 GPU(s)" in output and re.search(r"start: (\d+) of \1 variables", output)
+    assert "--workerGPU=4: this machine has 0 GPU(s)" in output and re.search(
+        r"start: (\d+) of \1 variables", output
+    )
     expected = np.load(golden / "kaleidobert_tiny" / "ptv6" / "outputs.npz")
     lines = read_metrics(folder / "checkpoint" / "pretrained" / "metrics.jsonl")
     train, evaluation = lines[:2]
     names = {
-        "loss": "total_loss", "masked_lm_loss": "mlm_loss", "next_sentence_loss": "nsp_loss", "rotation_loss": "rotation_loss",
-        "jigsaw_loss": "jigsaw_loss", "camouflage_loss": "camouflage_loss", "grey_to_color_loss": "greymask_loss",
-        "blank_to_color_loss": "blankmask_loss", "gradient_norm": "grad_global_norm_dense",
+        "loss": "total_loss",
+        "masked_lm_loss": "mlm_loss",
+        "next_sentence_loss": "nsp_loss",
+        "rotation_loss": "rotation_loss",
+        "jigsaw_loss": "jigsaw_loss",
+        "camouflage_loss": "camouflage_loss",
+        "grey_to_color_loss": "greymask_loss",
+        "blank_to_color_loss": "blankmask_loss",
+        "gradient_norm": "grad_global_norm_dense",
     }
     for ours, theirs in names.items():
         assert train[ours] == pytest.approx(float(expected[theirs]), rel=1e-5, abs=2e-6), ours
     assert (train["step"], train["learning_rate"]) == (1, 0.0)
-    golden_evaluation = json.loads((golden / "kaleidobert_tiny" / "ptv6" / "meta.json").read_text())["estimator_eval"]
+    golden_evaluation = json.loads(
+        (golden / "kaleidobert_tiny" / "ptv6" / "meta.json").read_text()
+    )["estimator_eval"]
     names = {
-        "mean_batch_loss": "loss", "masked_lm_loss": "eval_masked_lm_loss", "masked_lm_accuracy": "eval_masked_lm_accuracy",
-        **{f"{name}_accuracy": f"{name}_accuracy" for name in ("next_sentence", "rotation", "jigsaw", "camouflage")},
+        "mean_batch_loss": "loss",
+        "masked_lm_loss": "eval_masked_lm_loss",
+        "masked_lm_accuracy": "eval_masked_lm_accuracy",
+        **{
+            f"{name}_accuracy": f"{name}_accuracy"
+            for name in ("next_sentence", "rotation", "jigsaw", "camouflage")
+        },
     }
     for ours, theirs in names.items():
-        assert evaluation[ours] == pytest.approx(golden_evaluation[theirs], rel=1e-5, abs=1e-6), ours
+        assert evaluation[ours] == pytest.approx(golden_evaluation[theirs], rel=1e-5, abs=1e-6), (
+            ours
+        )
 
 
 def test_cadence_is_the_originals(kaleido_run):
-    """4 examples, batches of 4, 10 epochs: 11 steps; a checkpoint at 0 and every epoch, ten kept."""
+    """4 examples, batches of 4, 10 epochs: 11 steps; a checkpoint at 0 and every epoch,
+    ten kept.
+    """
     folder = kaleido_run[0] / "checkpoint" / "pretrained"
     lines = read_metrics(folder / "metrics.jsonl")
     assert [line["step"] for line in lines if line["kind"] == "train"] == list(range(1, 12))
-    saved = sorted(int(path.stem.removeprefix("model.ckpt-")) for path in folder.glob("model.ckpt-*.index"))
+    saved = sorted(
+        int(path.stem.removeprefix("model.ckpt-")) for path in folder.glob("model.ckpt-*.index")
+    )
     assert saved == list(range(2, 12))
     rates = [line["learning_rate"] for line in lines if line["kind"] == "train"]
-    np.testing.assert_allclose(rates, [0.0] + [1e-4 * (1 - t / 11) for t in range(1, 11)], rtol=1e-5)
+    np.testing.assert_allclose(
+        rates, [0.0] + [1e-4 * (1 - t / 11) for t in range(1, 11)], rtol=1e-5
+    )
 
 
-@pytest.mark.parametrize("direction, config", [("img2txt", "original_img2txt.cfg"), ("txt2img", "original_txt2img.cfg")])
-def test_kaleido_bert_predicts_the_golden_result_file(golden, home, schemas, tmp_path, direction, config):
-    rows, names = bundle_rows(golden, "kaleidobert_pretrain"), [part.split(":")[0] for part in schemas["kaleidobert_predict"].split(",")]
-    check_prediction(golden / "prediction_analysis" / "e2e_kaleidobert_ptv6", rows, 12, names, home, tmp_path, direction, flags_of(
-        config, input_schema=schemas["kaleidobert_predict"], predict_batch_size=4, predict_input_fp="./rows.list_csv", output_dir="./out",
-        predict_checkpoint_path=golden / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000",
-    ))
+@pytest.mark.parametrize(
+    "direction, config", [("img2txt", "original_img2txt.cfg"), ("txt2img", "original_txt2img.cfg")]
+)
+def test_kaleido_bert_predicts_the_golden_result_file(
+    golden, home, schemas, tmp_path, direction, config
+):
+    rows, names = (
+        bundle_rows(golden, "kaleidobert_pretrain"),
+        [part.split(":")[0] for part in schemas["kaleidobert_predict"].split(",")],
+    )
+    check_prediction(
+        golden / "prediction_analysis" / "e2e_kaleidobert_ptv6",
+        rows,
+        12,
+        names,
+        home,
+        tmp_path,
+        direction,
+        flags_of(
+            config,
+            input_schema=schemas["kaleidobert_predict"],
+            predict_batch_size=4,
+            predict_input_fp="./rows.list_csv",
+            output_dir="./out",
+            predict_checkpoint_path=golden / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000",
+        ),
+    )
 
 
-@pytest.mark.parametrize("direction, config", [("img2txt", "fashion_bert_img2txt.cfg"), ("txt2img", "fashion_bert_txt2img.cfg")])
-def test_fashion_bert_predicts_the_golden_result_file(golden, home, schemas, tmp_path, direction, config):
+@pytest.mark.parametrize(
+    "direction, config",
+    [("img2txt", "fashion_bert_img2txt.cfg"), ("txt2img", "fashion_bert_txt2img.cfg")],
+)
+def test_fashion_bert_predicts_the_golden_result_file(
+    golden, home, schemas, tmp_path, direction, config
+):
     """The golden file has eight pairs, the golden bundle the features of the first six."""
-    rows, names = bundle_rows(golden, "fashionbert_train"), [part.split(":")[0] for part in schemas["fashionbert_predict"].split(",")]
+    rows, names = (
+        bundle_rows(golden, "fashionbert_train"),
+        [part.split(":")[0] for part in schemas["fashionbert_predict"].split(",")],
+    )
     if direction == "txt2img":  # this command names the model by a path
-        shutil.copytree(home / ".eztransfer_modelzoo" / "imagebert" / "pai-imagebert-base-en", tmp_path / "pai-imagebert-base-en")
-    check_prediction(golden / "prediction_analysis" / "e2e_fashionbert", rows, 6, names, home, tmp_path, direction, flags_of(
-        config, input_schema=schemas["fashionbert_predict"], predict_batch_size=4, predict_input_fp="./rows.list_csv", output_dir="./out",
-        image_feature_size=4096, predict_checkpoint_path=golden / "fashionbert_tiny" / "model.ckpt-1000",
-    ))
+        shutil.copytree(
+            home / ".eztransfer_modelzoo" / "imagebert" / "pai-imagebert-base-en",
+            tmp_path / "pai-imagebert-base-en",
+        )
+    check_prediction(
+        golden / "prediction_analysis" / "e2e_fashionbert",
+        rows,
+        6,
+        names,
+        home,
+        tmp_path,
+        direction,
+        flags_of(
+            config,
+            input_schema=schemas["fashionbert_predict"],
+            predict_batch_size=4,
+            predict_input_fp="./rows.list_csv",
+            output_dir="./out",
+            image_feature_size=4096,
+            predict_checkpoint_path=golden / "fashionbert_tiny" / "model.ckpt-1000",
+        ),
+    )
 
 
 def check_prediction(expected, rows, count, names, home, folder, direction, flags):
-    """Predicts `count` pairs made as the golden result files were, and compares ids, labels and logits."""
+    """Predicts `count` pairs made as the golden result files were, and compares ids, labels and
+    logits.
+    """
     lines = []
     for number, row in enumerate(rows[:count]):
         identity = {
-            "text_prod_id": f"T{number // 3:03d}", "image_prod_id": f"I{number % 3:03d}", "prod_img_id": f"P{number:03d}_1",
-            "nx_sent_labels": str(number % 2), "prod_desc": "a dress",
+            "text_prod_id": f"T{number // 3:03d}",
+            "image_prod_id": f"I{number % 3:03d}",
+            "prod_img_id": f"P{number:03d}_1",
+            "nx_sent_labels": str(number % 2),
+            "prod_desc": "a dress",
         }
         lines.append("\t".join({**row, **identity}[name] for name in names) + "\n")
     (folder / "rows.csv").write_text("".join(lines))
     (folder / "rows.list_csv").write_text("rows.csv\n")
     output = run(ROOT / "pretrain_main.py", *flags, cwd=folder, home=home)
     assert re.search(rf"{direction}: \d+ queries", output)
-    ours, theirs = (read_result_file(path) for path in (folder / "out" / f"eval_{direction}_results.txt", expected / f"result_{direction}.txt"))
+    ours, theirs = (
+        read_result_file(path)
+        for path in (
+            folder / "out" / f"eval_{direction}_results.txt",
+            expected / f"result_{direction}.txt",
+        )
+    )
     for name in ("text_ids", "image_ids", "image_file_ids", "labels"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name)[:count])
     np.testing.assert_allclose(ours.logits, theirs.logits[:count], atol=2e-5, rtol=1e-5)
     assert ours.batch_starts.tolist() == list(range(0, count, 4))
     if len(theirs.labels) == count:
         # To the letter, but for the last digits of the logits.
-        for a, b in zip((folder / "out" / f"eval_{direction}_results.txt").open(), (expected / f"result_{direction}.txt").open()):
-            assert [ast.literal_eval(field) for field in a.split("\001")[:4]] == [ast.literal_eval(field) for field in b.split("\001")[:4]]
-        counted = run("-m", "kaleido_tf.evaluation.retrieval", f"out/eval_{direction}_results.txt", "--protocol=kaleido", "--output_json=figures.json", cwd=folder)
-        figures, golden_figures = json.loads((folder / "figures.json").read_text()), json.loads((expected / "metrics.json").read_text())
+        for a, b in zip(
+            (folder / "out" / f"eval_{direction}_results.txt").open(),
+            (expected / f"result_{direction}.txt").open(),
+        ):
+            assert [ast.literal_eval(field) for field in a.split("\001")[:4]] == [
+                ast.literal_eval(field) for field in b.split("\001")[:4]
+            ]
+        counted = run(
+            "-m",
+            "kaleido_tf.evaluation.retrieval",
+            f"out/eval_{direction}_results.txt",
+            "--protocol=kaleido",
+            "--output_json=figures.json",
+            cwd=folder,
+        )
+        figures, golden_figures = (
+            json.loads((folder / "figures.json").read_text()),
+            json.loads((expected / "metrics.json").read_text()),
+        )
         for name in ("accuracy", "auc", "rank@1", "rank@5", "rank@10", "rank@100"):
-            assert figures[name] == pytest.approx(golden_figures[f"result_{direction}.txt"][name], abs=1e-9), (name, counted)
+            assert figures[name] == pytest.approx(
+                golden_figures[f"result_{direction}.txt"][name], abs=1e-9
+            ), (name, counted)
 
 
 def test_fashion_bert_trains_as_its_guide_says(golden, home, schemas, tmp_path):
-    lines = (golden / "csv_bundle" / "fashionbert_train_part-00000.csv").read_text().splitlines(keepends=True)[:4]
+    lines = (
+        (golden / "csv_bundle" / "fashionbert_train_part-00000.csv")
+        .read_text()
+        .splitlines(keepends=True)[:4]
+    )
     (tmp_path / "rows").write_text("".join(lines))
     for name in ("train_list.list_csv", "dev_list.list_csv"):
         (tmp_path / name).write_text(f"{tmp_path}/rows\n")  # the guide's lists hold absolute paths
-    run(ROOT / "pretrain_main.py", *flags_of(
-        "fashion_bert_train.cfg", input_schema=schemas["fashionbert_train"], image_feature_size=4096, num_epochs=10, log_step_count_steps=1,
-    ), cwd=tmp_path, home=home)
+    run(
+        ROOT / "pretrain_main.py",
+        *flags_of(
+            "fashion_bert_train.cfg",
+            input_schema=schemas["fashionbert_train"],
+            image_feature_size=4096,
+            num_epochs=10,
+            log_step_count_steps=1,
+        ),
+        cwd=tmp_path,
+        home=home,
+    )
     expected = np.load(golden / "fashionbert_tiny" / "outputs.npz")
     train, evaluation = read_metrics(tmp_path / "fashionbert_model_dir" / "metrics.jsonl")[:2]
     names = {
-        "loss": "total_loss", "masked_lm_loss": "mlm_loss", "next_sentence_loss": "nsp_loss", "image_loss": "mpm_loss",
-        "masked_lm_weight": "w0", "next_sentence_weight": "w1", "image_weight": "w2",
+        "loss": "total_loss",
+        "masked_lm_loss": "mlm_loss",
+        "next_sentence_loss": "nsp_loss",
+        "image_loss": "mpm_loss",
+        "masked_lm_weight": "w0",
+        "next_sentence_weight": "w1",
+        "image_weight": "w2",
     }
     for ours, theirs in names.items():
         assert train[ours] == pytest.approx(float(expected[theirs]), rel=1e-5, abs=2e-6), ours
-    assert train["gradient_norm"] == pytest.approx(json.loads((golden / "fashionbert_tiny" / "meta.json").read_text())["losses"]["grad_global_norm_dense"], rel=1e-5)
+    assert train["gradient_norm"] == pytest.approx(
+        json.loads((golden / "fashionbert_tiny" / "meta.json").read_text())["losses"][
+            "grad_global_norm_dense"
+        ],
+        rel=1e-5,
+    )
     assert evaluation["loss"] == pytest.approx(float(expected["total_loss"]), rel=1e-5)
 
 
-@pytest.mark.parametrize("config, task", [("original_catepred.cfg", "catepred"), ("original_subcatepred.cfg", "subcatepred")])
+@pytest.mark.parametrize(
+    "config, task",
+    [("original_catepred.cfg", "catepred"), ("original_subcatepred.cfg", "subcatepred")],
+)
 def test_recognition_runs_and_learns(golden, home, tmp_path, config, task):
     folder = golden / "finetune" / "catepred"
     schema = json.loads((folder / "meta.json").read_text())["input_schema"]
@@ -192,12 +342,25 @@ def test_recognition_runs_and_learns(golden, home, tmp_path, config, task):
     (tmp_path / "dataset").mkdir()
     for part in ("train", "eval"):
         write_list(tmp_path / "dataset", f"{part}_{task}_list.list_csv", "finetune_train_0")
-    output = run(ROOT / "finetune_main.py", *flags_of(
-        config, input_schema=schema, train_batch_size=8, num_epochs=30, learning_rate=5e-3, log_step_count_steps=5, eval_every_steps=45,
-    ), cwd=tmp_path, home=home)
+    output = run(
+        ROOT / "finetune_main.py",
+        *flags_of(
+            config,
+            input_schema=schema,
+            train_batch_size=8,
+            num_epochs=30,
+            learning_rate=5e-3,
+            log_step_count_steps=5,
+            eval_every_steps=45,
+        ),
+        cwd=tmp_path,
+        home=home,
+    )
     assert "--predict_checkpoint_path is not read in training" in output
     lines = read_metrics(tmp_path / "checkpoint" / "classification" / task / "metrics.jsonl")
-    first, last = (line for line in (lines[0], [line for line in lines if line["kind"] == "train"][-1]))
+    first, last = (
+        line for line in (lines[0], [line for line in lines if line["kind"] == "train"][-1])
+    )
     assert last["loss"] < 0.7 * first["loss"]
     assert {"accuracy", "micro_f1", "macro_f1", "weighted_f1"} <= set(lines[-1])
 
@@ -209,24 +372,60 @@ def test_fine_tuned_checkpoint_gives_the_originals_figures(golden, tmp_path):
     shutil.copy(golden / "kaleidobert_tiny" / "ptv6" / "vocab.txt", tmp_path / "vocab.txt")
     meta = json.loads((folder / "meta.json").read_text())
     output = run(
-        ROOT / "finetune_main.py", "--mode=evaluate", "--task=catepred", f"--eval_input_fp={folder}/finetune.csv",
-        "--predict_checkpoint_path=model.ckpt-50", f"--input_schema={meta['input_schema']}", cwd=tmp_path,
+        ROOT / "finetune_main.py",
+        "--mode=evaluate",
+        "--task=catepred",
+        f"--eval_input_fp={folder}/finetune.csv",
+        "--predict_checkpoint_path=model.ckpt-50",
+        f"--input_schema={meta['input_schema']}",
+        cwd=tmp_path,
     )
     figures = dict(re.findall(r"(\w+) ([\d.]+)", output[output.index("evaluation of") :]))
-    names = {"mean_batch_loss": "loss", "accuracy": "py_accuracy", "macro_f1": "py_macro_f1", "micro_f1": "py_micro_f1", "weighted_f1": "py_weighted_f1"}
+    names = {
+        "mean_batch_loss": "loss",
+        "accuracy": "py_accuracy",
+        "macro_f1": "py_macro_f1",
+        "micro_f1": "py_micro_f1",
+        "weighted_f1": "py_weighted_f1",
+    }
     for ours, theirs in names.items():
         assert float(figures[ours]) == pytest.approx(meta["estimator_eval"][theirs], abs=6e-5), ours
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["--pretrain_model_name_or_path=pai-kaleidobert-large-en"], "needs config.json, vocab.txt and model.ckpt.index.*place the files"),
-    (["--input_sequence_length=60"], "--input_sequence_length=60 must be the length of `input_ids` in --input_schema. Declared: 64"),
-    (["--vocab_size=30522"], "--vocab_size=30522 must be the model's. Its config.json says 1000"),
-    (["--train_input_fp=gone.list_csv"], "Nothing matches: 'gone.list_csv'"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            ["--pretrain_model_name_or_path=pai-kaleidobert-large-en"],
+            "needs config.json, vocab.txt and model.ckpt.index.*place the files",
+        ),
+        (
+            ["--input_sequence_length=60"],
+            (
+                "--input_sequence_length=60 must be the length of `input_ids` in --input_schema."
+                " Declared: 64"
+            ),
+        ),
+        (
+            ["--vocab_size=30522"],
+            "--vocab_size=30522 must be the model's. Its config.json says 1000",
+        ),
+        (["--train_input_fp=gone.list_csv"], "Nothing matches: 'gone.list_csv'"),
+    ],
+)
 def test_bad_input_gets_one_message(golden, home, schemas, tmp_path, arguments, message):
     rows = golden / "csv_bundle" / "kaleidobert_pretrain_part-00000.csv"
-    output = run(ROOT / "pretrain_main.py", *flags_of(
-        "original_pretrain.cfg", input_schema=schemas["kaleidobert_pretrain"], train_input_fp=rows, eval_input_fp=rows,
-    ), *arguments, cwd=tmp_path, home=home, status=1)
+    output = run(
+        ROOT / "pretrain_main.py",
+        *flags_of(
+            "original_pretrain.cfg",
+            input_schema=schemas["kaleidobert_pretrain"],
+            train_input_fp=rows,
+            eval_input_fp=rows,
+        ),
+        *arguments,
+        cwd=tmp_path,
+        home=home,
+        status=1,
+    )
     assert re.search(f"error: .*{message}", output) and "Traceback" not in output

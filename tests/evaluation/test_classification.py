@@ -22,4 +22,6 @@ def test_as_an_independent_implementation():
     said[:120] = labels[:120]
     figures = f1_figures(metrics.confusion_matrix(labels, said))
     for average in ("micro", "macro", "weighted"):
-        assert figures[f"{average}_f1"] == pytest.approx(metrics.f1_score(labels, said, average=average))
+        assert figures[f"{average}_f1"] == pytest.approx(
+            metrics.f1_score(labels, said, average=average)
+        )

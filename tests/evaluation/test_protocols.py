@@ -8,10 +8,16 @@ from kaleido_tf.evaluation.protocols import count_result_file, direction_in_name
 from kaleido_tf.evaluation.result_files import ResultFile, read_result_file
 
 FILES = ("img2txt_shuffled.txt", "img2txt_ties.txt", "txt2img_one_batch.txt", "txt2img_ties.txt")
-SCRIPTS = {"kaleido": "metrics_kaleidobert_script.json", "fashionbert_release": "metrics_fashionbert_script.json"}
+SCRIPTS = {
+    "kaleido": "metrics_kaleidobert_script.json",
+    "fashionbert_release": "metrics_fashionbert_script.json",
+}
 CASES = [(protocol, SCRIPTS[protocol], name) for protocol in SCRIPTS for name in FILES] + [
     (protocol, f"{folder}/metrics.json", f"{folder}/result_{direction}.txt")
-    for protocol, folder in (("kaleido", "e2e_kaleidobert_ptv6"), ("fashionbert_release", "e2e_fashionbert"))
+    for protocol, folder in (
+        ("kaleido", "e2e_kaleidobert_ptv6"),
+        ("fashionbert_release", "e2e_fashionbert"),
+    )
     for direction in ("img2txt", "txt2img")
 ]
 
@@ -36,19 +42,27 @@ def test_figures_of_the_released_scripts(golden_dir, protocol, figures, name):
 @pytest.mark.parametrize("direction, queries", [("img2txt", 3), ("txt2img", 4)])
 def test_number_of_queries_that_the_script_printed(golden_dir, direction, queries):
     folder = golden_dir / "prediction_analysis" / "e2e_kaleidobert_ptv6"
-    assert f"Read Examples_cnt 12, Queries {queries}," in (folder / f"stdout_{direction}.txt").read_text()
-    metrics = count_result_file(read_result_file(folder / f"result_{direction}.txt"), direction, "kaleido")
+    assert (
+        f"Read Examples_cnt 12, Queries {queries},"
+        in (folder / f"stdout_{direction}.txt").read_text()
+    )
+    metrics = count_result_file(
+        read_result_file(folder / f"result_{direction}.txt"), direction, "kaleido"
+    )
     assert metrics.queries == queries and metrics.examples == 12
 
 
 def pairs(queries, labels, scores, batch_starts=(0,)):
     others = np.array([f"o{n}" for n in range(len(queries))], object)
     logits = np.stack([np.zeros(len(scores)), scores], axis=1)
-    return ResultFile(others, np.array(queries, object), others, np.array(labels), logits, np.array(batch_starts))
+    return ResultFile(
+        others, np.array(queries, object), others, np.array(labels), logits, np.array(batch_starts)
+    )
 
 
 def test_default_counts_blanks_ties_and_shares_honestly():
-    # The positive of `a` ties with the pair before it; ` b` is `b` for us and for Kaleido-BERT's script.
+    # The positive of `a` ties with the pair before it; ` b` is `b` for us and for Kaleido-BERT's
+    # script.
     result = pairs(["a", "a", "b", " b"], [0, 1, 1, 0], [2.0, 2.0, 3.0, 1.0], batch_starts=(0, 2))
     honest = count_result_file(result, "img2txt")
     assert honest.queries == 2 and honest.rank[1] == 0.75 and honest.accuracy == 0.5
@@ -74,7 +88,10 @@ def test_release_splits_queries_at_lines_only():
 
 def test_direction_in_a_name():
     assert direction_in_name("eval_txt2img_results.txt") == "txt2img"
-    assert direction_in_name("results.txt") is None and direction_in_name("img2txt_txt2img.txt") is None
+    assert (
+        direction_in_name("results.txt") is None
+        and direction_in_name("img2txt_txt2img.txt") is None
+    )
 
 
 def test_unknown_words_are_named():

@@ -1,11 +1,7 @@
 import numpy as np
 import pytest
 
-from kaleido_tf.evaluation.rank_metrics import (
-    area_under_curve,
-    evaluate_retrieval,
-    wilson_interval,
-)
+from kaleido_tf.evaluation.rank_metrics import area_under_curve, evaluate_retrieval, wilson_interval
 
 
 def metrics_of(lists, **kwargs):
@@ -13,7 +9,9 @@ def metrics_of(lists, **kwargs):
     queries = [query for query, pairs in lists.items() for _ in pairs]
     scores = np.array([score for pairs in lists.values() for score, _ in pairs], float)
     labels = np.array([label for pairs in lists.values() for _, label in pairs])
-    return evaluate_retrieval(queries, labels, np.stack([np.zeros_like(scores), scores], axis=1), **kwargs)
+    return evaluate_retrieval(
+        queries, labels, np.stack([np.zeros_like(scores), scores], axis=1), **kwargs
+    )
 
 
 def test_ranks_by_hand():

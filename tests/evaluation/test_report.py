@@ -13,7 +13,11 @@ def test_metrics_file(tmp_path):
     metrics = evaluate_retrieval(["a", "a", "b", "b"], np.array([1, 0, 0, 0]), LOGITS)
     write_metrics(tmp_path / "retrieval_metrics.json", metrics, "txt2img", "average")
     content = json.loads((tmp_path / "retrieval_metrics.json").read_text())
-    assert content["rank@1"] == 0.5 and content["queries"] == 2 and content["queries_without_positive"] == 1
+    assert (
+        content["rank@1"] == 0.5
+        and content["queries"] == 2
+        and content["queries_without_positive"] == 1
+    )
     assert content["candidates_per_query"] == {"smallest": 2, "mean": 2.0, "largest": 2}
     assert content["chance"]["rank@1"] == 0.25 and content["interval_95"]["rank@1"][0] < 0.5
     assert content["type"] == "txt2img" and content["ties_counted"] == "average"
@@ -25,11 +29,16 @@ def test_area_of_one_class_is_null():
 
 
 def test_summary_holds_every_figure():
-    lines = summary(evaluate_retrieval(["a", "a", "a", "b"], np.array([1, 0, 0, 0]), LOGITS), "img2txt").splitlines()
+    lines = summary(
+        evaluate_retrieval(["a", "a", "a", "b"], np.array([1, 0, 0, 0]), LOGITS), "img2txt"
+    ).splitlines()
     assert lines[0] == "img2txt: 2 queries, 1 to 3 (mean 2.0) candidates each"
     assert [line.split()[0] for line in lines[1:5]] == ["Rank@1", "Rank@5", "Rank@10", "Rank@100"]
     assert "50.00%   (95% 9.45% to 90.55%; chance 16.67%)" in lines[1]
-    assert lines[5].split()[:2] == ["AUC", "0.6667"] and lines[6].split()[:2] == ["accuracy", "25.00%"]
+    assert lines[5].split()[:2] == ["AUC", "0.6667"] and lines[6].split()[:2] == [
+        "accuracy",
+        "25.00%",
+    ]
     assert lines[7] == "  4 examples, 1 queries without a positive, 0 with ties"
 
 
@@ -37,8 +46,14 @@ def test_the_broken_protocol_never_comes_alone(golden_dir):
     result = read_result_file(golden_dir / "prediction_analysis" / "img2txt_shuffled.txt")
     text, content = report(result, "img2txt", "fashionbert_release")
     assert "22 queries" in text and "14 queries" in text
-    assert text.splitlines()[-1].startswith("The release counts 22 queries where there are 14: its script keeps the blank")
+    assert text.splitlines()[-1].startswith(
+        "The release counts 22 queries where there are 14: its script keeps the blank"
+    )
     assert "Rank@1 0.181818099174, Rank@5 0.363636198347, Rank@10 0.454545247934" in text
-    assert content["queries"] == 22 and content["ties_counted"] == "file_order" and content["protocol"] == "fashionbert_release"
+    assert (
+        content["queries"] == 22
+        and content["ties_counted"] == "file_order"
+        and content["protocol"] == "fashionbert_release"
+    )
     assert content["honest"]["queries"] == 14 and content["honest"]["ties_counted"] == "average"
     assert "honest" not in report(result, "img2txt", "kaleido")[1]

@@ -14,7 +14,12 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def run(*arguments, status=0, program=("-m", "kaleido_tf.evaluation.retrieval")):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.run([sys.executable, *program, *map(str, arguments)], env=environment, text=True, capture_output=True)
+    process = subprocess.run(
+        [sys.executable, *program, *map(str, arguments)],
+        env=environment,
+        text=True,
+        capture_output=True,
+    )
     assert process.returncode == status, process.stdout + process.stderr
     return process.stdout + process.stderr
 
@@ -26,28 +31,44 @@ def ties(golden_dir):
 
 def test_direction_comes_from_the_name_and_protocol_is_the_honest_one(ties, tmp_path):
     output = run(ties, f"--output_json={tmp_path}/new/figures.json")
-    assert output.startswith("protocol average (ties: average)\ntxt2img: 9 queries, 3 to 101 (mean 48.0) candidates each\n")
+    assert output.startswith(
+        "protocol average (ties: average)\ntxt2img: 9 queries, 3 to 101 (mean 48.0) candidates"
+        " each\n"
+    )
     assert "432 examples, 1 queries without a positive" in output
     content = json.loads((tmp_path / "new" / "figures.json").read_text())
-    assert content["type"] == "txt2img" and content["protocol"] == "average" and content["queries"] == 9
+    assert (
+        content["type"] == "txt2img"
+        and content["protocol"] == "average"
+        and content["queries"] == 9
+    )
 
 
 def test_protocols_of_the_scripts(ties):
     assert "Rank@1 0.222221975309" in run(ties, "--protocol=kaleido")
     output = run(ties, "--protocol=fashionbert_release")
-    assert "Rank@1 0.142857040816" in output and "The release counts 14 queries where there are 9" in output
+    assert (
+        "Rank@1 0.142857040816" in output
+        and "The release counts 14 queries where there are 9" in output
+    )
 
 
 def test_type_that_differs_from_the_name_is_said(ties):
-    assert "counted as img2txt, as --type says; the file's name says txt2img" in run(ties, "--type=img2txt")
+    assert "counted as img2txt, as --type says; the file's name says txt2img" in run(
+        ties, "--type=img2txt"
+    )
 
 
 def test_errors_are_one_message(ties, tmp_path):
     (tmp_path / "results.txt").write_text("broken\n")
     assert run(status=1) == "error: Needed: RESULT_FILE. Received: nothing\n"
-    assert run(ties, ties, status=1).startswith("error: Arguments are flags (--name=value). Received: ")
-    assert run(tmp_path / "results.txt", status=1) == (
-        "error: --type=img2txt|txt2img is needed where the file's name does not say it. Received: results.txt\n"
+    assert run(ties, ties, status=1).startswith(
+        "error: Arguments are flags (--name=value). Received: "
+    )
+    assert (
+        run(tmp_path / "results.txt", status=1)
+        == "error: --type=img2txt|txt2img is needed where the file's name does not say it."
+        " Received: results.txt\n"
     )
     output = run(tmp_path / "results.txt", "--type=img2txt", status=1)
     assert "results.txt line 1: needed 5 fields" in output and "Traceback" not in output
@@ -55,7 +76,12 @@ def test_errors_are_one_message(ties, tmp_path):
 
 def test_help_shows_the_flags():
     output = run("--help", status=1)  # absl's status
-    assert "RESULT_FILE" in output and "--protocol" in output and "--type" in output and "--output_json" in output
+    assert (
+        "RESULT_FILE" in output
+        and "--protocol" in output
+        and "--type" in output
+        and "--output_json" in output
+    )
 
 
 def test_tensorflow_is_not_imported(ties):

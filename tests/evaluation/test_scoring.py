@@ -2,11 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.record_writing.candidates import (
-    CandidateSettings,
-    draw_candidates,
-    write_candidates,
-)
+from data_prep.record_writing.candidates import CandidateSettings, draw_candidates, write_candidates
 from kaleido_tf.data.record_table import read_images, read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.candidates import DIRECTIONS, read_candidate_pairs
@@ -56,7 +52,11 @@ def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
     pairs = read_candidate_pairs(folder / "candidates_img2txt.jsonl", "img2txt", table)
     strategy = tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(replicas)])
     with strategy.scope():
-        model = KaleidoBert(tiny_config(vocab_size=30522, patch_feature_size=6, initializer_range=0.3), (), text_length=9)
+        model = KaleidoBert(
+            tiny_config(vocab_size=30522, patch_feature_size=6, initializer_range=0.3),
+            (),
+            text_length=9,
+        )
     batches = candidate_batches(model, table, pairs, 11 * replicas)
     logits = score_batches(model, strategy, batches, len(pairs.labels))
     assert logits.shape == (161, 2)
@@ -64,7 +64,11 @@ def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
     for number in (0, 11, 160):
         text, image = pairs.texts[number], pairs.images[number]
         ids = table.sequences[table.texts[text]][None]
-        feed = {"input_ids": ids, "input_mask": (ids != 0).astype(np.int32), "segment_ids": np.zeros_like(ids)}
+        feed = {
+            "input_ids": ids,
+            "input_mask": (ids != 0).astype(np.int32),
+            "segment_ids": np.zeros_like(ids),
+        }
         for level in LEVEL_NAMES:
             feed[f"{level}_features"] = features[image][None, level_slice(level)].astype(np.float32)
             feed[f"{level}_boxes"] = boxes[image][None, level_slice(level)]
@@ -72,14 +76,26 @@ def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
     assert np.ptp(logits[:, 1]) > 1e-3
 
 
-@pytest.mark.parametrize("line, message", [
-    ("{", r"candidates.jsonl line 1: needed \{query, positive, candidates\}"),
-    ('{"query": "P000_1", "positive": "P000"}', "line 1: needed .*'candidates'"),
-    ('{"query": "nobody", "positive": "P000", "candidates": ["P000"]}', "line 1: 'nobody' is not in the records"),
-    ('{"query": "P000_1", "positive": "P000", "candidates": ["P000", "P999"]}', "line 1: 'P999' is not in the records"),
-    ('{"query": "P000", "positive": "P000_1", "candidates": ["P000_1"]}', r"\(is this the img2txt file of these records\?\)"),
-    ("", r"line 1: needed|holds none"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("{", r"candidates.jsonl line 1: needed \{query, positive, candidates\}"),
+        ('{"query": "P000_1", "positive": "P000"}', "line 1: needed .*'candidates'"),
+        (
+            '{"query": "nobody", "positive": "P000", "candidates": ["P000"]}',
+            "line 1: 'nobody' is not in the records",
+        ),
+        (
+            '{"query": "P000_1", "positive": "P000", "candidates": ["P000", "P999"]}',
+            "line 1: 'P999' is not in the records",
+        ),
+        (
+            '{"query": "P000", "positive": "P000_1", "candidates": ["P000_1"]}',
+            r"\(is this the img2txt file of these records\?\)",
+        ),
+        ("", r"line 1: needed|holds none"),
+    ],
+)
 def test_broken_candidate_files_are_named(folder, tmp_path, line, message):
     (tmp_path / "candidates.jsonl").write_text(line + "\n")
     with pytest.raises(InputError, match=message):
@@ -87,5 +103,7 @@ def test_broken_candidate_files_are_named(folder, tmp_path, line, message):
 
 
 def test_missing_candidate_file_is_named(folder, tmp_path):
-    with pytest.raises(InputError, match="write_retrieval_candidates.* are needed. Not found: .*gone.jsonl"):
+    with pytest.raises(
+        InputError, match="write_retrieval_candidates.* are needed. Not found: .*gone.jsonl"
+    ):
         read_candidate_pairs(tmp_path / "gone.jsonl", "img2txt", read(folder))

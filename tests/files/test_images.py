@@ -33,8 +33,10 @@ def message(source, where="product 12", **limits):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("kind, options", [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WEBP", {"lossless": True}),
-                                           ("GIF", {})])
+@pytest.mark.parametrize(
+    "kind, options",
+    [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WEBP", {"lossless": True}), ("GIF", {})],
+)
 def test_lossless_formats_give_the_drawn_pixels(tmp_path, kind, options):
     path = tmp_path / "product.jpg"  # the name does not count, the content does
     path.write_bytes(encoded(drawn(), kind, **options))
@@ -46,7 +48,12 @@ def test_lossless_formats_give_the_drawn_pixels(tmp_path, kind, options):
 
 def test_jpeg_is_close_to_the_drawn_pixels():
     plain = Image.new("RGB", (7, 5), (200, 100, 50))
-    assert np.abs(read_image(encoded(plain, "JPEG", quality=95), "here").astype(int) - (200, 100, 50)).max() <= 3
+    assert (
+        np.abs(
+            read_image(encoded(plain, "JPEG", quality=95), "here").astype(int) - (200, 100, 50)
+        ).max()
+        <= 3
+    )
 
 
 def test_exif_orientation_turns_the_image():
@@ -89,8 +96,17 @@ def test_transparency_and_turn_together():
 def test_grey_black_and_white_and_cmyk_become_rgb():
     assert tuple(read_image(encoded(Image.new("L", (7, 5), 90)), "here")[4, 6]) == (90, 90, 90)
     assert tuple(read_image(encoded(Image.new("1", (7, 5), 1)), "here")[4, 6]) == WHITE
-    assert tuple(read_image(encoded(Image.new("LA", (7, 5), (0, 51))), "here")[4, 6]) == (204, 204, 204)
-    assert tuple(read_image(encoded(Image.new("CMYK", (7, 5), (0, 255, 255, 0)), "TIFF"), "here")[4, 6]) == RED
+    assert tuple(read_image(encoded(Image.new("LA", (7, 5), (0, 51))), "here")[4, 6]) == (
+        204,
+        204,
+        204,
+    )
+    assert (
+        tuple(
+            read_image(encoded(Image.new("CMYK", (7, 5), (0, 255, 255, 0)), "TIFF"), "here")[4, 6]
+        )
+        == RED
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -98,7 +114,11 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped(kind):
     image = Image.fromarray(np.full((5, 7), 257 * 100, np.uint16))
     image.putpixel((6, 4), 65535)
     pixels = read_image(encoded(image, kind), "here")
-    assert pixels.shape == (5, 7, 3) and tuple(pixels[0, 0]) == (100, 100, 100) and tuple(pixels[4, 6]) == WHITE
+    assert (
+        pixels.shape == (5, 7, 3)
+        and tuple(pixels[0, 0]) == (100, 100, 100)
+        and tuple(pixels[4, 6]) == WHITE
+    )
 
 
 def test_values_without_a_range_are_refused():
@@ -136,15 +156,24 @@ def test_another_image_format_is_refused():
 def test_pixel_limit_is_taken_from_the_header_before_decoding():
     data = encoded(drawn())
     assert read_image(data, "here", max_pixels=35).shape == (5, 7, 3)
-    assert "Needed: an image of 1 to 34 pixels. Came: 7 x 5 = 35 pixels" in message(data, max_pixels=34)
+    assert "Needed: an image of 1 to 34 pixels. Came: 7 x 5 = 35 pixels" in message(
+        data, max_pixels=34
+    )
 
 
-@pytest.mark.parametrize("side, words", [(8000, "8000 x 8000 = 64000000 pixels"), (60000, "3600000000 pixels")])
+@pytest.mark.parametrize(
+    "side, words", [(8000, "8000 x 8000 = 64000000 pixels"), (60000, "3600000000 pixels")]
+)
 def test_a_pixel_bomb_is_refused(side, words):
     """A PNG that claims a huge size in a few bytes, and has no pixels at all."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + header
-    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", len(header))
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+    )
     idat = b"IDAT" + zlib.compress(b"")
     bomb += struct.pack(">I", len(idat) - 4) + idat + struct.pack(">I", zlib.crc32(idat))
     text = message(bomb)
@@ -155,7 +184,7 @@ def test_a_pixel_bomb_is_refused(side, words):
 def test_half_a_file_is_refused(kind):
     noise = np.random.default_rng(3).integers(0, 256, (50, 70, 3), np.uint8)
     data = encoded(Image.fromarray(noise), kind)
-    text = message(data[:len(data) // 2])
+    text = message(data[: len(data) // 2])
     assert "Needed: " in text and "Came: " in text and "Where: product 12." in text
 
 
@@ -180,8 +209,13 @@ def test_plain_is_only_what_every_decoder_reads_alike(tmp_path):
     assert is_plain(encoded(Image.new("L", (7, 5))), "here")
     turned = Image.Exif()
     turned[0x0112] = 6
-    for other in (encoded(drawn(), "JPEG", exif=turned), encoded(drawn(), "WEBP"), encoded(drawn().convert("RGBA")),
-                  encoded(drawn(), transparency=GREEN), encoded(drawn().convert("CMYK"), "JPEG")):
+    for other in (
+        encoded(drawn(), "JPEG", exif=turned),
+        encoded(drawn(), "WEBP"),
+        encoded(drawn().convert("RGBA")),
+        encoded(drawn(), transparency=GREEN),
+        encoded(drawn().convert("CMYK"), "JPEG"),
+    ):
         assert not is_plain(other, "here")
     with pytest.raises(InputError, match="beginning with b'no image'. Where: row 3."):
         is_plain(b"no image", "row 3")
@@ -203,7 +237,13 @@ def test_values_are_numbers_not_colours(tmp_path):
         assert found.dtype == (np.int32 if name == "deep" else np.uint8)
         np.testing.assert_array_equal(found, expected)
     drawn().save(tmp_path / "colour.png")
-    with pytest.raises(InputError, match=r"one number a pixel \(grey or palette\). Came: an image of mode RGB. Where: .*colour.png \(a mask\)"):
+    with pytest.raises(
+        InputError,
+        match=(
+            r"one number a pixel \(grey or palette\). Came: an image of mode RGB. Where:"
+            r" .*colour.png \(a mask\)"
+        ),
+    ):
         read_values(tmp_path / "colour.png", "a mask")
     with pytest.raises(InputError, match="1 to 30 pixels"):
         read_values(tmp_path / "grey.png", "a mask", max_pixels=30)

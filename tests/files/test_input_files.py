@@ -12,7 +12,9 @@ def test_files_by_glob_directory_and_list(tmp_path):
     names = sorted(os.listdir(folder))
     shards = [str(folder / name) for name in names if name.endswith(".tfrecord")]
     assert find_files(str(folder)) == find_files(str(folder / "records-*")) == shards
-    (tmp_path / "train.list_tfrecord").write_text(f"12\nrecords/{os.path.basename(shards[1])}\n\n{shards[0]}\n")
+    (tmp_path / "train.list_tfrecord").write_text(
+        f"12\nrecords/{os.path.basename(shards[1])}\n\n{shards[0]}\n"
+    )
     assert find_files(str(tmp_path / "train.list_tfrecord")) == [shards[1], shards[0]]
 
 
@@ -32,7 +34,10 @@ def test_empty_patterns_are_named(tmp_path):
 def test_other_suffixes_of_a_directory(tmp_path):
     for name in ("b.csv", "a.csv", "c.tfrecord", "notes.txt"):
         (tmp_path / name).write_text("1\n")
-    assert find_files(str(tmp_path), (".csv",)) == [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    assert find_files(str(tmp_path), (".csv",)) == [
+        str(tmp_path / "a.csv"),
+        str(tmp_path / "b.csv"),
+    ]
     assert find_files(str(tmp_path)) == [str(tmp_path / "c.tfrecord")]
     with pytest.raises(InputError, match=r"\(\*.npz or \*.json\) is needed. None in"):
         find_files(str(tmp_path), (".npz", ".json"))
@@ -45,9 +50,14 @@ def test_only_the_first_line_of_a_list_file_is_a_count(tmp_path, monkeypatch):
     assert listed_count(str(tmp_path / "a.list_csv")) == 17
     assert listed_count(str(tmp_path / "b.list_csv")) is None
     assert listed_count(str(tmp_path / "part")) is None
-    assert find_files(str(tmp_path / "a.list_csv")) == find_files(str(tmp_path / "b.list_csv")) == [str(tmp_path / "part")]
+    assert (
+        find_files(str(tmp_path / "a.list_csv"))
+        == find_files(str(tmp_path / "b.list_csv"))
+        == [str(tmp_path / "part")]
+    )
     (tmp_path / "lists").mkdir()
-    (tmp_path / "lists" / "c.list_csv").write_text("./part\n")  # the released scripts list paths from where they run
+    # the released scripts list paths from where they run
+    (tmp_path / "lists" / "c.list_csv").write_text("./part\n")
     monkeypatch.chdir(tmp_path)
     assert find_files("lists/c.list_csv") == ["part"]
 

@@ -9,10 +9,15 @@ def test_object_is_read(tmp_path):
     assert read_json_object(tmp_path / "a.json") == {"name": "Kleid, grün"}
 
 
-@pytest.mark.parametrize("content, message", [
-    (b"", "must be JSON"), (b"{", "must be JSON"), (b'{"a": "\xff"}', "must be JSON.*utf-8"),
-    (b"[1]", "must hold a JSON object. Received: list"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "must be JSON"),
+        (b"{", "must be JSON"),
+        (b'{"a": "\xff"}', "must be JSON.*utf-8"),
+        (b"[1]", "must hold a JSON object. Received: list"),
+    ],
+)
 def test_other_content_is_named(tmp_path, content, message):
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(InputError, match=f"a.json {message}"):

@@ -12,11 +12,15 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
 
 
-@pytest.mark.parametrize("name", ["kaleidobert_tiny/ptv6/model.ckpt-1000", "optimizer/adam_wd0/model.ckpt-12"])
+@pytest.mark.parametrize(
+    "name", ["kaleidobert_tiny/ptv6/model.ckpt-1000", "optimizer/adam_wd0/model.ckpt-12"]
+)
 def test_round_trip_of_a_checkpoint_is_equal_to_the_bit(golden_dir, tmp_path, name):
     source = Tf1Checkpoint(golden_dir / name)
     lazy = {key: lambda key=key: source.read(key) for key in source.shapes}
-    tensors = {key: read if number % 2 else read() for number, (key, read) in enumerate(lazy.items())}
+    tensors = {
+        key: read if number % 2 else read() for number, (key, read) in enumerate(lazy.items())
+    }
     write_safetensors(tmp_path / "new" / "m.safetensors", tensors, {"model_type": "kaleidobert"})
     assert os.listdir(tmp_path / "new") == ["m.safetensors"]
     file = SafetensorsFile(tmp_path / "new" / "m.safetensors")
@@ -25,12 +29,18 @@ def test_round_trip_of_a_checkpoint_is_equal_to_the_bit(golden_dir, tmp_path, na
     for key in source.shapes:
         array = np.asarray(source.read(key))
         for read in (file.read(key), others[key]):
-            assert read.dtype == array.dtype and read.shape == array.shape and read.tobytes() == array.tobytes(), key
+            assert (
+                read.dtype == array.dtype
+                and read.shape == array.shape
+                and read.tobytes() == array.tobytes()
+            ), key
 
 
 def test_transposed_arrays_and_scalars_keep_their_values(tmp_path):
     array = np.arange(6, dtype=np.float32).reshape(2, 3).T
-    write_safetensors(tmp_path / "m", {"a": array, "s": np.float32(7), "f": np.asfortranarray(array)}, {})
+    write_safetensors(
+        tmp_path / "m", {"a": array, "s": np.float32(7), "f": np.asfortranarray(array)}, {}
+    )
     file = SafetensorsFile(tmp_path / "m")
     assert file.shapes == {"a": (3, 2), "s": (), "f": (3, 2)} and file.metadata == {}
     np.testing.assert_array_equal(file.read("a"), array)
@@ -49,7 +59,11 @@ def test_floats_of_any_width_become_float32(tmp_path, kind):
 def test_counts_stay_counts(tmp_path):
     save_file({"x": np.array([2**40, -1]), "y": np.array([True])}, tmp_path / "m")
     file = SafetensorsFile(tmp_path / "m")
-    assert file.read("x").dtype == np.int64 and file.read("x").tolist() == [2**40, -1] and file.read("y").dtype == bool
+    assert (
+        file.read("x").dtype == np.int64
+        and file.read("x").tolist() == [2**40, -1]
+        and file.read("y").dtype == bool
+    )
 
 
 def test_failed_write_leaves_what_was_there(tmp_path):
@@ -70,17 +84,26 @@ def file_of(header, data=b""):
     return struct.pack("<Q", len(text)) + text + data
 
 
-@pytest.mark.parametrize("content, message", [
-    (b"", "safetensors file is needed. .*m cannot be read"),
-    (b"no tensors in here", "cannot be read"),
-    (b"\xff" * 99, "cannot be read"),
-    (file_of({"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(5)), "cannot be read"),
-    (file_of({"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}, bytes(8)), "cannot be read"),
-    (
-        file_of({"x": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}}, bytes(2)),
-        r"m: needed tensors of F64, .* x \(F8_E4M3\)",
-    ),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "safetensors file is needed. .*m cannot be read"),
+        (b"no tensors in here", "cannot be read"),
+        (b"\xff" * 99, "cannot be read"),
+        (
+            file_of({"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(5)),
+            "cannot be read",
+        ),
+        (
+            file_of({"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}, bytes(8)),
+            "cannot be read",
+        ),
+        (
+            file_of({"x": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}}, bytes(2)),
+            r"m: needed tensors of F64, .* x \(F8_E4M3\)",
+        ),
+    ],
+)
 def test_files_that_are_none(tmp_path, content, message):
     (tmp_path / "m").write_bytes(content)
     with pytest.raises(InputError, match=message):

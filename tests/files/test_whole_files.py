@@ -9,7 +9,9 @@ from kaleido_tf.files.whole_files import appears_whole, check_writable, write_wh
 def test_text_and_bytes_in_folders_that_are_made(tmp_path):
     write_whole(tmp_path / "a" / "b.txt", "grün\n")
     write_whole(tmp_path / "a" / "c.bin", b"\x00\xff")
-    assert (tmp_path / "a" / "b.txt").read_bytes() == "grün\n".encode() and (tmp_path / "a" / "c.bin").read_bytes() == b"\x00\xff"
+    assert (tmp_path / "a" / "b.txt").read_bytes() == "grün\n".encode() and (
+        tmp_path / "a" / "c.bin"
+    ).read_bytes() == b"\x00\xff"
     assert sorted(os.listdir(tmp_path / "a")) == ["b.txt", "c.bin"]
 
 
@@ -23,10 +25,9 @@ def test_folder_that_cannot_be_written_is_known_before(tmp_path):
 
 def test_failed_block_leaves_what_was_there(tmp_path):
     write_whole(tmp_path / "x", "before")
-    with pytest.raises(KeyError):
-        with appears_whole(tmp_path / "x") as partial:
-            partial.write_text("half")
-            raise KeyError
+    with pytest.raises(KeyError), appears_whole(tmp_path / "x") as partial:
+        partial.write_text("half")
+        raise KeyError
     assert (tmp_path / "x").read_text() == "before" and os.listdir(tmp_path) == ["x"]
 
 
@@ -41,5 +42,7 @@ def test_folders_appear_whole_over_what_a_killed_process_left(tmp_path):
 
 def test_refusing_disk_is_one_message(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file/x could not be written: .*Not a directory|File exists"):
+    with pytest.raises(
+        InputError, match="file/x could not be written: .*Not a directory|File exists"
+    ):
         write_whole(tmp_path / "file" / "x", "")

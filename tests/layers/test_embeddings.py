@@ -31,23 +31,34 @@ def test_relative_boxes_are_fractions_of_the_longer_side():
     layer = BoxProjection(7, "relative", 0.02)
     parts, whole = boxes()
     fractions = parts.numpy() / np.array([60, 60, 60, 60, 3600])
-    np.testing.assert_allclose(layer(parts, whole), fractions @ layer.kernel.numpy(), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        layer(parts, whole), fractions @ layer.kernel.numpy(), rtol=1e-5, atol=1e-7
+    )
 
 
 def test_boxes_need_five_numbers():
     with pytest.raises(ValueError, match=r"must end in 5 numbers.*\(2, 4, 6\)"):
-        BoxProjection(7, "pixel", 0.02)(tf.zeros([2, 4, 6], tf.int32), tf.zeros([2, 1, 5], tf.int32))
+        BoxProjection(7, "pixel", 0.02)(
+            tf.zeros([2, 4, 6], tf.int32), tf.zeros([2, 1, 5], tf.int32)
+        )
 
 
 def embed(segment_id=2, rows=6):
     layer = PatchEmbedding(7, segment_id, rows, 0.0, 0.5)
-    features, projected = tf.random.stateless_normal([2, 4, 5], [1, 2]), tf.random.stateless_normal([2, 4, 7], [3, 4])
+    features, projected = (
+        tf.random.stateless_normal([2, 4, 5], [1, 2]),
+        tf.random.stateless_normal([2, 4, 7], [3, 4]),
+    )
     return layer, features, projected, layer(features, projected).numpy()
 
 
 def test_sum_of_features_segment_and_box_is_normalised():
     layer, features, projected, result = embed()
-    summed = features.numpy() @ layer.projector.numpy() + layer.segment_embeddings.numpy()[2] + projected.numpy()
+    summed = (
+        features.numpy() @ layer.projector.numpy()
+        + layer.segment_embeddings.numpy()[2]
+        + projected.numpy()
+    )
     by_hand = (summed - summed.mean(-1, keepdims=True)) / summed.std(-1, keepdims=True)
     np.testing.assert_allclose(result, by_hand, atol=1e-5)
 
@@ -55,7 +66,9 @@ def test_sum_of_features_segment_and_box_is_normalised():
 def test_segment_outside_the_table_adds_nothing():
     layer, features, projected, result = embed(segment_id=4, rows=2)
     summed = features.numpy() @ layer.projector.numpy() + projected.numpy()
-    np.testing.assert_allclose(result, (summed - summed.mean(-1, keepdims=True)) / summed.std(-1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(
+        result, (summed - summed.mean(-1, keepdims=True)) / summed.std(-1, keepdims=True), atol=1e-5
+    )
 
 
 def test_listed_patches_are_blanked_and_a_repeat_is_negated():
@@ -66,7 +79,9 @@ def test_listed_patches_are_blanked_and_a_repeat_is_negated():
 
 def test_standardised_features_have_mean_0_and_spread_1():
     generator = np.random.default_rng(0)
-    features = generator.normal([3.0, -2.0, 0.0, 50.0, 7.0], [1.0, 4.0, 0.1, 9.0, 0.0], [400, 4, 5]).astype(np.float16)
+    features = generator.normal(
+        [3.0, -2.0, 0.0, 50.0, 7.0], [1.0, 4.0, 0.1, 9.0, 0.0], [400, 4, 5]
+    ).astype(np.float16)
     layer = FeatureNormalisation(whiten=False)
     layer(tf.zeros([1, 4, 5]))
     layer.measure(features)
@@ -96,7 +111,10 @@ def test_whitened_features_are_uncorrelated():
 def test_sum_of_word_segment_and_position_is_normalised():
     layer = TextEmbedding(11, 7, 5, 2, 0.0, 0.5)
     ids, segments = tf.constant([[3, 1, 9], [0, 10, 3]]), tf.constant([[0, 0, 1], [1, 0, 0]])
-    words, places, kinds = (table.numpy() for table in (layer.word_embeddings, layer.position_embeddings, layer.segment_embeddings))
+    words, places, kinds = (
+        table.numpy()
+        for table in (layer.word_embeddings, layer.position_embeddings, layer.segment_embeddings)
+    )
     summed = words[ids] + kinds[segments] + places[:3]
     by_hand = (summed - summed.mean(-1, keepdims=True)) / summed.std(-1, keepdims=True)
     np.testing.assert_allclose(layer(ids, segments), by_hand, atol=1e-5)

@@ -2,12 +2,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.layers.heads import (
-    LevelClassifier,
-    PatchReconstruction,
-    Pooler,
-    gather_places,
-)
+from kaleido_tf.layers.heads import LevelClassifier, PatchReconstruction, Pooler, gather_places
 
 HIDDEN = tf.random.stateless_normal([2, 4, 7], [1, 2])  # B, P, H
 
@@ -23,7 +18,10 @@ def test_classifier_sees_the_whole_level():
 def test_reconstruction_of_the_masked_places():
     head = PatchReconstruction(5, 0.5)
     logits = head(HIDDEN, tf.constant([[3, 0], [1, 1]]))
-    expected = np.stack([HIDDEN[0].numpy()[[3, 0]], HIDDEN[1].numpy()[[1, 1]]]) @ head.logits.kernel.numpy()
+    expected = (
+        np.stack([HIDDEN[0].numpy()[[3, 0]], HIDDEN[1].numpy()[[1, 1]]])
+        @ head.logits.kernel.numpy()
+    )
     np.testing.assert_allclose(logits, expected, atol=1e-5)
     assert logits.shape == (2, 2, 5)
 
@@ -36,7 +34,9 @@ def test_pooler_reads_the_first_place():
 
 
 def test_gather_places():
-    assert gather_places(tf.constant([[[1], [2]], [[3], [4]]]), tf.constant([[1], [0]])).numpy().tolist() == [[[2]], [[3]]]
+    assert gather_places(
+        tf.constant([[[1], [2]], [[3], [4]]]), tf.constant([[1], [0]])
+    ).numpy().tolist() == [[[2]], [[3]]]
 
 
 def test_logits_are_float32_in_mixed_precision():

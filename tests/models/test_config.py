@@ -10,13 +10,21 @@ from kaleido_tf.training.run_config import RunConfig
 
 def test_defaults_are_the_papers_base_model():
     config = KaleidoBertConfig()
-    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (12, 768, 12)
+    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (
+        12,
+        768,
+        12,
+    )
     assert config.patch_feature_size == 2048
 
 
 def test_original_file_means_the_original_behaviour(golden_dir):
     config = read_config(golden_dir / "kaleidobert_tiny" / "ptv2" / "config.json")
-    assert (config.box_unit, config.grey_target, config.patch_type_vocab_size) == ("pixel", "joint", 2)
+    assert (config.box_unit, config.grey_target, config.patch_type_vocab_size) == (
+        "pixel",
+        "joint",
+        2,
+    )
     assert (config.hidden_size, config.vocab_size) == (32, 1000)
 
 
@@ -26,13 +34,19 @@ def test_own_file_is_read_back_equal(tmp_path):
     assert read_config(tmp_path / "config.json") == config
 
 
-@pytest.mark.parametrize("content, message", [
-    ({"hidden_size": 10, "num_attention_heads": 4}, "multiple of `num_attention_heads`.*hidden_size=10"),
-    ({"hidden_sise": 10}, "unknown key.* hidden_sise"),
-    ({"hidden_size": "768"}, "`hidden_size` must be int. Received: '768'"),
-    ({"img_jigsaw_seq_len": 9}, "`img_jigsaw_seq_len` must be 4"),
-    ({"box_unit": "metre"}, "`box_unit` must be one of relative, pixel. Received: 'metre'"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (
+            {"hidden_size": 10, "num_attention_heads": 4},
+            "multiple of `num_attention_heads`.*hidden_size=10",
+        ),
+        ({"hidden_sise": 10}, "unknown key.* hidden_sise"),
+        ({"hidden_size": "768"}, "`hidden_size` must be int. Received: '768'"),
+        ({"img_jigsaw_seq_len": 9}, "`img_jigsaw_seq_len` must be 4"),
+        ({"box_unit": "metre"}, "`box_unit` must be one of relative, pixel. Received: 'metre'"),
+    ],
+)
 def test_wrong_content_is_named(tmp_path, content, message):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(content))

@@ -1,4 +1,6 @@
-"""The start of a new model: the contrastive loss by hand, what it does to the embeddings, attention and token bias."""
+"""The start of a new model: the contrastive loss by hand, what it does to the embeddings, attention
+and token bias.
+"""
 
 import math
 
@@ -33,7 +35,13 @@ def table(tmp_path_factory):
 
 
 def small_model():
-    return KaleidoBert(tiny_config(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE, initializer_range=0.1), (), 9)
+    return KaleidoBert(
+        tiny_config(
+            vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE, initializer_range=0.1
+        ),
+        (),
+        9,
+    )
 
 
 def aligned(table, epochs, replicas=1):
@@ -41,7 +49,10 @@ def aligned(table, epochs, replicas=1):
     with strategy.scope():
         model = small_model()
     for number, variable in enumerate(model.trainable_variables):
-        variable.assign(tf.random.stateless_normal(variable.shape, [7, number], stddev=0.1) + float("gamma" in variable.name))
+        variable.assign(
+            tf.random.stateless_normal(variable.shape, [7, number], stddev=0.1)
+            + float("gamma" in variable.name)
+        )
     before = [variable.numpy() for variable in model.trainable_variables]
     align_embeddings(model, table, strategy, epochs, seed=1)
     return model, before
@@ -61,14 +72,18 @@ def test_products_that_share_a_text_are_no_mistake():
     text = tf.constant([[1.0, 0.0], [1.0, 0.0]])
     same = np.ones([2, 2], bool)
     assert float(contrastive_loss(text, text, 5.0, same)) == pytest.approx(0.0, abs=1e-6)
-    assert float(contrastive_loss(text, text, 5.0, np.eye(2, dtype=bool))) == pytest.approx(math.log(2), rel=1e-6)
+    assert float(contrastive_loss(text, text, 5.0, np.eye(2, dtype=bool))) == pytest.approx(
+        math.log(2), rel=1e-6
+    )
 
 
 def mean_embeddings(model, table):
     _, features, boxes = read_images(table, np.arange(len(table)))
     feed = embedder_inputs(model, table, table.texts, features, boxes)
     embedded = model.embedder(feed)
-    text, image = unit_means(embedded["text"], tf.cast(feed["input_mask"], tf.float32), embedded["patches"])
+    text, image = unit_means(
+        embedded["text"], tf.cast(feed["input_mask"], tf.float32), embedded["patches"]
+    )
     return feed, text.numpy(), image.numpy()
 
 
@@ -79,7 +94,10 @@ def test_a_matching_text_comes_nearest_and_the_encoder_is_left_alone(table):
     # The features say colour and kind, which 24 products of 8 colours and 3 kinds do not share.
     assert np.mean(ranks[:, 0] == np.arange(24)) > 0.5  # chance 1/24
     embedding = {v.ref() for v in model.embedder.trainable_variables}
-    moved = {v.ref(): bool(np.abs(v.numpy() - old).max() > 0) for v, old in zip(model.trainable_variables, before)}
+    moved = {
+        v.ref(): bool(np.abs(v.numpy() - old).max() > 0)
+        for v, old in zip(model.trainable_variables, before)
+    }
     assert moved[model.named_layers["text_embedding"].word_embeddings.ref()]
     assert not any(moved[ref] for ref in moved if ref not in embedding)
 
@@ -106,13 +124,21 @@ def test_similarity_of_the_matching_head_takes_over_what_was_learnt(table):
     strategy = make_strategy(0, 1)
     with strategy.scope():
         model = KaleidoBert(
-            tiny_config(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE, matching_similarity=True), (), 9
+            tiny_config(
+                vocab_size=30522,
+                patch_feature_size=small_records.FEATURE_SIZE,
+                matching_similarity=True,
+            ),
+            (),
+            9,
         )
     start_from_nothing(model, table, strategy, epochs=60, seed=1)
     feed, text, image = mean_embeddings(model, table)
     layer = model.named_layers["similarity"]
     expected = np.exp(layer.log_scale.numpy()) * (text * image).sum(1) + layer.bias.numpy()
-    plain = KaleidoBert(tiny_config(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE), (), 9)
+    plain = KaleidoBert(
+        tiny_config(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE), (), 9
+    )
     for name, other in plain.named_layers.items():
         for ours, theirs in zip(other.weights, model.named_layers[name].weights):
             ours.assign(theirs)

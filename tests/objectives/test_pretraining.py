@@ -37,24 +37,41 @@ def data(tmp_path_factory):
 
 def run_config(data, model_dir, **changes):
     settings = dict(
-        train_input_fp=str(data / "train"), eval_input_fp=str(data / "valid"), model_dir=str(model_dir),
-        vocabulary=str(DEFAULT_VOCABULARY), text_length=9, train_batch_size=4, eval_batch_size=4, num_epochs=2,
-        learning_rate=1e-3, log_steps=2, save_steps=3, eval_steps=4, seed=5,
+        train_input_fp=str(data / "train"),
+        eval_input_fp=str(data / "valid"),
+        model_dir=str(model_dir),
+        vocabulary=str(DEFAULT_VOCABULARY),
+        text_length=9,
+        train_batch_size=4,
+        eval_batch_size=4,
+        num_epochs=2,
+        learning_rate=1e-3,
+        log_steps=2,
+        save_steps=3,
+        eval_steps=4,
+        seed=5,
     )
     return RunConfig(**{**settings, **changes})
 
 
 def pretrain(run, config, evaluates=True):
-    train_data, eval_data = (read_examples(pattern, run, config) for pattern in (run.train_input_fp, run.eval_input_fp))
+    train_data, eval_data = (
+        read_examples(pattern, run, config) for pattern in (run.train_input_fp, run.eval_input_fp)
+    )
     return pretraining.pretrain(run, config, train_data, eval_data if evaluates else None)
 
 
 def evaluate_model(run, config, load):
-    return pretraining.evaluate_model(run, config, read_examples(run.eval_input_fp, run, config), load)
+    return pretraining.evaluate_model(
+        run, config, read_examples(run.eval_input_fp, run, config), load
+    )
 
 
 def lines(model_dir, drop=("examples_per_second",)):
-    return [{k: v for k, v in line.items() if k not in drop} for line in read_metrics(pathlib.Path(model_dir) / "metrics.jsonl")]
+    return [
+        {k: v for k, v in line.items() if k not in drop}
+        for line in read_metrics(pathlib.Path(model_dir) / "metrics.jsonl")
+    ]
 
 
 FROM_NOTHING = dict(matching_similarity=True, patch_feature_norm="standard")
@@ -76,8 +93,26 @@ def whole_run(data, tmp_path_factory):
 def test_metrics_hold_every_loss_by_name(whole_run):
     kinds = [(line["kind"], line["step"]) for line in lines(whole_run)]
     # 23 examples, batches of 4, 2 epochs: int(46 / 4) + 1 = 12 steps
-    assert kinds == [("train", 2), ("train", 4), ("eval", 4), ("train", 6), ("train", 8), ("eval", 8), ("train", 10), ("train", 12), ("eval", 12)]
-    names = ("masked_lm", "next_sentence", "rotation", "jigsaw", "camouflage", "grey_to_color", "blank_to_color")
+    assert kinds == [
+        ("train", 2),
+        ("train", 4),
+        ("eval", 4),
+        ("train", 6),
+        ("train", 8),
+        ("eval", 8),
+        ("train", 10),
+        ("train", 12),
+        ("eval", 12),
+    ]
+    names = (
+        "masked_lm",
+        "next_sentence",
+        "rotation",
+        "jigsaw",
+        "camouflage",
+        "grey_to_color",
+        "blank_to_color",
+    )
     for line in lines(whole_run):
         assert line["loss"] == pytest.approx(sum(line[f"{name}_loss"] for name in names), rel=1e-5)
         assert {f"{name}_accuracy" for name in names[:5]} <= set(line)
@@ -93,21 +128,30 @@ def test_tensorboard_has_the_same_losses(whole_run):
             found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
     for line in lines(whole_run):
         if line["kind"] == "train":
-            assert found["jigsaw_loss"][line["step"]] == pytest.approx(line["jigsaw_loss"], rel=1e-6)
+            assert found["jigsaw_loss"][line["step"]] == pytest.approx(
+                line["jigsaw_loss"], rel=1e-6
+            )
 
 
 def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, monkeypatch):
-    """Stopped three times, each time in another way, and each time after other steps than were saved."""
+    """Stopped three times, each time in another way, and each time after other steps than were
+    saved.
+    """
     starts = counted_starts(monkeypatch)
     run, whole = whole_config(data, tmp_path), lines(whole_run)
     stops = [
-        ("a checkpoint finds no room", NO_ROOM_FOR_CHECKPOINT, 1, "model.ckpt-0"),  # of step 3; before it the report of step 2
-        ("a line of metrics finds no room", NO_ROOM_FOR_METRICS, 2, "model.ckpt-3"),  # that of the evaluation at step 4
+        # of step 3; before it the report of step 2
+        ("a checkpoint finds no room", NO_ROOM_FOR_CHECKPOINT, 1, "model.ckpt-0"),
+        # that of the evaluation at step 4
+        ("a line of metrics finds no room", NO_ROOM_FOR_METRICS, 2, "model.ckpt-3"),
         ("interrupted", None, 4, "model.ckpt-6"),  # after step 8, before its report
     ]
     for how, failure, written, saved in stops:
         if failure:
-            with pytest.raises(InputError, match=f"--model_dir={tmp_path} has no room left .*No space left on device"):
+            with pytest.raises(
+                InputError,
+                match=f"--model_dir={tmp_path} has no room left .*No space left on device",
+            ):
                 fail_at_third_call(*failure, lambda: pretrain(run, WHOLE), monkeypatch)
         else:
             interrupted(run, WHOLE, 7, monkeypatch)
@@ -119,9 +163,15 @@ def test_stopped_and_started_again_goes_on_exactly(data, whole_run, tmp_path, mo
 
 
 NO_ROOM_FOR_CHECKPOINT = (
-    tf.train.CheckpointManager, "save", tf.errors.ResourceExhaustedError(None, None, "model.ckpt-6; No space left on device")
+    tf.train.CheckpointManager,
+    "save",
+    tf.errors.ResourceExhaustedError(None, None, "model.ckpt-6; No space left on device"),
 )
-NO_ROOM_FOR_METRICS = (training.MetricsLog, "write", OSError(errno.ENOSPC, "No space left on device"))
+NO_ROOM_FOR_METRICS = (
+    training.MetricsLog,
+    "write",
+    OSError(errno.ENOSPC, "No space left on device"),
+)
 
 
 def fail_at_third_call(owner, method, error, do, monkeypatch):
@@ -158,13 +208,19 @@ def counted_starts(monkeypatch):
     """A list that grows with every contrastive start."""
     starts = []
     original = pretraining.start_from_nothing
-    monkeypatch.setattr(pretraining, "start_from_nothing", lambda *a: (starts.append(a), original(*a)))
+    monkeypatch.setattr(
+        pretraining, "start_from_nothing", lambda *a: (starts.append(a), original(*a))
+    )
     return starts
 
 
 def test_model_from_nothing_goes_on_exactly_in_bfloat16(data, tmp_path, monkeypatch):
-    settings = dict(precision="bfloat16", contrastive_epochs=4, num_epochs=1, tasks=("jigsaw", "grey_to_color"))
-    whole, parts = (run_config(data, tmp_path / name, log_steps=1, **settings) for name in ("whole", "parts"))
+    settings = dict(
+        precision="bfloat16", contrastive_epochs=4, num_epochs=1, tasks=("jigsaw", "grey_to_color")
+    )
+    whole, parts = (
+        run_config(data, tmp_path / name, log_steps=1, **settings) for name in ("whole", "parts")
+    )
     config = tiny_config(**NO_DROPOUT, **FROM_NOTHING)
     _, figures = pretrain(whole, config)
     assert np.isfinite(list(figures.values())).all()
@@ -192,7 +248,10 @@ def test_start_that_cannot_be_made_is_not_blamed_on_a_checkpoint(data, tmp_path,
 
 
 def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeypatch):
-    """A loss scale that overflows for the first steps: the optimizer counts fewer updates than batches were used."""
+    """A loss scale that overflows for the first steps: the optimizer counts fewer updates than
+    batches were used.
+    """
+
     def make_optimizer(run, steps):
         return tf_keras.mixed_precision.LossScaleOptimizer(BertAdam(1e-3), initial_scale=2.0**22)
 
@@ -215,29 +274,43 @@ def test_damaged_checkpoint_is_named(data, whole_run, tmp_path):
             shutil.copy(path, tmp_path / path.name)
     newest = tmp_path / "model.ckpt-12.data-00000-of-00001"
     newest.write_bytes(newest.read_bytes()[:3000])
-    with pytest.raises(InputError, match="model.ckpt-12 is damaged: its data are cut short. Older ones there: .*model.ckpt-9"):
+    with pytest.raises(
+        InputError,
+        match="model.ckpt-12 is damaged: its data are cut short. Older ones there: .*model.ckpt-9",
+    ):
         pretrain(whole_config(data, tmp_path), WHOLE)
     with pytest.raises(InputError, match="model.ckpt-12 is damaged: its data are cut short"):
-        evaluate_model(whole_config(data, tmp_path), WHOLE, lambda model: load_own_checkpoint(model, str(tmp_path / "model.ckpt-12")))
+        evaluate_model(
+            whole_config(data, tmp_path),
+            WHOLE,
+            lambda model: load_own_checkpoint(model, str(tmp_path / "model.ckpt-12")),
+        )
 
 
 def test_run_that_is_complete_is_left_as_it_is(data, whole_run):
     before = lines(whole_run)
     _, figures = pretrain(whole_config(data, whole_run), WHOLE)
     assert lines(whole_run) == before
-    assert figures == {name: value for name, value in before[-1].items() if name not in ("kind", "step")}
+    assert figures == {
+        name: value for name, value in before[-1].items() if name not in ("kind", "step")
+    }
 
 
 @pytest.fixture(scope="module")
 def plain_run(data, tmp_path_factory):
-    """The reports and evaluations of a run without dropout, whose draws replicas and XLA make differently."""
+    """The reports and evaluations of a run without dropout, whose draws replicas and XLA make
+    differently.
+    """
     folder = tmp_path_factory.mktemp("plain")
     pretrain(run_config(data, folder), tiny_config(**NO_DROPOUT))
     return lines(folder)
 
 
 def test_two_replicas_give_the_losses_of_one(data, plain_run, tmp_path):
-    pretrain(run_config(data, tmp_path, train_batch_size=2, eval_batch_size=2, cpu_replicas=2), tiny_config(**NO_DROPOUT))
+    pretrain(
+        run_config(data, tmp_path, train_batch_size=2, eval_batch_size=2, cpu_replicas=2),
+        tiny_config(**NO_DROPOUT),
+    )
     assert [line["step"] for line in plain_run] == [line["step"] for line in lines(tmp_path)]
     for a, b in zip(plain_run, lines(tmp_path)):
         for name in a:
@@ -246,7 +319,11 @@ def test_two_replicas_give_the_losses_of_one(data, plain_run, tmp_path):
 
 
 def test_xla_and_plain_agree(data, plain_run, tmp_path):
-    pretrain(run_config(data, tmp_path, xla=True, save_steps=50), tiny_config(**NO_DROPOUT), evaluates=False)
+    pretrain(
+        run_config(data, tmp_path, xla=True, save_steps=50),
+        tiny_config(**NO_DROPOUT),
+        evaluates=False,
+    )
     plain, compiled = [line for line in plain_run if line["kind"] == "train"], lines(tmp_path)
     assert len(plain) == len(compiled) == 6
     for a, b in zip(plain, compiled):
@@ -273,7 +350,9 @@ def test_losses_fall_and_the_checkpoint_gives_them_back(learnt):
     run, figures = learnt
     train = reports(run)
     assert train[-1]["loss"] < 0.6 * train[0]["loss"]
-    again = evaluate_model(run, LEARNER, lambda model: load_own_checkpoint(model, find_checkpoint(run.model_dir)))
+    again = evaluate_model(
+        run, LEARNER, lambda model: load_own_checkpoint(model, find_checkpoint(run.model_dir))
+    )
     for name, value in again.items():
         assert value == pytest.approx(figures[name], rel=1e-4, abs=1e-5)
 
@@ -290,12 +369,16 @@ def test_mixed_precision_trains_like_float32(data, learnt, tmp_path, precision):
 
 
 def test_vocabulary_unlike_the_embedding():
-    with pytest.raises(InputError, match="`vocab_size`=100 rows; the vocabulary .* has 30522 tokens"):
+    with pytest.raises(
+        InputError, match="`vocab_size`=100 rows; the vocabulary .* has 30522 tokens"
+    ):
         check_model(9, tiny_config(**{**NO_DROPOUT, "vocab_size": 100}), Vocabulary())
 
 
 def test_text_longer_than_the_position_table():
-    with pytest.raises(InputError, match="`max_position_embeddings`=11. Received: --input_sequence_length=12"):
+    with pytest.raises(
+        InputError, match="`max_position_embeddings`=11. Received: --input_sequence_length=12"
+    ):
         check_model(12, tiny_config(**NO_DROPOUT), Vocabulary())
 
 
@@ -308,6 +391,7 @@ def test_loss_that_is_not_finite_stops_the_run(data, tmp_path):
 def test_checkpoint_of_another_model_is_refused(data, whole_run):
     with pytest.raises(InputError, match="does not fit"):
         evaluate_model(
-            run_config(data, whole_run), tiny_config(**NO_DROPOUT, num_hidden_layers=3),
+            run_config(data, whole_run),
+            tiny_config(**NO_DROPOUT, num_hidden_layers=3),
             lambda model: load_own_checkpoint(model, find_checkpoint(str(whole_run))),
         )

@@ -41,7 +41,9 @@ def test_logits_and_predictions_of_all_rows(folder, model, batch):
     expected = np.load(folder / "outputs.npz")
     logits = model.objective(batch, training=False)["logits"]["catepred"]
     np.testing.assert_allclose(logits, expected["all_logits"], atol=2e-5, rtol=1e-5)
-    np.testing.assert_array_equal(np.argmax(logits, axis=1), expected["all_predictions"].reshape(-1))
+    np.testing.assert_array_equal(
+        np.argmax(logits, axis=1), expected["all_predictions"].reshape(-1)
+    )
 
 
 def test_loss_and_every_gradient(folder, model, batch):
@@ -55,7 +57,9 @@ def test_loss_and_every_gradient(folder, model, batch):
     assert set(expected) == set(entries)
     for (name, entry), gradient in zip(entries.items(), gradients):
         array = entry.to_original(tf.convert_to_tensor(gradient).numpy())
-        tolerance = 1e-5 if name.endswith("self/key/bias") else 1e-6 + 3e-5 * np.abs(expected[name]).max()
+        tolerance = (
+            1e-5 if name.endswith("self/key/bias") else 1e-6 + 3e-5 * np.abs(expected[name]).max()
+        )
         assert np.abs(array - expected[name]).max() <= tolerance, name
 
 
@@ -77,5 +81,7 @@ def test_dropout_of_the_head_is_for_training_only(model, batch):
 def test_confusion_counts_every_row(model, batch):
     counts = model.objective(batch, training=False)["counts"]["confusion"].numpy()
     assert counts.shape == (48, 48) and counts.sum() == 24
-    np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(batch["label"].numpy(), minlength=48))
+    np.testing.assert_array_equal(
+        counts.sum(axis=1), np.bincount(batch["label"].numpy(), minlength=48)
+    )
     assert model.figures({"confusion": counts})["micro_f1"] == 0.5

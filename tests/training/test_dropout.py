@@ -39,8 +39,8 @@ def test_every_dropout_of_the_model_is_taken_over():
     config = tiny_config(hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2)
     model = KaleidoBert(config, text_length=7)
     source = StepDropout(list(model.named_layers.values()))
-    # text 1; each level 2 (input, output); each of the two encoder layers: attention, its output, inner, output
-    # (tf-models-official keeps one more inside the attention layer itself).
+    # text 1; each level 2 (input, output); each of the two encoder layers: attention, its output,
+    # inner, output (tf-models-official keeps one more inside the attention layer itself).
     assert source.count >= 1 + 2 * 5 + 2 * 4
     feed = random_feed(model.pretrainer, rows=2)
 

@@ -21,8 +21,12 @@ def epochs_of(folder, losses):
     model.build([None, 2])
     run = EpochRun(pathlib.Path(folder), len(losses), "score", model, tf_keras.optimizers.Adam())
     epochs = []
-    best = run.to_the_end(lambda epoch: epochs.append(epoch) or 1.0, lambda _, epoch: {"score": 0.0, "valid_loss": losses[epoch - 1]},
-                          lambda: kept.append(epochs[-1]), str)
+    best = run.to_the_end(
+        lambda epoch: epochs.append(epoch) or 1.0,
+        lambda _, epoch: {"score": 0.0, "valid_loss": losses[epoch - 1]},
+        lambda: kept.append(epochs[-1]),
+        str,
+    )
     return best, kept
 
 
@@ -44,10 +48,18 @@ def test_kill_between_checkpoint_and_report_loses_neither(tmp_path, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             epochs_of(tmp_path, [3.0, 1.0, 2.0])
     best, kept = epochs_of(tmp_path, [3.0, 1.0, 2.0])
-    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3] and best["epoch"] == 2 and kept == []
+    assert (
+        [line["step"] for line in lines(tmp_path)] == [1, 2, 3]
+        and best["epoch"] == 2
+        and kept == []
+    )
 
 
 def test_loss_that_is_no_number_ends_the_run(tmp_path):
     model = tf_keras.Sequential()
-    with pytest.raises(InputError, match="The loss of epoch 1 is no number: use a lower --learning_rate"):
-        EpochRun(pathlib.Path(tmp_path), 3, "x", model, tf_keras.optimizers.Adam()).to_the_end(lambda epoch: float("nan"), None, None, None)
+    with pytest.raises(
+        InputError, match="The loss of epoch 1 is no number: use a lower --learning_rate"
+    ):
+        EpochRun(pathlib.Path(tmp_path), 3, "x", model, tf_keras.optimizers.Adam()).to_the_end(
+            lambda epoch: float("nan"), None, None, None
+        )

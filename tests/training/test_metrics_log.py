@@ -8,7 +8,8 @@ def test_lines_are_whole_json_objects(tmp_path):
     log.write("train", 20, {"loss": 1.5})
     log.write("eval", 20, {"loss": 2.5})
     assert [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [
-        {"kind": "train", "step": 20, "loss": 1.5}, {"kind": "eval", "step": 20, "loss": 2.5},
+        {"kind": "train", "step": 20, "loss": 1.5},
+        {"kind": "eval", "step": 20, "loss": 2.5},
     ]
     assert log.has("eval", 20) and not log.has("eval", 40)
 
@@ -22,7 +23,11 @@ def test_resumed_run_drops_what_lies_after_its_checkpoint(tmp_path):
         file.write('{"kind": "train", "st')  # killed while writing
     assert [line["step"] for line in read_metrics(path)] == [10, 20, 30]
     MetricsLog(path, resumed_step=20).write("train", 30, {"loss": 31})
-    assert [(line["step"], line["loss"]) for line in read_metrics(path)] == [(10, 10), (20, 20), (30, 31)]
+    assert [(line["step"], line["loss"]) for line in read_metrics(path)] == [
+        (10, 10),
+        (20, 20),
+        (30, 31),
+    ]
 
 
 def test_new_run_starts_empty(tmp_path):

@@ -1,4 +1,6 @@
-"""The original's optimizer, followed step by step on its own trajectory (tests/golden/optimizer)."""
+"""The original's optimizer, followed step by step on its own trajectory
+(tests/golden/optimizer).
+"""
 
 import json
 
@@ -25,8 +27,16 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
     meta = json.loads((folder / "meta.json").read_text())
     trajectory = np.load(folder / "trajectory.npz")
     run = RunConfig(
-        "", "", "", "", train_batch_size=meta["batch_size"], num_epochs=meta["num_epochs"], learning_rate=meta["learning_rate"],
-        weight_decay_ratio=meta["weight_decay_ratio"], warmup_ratio=meta["warmup_ratio"], clip_norm=meta["clip_norm"],
+        "",
+        "",
+        "",
+        "",
+        train_batch_size=meta["batch_size"],
+        num_epochs=meta["num_epochs"],
+        learning_rate=meta["learning_rate"],
+        weight_decay_ratio=meta["weight_decay_ratio"],
+        warmup_ratio=meta["warmup_ratio"],
+        clip_norm=meta["clip_norm"],
     )
     schedule = plan(run, meta["num_examples"], meta["batch_size"])
     assert (schedule.total, schedule.save) == (meta["train_steps"], meta["save_steps"])
@@ -37,25 +47,43 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
         optimizer.build(model.trainable_variables)
     load_original_weights(model, str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"))
     columns = dict(np.load(golden_dir / "csv_bundle" / "kaleidobert_pretrain_decoded.npz"))
-    batches = tf.data.Dataset.from_tensor_slices(pretraining_batch(columns, model.config.patch_feature_size)).batch(meta["batch_size"]).repeat()
+    batches = (
+        tf.data.Dataset.from_tensor_slices(
+            pretraining_batch(columns, model.config.patch_feature_size)
+        )
+        .batch(meta["batch_size"])
+        .repeat()
+    )
     trainer = Trainer(
-        model, optimizer, strategy, strategy.experimental_distribute_dataset(batches), global_batch=meta["batch_size"], log_steps=1,
-        last_step=schedule.total, clip_norm=run.clip_norm,
+        model,
+        optimizer,
+        strategy,
+        strategy.experimental_distribute_dataset(batches),
+        global_batch=meta["batch_size"],
+        log_steps=1,
+        last_step=schedule.total,
+        clip_norm=run.clip_norm,
     )
     entries = original_variables(model)
     history = [name.removeprefix("history/") for name in trajectory if name.startswith("history/")]
     assert len(history) == 3
     for step in range(meta["recorded_steps"]):
         report = trainer.train(tf.constant(1))
-        np.testing.assert_allclose(report["learning_rate"], trajectory["learning_rate"][step], rtol=1e-6)
+        np.testing.assert_allclose(
+            report["learning_rate"], trajectory["learning_rate"][step], rtol=1e-6
+        )
         np.testing.assert_allclose(report["loss"], trajectory["total_loss"][step], rtol=2e-5)
-        np.testing.assert_allclose(report["gradient_norm"], trajectory["global_norm_before_clip"][step], rtol=1e-5)
+        np.testing.assert_allclose(
+            report["gradient_norm"], trajectory["global_norm_before_clip"][step], rtol=1e-5
+        )
         for name in history:
             after = entries[name].to_original(entries[name].variable.numpy())
             np.testing.assert_allclose(after, trajectory[f"history/{name}"][step], atol=2e-6)
     final = np.load(folder / "final_weights.npz")
     for name, entry in entries.items():
-        np.testing.assert_allclose(entry.to_original(entry.variable.numpy()), final[name], atol=2e-6, err_msg=name)
+        np.testing.assert_allclose(
+            entry.to_original(entry.variable.numpy()), final[name], atol=2e-6, err_msg=name
+        )
 
 
 def test_full_schedule_of_the_original(golden_dir):
@@ -77,7 +105,9 @@ def test_warm_up_may_be_a_number_of_steps():
     run = RunConfig("", "", "", "", learning_rate=0.5, warmup_steps=4)
     rate = make_optimizer(run, 10)._learning_rate
     assert float(rate(2)) == pytest.approx(0.5 * 0.8 * 0.5)
-    with pytest.raises(InputError, match="must end before the run, which has 4 steps. Received: --warmup_steps=4"):
+    with pytest.raises(
+        InputError, match="must end before the run, which has 4 steps. Received: --warmup_steps=4"
+    ):
         make_optimizer(run, 4)
 
 
@@ -87,4 +117,6 @@ def test_decay_spares_layer_norms_and_biases():
     optimizer = BertAdam(0.1, weight_decay_ratio=0.5)
     optimizer.apply_gradients([(tf.constant([0.0]), variable) for variable in variables])
     corrected = 0.1 * np.sqrt(1 - 0.999) / (1 - 0.9)
-    np.testing.assert_allclose([v.numpy()[0] for v in variables], [2 - corrected * 0.5 * 2, 2.0, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(
+        [v.numpy()[0] for v in variables], [2 - corrected * 0.5 * 2, 2.0, 2.0], rtol=1e-6
+    )

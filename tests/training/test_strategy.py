@@ -6,7 +6,9 @@ from kaleido_tf.training.strategy import make_strategy, set_precision
 
 
 def test_fewer_gpus_than_asked_for_are_told_in_one_line(capsys, monkeypatch):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [] if kind == "GPU" else ["cpu"])
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda kind=None: [] if kind == "GPU" else ["cpu"]
+    )
     assert make_strategy(4).num_replicas_in_sync == 1
     assert capsys.readouterr().out == "--workerGPU=4: this machine has 0 GPU(s); using the CPU\n"
 

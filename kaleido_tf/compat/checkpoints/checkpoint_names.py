@@ -1,7 +1,9 @@
-"""The originals' variable names (TF1 checkpoints of Kaleido-BERT and FashionBERT) and which of our variables they are.
+"""The originals' variable names (TF1 checkpoints of Kaleido-BERT and FashionBERT) and which of our
+variables they are.
 
-Names and shapes are those of the released code, misspellings included. Below the scope of a family the names that it
-shares with Google's BERT (`bert/embeddings/...`, `bert/encoder/...`, `bert/pooler/...`, `cls/...`) are BERT's own.
+Names and shapes are those of the released code, misspellings included. Below the scope of a family
+the names that it shares with Google's BERT (`bert/embeddings/...`, `bert/encoder/...`,
+`bert/pooler/...`, `cls/...`) are BERT's own.
 """
 
 import dataclasses
@@ -30,7 +32,10 @@ _LEVEL_SCOPES = {  # level: (scope of the embedding, prefix of its variables)
 _HEADS = {  # level: (kernel, bias or None)
     "rotation": ("img_rotation/rotation_output_weights", "img_rotation/rotation_output_bias"),
     "jigsaw": ("img_jigsaw/jiasaw_output_weights", "img_jigsaw/jigsaw_output_bias"),
-    "camouflage": ("img_camouflage/camouflage_output_weights", "img_camouflage/camouflage_output_bias"),
+    "camouflage": (
+        "img_camouflage/camouflage_output_weights",
+        "img_camouflage/camouflage_output_bias",
+    ),
     "grey_to_color": ("img_greymask/greymask_output_weights", None),
     "blank_to_color": ("img_blankmask/blanmask_output_weights", None),
 }
@@ -38,7 +43,9 @@ _HEADS = {  # level: (kernel, bias or None)
 
 @dataclasses.dataclass(frozen=True)
 class OriginalVariable:
-    """One of our variables under the original's name; `to_original` brings an array of ours to its shape there."""
+    """One of our variables under the original's name; `to_original` brings an array of ours to its
+    shape there.
+    """
 
     variable: tf.Variable
     transposed: bool = False
@@ -61,8 +68,9 @@ class OriginalVariable:
 
 
 def original_variables(model: CrossModalBert) -> dict[str, OriginalVariable]:
-    """The variables of `model` by their names in the original's checkpoints; those that it lacks are left out
-    (`feature_normalisation`, `similarity`)."""
+    """The variables of `model` by their names in the original's checkpoints; those that it lacks
+    are left out (`feature_normalisation`, `similarity`).
+    """
     layers = model.named_layers
     text = layers["text_embedding"]
     names = {
@@ -72,21 +80,33 @@ def original_variables(model: CrossModalBert) -> dict[str, OriginalVariable]:
         **_layer_norm("bert/embeddings/LayerNorm", text.layer_norm),
         **_dense("bert/pooler/dense", layers["pooler"].dense),
         **_masked_lm(layers["masked_lm"]),
-        **_classifier(("seq_relationship/output_weights", "seq_relationship/output_bias"), layers["next_sentence"]),
+        **_classifier(
+            ("seq_relationship/output_weights", "seq_relationship/output_bias"),
+            layers["next_sentence"],
+        ),
         **_IMAGE_SIDES[model.config.model_type](model),
     }
     for number in range(model.config.num_hidden_layers):
-        names.update(_encoder_layer(f"bert/encoder/layer_{number}", layers[f"encoder_layer_{number}"], model.config))
+        names.update(
+            _encoder_layer(
+                f"bert/encoder/layer_{number}", layers[f"encoder_layer_{number}"], model.config
+            )
+        )
     return {SCOPES[model.config.model_type] + name: entry for name, entry in names.items()}
 
 
 def classifier_variables(model: Classifier) -> dict[str, OriginalVariable]:
-    """The variables of a fine-tuned model by the original's names: the head stands outside the family's scope.
+    """The variables of a fine-tuned model by the original's names: the head stands outside the
+    family's scope.
 
     The original's checkpoints also hold the heads of pre-training, which it does not use.
     """
     reached = {id(variable) for variable in model.objective.variables}
-    names = {name: entry for name, entry in original_variables(model.backbone).items() if id(entry.variable) in reached}
+    names = {
+        name: entry
+        for name, entry in original_variables(model.backbone).items()
+        if id(entry.variable) in reached
+    }
     return {**names, **_dense(model.head.name, model.head)}
 
 
@@ -94,8 +114,15 @@ def _kaleido_levels(model):
     layers = model.named_layers
     names = {"bert/position_dense": OriginalVariable(layers["box_projection"].kernel)}
     for level, (scope, prefix) in _LEVEL_SCOPES.items():
-        names.update(_patch_embedding(f"bert/{scope}", f"{prefix}_projector", f"{prefix}_type_embeddings", f"{prefix}EmbLayerNorm",
-                                      layers[f"{level}_embedding"]))
+        names.update(
+            _patch_embedding(
+                f"bert/{scope}",
+                f"{prefix}_projector",
+                f"{prefix}_type_embeddings",
+                f"{prefix}EmbLayerNorm",
+                layers[f"{level}_embedding"],
+            )
+        )
     for level in model.tasks:
         names.update(_classifier(_HEADS[level], layers[level]))
     return names
@@ -105,14 +132,23 @@ def _fashion_bert_grid(model):
     layers, scope = model.named_layers, "bert/image_embeddings"
     names = {
         f"{scope}/patch_position_embeddings": OriginalVariable(layers["patch_positions"].table),
-        **_patch_embedding(scope, "image_projector", "patch_type_embeddings", "ImageEmbLayerNorm", layers["patch_embedding"]),
+        **_patch_embedding(
+            scope,
+            "image_projector",
+            "patch_type_embeddings",
+            "ImageEmbLayerNorm",
+            layers["patch_embedding"],
+        ),
     }
     for task in model.tasks:
         names.update(_classifier(("img_predictions/output_weights", None), layers[task]))
     return names
 
 
-_IMAGE_SIDES = {KaleidoBertConfig.MODEL_TYPE: _kaleido_levels, FashionBertConfig.MODEL_TYPE: _fashion_bert_grid}
+_IMAGE_SIDES = {
+    KaleidoBertConfig.MODEL_TYPE: _kaleido_levels,
+    FashionBertConfig.MODEL_TYPE: _fashion_bert_grid,
+}
 
 
 def _patch_embedding(scope, projector, types, layer_norm, layer):
@@ -124,11 +160,17 @@ def _patch_embedding(scope, projector, types, layer_norm, layer):
 
 
 def _layer_norm(scope, layer):
-    return {f"{scope}/beta": OriginalVariable(layer.beta), f"{scope}/gamma": OriginalVariable(layer.gamma)}
+    return {
+        f"{scope}/beta": OriginalVariable(layer.beta),
+        f"{scope}/gamma": OriginalVariable(layer.gamma),
+    }
 
 
 def _dense(scope, layer):
-    return {f"{scope}/kernel": OriginalVariable(layer.kernel), f"{scope}/bias": OriginalVariable(layer.bias)}
+    return {
+        f"{scope}/kernel": OriginalVariable(layer.kernel),
+        f"{scope}/bias": OriginalVariable(layer.bias),
+    }
 
 
 def _classifier(names, head):
@@ -164,16 +206,29 @@ def _encoder_layer(scope, block, config):
     size = config.hidden_size
     entries = {}
     for part in ("query", "key", "value"):
-        kernel, bias = (_by_suffix(block, f"self_attention/{part}/{kind}") for kind in ("kernel", "bias"))
-        entries[f"{scope}/attention/self/{part}/kernel"] = OriginalVariable(kernel, shape=(size, size))
+        kernel, bias = (
+            _by_suffix(block, f"self_attention/{part}/{kind}") for kind in ("kernel", "bias")
+        )
+        entries[f"{scope}/attention/self/{part}/kernel"] = OriginalVariable(
+            kernel, shape=(size, size)
+        )
         entries[f"{scope}/attention/self/{part}/bias"] = OriginalVariable(bias, shape=(size,))
     kernel = _by_suffix(block, "self_attention/attention_output/kernel")
     entries[f"{scope}/attention/output/dense/kernel"] = OriginalVariable(kernel, shape=(size, size))
-    entries[f"{scope}/attention/output/dense/bias"] = OriginalVariable(_by_suffix(block, "attention_output/bias"))
-    for theirs, ours in (("attention/output", "self_attention_layer_norm"), ("output", "output_layer_norm")):
+    entries[f"{scope}/attention/output/dense/bias"] = OriginalVariable(
+        _by_suffix(block, "attention_output/bias")
+    )
+    for theirs, ours in (
+        ("attention/output", "self_attention_layer_norm"),
+        ("output", "output_layer_norm"),
+    ):
         for part in ("beta", "gamma"):
-            entries[f"{scope}/{theirs}/LayerNorm/{part}"] = OriginalVariable(_by_suffix(block, f"{ours}/{part}"))
+            entries[f"{scope}/{theirs}/LayerNorm/{part}"] = OriginalVariable(
+                _by_suffix(block, f"{ours}/{part}")
+            )
     for theirs, ours in (("intermediate", "intermediate"), ("output", "output")):
         for part in ("kernel", "bias"):
-            entries[f"{scope}/{theirs}/dense/{part}"] = OriginalVariable(_by_suffix(block, f"/{ours}/{part}"))
+            entries[f"{scope}/{theirs}/dense/{part}"] = OriginalVariable(
+                _by_suffix(block, f"/{ours}/{part}")
+            )
     return entries

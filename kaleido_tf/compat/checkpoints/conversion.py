@@ -1,6 +1,8 @@
-"""A model from one kind of file to another: our checkpoints, TF1 checkpoints of the originals, safetensors.
+"""A model from one kind of file to another: our checkpoints, TF1 checkpoints of the originals,
+safetensors.
 
-The result is always a folder with the weights, `config.json` and `vocab.txt`, as `--pretrain_model_name_or_path` takes it.
+The result is always a folder with the weights, `config.json` and `vocab.txt`, as
+`--pretrain_model_name_or_path` takes it.
 """
 
 import dataclasses
@@ -34,7 +36,10 @@ from kaleido_tf.training.checkpoints import model_files
 _DEPARTURES = {  # key of ours: (the original's value, what the original does)
     "box_unit": ("pixel", "the original feeds raw pixels and will compute other numbers"),
     "grey_target": ("joint", "the original's loss of grey patches is another one"),
-    "reconstruct_scale": (1.0, "the original does not scale the reconstruction targets; its losses are others"),
+    "reconstruct_scale": (
+        1.0,
+        "the original does not scale the reconstruction targets; its losses are others",
+    ),
 }
 _UNUSED_VALUES = {"max_patch_position_embeddings": 64}
 """What the releases have under the keys that the original declares and never uses."""
@@ -42,8 +47,10 @@ _UNUSED_VALUES = {"max_patch_position_embeddings": 64}
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
-    """What was done: kinds and file names, number and bytes of the variables, the step, number of optimizer variables that
-    were left out, names of what else was, and notes for whoever will use the result."""
+    """What was done: kinds and file names, number and bytes of the variables, the step, number of
+    optimizer variables that were left out, names of what else was, and notes for whoever will use
+    the result.
+    """
 
     source: str
     target: str
@@ -58,7 +65,10 @@ class Conversion:
     def __str__(self):
         lines = [
             f"{self.source} ({self.kinds[0]}) -> {self.target} ({self.kinds[1]})",
-            f"  converted: {self.variables} variables, {self.num_bytes:,} bytes, global step {self.step}",
+            (
+                f"  converted: {self.variables} variables, {self.num_bytes:,} bytes, global step"
+                f" {self.step}"
+            ),
             f"  ignored: {self.ignored} optimizer variables",
             f"  not used: {len(self.unused)}" + "".join(f"\n    {name}" for name in self.unused),
         ]
@@ -66,12 +76,13 @@ class Conversion:
 
 
 def convert(source: str, target: str, kind: str, config_path: str | None = None) -> Conversion:
-    """Converts the model at `source` into the new folder `target`, which appears whole or not at all.
+    """Converts the model at `source` into the new folder `target`, which appears whole or not at
+    all.
 
-    Args: source: see `weights.recognise`. kind: `own`, `tf1` or `safetensors`. config_path: config.json of the model;
-      default: beside the weights.
-    Raises: InputError for a folder that is not empty, weights that are missing or of another shape, and a model that the
-      original cannot be (`tf1`).
+    Args: source: see `weights.recognise`. kind: `own`, `tf1` or `safetensors`. config_path:
+      config.json of the model; default: beside the weights.
+    Raises: InputError for a folder that is not empty, weights that are missing or of another shape,
+      and a model that the original cannot be (`tf1`).
     """
     if kind not in KINDS:
         raise InputError(f"--to must be one of {', '.join(KINDS)}. Received: {kind}")
@@ -80,7 +91,8 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
         raise InputError(f"--output must be a new folder. {target} exists already")
     source_kind, path = recognise(source)
     config_file, vocabulary = _files(path, config_path)
-    # Between the originals' names no model is needed: a checkpoint of any size goes over tensor by tensor.
+    # Between the originals' names no model is needed: a checkpoint of any size goes over tensor by
+    # tensor.
     needed = "own" in (source_kind, kind)
     config = read_config(config_file) if needed or config_file.is_file() else None
     weights = open_weights(source_kind, path, config)
@@ -96,9 +108,13 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
             unused += _write_own(partial, weights, config, path)
         elif kind == "tf1":
             step = {STEP: np.asarray(weights.step, np.int64)}
-            write_tf1_checkpoint(partial / f"model.ckpt-{weights.step}", {**weights.tensors, **step})
+            write_tf1_checkpoint(
+                partial / f"model.ckpt-{weights.step}", {**weights.tensors, **step}
+            )
         else:
-            write_safetensors(partial / "model.safetensors", weights.tensors, _metadata(weights, config))
+            write_safetensors(
+                partial / "model.safetensors", weights.tensors, _metadata(weights, config)
+            )
         if config is None:
             notes.append("no config.json there, so none was written: --input_config gives one")
         else:
@@ -111,15 +127,32 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     converted = [name for name in weights.tensors if name not in unused]
     size = sum(weights.num_bytes[name] for name in converted)
     return Conversion(
-        path, target, (source_kind, kind), len(converted), size, weights.step, weights.ignored, tuple(unused), tuple(notes)
+        path,
+        target,
+        (source_kind, kind),
+        len(converted),
+        size,
+        weights.step,
+        weights.ignored,
+        tuple(unused),
+        tuple(notes),
     )
 
 
 def _refuse_fine_tuned(weights: Weights, path: str) -> None:
-    """A head of recognition would be lost on the way, and the rest alone is no model that anybody trained."""
-    heads = [name for name in (*weights.tensors, *weights.unused) if "catepred_dense/" in name or name.startswith("model/head/")]
+    """A head of recognition would be lost on the way, and the rest alone is no model that anybody
+    trained.
+    """
+    heads = [
+        name
+        for name in (*weights.tensors, *weights.unused)
+        if "catepred_dense/" in name or name.startswith("model/head/")
+    ]
     if heads:
-        raise InputError(f"{path} is fine-tuned for recognition ({heads[0]}): models of pre-training are converted, of both families")
+        raise InputError(
+            f"{path} is fine-tuned for recognition ({heads[0]}): models of pre-training are"
+            " converted, of both families"
+        )
 
 
 def _files(path: str, config_path: str | None) -> tuple[pathlib.Path, pathlib.Path]:
@@ -134,12 +167,15 @@ def _files(path: str, config_path: str | None) -> tuple[pathlib.Path, pathlib.Pa
 
 
 def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) -> list[str]:
-    """What the original would do differently. Raises: InputError if it cannot be this model at all."""
+    """What the original would do differently. Raises: InputError if it cannot be this
+    model at all.
+    """
     own = [name for name in weights.tensors if name.startswith(OWN_PREFIX)]
     if own:
         raise InputError(
-            f"{path} cannot be a TF1 checkpoint: the original has no {', '.join(own)} and would compute other numbers without "
-            "(config.json: matching_similarity, patch_feature_norm). --to=safetensors keeps them"
+            f"{path} cannot be a TF1 checkpoint: the original has no {', '.join(own)} and would"
+            " compute other numbers without (config.json: matching_similarity,"
+            " patch_feature_norm). --to=safetensors keeps them"
         )
     if config is None:
         return []
@@ -147,22 +183,37 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
     absent = [task for task in tasks if weights.tasks is not None and task not in weights.tasks]
     if absent:
         raise InputError(
-            f"{path} cannot be a TF1 checkpoint: the original restores all heads, and this model was trained without those of "
-            f"{', '.join(absent)}. --to=safetensors keeps what there is"
+            f"{path} cannot be a TF1 checkpoint: the original restores all heads, and this model"
+            f" was trained without those of {', '.join(absent)}. --to=safetensors keeps what"
+            " there is"
         )
-    departures = [(key, getattr(config, key, original), original, what) for key, (original, what) in _DEPARTURES.items()]
-    notes = [f"{key} is {value} here: {what}" for key, value, original, what in departures if value != original]
+    departures = [
+        (key, getattr(config, key, original), original, what)
+        for key, (original, what) in _DEPARTURES.items()
+    ]
+    notes = [
+        f"{key} is {value} here: {what}"
+        for key, value, original, what in departures
+        if value != original
+    ]
     if config.model_type == FashionBertConfig.MODEL_TYPE:
-        notes.append(f"the original is told the length of its texts by a flag: --input_sequence_length={config.text_seq_len}")
+        notes.append(
+            "the original is told the length of its texts by a flag:"
+            f" --input_sequence_length={config.text_seq_len}"
+        )
     return notes
 
 
-def _write_own(folder: pathlib.Path, weights: Weights, config: ModelConfig, path: str) -> tuple[str, ...]:
+def _write_own(
+    folder: pathlib.Path, weights: Weights, config: ModelConfig, path: str
+) -> tuple[str, ...]:
     """Writes a checkpoint of this project; returns the names that were not used."""
     model = model_for_weights(config, weights.tasks)
     unused = fill(model, weights, path)
     checkpoint = tf.train.Checkpoint(model=model, step=tf.Variable(weights.step, dtype=tf.int64))
-    manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=None, checkpoint_name="model.ckpt")
+    manager = tf.train.CheckpointManager(
+        checkpoint, str(folder), max_to_keep=None, checkpoint_name="model.ckpt"
+    )
     try:
         manager.save(checkpoint_number=weights.step)
     except tf.errors.OpError as error:
@@ -180,7 +231,9 @@ def _metadata(weights: Weights, config: ModelConfig | None) -> dict[str, str]:
 
 
 def _config_content(config: ModelConfig, path: os.PathLike, kind: str) -> dict:
-    """`config.json` of the result: spelled out in full for us, without a key of ours for the original, else as it was."""
+    """`config.json` of the result: spelled out in full for us, without a key of ours for the
+    original, else as it was.
+    """
     if kind == "own":
         return config.to_dict()
     content = read_json_object(path)

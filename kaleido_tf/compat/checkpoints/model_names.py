@@ -12,10 +12,11 @@ _NAME = re.compile(r"[a-z]+-(?P<kind>[a-z]+)-[\w-]+")
 
 
 def find_model(name_or_path: str) -> str:
-    """The directory or checkpoint prefix of a model: a path as it is, a known name (`pai-imagebert-base-en`) in the zoo.
+    """The directory or checkpoint prefix of a model: a path as it is, a known name
+    (`pai-imagebert-base-en`) in the zoo.
 
-    As EasyTransfer had it, a name's second part is the folder that its models stand in; the released archive of
-    Kaleido-BERT unpacks without that folder, so both places are looked at.
+    As EasyTransfer had it, a name's second part is the folder that its models stand in; the
+    released archive of Kaleido-BERT unpacks without that folder, so both places are looked at.
     Raises: InputError that says which files to place where.
     """
     path = pathlib.Path(name_or_path)
@@ -23,14 +24,18 @@ def find_model(name_or_path: str) -> str:
         return name_or_path
     match = _NAME.fullmatch(name_or_path)
     if match is None:
-        raise InputError(f"A model is needed: a directory, a checkpoint prefix, or a name like pai-kaleidobert-base-en. Not found: {name_or_path}")
+        raise InputError(
+            "A model is needed: a directory, a checkpoint prefix, or a name like"
+            f" pai-kaleidobert-base-en. Not found: {name_or_path}"
+        )
     zoo = pathlib.Path.home() / ZOO
     places = [zoo / match["kind"] / name_or_path, zoo / name_or_path]
     for place in places:
         if place.is_dir():
             return str(place)
     raise InputError(
-        f"The model {name_or_path} needs config.json, vocab.txt and model.ckpt.index, model.ckpt.data-00000-of-00001 in "
-        f"{places[0]} (EasyTransfer's model zoo). There is no such folder: place the files of the release there, or give their "
-        "directory as --pretrain_model_name_or_path"
+        f"The model {name_or_path} needs config.json, vocab.txt and model.ckpt.index,"
+        f" model.ckpt.data-00000-of-00001 in {places[0]} (EasyTransfer's model zoo). There is no"
+        " such folder: place the files of the release there, or give their directory as"
+        " --pretrain_model_name_or_path"
     )

@@ -1,6 +1,8 @@
-"""TF1 checkpoints: tensors by name in `PREFIX.index` and `PREFIX.data-…`, as tf.compat.v1.train.Saver keeps them.
+"""TF1 checkpoints: tensors by name in `PREFIX.index` and `PREFIX.data-…`, as
+tf.compat.v1.train.Saver keeps them.
 
-Read one tensor at a time, and written so that the Saver reads them. Whose names they are is of no concern here.
+Read one tensor at a time, and written so that the Saver reads them. Whose names they are is of no
+concern here.
 """
 
 import contextlib
@@ -18,13 +20,21 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import write_whole
 from kaleido_tf.training.checkpoints import DAMAGED
 
-_SLOTS = ("Adam", "Adam_1", "AdamWeightDecayOptimizer", "AdamWeightDecayOptimizer_1", "adam_m", "adam_v")
+_SLOTS = (
+    "Adam",
+    "Adam_1",
+    "AdamWeightDecayOptimizer",
+    "AdamWeightDecayOptimizer_1",
+    "adam_m",
+    "adam_v",
+)
 _COUNTERS = ("beta1_power", "beta2_power", "global_step")
 
 
 def is_optimizer_slot(name: str) -> bool:
-    """Whether a variable belongs to the training and not to the model: moments of the EasyTransfer optimizers or of
-    Google BERT's, powers of beta, and the step counter."""
+    """Whether a variable belongs to the training and not to the model: moments of the EasyTransfer
+    optimizers or of Google BERT's, powers of beta, and the step counter.
+    """
     *scope, last = name.split("/")
     return last in _COUNTERS or (bool(scope) and last in _SLOTS)
 
@@ -33,37 +43,55 @@ class Tf1Checkpoint:
     """An open checkpoint.
 
     Attributes: prefix; `shapes` {name: tuple}; `dtypes` {name: tf.DType}.
-    Raises: InputError for a path that is no checkpoint prefix, and for data files that are missing or cut short.
+    Raises: InputError for a path that is no checkpoint prefix, and for data files that are missing
+      or cut short.
     """
 
     def __init__(self, prefix: str | os.PathLike):
         self.prefix = str(prefix)
         if not os.path.isfile(self.prefix + ".index"):
-            raise InputError(f"A TF1 checkpoint prefix (…/model.ckpt-N) is needed. Not found: {self.prefix}.index")
+            raise InputError(
+                "A TF1 checkpoint prefix (…/model.ckpt-N) is needed. Not found:"
+                f" {self.prefix}.index"
+            )
         try:
             self._reader = tf.train.load_checkpoint(self.prefix)
         except DAMAGED as error:
             raise InputError(f"{self.prefix}.index is damaged: {error}") from error
-        self.shapes = {name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()}
+        self.shapes = {
+            name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()
+        }
         self.dtypes = dict(self._reader.get_variable_to_dtype_map())
         self._check_data()
 
     def _check_data(self) -> None:
-        """The reader opens the data only with the first tensor; what is missing is better known before the work starts."""
+        """The reader opens the data only with the first tensor; what is missing is better known
+        before the work starts.
+        """
         name = re.escape(os.path.basename(self.prefix))
         folder = pathlib.Path(self.prefix).parent
-        found = [(path, re.fullmatch(rf"{name}\.data-(\d+)-of-(\d+)", path.name)) for path in folder.iterdir()]
+        found = [
+            (path, re.fullmatch(rf"{name}\.data-(\d+)-of-(\d+)", path.name))
+            for path in folder.iterdir()
+        ]
         parts = [(path, int(match[1]), int(match[2])) for path, match in found if match]
         if not parts or {number for _, number, _ in parts} != set(range(parts[0][2])):
-            raise InputError(f"{self.prefix}.index needs its data files {self.prefix}.data-…-of-…. Found: {len(parts)}")
+            raise InputError(
+                f"{self.prefix}.index needs its data files {self.prefix}.data-…-of-…. Found:"
+                f" {len(parts)}"
+            )
         held = sum(path.stat().st_size for path, _, _ in parts)
         numbers = [name for name in self.shapes if self.dtypes[name] != tf.string]
         needed = sum(math.prod(self.shapes[name]) * self.dtypes[name].size for name in numbers)
         if held < needed:
-            raise InputError(f"The data of {self.prefix} are cut short: needed {needed} bytes, found {held}")
+            raise InputError(
+                f"The data of {self.prefix} are cut short: needed {needed} bytes, found {held}"
+            )
 
     def read(self, name: str) -> np.ndarray:
-        """One tensor. Raises: InputError if the checkpoint holds none of that name, or a damaged one."""
+        """One tensor. Raises: InputError if the checkpoint holds none of that name, or a damaged
+        one.
+        """
         if name not in self.shapes:
             raise InputError(f"{self.prefix} holds no {name}")
         try:
@@ -77,11 +105,14 @@ def read_shapes(prefix: str | os.PathLike) -> dict[str, tuple[int, ...]]:
     return Tf1Checkpoint(prefix).shapes
 
 
-def write_tf1_checkpoint(prefix: str | os.PathLike, tensors: Mapping[str, np.ndarray | Callable[[], np.ndarray]]) -> None:
-    """Writes a checkpoint and makes it the latest of its folder (file `checkpoint`); appears whole or not at all.
+def write_tf1_checkpoint(
+    prefix: str | os.PathLike, tensors: Mapping[str, np.ndarray | Callable[[], np.ndarray]]
+) -> None:
+    """Writes a checkpoint and makes it the latest of its folder (file `checkpoint`); appears whole
+    or not at all.
 
-    Args: tensors: arrays by name; a callable is asked for its array when its turn comes, so that the writer holds one
-      copy of the tensors and no second one has to exist.
+    Args: tensors: arrays by name; a callable is asked for its array when its turn comes, so that
+      the writer holds one copy of the tensors and no second one has to exist.
     Raises: InputError if there is a checkpoint of that prefix already, or the disk refuses.
     """
     prefix = pathlib.Path(prefix)
@@ -107,15 +138,28 @@ def write_tf1_checkpoint(prefix: str | os.PathLike, tensors: Mapping[str, np.nda
 
 def _save(prefix: pathlib.Path, tensors) -> None:
     names = sorted(tensors)
-    # Not tf.convert_to_tensor, which was measured to keep the array beside its copy: nearly twice the memory.
-    values = [tf.identity(tensors[name]() if callable(tensors[name]) else tensors[name]) for name in names]
-    tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values)
+    # Not tf.convert_to_tensor, which was measured to keep the array beside its copy: nearly twice
+    # the memory.
+    values = [
+        tf.identity(tensors[name]() if callable(tensors[name]) else tensors[name]) for name in names
+    ]
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix), tensor_names=names, shape_and_slices=[""] * len(names), tensors=values
+    )
 
 
 def _make_latest(prefix: pathlib.Path) -> None:
-    """Writes the folder's `checkpoint`, with paths relative to it so that it can be moved; older ones stay listed."""
+    """Writes the folder's `checkpoint`, with paths relative to it so that it can be moved; older
+    ones stay listed.
+    """
     before = tf.train.get_checkpoint_state(str(prefix.parent))
-    older = [path for path in (before.all_model_checkpoint_paths if before else []) if os.path.basename(path) != prefix.name]
+    older = [
+        path
+        for path in (before.all_model_checkpoint_paths if before else [])
+        if os.path.basename(path) != prefix.name
+    ]
     paths = [os.path.basename(path) for path in older] + [prefix.name]
-    state = tf.compat.v1.train.generate_checkpoint_state_proto(str(prefix.parent.absolute()), prefix.name, paths)
+    state = tf.compat.v1.train.generate_checkpoint_state_proto(
+        str(prefix.parent.absolute()), prefix.name, paths
+    )
     write_whole(prefix.parent / "checkpoint", str(state))

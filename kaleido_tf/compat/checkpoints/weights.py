@@ -1,7 +1,7 @@
 """The weights of a model by name, whatever file they lie in, to be taken out one at a time.
 
-The names are those of the original's checkpoints; weights that the original does not have are called `named_layers/...`,
-after their place in our models.
+The names are those of the original's checkpoints; weights that the original does not have are
+called `named_layers/...`, after their place in our models.
 """
 
 import dataclasses
@@ -14,14 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoints.checkpoint_names import (
-    OriginalVariable,
-    original_variables,
-)
-from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
-    Tf1Checkpoint,
-    is_optimizer_slot,
-)
+from kaleido_tf.compat.checkpoints.checkpoint_names import OriginalVariable, original_variables
+from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, build_model
 from kaleido_tf.files.safetensors_file import SafetensorsFile
@@ -42,9 +36,11 @@ _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """`tensors` {name: function that gives the array}; `shapes` {name: tuple}; `num_bytes` {name: int}; `step`: how long
-    they were trained; `tasks` whose heads are there (None: not said, which means all); `ignored`: number of optimizer
-    variables beside them; `unused`: names of what else lay there."""
+    """`tensors` {name: function that gives the array}; `shapes` {name: tuple}; `num_bytes` {name:
+    int}; `step`: how long they were trained; `tasks` whose heads are there (None: not said, which
+    means all); `ignored`: number of optimizer variables beside them; `unused`: names of what else
+    lay there.
+    """
 
     tensors: dict[str, Callable[[], np.ndarray]]
     shapes: dict[str, tuple[int, ...]]
@@ -56,19 +52,23 @@ class Weights:
 
 
 def recognise(path: str) -> tuple[str, str]:
-    """(kind, file or prefix) of the weights at `path`: a safetensors file, a checkpoint prefix, or a folder with one of them.
+    """(kind, file or prefix) of the weights at `path`: a safetensors file, a checkpoint prefix, or
+    a folder with one of them.
 
-    Raises: InputError if there is none, or more than one and none of them is the latest by the folder's `checkpoint`.
+    Raises: InputError if there is none, or more than one and none of them is the latest by the
+      folder's `checkpoint`.
     """
     if os.path.isfile(path) and path.endswith(".safetensors"):
         return "safetensors", path
     prefix = find_checkpoint(path)
-    files = sorted(map(str, pathlib.Path(path).glob("*.safetensors"))) if os.path.isdir(path) else []
+    files = (
+        sorted(map(str, pathlib.Path(path).glob("*.safetensors"))) if os.path.isdir(path) else []
+    )
     found = ([prefix] if prefix else []) + files
     if len(found) != 1:
         raise InputError(
-            "--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors file, or a folder with one of them. "
-            f"Found at {path}: {', '.join(found) or 'nothing'}"
+            "--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors file, or a"
+            f" folder with one of them. Found at {path}: {', '.join(found) or 'nothing'}"
         )
     if not prefix:
         return "safetensors", files[0]
@@ -76,11 +76,14 @@ def recognise(path: str) -> tuple[str, str]:
 
 
 def open_weights(kind: str, path: str, config: ModelConfig | None = None) -> Weights:
-    """The weights of what `recognise` found. `config` is needed for `own`, whose weights are known by their place in a model.
+    """The weights of what `recognise` found. `config` is needed for `own`, whose weights are known
+    by their place in a model.
 
     Raises: InputError for damaged files.
     """
-    return {"own": _open_own, "tf1": _open_tf1, "safetensors": _open_safetensors}[kind](path, config)
+    return {"own": _open_own, "tf1": _open_tf1, "safetensors": _open_safetensors}[kind](
+        path, config
+    )
 
 
 def _open_tf1(prefix, _):
@@ -101,11 +104,15 @@ def _open_safetensors(path, _):
     names = [name for name in file.shapes if not is_optimizer_slot(name)]
     step = file.metadata.get(STEP, "0")
     if not re.fullmatch(r"\d+", step):
-        raise InputError(f"{path}: the metadata's `{STEP}` must be a whole number. Received: {step!r}")
+        raise InputError(
+            f"{path}: the metadata's `{STEP}` must be a whole number. Received: {step!r}"
+        )
     tasks = file.metadata.get("tasks")
     sizes = {name: np.dtype(file.dtypes[name]).itemsize for name in names}
     tasks = None if tasks is None else tuple(task for task in tasks.split(",") if task)
-    return _weights(file, names, sizes, int(step), tasks=tasks, ignored=len(file.shapes) - len(names))
+    return _weights(
+        file, names, sizes, int(step), tasks=tasks, ignored=len(file.shapes) - len(names)
+    )
 
 
 def _weights(file, names, sizes, step, **others):
@@ -113,7 +120,8 @@ def _weights(file, names, sizes, step, **others):
         tensors={name: lambda name=name: file.read(name) for name in names},
         shapes={name: file.shapes[name] for name in names},
         num_bytes={name: math.prod(file.shapes[name]) * sizes[name] for name in names},
-        step=step, **others,
+        step=step,
+        **others,
     )
 
 
@@ -121,9 +129,15 @@ def _open_own(prefix, config):
     reader = tf.train.load_checkpoint(prefix)
     names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
-    model = model_for_weights(config, tasks_of_checkpoint(prefix, FAMILIES[config.model_type].model.TASKS))
+    model = model_for_weights(
+        config, tasks_of_checkpoint(prefix, FAMILIES[config.model_type].model.TASKS)
+    )
     load_own_checkpoint(model, prefix)
-    used = ("step" + _VALUE, "save_counter" + _VALUE, *(f"model/{OWN_PREFIX}{layer}/" for layer in model.named_layers))
+    used = (
+        "step" + _VALUE,
+        "save_counter" + _VALUE,
+        *(f"model/{OWN_PREFIX}{layer}/" for layer in model.named_layers),
+    )
     left = [name for name in names if not name.startswith(used)]
     optimizer = [name for name in left if name.startswith("optimizer/")]
     unused = sorted(name.removesuffix(_VALUE) for name in left if name not in optimizer)
@@ -131,7 +145,9 @@ def _open_own(prefix, config):
 
 
 def model_for_weights(config: ModelConfig, tasks: tuple[str, ...] | None) -> CrossModalBert:
-    """A model to hold weights; they do not depend on the length of its texts, which only has to be possible."""
+    """A model to hold weights; they do not depend on the length of its texts, which only has to be
+    possible.
+    """
     return build_model(config, tasks, min(config.text_seq_len, config.max_position_embeddings))
 
 
@@ -139,10 +155,18 @@ def weights_of(model: CrossModalBert, step: int, **others) -> Weights:
     """The weights that a model has now."""
     entries = named_variables(model)
     return Weights(
-        tensors={name: lambda entry=entry: entry.to_original(entry.variable.numpy()) for name, entry in entries.items()},
+        tensors={
+            name: lambda entry=entry: entry.to_original(entry.variable.numpy())
+            for name, entry in entries.items()
+        },
         shapes={name: entry.original_shape for name, entry in entries.items()},
-        num_bytes={name: math.prod(entry.original_shape) * entry.variable.dtype.size for name, entry in entries.items()},
-        step=step, tasks=model.tasks, **others,
+        num_bytes={
+            name: math.prod(entry.original_shape) * entry.variable.dtype.size
+            for name, entry in entries.items()
+        },
+        step=step,
+        tasks=model.tasks,
+        **others,
     )
 
 
@@ -154,14 +178,17 @@ def named_variables(model: CrossModalBert) -> dict[str, OriginalVariable]:
         for weight in layer.weights:
             if id(weight) not in known:
                 known.add(id(weight))
-                entries[f"{OWN_PREFIX}{layer_name}/{weight.name.split(':')[0].split('/')[-1]}"] = OriginalVariable(weight)
+                entries[f"{OWN_PREFIX}{layer_name}/{weight.name.split(':')[0].split('/')[-1]}"] = (
+                    OriginalVariable(weight)
+                )
     return entries
 
 
 def fill(model: CrossModalBert, weights: Weights, source: str) -> tuple[str, ...]:
     """Gives `model` the weights, one after the other; returns the names that it has no use for.
 
-    Raises: InputError, before anything is changed, that lists what is missing or of another shape. `source` is named in it.
+    Raises: InputError, before anything is changed, that lists what is missing or of another shape.
+      `source` is named in it.
     """
     wanted = named_variables(model)
     missing = [name for name in wanted if name not in weights.shapes]
@@ -172,8 +199,8 @@ def fill(model: CrossModalBert, weights: Weights, source: str) -> tuple[str, ...
     ]
     if missing or wrong:
         raise InputError(
-            f"{source} does not fit its config.json. Not found: {_some(missing)}. Of another shape: {_some(wrong)}. "
-            f"Not used: {_some(sorted(set(weights.shapes) - set(wanted)))}"
+            f"{source} does not fit its config.json. Not found: {_some(missing)}. Of another shape:"
+            f" {_some(wrong)}. Not used: {_some(sorted(set(weights.shapes) - set(wanted)))}"
         )
     for name, entry in wanted.items():
         entry.variable.assign(entry.to_ours(weights.tensors[name]()))
@@ -181,4 +208,6 @@ def fill(model: CrossModalBert, weights: Weights, source: str) -> tuple[str, ...
 
 
 def _some(names: list[str]) -> str:
-    return f"{len(names)}" + (f" ({'; '.join(names[:5])}{'; …' if len(names) > 5 else ''})" if names else "")
+    return f"{len(names)}" + (
+        f" ({'; '.join(names[:5])}{'; …' if len(names) > 5 else ''})" if names else ""
+    )

@@ -1,4 +1,5 @@
-"""Where the lines of text files, or the records of TFRecord files, lie: each file is read through once, then any piece at will.
+"""Where the lines of text files, or the records of TFRecord files, lie: each file is read through
+once, then any piece at will.
 
 N = pieces (lines or records) of all files together.
 """
@@ -21,11 +22,14 @@ _HEADER, _FOOTER = 12, 4  # bytes around a TFRecord: length and its checksum, ch
 class FilePieces:
     """The pieces of `files`, in their order; built by `lines_of` or `records_of`.
 
-    Args: starts: one [pieces of the file + 1] int64 array a file, where each piece begins and one after the last would.
-      head, tail: bytes of a piece before and after its content. kind: "line" (counted from 1) or "record" (from 0).
+    Args: starts: one [pieces of the file + 1] int64 array a file, where each piece begins and one
+      after the last would. head, tail: bytes of a piece before and after its content. kind: "line"
+        (counted from 1) or "record" (from 0).
     """
 
-    def __init__(self, files: tuple[str, ...], starts: list[np.ndarray], head: int, tail: int, kind: str):
+    def __init__(
+        self, files: tuple[str, ...], starts: list[np.ndarray], head: int, tail: int, kind: str
+    ):
         self.files = files
         self.counts = [len(begins) - 1 for begins in starts]
         self._starts, self._head, self._tail, self._kind = starts, head, tail, kind
@@ -35,7 +39,7 @@ class FilePieces:
         return int(self._firsts[-1])
 
     def where(self, piece: int) -> str:
-        """"FILE line N" or "FILE record N"."""
+        """What messages call a piece: FILE line N, or FILE record N."""
         file, number = self._place(piece)
         return f"{self.files[file]} {self._kind} {number + (self._kind == 'line')}"
 
@@ -47,15 +51,19 @@ class FilePieces:
     def contents(self, pieces: np.ndarray) -> list[bytes]:
         """The bytes of `pieces`, in the order asked for; several threads may read at once.
 
-        Raises: IndexError for a piece that does not exist, InputError if a file is gone or has become shorter.
+        Raises: IndexError for a piece that does not exist, InputError if a file is gone or has
+          become shorter.
         """
-        if len(pieces) and not (0 <= pieces.min() and pieces.max() < len(self)):
-            raise IndexError(f"rows 0 to {len(self) - 1} exist, asked for {pieces.min()} to {pieces.max()}")
+        if len(pieces) and not (pieces.min() >= 0 and pieces.max() < len(self)):
+            raise IndexError(
+                f"rows 0 to {len(self) - 1} exist, asked for {pieces.min()} to {pieces.max()}"
+            )
         contents = [b""] * len(pieces)
         files = np.searchsorted(self._firsts, pieces, side="right") - 1
         for file in np.unique(files):
             places = np.flatnonzero(files == file)
-            with _opened(self.files[file]) as stream:  # of this call alone: threads would move each other's position
+            # of this call alone: threads would move each other's position
+            with _opened(self.files[file]) as stream:
                 for place in places[np.argsort(pieces[places], kind="stable")]:
                     contents[place] = self._content(stream, pieces[place])
         return contents
@@ -68,15 +76,16 @@ class FilePieces:
         content = stream.read(end - begin)
         if len(content) != end - begin:
             raise InputError(
-                f"{self.where(piece)}: {end - begin} bytes are needed. Received: {len(content)}, the file has changed"
+                f"{self.where(piece)}: {end - begin} bytes are needed. Received: {len(content)},"
+                " the file has changed"
             )
         return content
 
     def digest(self) -> bytes:
         """8 bytes that say which pieces these are, wherever the files lie.
 
-        Made of the order and sizes of the files, where each piece begins, and the first and last 64 KiB of each file: a change
-        in the middle that keeps all lengths goes unseen.
+        Made of the order and sizes of the files, where each piece begins, and the first and last 64
+        KiB of each file: a change in the middle that keeps all lengths goes unseen.
         """
         digest = hashlib.blake2b(digest_size=8)
         for file, begins in zip(self.files, self._starts, strict=True):
@@ -93,17 +102,27 @@ def _opened(file: str):
     try:
         return open(file, "rb")
     except OSError as error:
-        raise InputError(f"A file of rows is needed. {file} cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"A file of rows is needed. {file} cannot be read: {error.strerror}"
+        ) from error
 
 
 def lines_of(files: list[str], schema: tuple[Column, ...]) -> FilePieces:
-    """The lines of text files. Raises: InputError for a line that is blank or has other columns than `schema`."""
-    return FilePieces(tuple(files), [_line_starts(file, schema) for file in files], head=0, tail=1, kind="line")
+    """The lines of text files. Raises: InputError for a line that is blank or has other columns
+    than `schema`.
+    """
+    return FilePieces(
+        tuple(files), [_line_starts(file, schema) for file in files], head=0, tail=1, kind="line"
+    )
 
 
 def records_of(files: list[str]) -> FilePieces:
-    """The records of TFRecord files; checksums are verified here, not again later. Raises: InputError for a damaged file."""
-    return FilePieces(tuple(files), [_record_starts(file) for file in files], _HEADER, _FOOTER, kind="record")
+    """The records of TFRecord files; checksums are verified here, not again later. Raises:
+    InputError for a damaged file.
+    """
+    return FilePieces(
+        tuple(files), [_record_starts(file) for file in files], _HEADER, _FOOTER, kind="record"
+    )
 
 
 def _line_starts(file: str, schema: tuple[Column, ...]) -> np.ndarray:
@@ -112,7 +131,10 @@ def _line_starts(file: str, schema: tuple[Column, ...]) -> np.ndarray:
     with _opened(file) as stream:
         while content := stream.read(_BLOCK):
             block = np.frombuffer(content, np.uint8)
-            ends, tab_places = np.flatnonzero(block == ord("\n")), np.flatnonzero(block == ord("\t"))
+            ends, tab_places = (
+                np.flatnonzero(block == ord("\n")),
+                np.flatnonzero(block == ord("\t")),
+            )
             starts.append(ends + (size + 1))
             tabs_before.append(np.searchsorted(tab_places, ends) + tabs)
             size, tabs, last = size + len(block), tabs + len(tab_places), content[-1:]
@@ -124,7 +146,10 @@ def _line_starts(file: str, schema: tuple[Column, ...]) -> np.ndarray:
     blank = np.diff(starts) == 1
     wrong = np.flatnonzero((columns != len(schema)) | blank)
     if len(wrong):
-        raise InputError(f"{file} line {wrong[0] + 1}: {wrong_columns(schema, columns[wrong[0]], blank[wrong[0]])}")
+        raise InputError(
+            f"{file} line {wrong[0] + 1}:"
+            f" {wrong_columns(schema, columns[wrong[0]], blank[wrong[0]])}"
+        )
     return starts
 
 
@@ -136,7 +161,7 @@ def _record_starts(file: str) -> np.ndarray:
     except tf.errors.OpError as error:
         read = sum(map(len, lengths))
         raise InputError(
-            f"{file}: a whole TFRecord file is needed. Damaged or none within 1024 records after record {read}: "
-            f"{error.message[:300]}"
+            f"{file}: a whole TFRecord file is needed. Damaged or none within 1024 records after"
+            f" record {read}: {error.message[:300]}"
         ) from error
     return np.concatenate([[0], np.cumsum(np.concatenate(lengths) + (_HEADER + _FOOTER))])

@@ -1,6 +1,7 @@
 """The `--input_schema` of the original: which columns a row of its data files has, in order.
 
-`name:type:length` for each column, with a comma between columns; types are int, float, str and base64.
+`name:type:length` for each column, with a comma between columns; types are int, float, str and
+base64.
 """
 
 import dataclasses
@@ -10,7 +11,9 @@ from kaleido_tf.errors import InputError
 KINDS = ("int", "float", "str", "base64")
 
 CAMOUFLAGE_BOXES = "img_loc_position_camouflage"
-"""The column whose length the released scripts declare as 35, although its rows hold nine boxes of five numbers."""
+"""The column whose length the released scripts declare as 35, although its rows hold nine boxes of
+five numbers.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,26 +26,35 @@ class Column:
 
     @property
     def values(self) -> int:
-        """Values that a row must hold: the declared length, but 45 for the 35 of the released scripts."""
+        """Values that a row must hold: the declared length, but 45 for the 35 of the released
+        scripts.
+        """
         return 45 if (self.name, self.length) == (CAMOUFLAGE_BOXES, 35) else self.length
 
     def count_needed(self) -> str:
         """The number of values in words, for messages."""
         if self.values == self.length:
             return f"{self.values} value{'s' if self.values > 1 else ''}"
-        return f"{self.values} values (nine boxes of five numbers; the declared {self.length} is a slip of the released schema)"
+        return (
+            f"{self.values} values (nine boxes of five numbers; the declared {self.length} is a"
+            " slip of the released schema)"
+        )
 
 
 def parse_schema(text: str) -> tuple[Column, ...]:
     """The columns of a schema string, in order.
 
-    Raises: InputError naming the column: a part missing, an unknown type, a length below 1, a name that comes twice.
+    Raises: InputError naming the column: a part missing, an unknown type, a length below 1, a name
+      that comes twice.
     """
     columns: dict[str, Column] = {}
     for number, part in enumerate(text.split(","), start=1):
         column = _column(part, f"--input_schema column {number}")
         if column.name in columns:
-            raise InputError(f"--input_schema column {number}: every name once is needed. Received twice: {column.name}")
+            raise InputError(
+                f"--input_schema column {number}: every name once is needed. Received twice:"
+                f" {column.name}"
+            )
         columns[column.name] = column
     return tuple(columns.values())
 
@@ -53,9 +65,13 @@ def _column(part: str, where: str) -> Column:
         raise InputError(f"{where}: name:type:length is needed. Received: {part!r}")
     name, kind, length = pieces
     if kind not in KINDS:
-        raise InputError(f"{where} ({name}): a type of {', '.join(KINDS)} is needed. Received: {kind}")
+        raise InputError(
+            f"{where} ({name}): a type of {', '.join(KINDS)} is needed. Received: {kind}"
+        )
     if not (length.isascii() and length.isdigit() and int(length) >= 1):
-        raise InputError(f"{where} ({name}): a whole length of at least 1 is needed. Received: {length}")
+        raise InputError(
+            f"{where} ({name}): a whole length of at least 1 is needed. Received: {length}"
+        )
     return Column(name, kind, int(length))
 
 

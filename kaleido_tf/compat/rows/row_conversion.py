@@ -1,8 +1,9 @@
 """Data files of the original to TFRecord shards and back: the work behind `convert_easytransfer`.
 
-A row of the released size takes 1,039 KB as text and 469 KB as float32 (`benchmarks.row_decoding`), and each text that is
-paired with an image repeats all of it. Here a row is a `tf.train.Example` and, where that pays, each distinct image is stored
-once. `kaleido_tf.compat.rows.row_files` reads such a folder as it reads the text. N = rows, M = distinct images.
+A row of the released size takes 1,039 KB as text and 469 KB as float32 (`benchmarks.row_decoding`),
+and each text that is paired with an image repeats all of it. Here a row is a `tf.train.Example`
+and, where that pays, each distinct image is stored once. `kaleido_tf.compat.rows.row_files` reads
+such a folder as it reads the text. N = rows, M = distinct images.
 """
 
 import concurrent.futures
@@ -27,7 +28,8 @@ from kaleido_tf.files.whole_files import write_bytes, write_json
 
 FLOAT_TYPES = ("float32", "float16")
 SHARED_ROWS = 0.2
-"""Images are stored apart if at least this share of the rows has an image that another row has too."""
+"""Images are stored apart if at least this share of the rows has an image that another row has too.
+"""
 
 _PLAN_NAME = "image_of_row.npy"
 _ROWS_AT_ONCE = 16  # a row of the released size takes half a megabyte
@@ -35,7 +37,9 @@ _ROWS_AT_ONCE = 16  # a row of the released size takes half a megabyte
 
 @dataclasses.dataclass(frozen=True)
 class Converted:
-    """What a conversion did: rows, distinct images (None if they stand in the rows), bytes, and rows a second of this start."""
+    """What a conversion did: rows, distinct images (None if they stand in the rows), bytes, and
+    rows a second of this start.
+    """
 
     rows: int
     images: int | None
@@ -44,23 +48,38 @@ class Converted:
     rows_per_second: float
 
 
-def to_tfrecord(source: RowFiles, output_dir: str, float_type: str = "float32", rows_per_shard: int = 256) -> Converted:
-    """Writes `source` as shards and `dataset.json` into `output_dir`; finished shards of an earlier start are kept.
+def to_tfrecord(
+    source: RowFiles, output_dir: str, float_type: str = "float32", rows_per_shard: int = 256
+) -> Converted:
+    """Writes `source` as shards and `dataset.json` into `output_dir`; finished shards of an earlier
+    start are kept.
 
-    Raises: InputError naming row and column for a value outside float16, or a folder of other settings.
+    Raises: InputError naming row and column for a value outside float16, or a folder of other
+      settings.
     """
     if float_type not in FLOAT_TYPES:
-        raise InputError(f"--float_type must be one of {', '.join(FLOAT_TYPES)}. Received: {float_type}")
+        raise InputError(
+            f"--float_type must be one of {', '.join(FLOAT_TYPES)}. Received: {float_type}"
+        )
     if converted_rows.IMAGE_NUMBER.name in {column.name for column in source.schema}:
-        raise InputError(f"--input_schema may have no column {converted_rows.IMAGE_NUMBER.name}: rows keep their image so")
+        raise InputError(
+            f"--input_schema may have no column {converted_rows.IMAGE_NUMBER.name}: rows keep their"
+            " image so"
+        )
     start, folder = time.monotonic(), pathlib.Path(output_dir)
     settings = _settings(source, "tfrecord", rows_per_shard, float_type=float_type)
     claim_folder(folder, settings)
     if (folder / converted_rows.MANIFEST_NAME).is_file():
         print(f"{folder} is complete already: nothing to do", flush=True)
-        return _converted(source, folder, read_json_object(folder / converted_rows.MANIFEST_NAME), start)
+        return _converted(
+            source, folder, read_json_object(folder / converted_rows.MANIFEST_NAME), start
+        )
     image_of_row = _image_of_row(source, folder)
-    half = {column.name for column in source.schema if float_type == "float16" and converted_rows.is_float_vector(column)}
+    half = {
+        column.name
+        for column in source.schema
+        if float_type == "float16" and converted_rows.is_float_vector(column)
+    }
     of_image = _image_columns(source.schema) if image_of_row is not None else []
     of_row = [column for column in source.schema if column not in of_image]
 
@@ -69,16 +88,26 @@ def to_tfrecord(source: RowFiles, output_dir: str, float_type: str = "float32", 
         if of_image:
             columns[converted_rows.IMAGE_NUMBER.name] = image_of_row[rows]
             stored.append(converted_rows.IMAGE_NUMBER)
-        return encode_examples(columns, converted_rows.stored_columns(stored), lambda n: source.where(rows[n]), half)
+        return encode_examples(
+            columns, converted_rows.stored_columns(stored), lambda n: source.where(rows[n]), half
+        )
 
     def encode_images(rows: np.ndarray) -> list[bytes]:
         columns = _read(source, rows, of_image)
-        return encode_examples(columns, converted_rows.stored_columns(of_image), lambda n: source.where(rows[n]), half)
+        return encode_examples(
+            columns, converted_rows.stored_columns(of_image), lambda n: source.where(rows[n]), half
+        )
 
-    first_rows = np.unique(image_of_row, return_index=True)[1] if of_image else np.zeros(0, np.int64)
+    first_rows = (
+        np.unique(image_of_row, return_index=True)[1] if of_image else np.zeros(0, np.int64)
+    )
     progress = _Progress(len(source) + len(first_rows))
-    image_shards = _write_shards(folder, "images", "tfrecord", first_rows, rows_per_shard, encode_images, progress)
-    row_shards = _write_shards(folder, "rows", "tfrecord", np.arange(len(source)), rows_per_shard, encode_rows, progress)
+    image_shards = _write_shards(
+        folder, "images", "tfrecord", first_rows, rows_per_shard, encode_images, progress
+    )
+    row_shards = _write_shards(
+        folder, "rows", "tfrecord", np.arange(len(source)), rows_per_shard, encode_rows, progress
+    )
     dataset = {
         **settings,
         "rows": len(source),
@@ -95,21 +124,36 @@ def to_tfrecord(source: RowFiles, output_dir: str, float_type: str = "float32", 
 
 
 def to_csv(source: RowFiles, output_dir: str, rows_per_shard: int = 256) -> Converted:
-    """Writes `source` as text shards and, last, `rows.list_csv` with their number and names, as the original reads them.
+    """Writes `source` as text shards and, last, `rows.list_csv` with their number and names, as the
+    original reads them.
 
     Raises: InputError for a text that a line cannot hold, or a folder of other settings.
     """
     start, folder = time.monotonic(), pathlib.Path(output_dir)
     foreign = sorted(path.name for path in folder.glob("*.csv"))
     if foreign and not (folder / converted_rows.SETTINGS_NAME).is_file():
-        raise InputError(f"{folder} holds rows of unknown origin ({foreign[0]}, ...). Use another --output_dir")
+        raise InputError(
+            f"{folder} holds rows of unknown origin ({foreign[0]}, ...). Use another --output_dir"
+        )
     claim_folder(folder, _settings(source, "csv", rows_per_shard))
 
     def encode(rows: np.ndarray) -> list[bytes]:
-        return encode_lines(_read(source, rows, source.schema), source.schema, lambda n: source.where(rows[n]))
+        return encode_lines(
+            _read(source, rows, source.schema), source.schema, lambda n: source.where(rows[n])
+        )
 
-    shards = _write_shards(folder, "rows", "csv", np.arange(len(source)), rows_per_shard, encode, _Progress(len(source)))
-    write_bytes(folder / "rows.list_csv", "".join(f"{line}\n" for line in (len(source), *shards)).encode())
+    shards = _write_shards(
+        folder,
+        "rows",
+        "csv",
+        np.arange(len(source)),
+        rows_per_shard,
+        encode,
+        _Progress(len(source)),
+    )
+    write_bytes(
+        folder / "rows.list_csv", "".join(f"{line}\n" for line in (len(source), *shards)).encode()
+    )
     return _converted(source, folder, {"row_shards": shards}, start)
 
 
@@ -131,8 +175,17 @@ def _settings(source: RowFiles, to: str, rows_per_shard: int, **others) -> dict:
 
 
 def _converted(source: RowFiles, folder: pathlib.Path, dataset: dict, start: float) -> Converted:
-    after = sum((folder / name).stat().st_size for name in (*dataset["row_shards"], *dataset.get("image_shards", ())))
-    return Converted(len(source), dataset.get("images"), source.size, after, len(source) / max(time.monotonic() - start, 1e-6))
+    after = sum(
+        (folder / name).stat().st_size
+        for name in (*dataset["row_shards"], *dataset.get("image_shards", ()))
+    )
+    return Converted(
+        len(source),
+        dataset.get("images"),
+        source.size,
+        after,
+        len(source) / max(time.monotonic() - start, 1e-6),
+    )
 
 
 def _read(source: RowFiles, rows: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
@@ -144,7 +197,8 @@ def _image_columns(schema: tuple[Column, ...]) -> list[Column]:
 
 
 def _image_of_row(source: RowFiles, folder: pathlib.Path) -> np.ndarray | None:
-    """[N] int64: the number of each row's image among the distinct ones, in order of first sight; None if sharing does not pay.
+    """[N] int64: the number of each row's image among the distinct ones, in order of first sight;
+    None if sharing does not pay.
 
     Found by a first pass over all rows, which is kept for a second start.
     """
@@ -156,7 +210,10 @@ def _image_of_row(source: RowFiles, folder: pathlib.Path) -> np.ndarray | None:
         image_of_row = np.load(path, allow_pickle=False)
     else:
         numbers: dict[bytes, int] = {}
-        image_of_row = np.array([numbers.setdefault(digest, len(numbers)) for digest in _digests(source, columns)], np.int64)
+        image_of_row = np.array(
+            [numbers.setdefault(digest, len(numbers)) for digest in _digests(source, columns)],
+            np.int64,
+        )
         content = io.BytesIO()
         np.save(content, image_of_row, allow_pickle=False)
         write_bytes(path, content.getvalue())
@@ -172,8 +229,11 @@ def _digests(source: RowFiles, columns: list[Column]) -> Iterator[bytes]:
         for digests in _in_threads(lambda rows: source.digests(rows, names), shard):
             yield from digests
         done = min(number * 64 * _ROWS_AT_ONCE, len(source))
-        print(f"looking for images that rows share: {done}/{len(source)} rows, "
-              f"{done / max(time.monotonic() - start, 1e-6):.0f} rows/s", flush=True)
+        print(
+            f"looking for images that rows share: {done}/{len(source)} rows, "
+            f"{done / max(time.monotonic() - start, 1e-6):.0f} rows/s",
+            flush=True,
+        )
 
 
 def _batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
@@ -186,8 +246,15 @@ def _in_threads(work: Callable, rows: np.ndarray) -> Iterator:
         yield from pool.map(work, _batches(rows, _ROWS_AT_ONCE))
 
 
-def _write_shards(folder: pathlib.Path, kind: str, suffix: str, rows: np.ndarray, per_shard: int, encode: Callable,
-                  progress: "_Progress") -> dict[str, int]:
+def _write_shards(
+    folder: pathlib.Path,
+    kind: str,
+    suffix: str,
+    rows: np.ndarray,
+    per_shard: int,
+    encode: Callable,
+    progress: "_Progress",
+) -> dict[str, int]:
     """Writes the shards of one kind that are not there yet; names and counts of all."""
     counts = {}
     shards = _batches(rows, per_shard)
@@ -219,5 +286,8 @@ class _Progress:
         self._done += count
         rate = self._done / max(time.monotonic() - self._start, 1e-6)
         left = (self._total - self._skipped - self._done) / rate
-        print(f"{name}: {self._done + self._skipped}/{self._total} rows and images, {rate:.0f} a second, "
-              f"{left / 60:.1f} min left", flush=True)
+        print(
+            f"{name}: {self._done + self._skipped}/{self._total} rows and images, {rate:.0f} a"
+            f" second, {left / 60:.1f} min left",
+            flush=True,
+        )

@@ -1,7 +1,8 @@
 """Rows of the original's data files to arrays: what its reader returns, a batch at a time.
 
-Numbers are cut and converted by Arrow, column by column over all rows, since a row holds about 117,000 of them; float32
-text is rounded correctly, as by TensorFlow. B = rows, L = values of a column.
+Numbers are cut and converted by Arrow, column by column over all rows, since a row holds about
+117,000 of them; float32 text is rounded correctly, as by TensorFlow. B = rows, L = values of a
+column.
 
 | column | array |
 |---|---|
@@ -12,10 +13,13 @@ text is rounded correctly, as by TensorFlow. B = rows, L = values of a column.
 | base64, length 1 | object (str) [B, 1]: not decoded, as by the original |
 | base64 | float32 [B, L] |
 
-If every column has length 1, arrays are [B]. An empty scalar is 0, 0.0 or ""; empty items of a vector are left out.
+If every column has length 1, arrays are [B]. An empty scalar is 0, 0.0 or ""; empty items of a
+vector are left out.
 
-One departure: the original takes vectors of any length (its reshape is optimised away under TensorFlow 1.15) and fails
-later, or trains on what slipped; here the declared length is needed, see `Column.values` for the one exception.
+One departure: the original takes vectors of any length (its reshape is optimised away under
+  TensorFlow 1.15) and fails
+later, or trains on what slipped; here the declared length is needed, see `Column.values` for the
+one exception.
 """
 
 import base64
@@ -35,11 +39,17 @@ Where = Callable[[int], str]
 """Says where the n-th row of a batch comes from: "FILE line N"."""
 
 _NUMBERS = {"int": (pa.int64(), tf.int64), "float": (pa.float32(), tf.float32)}
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+)
 
 
-def decode_rows(lines: list[bytes], schema: tuple[Column, ...], where: Where, wanted: Sequence[Column] | None = None) \
-        -> dict[str, np.ndarray]:
+def decode_rows(
+    lines: list[bytes],
+    schema: tuple[Column, ...],
+    where: Where,
+    wanted: Sequence[Column] | None = None,
+) -> dict[str, np.ndarray]:
     """The columns of text rows: tab between columns, comma inside vectors, no quoting.
 
     Args: lines: B rows with or without their line end. wanted: the columns to decode; None: all.
@@ -69,14 +79,17 @@ def _fields(line: bytes) -> list[memoryview]:
     return fields + [view[begin:]]
 
 
-def field_digests(lines: list[bytes], schema: tuple[Column, ...], wanted: Collection[Column]) -> list[bytes]:
+def field_digests(
+    lines: list[bytes], schema: tuple[Column, ...], wanted: Collection[Column]
+) -> list[bytes]:
     """[B] 16 bytes that say what text stands in some columns of each row; nothing is decoded."""
     digests = []
     for line in lines:
         digest = hashlib.blake2b(digest_size=16)
         for field, column in zip(_fields(line), schema, strict=True):
             if column in wanted:
-                digest.update(np.int64(len(field)).tobytes())  # so that no two rows of fields run together alike
+                # so that no two rows of fields run together alike
+                digest.update(np.int64(len(field)).tobytes())
                 digest.update(field)
         digests.append(digest.digest())
     return digests
@@ -104,7 +117,11 @@ def _decode_column(fields: list[memoryview], column: Column, where: Where) -> np
         return np.array(floats, np.float32).reshape(-1, column.values)
     if column.kind in ("str", "base64"):
         one = column.length == 1
-        return _texts([[field] if one else [item for item in field.split(b",") if item] for field in fields], column, where)
+        return _texts(
+            [[field] if one else [item for item in field.split(b",") if item] for field in fields],
+            column,
+            where,
+        )
     if column.length == 1:
         return _scalars(fields, column, where)
     return _vectors(fields, column, where)
@@ -119,7 +136,8 @@ def _scalars(fields: list[memoryview], column: Column, where: Where) -> np.ndarr
 def _vectors(fields: list[memoryview], column: Column, where: Where) -> np.ndarray:
     parts = pc.split_pattern(_arrow(fields, column, where), ",")
     lengths, items = pc.list_value_length(parts).to_numpy(), pc.list_flatten(parts)
-    if pc.min(pc.binary_length(items)).as_py() == 0:  # empty items are left out, as by tf.string_split
+    # empty items are left out, as by tf.string_split
+    if pc.min(pc.binary_length(items)).as_py() == 0:
         filled = pc.greater(pc.binary_length(items), 0)
         row_of = np.repeat(np.arange(len(fields)), lengths)[filled.to_numpy(zero_copy_only=False)]
         items, lengths = items.filter(filled), np.bincount(row_of, minlength=len(fields))
@@ -138,30 +156,43 @@ def _arrow(fields: list[memoryview], column: Column, where: Where):
         raise
 
 
-def _numbers(items, dtype: pa.DataType, column: Column, where: Where, lengths: np.ndarray) -> np.ndarray:
+def _numbers(
+    items, dtype: pa.DataType, column: Column, where: Where, lengths: np.ndarray
+) -> np.ndarray:
     """[N] numbers of N items; `lengths` [B] says how many belong to each row, for messages."""
     try:
         return _cast(items, dtype)
     except pa.ArrowInvalid:
-        pass  # spaces around a number and a leading plus are fine for the original, but not for Arrow
+        # spaces around a number and a leading plus are fine for the original, but not for Arrow
+        pass
     items = pc.replace_substring_regex(pc.ascii_trim_whitespace(items), r"^\+([0-9.])", r"\1")
     try:
         return _cast(items, dtype)
     except pa.ArrowInvalid:
         bad = _first_refused(items, dtype)
-        place = f"{where(np.searchsorted(np.cumsum(lengths), bad, side='right'))}, column {column.name}"
-        needed = f"{'a whole number' if column.kind == 'int' else 'a number'}{' of 32 bits' if dtype == pa.int32() else ''}"
-        raise InputError(f"{place}: {needed} is needed. Received: {items[bad].as_py()!r:.60}") from None
+        place = (
+            f"{where(np.searchsorted(np.cumsum(lengths), bad, side='right'))}, column {column.name}"
+        )
+        needed = "a whole number" if column.kind == "int" else "a number"
+        needed += " of 32 bits" if dtype == pa.int32() else ""
+        raise InputError(
+            f"{place}: {needed} is needed. Received: {items[bad].as_py()!r:.60}"
+        ) from None
 
 
 def _cast(items, dtype: pa.DataType) -> np.ndarray:
-    if pa.types.is_integer(dtype) and pc.any(pc.match_substring(items, "x", ignore_case=True)).as_py():
+    if (
+        pa.types.is_integer(dtype)
+        and pc.any(pc.match_substring(items, "x", ignore_case=True)).as_py()
+    ):
         raise pa.ArrowInvalid("hexadecimal")  # Arrow takes it, the original does not
     return items.cast(dtype).to_numpy()
 
 
 def _first_refused(items, dtype: pa.DataType) -> int:
-    """The number of the first item that is no `dtype`, found by halving: no Python per value even here."""
+    """The number of the first item that is no `dtype`, found by halving: no Python per value even
+    here.
+    """
     first, last = 0, len(items)
     while last - first > 1:
         middle = (first + last) // 2
@@ -177,7 +208,8 @@ def _check_counts(counts: np.ndarray, column: Column, where: Where) -> None:
     wrong = np.flatnonzero(counts != column.values)
     if len(wrong):
         raise InputError(
-            f"{where(wrong[0])}, column {column.name}: {column.count_needed()} needed. Received: {counts[wrong[0]]}"
+            f"{where(wrong[0])}, column {column.name}: {column.count_needed()} needed. Received:"
+            f" {counts[wrong[0]]}"
         )
 
 
@@ -193,38 +225,53 @@ def _text(value: bytes, column: Column, where: Where, row: int) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{where(row)}, column {column.name}: UTF-8 text is needed. Received: {error}") from error
+        raise InputError(
+            f"{where(row)}, column {column.name}: UTF-8 text is needed. Received: {error}"
+        ) from error
 
 
 def _base64_floats(field: bytes, column: Column, where: Where, row: int) -> np.ndarray:
-    """[L] float32 of one field of little-endian float32 in the URL-safe alphabet, with or without padding."""
+    """[L] float32 of one field of little-endian float32 in the URL-safe alphabet, with or without
+    padding.
+    """
     digits = field.rstrip(b"=")
     padding = len(field) - len(digits)
     place = f"{where(row)}, column {column.name}"
     if digits.translate(None, _NOT_BASE64) != digits:
-        raise InputError(f"{place}: base64 of the URL-safe alphabet (- and _, not + and /) is needed. Received: {field[:40]!r}")
+        raise InputError(
+            f"{place}: base64 of the URL-safe alphabet (- and _, not + and /) is needed. Received:"
+            f" {field[:40]!r}"
+        )
     try:
         if padding and (padding > 2 or len(field) % 4):
             raise binascii.Error("padding does not fill the last four digits")
         content = base64.urlsafe_b64decode(digits + b"=" * (-len(digits) % 4))
     except binascii.Error as error:
-        raise InputError(f"{place}: base64 is needed. Received: {field[:40]!r} ({error})") from error
+        raise InputError(
+            f"{place}: base64 is needed. Received: {field[:40]!r} ({error})"
+        ) from error
     _check_bytes(content, 4, column, place)
     return np.frombuffer(content, "<f4").astype(np.float32)
 
 
 def _check_bytes(content: bytes, size: int, column: Column, place: str) -> None:
     if len(content) != column.values * size:
-        raise InputError(f"{place}: {column.count_needed()} of {size} bytes needed. Received: {len(content)} bytes")
+        raise InputError(
+            f"{place}: {column.count_needed()} of {size} bytes needed. Received: {len(content)}"
+            " bytes"
+        )
 
 
-def decode_examples(serialized: list[bytes], schema: Sequence[Column], where: Where, half: Collection[str] = ()) \
-        -> dict[str, np.ndarray]:
-    """The columns of rows kept as `tf.train.Example`: arrays as those of `decode_rows`; other columns may be there too.
+def decode_examples(
+    serialized: list[bytes], schema: Sequence[Column], where: Where, half: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """The columns of rows kept as `tf.train.Example`: arrays as those of `decode_rows`; other
+    columns may be there too.
 
-    An int column is an int64 list, a float column a float list, a str column a bytes list; a base64 column is a bytes list of
-    one base64 text.
-    Args: half: names of float columns that are kept as one bytes value each, raw little-endian float16.
+    An int column is an int64 list, a float column a float list, a str column a bytes list; a base64
+    column is a bytes list of one base64 text.
+    Args: half: names of float columns that are kept as one bytes value each, raw little-endian
+      float16.
     Raises: InputError naming file, record and column.
     """
     stored = {column.name: _stored(column, half) for column in schema}
@@ -233,7 +280,10 @@ def decode_examples(serialized: list[bytes], schema: Sequence[Column], where: Wh
         parsed = tf.io.parse_example(tf.constant(serialized, tf.string), specs)
     except (tf.errors.OpError, ValueError) as error:
         _explain(serialized, schema, stored, where)
-        raise InputError(f"{where(0)} and those read with it: rows of --input_schema are needed. Received: {error}") from error
+        raise InputError(
+            f"{where(0)} and those read with it: rows of --input_schema are needed. Received:"
+            f" {error}"
+        ) from error
     decoded = {}
     for column in schema:
         array = parsed[column.name].numpy()
@@ -269,30 +319,41 @@ def _int32(array: np.ndarray, column: Column, where: Where) -> np.ndarray:
     wrong = np.flatnonzero((narrow != array).any(axis=1))
     if len(wrong):
         raise InputError(
-            f"{where(wrong[0])}, column {column.name}: a whole number of 32 bits is needed. Received: {array[wrong[0], 0]}"
+            f"{where(wrong[0])}, column {column.name}: a whole number of 32 bits is needed."
+            f" Received: {array[wrong[0], 0]}"
         )
     return narrow
 
 
 def _explain(serialized: list[bytes], schema: Sequence[Column], stored: dict, where: Where) -> None:
-    """Raises InputError for the first row and column that do not fit; TensorFlow says neither file nor record."""
+    """Raises InputError for the first row and column that do not fit; TensorFlow says neither file
+    nor record.
+    """
     kinds = {tf.int64: "int64_list", tf.float32: "float_list", tf.string: "bytes_list"}
     for row, content in enumerate(serialized):
         example = tf.train.Example()
         try:
             example.ParseFromString(content)
-        except Exception as error:  # protobuf's DecodeError, whose module differs between its versions
-            raise InputError(f"{where(row)}: a tf.train.Example is needed. Received: {len(content)} other bytes") from error
+        # protobuf's DecodeError, whose module differs between its versions
+        except Exception as error:
+            raise InputError(
+                f"{where(row)}: a tf.train.Example is needed. Received: {len(content)} other bytes"
+            ) from error
         for column in schema:
             count, dtype = stored[column.name]
             place = f"{where(row)}, column {column.name}"
             if column.name not in example.features.feature:
-                raise InputError(f"{place}: {column.count_needed()} needed. Received: no such column, "
-                                 f"only {', '.join(sorted(example.features.feature)) or 'none'}"[:1000])
+                stored_names = ", ".join(sorted(example.features.feature)) or "none"
+                raise InputError(
+                    f"{place}: {column.count_needed()} needed. Received: no such column, only "
+                    f"{stored_names[:800]}"
+                )
             feature = example.features.feature[column.name]
             kind = feature.WhichOneof("kind")
             if kind != kinds[dtype]:
-                raise InputError(f"{place}: {column.kind} values ({kinds[dtype]}) are needed. Received: {kind}")
+                raise InputError(
+                    f"{place}: {column.kind} values ({kinds[dtype]}) are needed. Received: {kind}"
+                )
             found = len(getattr(feature, kind).value)
             if found != count:
                 raise InputError(f"{place}: {column.count_needed()} needed. Received: {found}")

@@ -1,4 +1,6 @@
-"""Rows of the originals' bundles as a run's examples: static pairs, masks and puzzles, in a new order every epoch."""
+"""Rows of the originals' bundles as a run's examples: static pairs, masks and puzzles, in a new
+order every epoch.
+"""
 
 import collections
 import concurrent.futures
@@ -21,20 +23,30 @@ TEXT_CHUNK = 64
 class RowExamples:
     """The examples of a run from rows.
 
-    The order of an epoch is a permutation of all rows, a function of (seed, epoch) alone, so that a run that is resumed goes
-    on where it was. (The original shuffles what happens to be in a buffer of 4,096 rows, in an order that no two runs share.)
+    The order of an epoch is a permutation of all rows, a function of (seed, epoch) alone, so that a
+    run that is resumed goes on where it was. (The original shuffles what happens to be in a buffer
+    of 4,096 rows, in an order that no two runs share.)
 
     Args:
       rows: the rows. form: how they are read.
       make_inputs: further inputs (labels) from renamed columns, or None.
     """
 
-    def __init__(self, rows: RowFiles, form: RowFormat, seed: int,
-                 make_inputs: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None):
+    def __init__(
+        self,
+        rows: RowFiles,
+        form: RowFormat,
+        seed: int,
+        make_inputs: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None,
+    ):
         self.rows, self.form, self.seed, self._make_inputs = rows, form, seed, make_inputs
-        # One row shows shapes and types, and whether rows can be read at all, before a model is built.
+        # One row shows shapes and types, and whether rows can be read at all, before a model is
+        # built.
         first = self._read(np.array([0]))
-        self._signature = {name: tf.TensorSpec([None, *array.shape[1:]], array.dtype) for name, array in first.items()}
+        self._signature = {
+            name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+            for name, array in first.items()
+        }
 
     def __len__(self) -> int:
         """The number that the list file sets, or else all rows, as in the original."""
@@ -49,14 +61,21 @@ class RowExamples:
 
     def notes(self) -> list[str]:
         if self.rows.listed_count and self.rows.listed_count != len(self.rows):
-            return [f"the list file says {self.rows.listed_count} examples, the files hold {len(self.rows)}: steps are counted by the former"]
+            return [
+                f"the list file says {self.rows.listed_count} examples, the files hold"
+                f" {len(self.rows)}: steps are counted by the former"
+            ]
         return []
 
     def sample_features(self, count: int) -> np.ndarray:
-        numbers = np.unique(np.linspace(0, len(self.rows) - 1, min(len(self.rows), count)).astype(int))
+        numbers = np.unique(
+            np.linspace(0, len(self.rows) - 1, min(len(self.rows), count)).astype(int)
+        )
         parts = [self._read(chunk) for chunk in _chunks(numbers)]
         names = [name for name in parts[0] if name.endswith("_features")]
-        return np.concatenate([np.concatenate([part[name] for name in names], axis=1) for part in parts])
+        return np.concatenate(
+            [np.concatenate([part[name] for name in names], axis=1) for part in parts]
+        )
 
     def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
         dataset = self._dataset(lambda: self._order(start))
@@ -71,7 +90,10 @@ class RowExamples:
         declared = [column.name for column in self.rows.schema]
         by_name = dict(zip(self.form.names, declared))
         wanted = [by_name[name] for name in names]
-        parts = read_ahead(lambda numbers: self.rows.read(numbers, wanted), _chunks(np.arange(len(self.rows)), TEXT_CHUNK))
+        parts = read_ahead(
+            lambda numbers: self.rows.read(numbers, wanted),
+            _chunks(np.arange(len(self.rows)), TEXT_CHUNK),
+        )
         columns = [[part[name].reshape(-1) for name in wanted] for part in parts]
         return [np.concatenate(column) for column in zip(*columns)]
 
@@ -100,7 +122,9 @@ def _chunks(numbers: np.ndarray, size: int = CHUNK) -> Iterator[np.ndarray]:
 
 
 def read_ahead(read: Callable, chunks: Iterable) -> Iterator:
-    """`read` of every chunk in order, some ahead of what is asked for, on all cores (reading and decoding release the lock)."""
+    """`read` of every chunk in order, some ahead of what is asked for, on all cores (reading and
+    decoding release the lock).
+    """
     workers = os.cpu_count() or 1
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = collections.deque()

@@ -1,6 +1,8 @@
-"""Records to static rows of the originals: masks, mismatches and puzzles are drawn once and written down.
+"""Records to static rows of the originals: masks, mismatches and puzzles are drawn once and written
+down.
 
-Training on records draws them anew at every step; rows are for trainers that read what EasyTransfer read.
+Training on records draws them anew at every step; rows are for trainers that read what EasyTransfer
+read.
 """
 
 import dataclasses
@@ -29,7 +31,9 @@ BATCH = 16
 
 @dataclasses.dataclass(frozen=True)
 class RowSettings:
-    """How rows are drawn and written. `dupe_factor`: times that every image comes, each time drawn anew."""
+    """How rows are drawn and written. `dupe_factor`: times that every image comes, each time drawn
+    anew.
+    """
 
     format: str = "csv"
     dupe_factor: int = 1
@@ -48,25 +52,44 @@ def config_of_records(records: str) -> ModelConfig:
     layout = layout_of(dataset, files[0])
     if layout == KALEIDO:
         return KaleidoBertConfig(patch_feature_size=dataset["feature_size"])
-    return FashionBertConfig(patch_feature_size=dataset["feature_size"], max_patch_position_embeddings=layout.num_patches)
+    return FashionBertConfig(
+        patch_feature_size=dataset["feature_size"], max_patch_position_embeddings=layout.num_patches
+    )
 
 
 def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSettings) -> dict:
     """Writes rows of the records at `records`; returns what `rows.json` says of them.
 
     Whole shards that are there already are skipped, so an interrupted run goes on where it stopped.
-    Leaves shards `rows-…`, a list file of them and `schema.txt`, the --input_schema that reads them.
+    Leaves shards `rows-…`, a list file of them and `schema.txt`, the --input_schema that reads
+    them.
     Raises: InputError for records that cannot be read, and for a folder of other rows.
     """
     config = config_of_records(records)
     run = RunConfig(
-        records, "", output_dir, vocabulary, text_length=settings.text_length, token_fraction=settings.token_fraction,
-        whole_words=settings.whole_words, negatives=settings.negatives, seed=settings.seed,
+        records,
+        "",
+        output_dir,
+        vocabulary,
+        text_length=settings.text_length,
+        token_fraction=settings.token_fraction,
+        whole_words=settings.whole_words,
+        negatives=settings.negatives,
+        seed=settings.seed,
     )
     examples = read_examples(records, run, config)
-    schema = pretraining_schema(config, settings.text_length, FAMILIES[config.model_type].max_tokens(config))
+    schema = pretraining_schema(
+        config, settings.text_length, FAMILIES[config.model_type].max_tokens(config)
+    )
     folder = pathlib.Path(output_dir)
-    claim_folder(folder, {**dataclasses.asdict(settings), "model_type": config.model_type, "data_digest": examples.digest})
+    claim_folder(
+        folder,
+        {
+            **dataclasses.asdict(settings),
+            "model_type": config.model_type,
+            "data_digest": examples.digest,
+        },
+    )
     total = len(examples) * settings.dupe_factor
     count = math.ceil(total / settings.rows_per_shard)
     names, start = [], time.monotonic()
@@ -76,25 +99,61 @@ def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSett
         if path.is_file():
             continue
         first = number * settings.rows_per_shard
-        _write_shard(path, examples, config, schema, first, min(settings.rows_per_shard, total - first), settings.format)
+        _write_shard(
+            path,
+            examples,
+            config,
+            schema,
+            first,
+            min(settings.rows_per_shard, total - first),
+            settings.format,
+        )
         done = min(first + settings.rows_per_shard, total)
-        print(f"{done}/{total} rows, {(time.monotonic() - start) / (number + 1) * (count - number - 1) / 60:.1f} min left", flush=True)
+        print(
+            f"{done}/{total} rows,"
+            f" {(time.monotonic() - start) / (number + 1) * (count - number - 1) / 60:.1f} min"
+            " left",
+            flush=True,
+        )
     write_bytes(folder / "schema.txt", (format_schema(schema) + "\n").encode())
     size = sum((folder / name).stat().st_size for name in names)
-    result = {"rows": total, "images": len(examples), "shards": count, "bytes": size, "input_schema": format_schema(schema)}
+    result = {
+        "rows": total,
+        "images": len(examples),
+        "shards": count,
+        "bytes": size,
+        "input_schema": format_schema(schema),
+    }
     write_json(folder / "rows.json", result)
     # Last: a folder without its list is not complete.
-    write_bytes(folder / f"rows.list_{settings.format}", "".join(f"{name}\n" for name in names).encode())
+    write_bytes(
+        folder / f"rows.list_{settings.format}", "".join(f"{name}\n" for name in names).encode()
+    )
     return result
 
 
-def _write_shard(path: pathlib.Path, examples: RecordExamples, config: ModelConfig, schema: tuple[Column, ...], first: int, count: int,
-                 kind: str) -> None:
+def _write_shard(
+    path: pathlib.Path,
+    examples: RecordExamples,
+    config: ModelConfig,
+    schema: tuple[Column, ...],
+    first: int,
+    count: int,
+    kind: str,
+) -> None:
     encode = encode_lines if kind == "csv" else encode_examples
     lines: list[bytes] = []
-    for batch in examples.training_batches(BATCH, start=first).take(math.ceil(count / BATCH)).as_numpy_iterator():
+    for batch in (
+        examples.training_batches(BATCH, start=first)
+        .take(math.ceil(count / BATCH))
+        .as_numpy_iterator()
+    ):
         begin = first + len(lines)
-        lines += encode(pretraining_columns(batch, config), schema, lambda number, begin=begin: f"example {begin + number}")
+        lines += encode(
+            pretraining_columns(batch, config),
+            schema,
+            lambda number, begin=begin: f"example {begin + number}",
+        )
     if kind == "csv":
         write_bytes(path, b"".join(lines[:count]))
     else:

@@ -9,11 +9,12 @@ from kaleido_tf.models.config import ModelConfig
 
 @dataclasses.dataclass(frozen=True)
 class FashionBertConfig(ModelConfig):
-    """FashionBERT (SIGIR 2020; EasyTransfer's `imagebert`); the defaults are its base model with 8x8 patches.
+    """FashionBERT (SIGIR 2020; EasyTransfer's `imagebert`); the defaults are its base model with
+    8x8 patches.
 
-      max_patch_position_embeddings: number of patches, row by row, each with a learned position.
-      masked_image_token_num: patches that are blanked and to be predicted.
-      masked_text_token_num: most word pieces that are masked.
+    max_patch_position_embeddings: number of patches, row by row, each with a learned position.
+    masked_image_token_num: patches that are blanked and to be predicted.
+    masked_text_token_num: most word pieces that are masked.
     """
 
     MODEL_TYPE: ClassVar[str] = "imagebert"
@@ -27,6 +28,6 @@ class FashionBertConfig(ModelConfig):
         super().__post_init__()
         if not 0 < self.masked_image_token_num < self.max_patch_position_embeddings:
             raise InputError(
-                f"`masked_image_token_num` must be 1 to {self.max_patch_position_embeddings - 1} (below the number of "
-                f"patches). Received: {self.masked_image_token_num}"
+                f"`masked_image_token_num` must be 1 to {self.max_patch_position_embeddings - 1}"
+                f" (below the number of patches). Received: {self.masked_image_token_num}"
             )

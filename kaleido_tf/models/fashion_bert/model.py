@@ -1,4 +1,5 @@
-"""FashionBERT (Gao et al., SIGIR 2020; EasyTransfer's `fashion_bert`): an image as a grid of patches.
+"""FashionBERT (Gao et al., SIGIR 2020; EasyTransfer's `fashion_bert`): an image as a grid of
+patches.
 
 B = batch, P = patches (8 x 8 of the photo), F = feature size, K = masked patches.
 The sequence is the text, then the patches row by row.
@@ -19,7 +20,8 @@ PATCH_SEGMENT = 1
 
 
 class FashionBert(CrossModalBert):
-    """FashionBERT; its three losses are weighed against each other at every step (`losses.adaptive_weights`).
+    """FashionBERT; its three losses are weighed against each other at every step
+    (`losses.adaptive_weights`).
 
     Image inputs: `patch_features` [B, P, F] float, `patch_mask` [B, P] int (1: the patch is there).
     Task inputs (`image`, masked patch modelling): `masked_patch_positions` [B, K] int.
@@ -29,22 +31,36 @@ class FashionBert(CrossModalBert):
     TOTAL_FIGURES = ("masked_lm_weight", "next_sentence_weight", "image_weight")
     TOTAL_IS_LINEAR = False
 
-    def __init__(self, config: FashionBertConfig, tasks: tuple[str, ...] | None = None, text_length: int | None = None):
+    def __init__(
+        self,
+        config: FashionBertConfig,
+        tasks: tuple[str, ...] | None = None,
+        text_length: int | None = None,
+    ):
         super().__init__(config, tasks, text_length, config.max_patch_position_embeddings)
 
     def _image_layers(self):
         config = self.config
         size, spread = config.hidden_size, config.initializer_range
         return {
-            "patch_positions": PatchPositions(size, config.max_patch_position_embeddings, spread, name="patch_positions"),
+            "patch_positions": PatchPositions(
+                size, config.max_patch_position_embeddings, spread, name="patch_positions"
+            ),
             "patch_embedding": PatchEmbedding(
-                size, PATCH_SEGMENT, config.patch_type_vocab_size, config.hidden_dropout_prob, spread, name="patch_embedding",
+                size,
+                PATCH_SEGMENT,
+                config.patch_type_vocab_size,
+                config.hidden_dropout_prob,
+                spread,
+                name="patch_embedding",
             ),
         }
 
     def _patch_inputs(self):
         return {
-            "patch_features": tf_keras.Input([self.num_patches, self.config.patch_feature_size], name="patch_features"),
+            "patch_features": tf_keras.Input(
+                [self.num_patches, self.config.patch_feature_size], name="patch_features"
+            ),
             "patch_mask": tf_keras.Input([self.num_patches], dtype=tf.int32, name="patch_mask"),
         }
 
@@ -54,11 +70,18 @@ class FashionBert(CrossModalBert):
 
     def _embed_image(self, inputs):
         features = self._normalised(inputs["patch_features"])
-        return self.named_layers["patch_embedding"](features, self.named_layers["patch_positions"](features))
+        return self.named_layers["patch_embedding"](
+            features, self.named_layers["patch_positions"](features)
+        )
 
     def _task_layers(self):
         config = self.config
-        return {task: PatchReconstruction(config.patch_feature_size, config.initializer_range, name=task) for task in self.tasks}
+        return {
+            task: PatchReconstruction(
+                config.patch_feature_size, config.initializer_range, name=task
+            )
+            for task in self.tasks
+        }
 
     def _task_inputs(self):
         shape = [self.config.masked_image_token_num]
@@ -68,7 +91,9 @@ class FashionBert(CrossModalBert):
     def _feed_of(self, inputs):
         feed = super()._feed_of(inputs)
         if self.tasks:
-            feed["patch_features"] = BlankPatches(name="blank_patches")(inputs["patch_features"], inputs["masked_patch_positions"])
+            feed["patch_features"] = BlankPatches(name="blank_patches")(
+                inputs["patch_features"], inputs["masked_patch_positions"]
+            )
         return feed
 
     def _run_task(self, task, patches, inputs):
@@ -78,9 +103,16 @@ class FashionBert(CrossModalBert):
         return logits, loss(logits, target)
 
     def total_loss(self, means, matching_weight=1.0):
-        """The adaptive loss (section 3.3 of the paper, as the release computes it) and its three weights."""
+        """The adaptive loss (section 3.3 of the paper, as the release computes it) and its three
+        weights.
+        """
         if matching_weight != 1.0:
-            raise InputError(f"FashionBERT weighs its losses itself: --matching_weight must be 1. Received: {matching_weight}")
-        values = tf.stack([means[f"{name}_loss"] for name in ("masked_lm", "next_sentence", "image")])
+            raise InputError(
+                "FashionBERT weighs its losses itself: --matching_weight must be 1. Received:"
+                f" {matching_weight}"
+            )
+        values = tf.stack(
+            [means[f"{name}_loss"] for name in ("masked_lm", "next_sentence", "image")]
+        )
         weights = losses.adaptive_weights(values)
         return tf.reduce_sum(weights * values), dict(zip(self.TOTAL_FIGURES, tf.unstack(weights)))

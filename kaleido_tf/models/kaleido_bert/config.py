@@ -11,12 +11,15 @@ from kaleido_tf.models.config import ModelConfig
 class KaleidoBertConfig(ModelConfig):
     """Kaleido-BERT; the defaults are the paper's base model (section 4.1: L=12, H=768, A=12).
 
-    A file without any key of ours is an original one and means the original's behaviour; our own files spell them out.
+    A file without any key of ours is an original one and means the original's behaviour; our own
+    files spell them out.
 
-      box_unit: `relative` divides x, y by the crop's longer side and w*h by its square. `pixel` feeds raw pixels, as
-        the original does: numbers up to 65,536 that drown the features before the layer norm at the start of training.
-      grey_target: `per_patch` makes every grey patch's target a distribution of its own (equation 6). `joint` takes
-        one softmax over all target patches of an example, as the original does; its loss can be negative.
+      box_unit: `relative` divides x, y by the crop's longer side and w*h by its square. `pixel`
+        feeds raw pixels, as the original does: numbers up to 65,536 that drown the features before
+          the layer norm at the start of training.
+      grey_target: `per_patch` makes every grey patch's target a distribution of its own (equation
+        6). `joint` takes one softmax over all target patches of an example, as the original does;
+        its loss can be negative.
     """
 
     MODEL_TYPE: ClassVar[str] = "kaleidobert"
@@ -28,7 +31,11 @@ class KaleidoBertConfig(ModelConfig):
         "img_blankmask_seq_len": patches.LEVEL_PATCHES["blank_to_color"],
     }
     UNUSED: ClassVar[tuple[str, ...]] = ("max_patch_position_embeddings",)
-    ORIGINAL_BEHAVIOUR: ClassVar[dict] = {"box_unit": "pixel", "grey_target": "joint", "patch_type_vocab_size": 2}
+    ORIGINAL_BEHAVIOUR: ClassVar[dict] = {
+        "box_unit": "pixel",
+        "grey_target": "joint",
+        "patch_type_vocab_size": 2,
+    }
     OURS: ClassVar[tuple[str, ...]] = (*ModelConfig.OURS, "box_unit", "grey_target")
 
     patch_type_vocab_size: int = 6

@@ -1,7 +1,10 @@
-"""A row of the pipeline to an example of Kaleido-BERT: mask by alignment, then the kaleido tasks (sections 3.4, 3.6).
+"""A row of the pipeline to an example of Kaleido-BERT: mask by alignment, then the kaleido tasks
+(sections 3.4, 3.6).
 
-Each task takes one example's dict and gives the features of its level and the labels. F = feature size.
-In: `patch_features` [55, F], `rotated_features` [3, F], `grey_features` [16, F], `donor_patch` [F] (a patch of level 3 of
+Each task takes one example's dict and gives the features of its level and the labels. F = feature
+size.
+In: `patch_features` [55, F], `rotated_features` [3, F], `grey_features` [16, F], `donor_patch` [F]
+  (a patch of level 3 of
 another product), `masked_patches` [55] bool (True: masked, see aligned_masking.py).
 """
 
@@ -11,24 +14,31 @@ from kaleido_tf import patches
 from kaleido_tf.data.pipeline import row_text
 from kaleido_tf.data.sampling import fold, row_seed
 from kaleido_tf.data.token_masking import MaskingConfig, mask_tokens
-from kaleido_tf.models.kaleido_bert.aligned_masking import (
-    MASKED_LEVELS,
-    choose_masked,
-)
+from kaleido_tf.models.kaleido_bert.aligned_masking import MASKED_LEVELS, choose_masked
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.record import parse_patch, parse_record
 from kaleido_tf.text import Vocabulary
 
 
-def example_maker(config: KaleidoBertConfig, tasks: tuple[str, ...], vocabulary: Vocabulary, masking: MaskingConfig, seed: int):
-    """The function that turns a row into a training example; its draws depend on (seed, position) only."""
+def example_maker(
+    config: KaleidoBertConfig,
+    tasks: tuple[str, ...],
+    vocabulary: Vocabulary,
+    masking: MaskingConfig,
+    seed: int,
+):
+    """The function that turns a row into a training example; its draws depend on (seed, position)
+    only.
+    """
     is_continuation = tf.constant(vocabulary.is_continuation)
     budgets = (1, config.masked_greymask_patch_num, config.masked_blankmask_patch_num)
 
     def make(row):
         draw = row_seed(row, seed)
         example = {**parse_record(row["record"], config.patch_feature_size), **row_text(row)}
-        example["donor_patch"] = parse_patch(row["donor"], draw_donor_patch(draw), config.patch_feature_size)
+        example["donor_patch"] = parse_patch(
+            row["donor"], draw_donor_patch(draw), config.patch_feature_size
+        )
         example.update(_alignments(example, row["matched"]))
         example = choose_masked(example, draw, masking, is_continuation, budgets)
         example = mask_tokens(example, draw, masking, vocabulary)
@@ -39,18 +49,24 @@ def example_maker(config: KaleidoBertConfig, tasks: tuple[str, ...], vocabulary:
 
 
 def draw_donor_patch(seed: tf.Tensor) -> tf.Tensor:
-    """Which patch of the other product takes the camouflaged one's place: one of level 3, as its number among the 55."""
+    """Which patch of the other product takes the camouflaged one's place: one of level 3, as its
+    number among the 55.
+    """
     level = patches.level_slice("camouflage")
     return tf.random.stateless_uniform([], fold(seed, 9), level.start, level.stop, dtype=tf.int32)
 
 
 def _alignments(example, matched) -> dict:
-    """The record's (token, patch) pairs, as places in `input_ids`; a foreign text has none, nor has a cut-off token."""
+    """The record's (token, patch) pairs, as places in `input_ids`; a foreign text has none, nor has
+    a cut-off token.
+    """
     places = tf.cast(example["alignment_tokens"], tf.int32) + 1  # after [CLS]
     inside = matched & (places < tf.reduce_sum(example["input_mask"]) - 1)
     return {
         "alignment_tokens": tf.boolean_mask(places, inside),
-        "alignment_patches": tf.cast(tf.boolean_mask(example["alignment_patches"], inside), tf.int32),
+        "alignment_patches": tf.cast(
+            tf.boolean_mask(example["alignment_patches"], inside), tf.int32
+        ),
     }
 
 
@@ -74,25 +90,34 @@ def _model_inputs(example, tasks, budgets) -> dict:
 
 
 def rotate(example: dict, seed: tf.Tensor) -> dict:
-    """I: turns the whole crop by 0, 90, 180 or 270 degrees. `rotation_label`: index into `patches.ROTATIONS`.
+    """I: turns the whole crop by 0, 90, 180 or 270 degrees. `rotation_label`: index into
+    `patches.ROTATIONS`.
 
     The box keeps the proportions of the unturned crop, which would give the answer away.
     """
-    label = tf.random.stateless_uniform([], fold(seed, 7), 0, len(patches.ROTATIONS), dtype=tf.int32)
+    label = tf.random.stateless_uniform(
+        [], fold(seed, 7), 0, len(patches.ROTATIONS), dtype=tf.int32
+    )
     turned = tf.concat([example["patch_features"][:1], example["rotated_features"]], axis=0)
     return {"rotation_features": turned[label][None], "rotation_label": label}
 
 
 def shuffle_jigsaw(example: dict, seed: tf.Tensor) -> dict:
-    """II: permutes the four patches of level 2; their boxes stay. `jigsaw_label`: row of `JIGSAW_PERMUTATIONS`."""
-    label = tf.random.stateless_uniform([], fold(seed, 8), 0, len(patches.JIGSAW_PERMUTATIONS), dtype=tf.int32)
+    """II: permutes the four patches of level 2; their boxes stay. `jigsaw_label`: row of
+    `JIGSAW_PERMUTATIONS`.
+    """
+    label = tf.random.stateless_uniform(
+        [], fold(seed, 8), 0, len(patches.JIGSAW_PERMUTATIONS), dtype=tf.int32
+    )
     order = tf.gather(patches.JIGSAW_PERMUTATIONS, label)
     features = example["patch_features"][patches.level_slice("jigsaw")]
     return {"jigsaw_features": tf.gather(features, order), "jigsaw_label": label}
 
 
 def camouflage(example: dict, seed: tf.Tensor) -> dict:
-    """III: replaces the masked patch of level 3 by one of another product. `camouflage_label`: which one."""
+    """III: replaces the masked patch of level 3 by one of another product. `camouflage_label`:
+    which one.
+    """
     del seed  # the patch was chosen by masking, the donor by sampling
     masked = example["masked_patches"][patches.level_slice("camouflage")]
     features = example["patch_features"][patches.level_slice("camouflage")]
@@ -103,7 +128,9 @@ def camouflage(example: dict, seed: tf.Tensor) -> dict:
 
 
 def grey(example: dict, seed: tf.Tensor) -> dict:
-    """IV: takes the colour from the masked patches of level 4. `grey_to_color_targets` [2, F]: their colour features."""
+    """IV: takes the colour from the masked patches of level 4. `grey_to_color_targets` [2, F]:
+    their colour features.
+    """
     del seed
     masked = example["masked_patches"][patches.level_slice("grey_to_color")]
     features = example["patch_features"][patches.level_slice("grey_to_color")]
@@ -116,7 +143,9 @@ def grey(example: dict, seed: tf.Tensor) -> dict:
 
 
 def blank(example: dict, seed: tf.Tensor) -> dict:
-    """V: names the masked patches of level 5; the model blanks them itself, since it needs them as its target."""
+    """V: names the masked patches of level 5; the model blanks them itself, since it needs them as
+    its target.
+    """
     del seed
     masked = example["masked_patches"][patches.level_slice("blank_to_color")]
     return {
@@ -129,7 +158,13 @@ def _positions(masked):
     return tf.cast(tf.where(masked)[:, 0], tf.int32)
 
 
-TASKS = {"rotation": rotate, "jigsaw": shuffle_jigsaw, "camouflage": camouflage, "grey_to_color": grey, "blank_to_color": blank}
+TASKS = {
+    "rotation": rotate,
+    "jigsaw": shuffle_jigsaw,
+    "camouflage": camouflage,
+    "grey_to_color": grey,
+    "blank_to_color": blank,
+}
 
 
 def apply_tasks(example: dict, seed: tf.Tensor, tasks: tuple[str, ...]) -> dict:

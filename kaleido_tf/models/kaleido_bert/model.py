@@ -22,31 +22,49 @@ KALEIDO_TASKS = patches.LEVEL_NAMES
 class KaleidoBert(CrossModalBert):
     """Kaleido-BERT; its losses add up to equation 8.
 
-    Image inputs, of each level: `..._features` [B, P, F] float and `..._boxes` [B, P, 5] int (pixels of the crop).
-    Task inputs: of classified levels `..._label` [B]; of reconstructed levels `..._positions` [B, K], and
+    Image inputs, of each level: `..._features` [B, P, F] float and `..._boxes` [B, P, 5] int
+      (pixels of the crop).
+    Task inputs: of classified levels `..._label` [B]; of reconstructed levels `..._positions` [B,
+      K], and
     `grey_to_color_targets` [B, K, F] (their features in colour).
     """
 
     TASKS = KALEIDO_TASKS
 
-    def __init__(self, config: KaleidoBertConfig, tasks: tuple[str, ...] | None = None, text_length: int | None = None):
+    def __init__(
+        self,
+        config: KaleidoBertConfig,
+        tasks: tuple[str, ...] | None = None,
+        text_length: int | None = None,
+    ):
         super().__init__(config, tasks, text_length, patches.NUM_PATCHES)
 
     def _image_layers(self):
         config = self.config
         size, spread = config.hidden_size, config.initializer_range
-        layers = {"box_projection": BoxProjection(size, config.box_unit, spread, name="box_projection")}
+        layers = {
+            "box_projection": BoxProjection(size, config.box_unit, spread, name="box_projection")
+        }
         for segment_id, level in enumerate(patches.LEVEL_NAMES, start=1):
             layers[f"{level}_embedding"] = PatchEmbedding(
-                size, segment_id, config.patch_type_vocab_size, config.hidden_dropout_prob, spread, name=f"{level}_embedding",
+                size,
+                segment_id,
+                config.patch_type_vocab_size,
+                config.hidden_dropout_prob,
+                spread,
+                name=f"{level}_embedding",
             )
         return layers
 
     def _patch_inputs(self):
         inputs = {}
         for level, count in patches.LEVEL_PATCHES.items():
-            inputs[f"{level}_features"] = tf_keras.Input([count, self.config.patch_feature_size], name=f"{level}_features")
-            inputs[f"{level}_boxes"] = tf_keras.Input([count, 5], dtype=tf.int32, name=f"{level}_boxes")
+            inputs[f"{level}_features"] = tf_keras.Input(
+                [count, self.config.patch_feature_size], name=f"{level}_features"
+            )
+            inputs[f"{level}_boxes"] = tf_keras.Input(
+                [count, 5], dtype=tf.int32, name=f"{level}_boxes"
+            )
         return inputs
 
     def image_inputs(self, features, boxes):
@@ -62,7 +80,9 @@ class KaleidoBert(CrossModalBert):
         levels = []
         for level in patches.LEVEL_NAMES:
             boxes = layers["box_projection"](inputs[f"{level}_boxes"], crop)
-            levels.append(layers[f"{level}_embedding"](self._normalised(inputs[f"{level}_features"]), boxes))
+            levels.append(
+                layers[f"{level}_embedding"](self._normalised(inputs[f"{level}_features"]), boxes)
+            )
         return tf.concat(levels, axis=1)
 
     def _task_layers(self):
@@ -73,20 +93,30 @@ class KaleidoBert(CrossModalBert):
             "camouflage": config.img_camouflage_label_num,
         }
         return {
-            level: LevelClassifier(labels[level], config.initializer_range, name=level) if level in CLASSIFIED_LEVELS
-            else PatchReconstruction(config.patch_feature_size, config.initializer_range, name=level)
+            level: (
+                LevelClassifier(labels[level], config.initializer_range, name=level)
+                if level in CLASSIFIED_LEVELS
+                else PatchReconstruction(
+                    config.patch_feature_size, config.initializer_range, name=level
+                )
+            )
             for level in self.tasks
         }
 
     def _task_inputs(self):
         config = self.config
-        masked = {"grey_to_color": config.masked_greymask_patch_num, "blank_to_color": config.masked_blankmask_patch_num}
+        masked = {
+            "grey_to_color": config.masked_greymask_patch_num,
+            "blank_to_color": config.masked_blankmask_patch_num,
+        }
         inputs = {}
         for level in self.tasks:
             if level in CLASSIFIED_LEVELS:
                 inputs[f"{level}_label"] = tf_keras.Input([], dtype=tf.int32, name=f"{level}_label")
             else:
-                inputs[f"{level}_positions"] = tf_keras.Input([masked[level]], dtype=tf.int32, name=f"{level}_positions")
+                inputs[f"{level}_positions"] = tf_keras.Input(
+                    [masked[level]], dtype=tf.int32, name=f"{level}_positions"
+                )
         if "grey_to_color" in self.tasks:
             shape = [config.masked_greymask_patch_num, config.patch_feature_size]
             inputs["grey_to_color_targets"] = tf_keras.Input(shape, name="grey_to_color_targets")
@@ -117,7 +147,9 @@ def _level(hidden, level: str) -> tf.Tensor:
 
 
 def _reconstruction_target(inputs, level):
-    """[B, K, F]: the patches in colour. Grey ones are replaced in the data, so their colour comes beside them."""
+    """[B, K, F]: the patches in colour. Grey ones are replaced in the data, so their colour comes
+    beside them.
+    """
     if level == "grey_to_color":
         return inputs["grey_to_color_targets"]
     return gather_places(inputs[f"{level}_features"], inputs[f"{level}_positions"])

@@ -11,32 +11,23 @@ import tensorflow as tf
 from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
 from kaleido_tf.compat.checkpoints.conversion import convert
 from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
-from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
-    Tf1Checkpoint,
-    write_tf1_checkpoint,
-)
-from kaleido_tf.compat.checkpoints.weights import (
-    fill,
-    named_variables,
-    open_weights,
-    recognise,
-)
+from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
+from kaleido_tf.compat.checkpoints.weights import fill, named_variables, open_weights, recognise
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
-from kaleido_tf.training.checkpoints import (
-    find_checkpoint,
-    is_own_checkpoint,
-    load_own_checkpoint,
-)
+from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint
 from tests.golden_batches import pretraining_batch
 from tests.models.kaleido_bert.test_model import tiny_config
 
 SCOPE = "kaleido_bert_pre_trained_model/"
 DIRECTIONS = {  # result: (input, --to)
-    "tf1_own": ("golden", "own"), "own_tf1": ("tf1_own", "tf1"), "own_safetensors": ("tf1_own", "safetensors"),
-    "tf1_safetensors": ("golden", "safetensors"), "safetensors_own": ("tf1_safetensors", "own"),
+    "tf1_own": ("golden", "own"),
+    "own_tf1": ("tf1_own", "tf1"),
+    "own_safetensors": ("tf1_own", "safetensors"),
+    "tf1_safetensors": ("golden", "safetensors"),
+    "safetensors_own": ("tf1_safetensors", "own"),
     "safetensors_tf1": ("tf1_safetensors", "tf1"),
 }
 
@@ -64,7 +55,10 @@ def model(source):
 @pytest.fixture(scope="module")
 def logits(model, source):
     batch = pretraining_batch(dict(np.load(source.parent / "inputs.npz")), 64)
-    return lambda: {name: value.numpy() for name, value in model.pretrainer(batch, training=False)["logits"].items()}
+    return lambda: {
+        name: value.numpy()
+        for name, value in model.pretrainer(batch, training=False)["logits"].items()
+    }
 
 
 def load(model, folder):
@@ -78,7 +72,10 @@ def load(model, folder):
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_weights_and_logits_are_equal(source, converted, model, logits, direction):
     load_original_weights(model, str(source / "model.ckpt-1000"))
-    expected, weights = logits(), {name: entry.variable.numpy() for name, entry in original_variables(model).items()}
+    expected, weights = (
+        logits(),
+        {name: entry.variable.numpy() for name, entry in original_variables(model).items()},
+    )
     for entry in original_variables(model).values():
         entry.variable.assign(tf.zeros_like(entry.variable))
     folder, report = converted[direction]
@@ -87,23 +84,37 @@ def test_weights_and_logits_are_equal(source, converted, model, logits, directio
         np.testing.assert_array_equal(entry.variable.numpy(), weights[name], err_msg=name)
     for name, value in logits().items():
         np.testing.assert_array_equal(value, expected[name])
-    assert report.variables == 75 and report.num_bytes == 4 * sum(array.size for array in weights.values())
+    assert report.variables == 75 and report.num_bytes == 4 * sum(
+        array.size for array in weights.values()
+    )
     assert report.step == 1000 and report.ignored == 0 and report.unused == ()
 
 
-@pytest.mark.parametrize("direction, file", [
-    ("tf1_own", "model.ckpt-1000.index"), ("own_tf1", "model.ckpt-1000.index"), ("own_safetensors", "model.safetensors"),
-])
+@pytest.mark.parametrize(
+    "direction, file",
+    [
+        ("tf1_own", "model.ckpt-1000.index"),
+        ("own_tf1", "model.ckpt-1000.index"),
+        ("own_safetensors", "model.safetensors"),
+    ],
+)
 def test_what_a_result_holds(source, converted, direction, file):
     folder, report = converted[direction]
-    assert (folder / file).is_file() and (folder / "vocab.txt").read_bytes() == (source / "vocab.txt").read_bytes()
+    assert (folder / file).is_file() and (folder / "vocab.txt").read_bytes() == (
+        source / "vocab.txt"
+    ).read_bytes()
     assert read_config(folder / "config.json") == read_config(source / "config.json")
-    assert report.notes == () and "converted: 75 variables, 304,444 bytes, global step 1000" in str(report)
+    assert report.notes == () and "converted: 75 variables, 304,444 bytes, global step 1000" in str(
+        report
+    )
     assert "0 optimizer variables" in str(report) and "not used: 0" in str(report)
 
 
 def test_configs_are_written_for_their_reader(source, converted):
-    ours, theirs = (json.loads((converted[name][0] / "config.json").read_text()) for name in ("tf1_own", "own_tf1"))
+    ours, theirs = (
+        json.loads((converted[name][0] / "config.json").read_text())
+        for name in ("tf1_own", "own_tf1")
+    )
     assert ours["box_unit"] == "pixel" and ours["matching_similarity"] is False
     assert set(theirs) == set(json.loads((source / "config.json").read_text()))
 
@@ -118,7 +129,9 @@ def test_step_and_kinds(converted):
 
 
 def test_optimizer_slots_are_counted_and_left_out(golden_dir, tmp_path):
-    report = convert(str(golden_dir / "optimizer/adam_wd0/model.ckpt-12"), str(tmp_path / "x"), "tf1")
+    report = convert(
+        str(golden_dir / "optimizer/adam_wd0/model.ckpt-12"), str(tmp_path / "x"), "tf1"
+    )
     assert report.ignored == 152 and report.variables == 75 and report.step == 12
     assert "no vocab.txt there, so none was written" in report.notes
     assert len(Tf1Checkpoint(tmp_path / "x" / "model.ckpt-12").shapes) == 76
@@ -130,19 +143,24 @@ def test_fashion_bert_goes_round(golden_dir, tmp_path):
     for kind in ("own", "safetensors", "tf1"):
         report = convert(str(before), str(tmp_path / kind), kind)
         before = tmp_path / kind
-    expected, written = Tf1Checkpoint(source / "model.ckpt-1000"), Tf1Checkpoint(tmp_path / "tf1" / "model.ckpt-1000")
+    expected, written = (
+        Tf1Checkpoint(source / "model.ckpt-1000"),
+        Tf1Checkpoint(tmp_path / "tf1" / "model.ckpt-1000"),
+    )
     assert written.shapes == expected.shapes
     for name in expected.shapes:
         np.testing.assert_array_equal(written.read(name), expected.read(name))
     assert any("--input_sequence_length=64" in note for note in report.notes)
-    configs = [json.loads((folder / "config.json").read_text()) for folder in (tmp_path / "tf1", source)]
+    configs = [
+        json.loads((folder / "config.json").read_text()) for folder in (tmp_path / "tf1", source)
+    ]
     assert set(configs[0]) == set(configs[1])
 
 
 @pytest.fixture(scope="module")
 def departing(tmp_path_factory):
-    """A run of a model that the original could not be: further weights, relative boxes, one kaleido task, a head
-    that it was fine-tuned with."""
+    """A run of a model that the original could not be: further weights, relative boxes, one kaleido
+    task, a head that it was fine-tuned with."""
     folder = tmp_path_factory.mktemp("run")
     config = tiny_config(matching_similarity=True, patch_feature_norm="whiten")
     model = KaleidoBert(config, ("jigsaw",), text_length=7)
@@ -154,8 +172,12 @@ def departing(tmp_path_factory):
     optimizer = tf.Module(name="optimizer")
     optimizer.rate = tf.Variable(0.5)
     step = tf.Variable(9, dtype=tf.int64)
-    checkpoint = tf.train.Checkpoint(model=saved, step=step, optimizer=optimizer, means=tf.Variable(1.0))
-    tf.train.CheckpointManager(checkpoint, str(folder), 1, checkpoint_name="model.ckpt").save(checkpoint_number=9)
+    checkpoint = tf.train.Checkpoint(
+        model=saved, step=step, optimizer=optimizer, means=tf.Variable(1.0)
+    )
+    tf.train.CheckpointManager(checkpoint, str(folder), 1, checkpoint_name="model.ckpt").save(
+        checkpoint_number=9
+    )
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
     (folder / "vocab.txt").write_text("[PAD]\n")
     return folder, {name: entry.variable.numpy() for name, entry in named_variables(model).items()}
@@ -164,13 +186,23 @@ def departing(tmp_path_factory):
 def test_weights_of_ours_travel_in_safetensors(departing, tmp_path):
     folder, expected = departing
     report = convert(str(folder), str(tmp_path / "safe"), "safetensors")
-    assert report.ignored == 1 and report.unused == ("means", "model/named_layers/further_dense/bias") and report.step == 9
+    assert (
+        report.ignored == 1
+        and report.unused == ("means", "model/named_layers/further_dense/bias")
+        and report.step == 9
+    )
     file = SafetensorsFile(tmp_path / "safe" / "model.safetensors")
     own = {name for name in file.shapes if not name.startswith(SCOPE)}
-    assert own == {f"named_layers/{name}" for name in (
-        "similarity/log_scale", "similarity/bias", "feature_normalisation/mean", "feature_normalisation/spread",
-        "feature_normalisation/directions",
-    )}
+    assert own == {
+        f"named_layers/{name}"
+        for name in (
+            "similarity/log_scale",
+            "similarity/bias",
+            "feature_normalisation/mean",
+            "feature_normalisation/spread",
+            "feature_normalisation/directions",
+        )
+    }
     assert file.metadata["tasks"] == "jigsaw"
     convert(str(tmp_path / "safe"), str(tmp_path / "own"), "own")
     again = KaleidoBert(read_config(tmp_path / "own" / "config.json"), ("jigsaw",), text_length=7)
@@ -181,7 +213,10 @@ def test_weights_of_ours_travel_in_safetensors(departing, tmp_path):
 
 def test_what_the_original_cannot_be_is_no_tf1_checkpoint(departing, tmp_path):
     folder, _ = departing
-    with pytest.raises(InputError, match="the original has no named_layers/.*similarity/bias.* would compute other numbers"):
+    with pytest.raises(
+        InputError,
+        match="the original has no named_layers/.*similarity/bias.* would compute other numbers",
+    ):
         convert(str(folder), str(tmp_path / "tf1"), "tf1")
     convert(str(folder), str(tmp_path / "safe"), "safetensors")
     with pytest.raises(InputError, match="the original has no named_layers/"):
@@ -190,7 +225,9 @@ def test_what_the_original_cannot_be_is_no_tf1_checkpoint(departing, tmp_path):
 
 
 def rewritten(converted, folder, config=None, metadata=None, **changes):
-    """A copy of the golden model as safetensors with some tensors changed (None: left out), config keys changed."""
+    """A copy of the golden model as safetensors with some tensors changed (None: left out), config
+    keys changed.
+    """
     source = converted["own_safetensors"][0]
     file = SafetensorsFile(source / "model.safetensors")
     tensors = {name: file.read(name) for name in file.shapes}
@@ -204,26 +241,43 @@ def rewritten(converted, folder, config=None, metadata=None, **changes):
 
 def test_departures_of_the_config_are_said(converted, tmp_path):
     settings = {"box_unit": "relative", "grey_target": "per_patch", "reconstruct_scale": 0.5}
-    report = convert(str(rewritten(converted, tmp_path / "in", settings)), str(tmp_path / "out"), "tf1")
+    report = convert(
+        str(rewritten(converted, tmp_path / "in", settings)), str(tmp_path / "out"), "tf1"
+    )
     said = "\n".join(report.notes)
-    assert "box_unit is relative here: the original feeds raw pixels and will compute other numbers" in said
+    assert (
+        "box_unit is relative here: the original feeds raw pixels and will compute other numbers"
+        in said
+    )
     assert "grey_target is per_patch here" in said and "reconstruct_scale is 0.5 here" in said
     assert "box_unit" not in (tmp_path / "out" / "config.json").read_text()
 
 
 def test_heads_that_were_not_trained_are_no_tf1_checkpoint(converted, tmp_path):
-    folder = rewritten(converted, tmp_path / "in", metadata={"tasks": "rotation,camouflage,grey_to_color,blank_to_color"})
-    with pytest.raises(InputError, match="the original restores all heads, and this model was trained without those of jigsaw"):
+    folder = rewritten(
+        converted,
+        tmp_path / "in",
+        metadata={"tasks": "rotation,camouflage,grey_to_color,blank_to_color"},
+    )
+    with pytest.raises(
+        InputError,
+        match="the original restores all heads, and this model was trained without those of jigsaw",
+    ):
         convert(str(folder), str(tmp_path / "out"), "tf1")
 
 
 def test_missing_and_wrong_weights_are_listed_and_nothing_is_written(converted, tmp_path):
     dense, more = "bert/pooler/dense", np.zeros(3, np.float32)
-    changes = {f"{dense}/kernel": None, f"{dense}/bias": np.zeros(31, np.float32), "bert/more": more}
+    changes = {
+        f"{dense}/kernel": None,
+        f"{dense}/bias": np.zeros(31, np.float32),
+        "bert/more": more,
+    }
     folder = rewritten(converted, tmp_path / "in", **changes)
     message = (
         r"Not found: 1 \(\S*bert/pooler/dense/kernel\). "
-        r"Of another shape: 1 \(\S*bert/pooler/dense/bias needs \[32\], found \[31\]\). Not used: 1 \(\S*bert/more\)"
+        r"Of another shape: 1 \(\S*bert/pooler/dense/bias needs \[32\], found \[31\]\). Not used: 1"
+        r" \(\S*bert/more\)"
     )
     with pytest.raises(InputError, match=message):
         convert(str(folder), str(tmp_path / "out"), "own")
@@ -233,7 +287,11 @@ def test_missing_and_wrong_weights_are_listed_and_nothing_is_written(converted, 
 def test_further_weights_are_named_and_not_counted(converted, tmp_path):
     folder = rewritten(converted, tmp_path / "in", **{"bert/more": np.zeros(3, np.float32)})
     report = convert(str(folder), str(tmp_path / "out"), "own")
-    assert report.unused == (SCOPE + "bert/more",) and report.variables == 75 and report.num_bytes == 304444
+    assert (
+        report.unused == (SCOPE + "bert/more",)
+        and report.variables == 75
+        and report.num_bytes == 304444
+    )
     assert f"not used: 1\n    {SCOPE}bert/more" in str(report)
 
 
@@ -244,16 +302,26 @@ def test_config_from_elsewhere(source, tmp_path):
     assert any("no config.json there" in note for note in report.notes) and report.step == 1000
     with pytest.raises(InputError, match="A model needs its config.json. Not found: .*config.json"):
         convert(str(tmp_path / "m"), str(tmp_path / "own"), "own")
-    with pytest.raises(InputError, match="--input_config must be a config.json. Not found: gone.json"):
+    with pytest.raises(
+        InputError, match="--input_config must be a config.json. Not found: gone.json"
+    ):
         convert(str(tmp_path / "m"), str(tmp_path / "own"), "own", "gone.json")
     convert(str(tmp_path / "m"), str(tmp_path / "full"), "safetensors", str(source / "config.json"))
-    assert sorted(os.listdir(tmp_path / "full")) == ["config.json", "model.safetensors", "vocab.txt"]
+    assert sorted(os.listdir(tmp_path / "full")) == [
+        "config.json",
+        "model.safetensors",
+        "vocab.txt",
+    ]
 
 
 def test_inputs_that_are_none_or_too_many(converted, tmp_path):
-    with pytest.raises(InputError, match="--input must be a checkpoint prefix .* Found at .*: nothing"):
+    with pytest.raises(
+        InputError, match="--input must be a checkpoint prefix .* Found at .*: nothing"
+    ):
         convert(str(tmp_path), str(tmp_path / "out"), "own")
-    with pytest.raises(InputError, match="--to must be one of own, tf1, safetensors. Received: pickle"):
+    with pytest.raises(
+        InputError, match="--to must be one of own, tf1, safetensors. Received: pickle"
+    ):
         convert(str(converted["tf1_own"][0]), str(tmp_path / "out"), "pickle")
     with pytest.raises(InputError, match="--output must be a new folder"):
         convert(str(converted["tf1_own"][0]), str(converted["own_tf1"][0]), "tf1")
@@ -278,6 +346,8 @@ def test_a_step_in_the_name_counts_where_the_checkpoint_holds_none(tmp_path):
 
 @pytest.mark.parametrize("kind", ["own", "safetensors"])
 def test_fine_tuned_model_is_not_converted_in_part(golden_dir, tmp_path, kind):
-    with pytest.raises(InputError, match=r"model.ckpt-50 is fine-tuned for recognition \(catepred_dense/"):
+    with pytest.raises(
+        InputError, match=r"model.ckpt-50 is fine-tuned for recognition \(catepred_dense/"
+    ):
         convert(str(golden_dir / "finetune" / "catepred"), str(tmp_path / "out"), kind)
     assert not (tmp_path / "out").exists()

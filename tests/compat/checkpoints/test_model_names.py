@@ -22,8 +22,11 @@ def test_names_are_found_in_the_zoo(home, folder):
 
 
 def test_name_that_is_not_there_says_which_files_go_where(home):
-    with pytest.raises(InputError, match=r"pai-kaleidobert-base-en needs config.json, vocab.txt and model.ckpt.index.*"
-                                         rf"{home}/.eztransfer_modelzoo/kaleidobert/pai-kaleidobert-base-en"):
+    with pytest.raises(
+        InputError,
+        match=r"pai-kaleidobert-base-en needs config.json, vocab.txt and model.ckpt.index.*"
+        rf"{home}/.eztransfer_modelzoo/kaleidobert/pai-kaleidobert-base-en",
+    ):
         find_model("pai-kaleidobert-base-en")
 
 

@@ -1,4 +1,6 @@
-"""TF1 checkpoints into our models: wholly for use, as far as they go for a start, never silently in part."""
+"""TF1 checkpoints into our models: wholly for use, as far as they go for a start, never silently in
+part.
+"""
 
 import json
 
@@ -10,10 +12,7 @@ from kaleido_tf.compat.checkpoints.original_weights import (
     load_original_weights,
     start_from_original,
 )
-from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
-    Tf1Checkpoint,
-    write_tf1_checkpoint,
-)
+from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import build_model, read_config
 
@@ -33,7 +32,10 @@ def tensors_of(prefix):
 
 
 def arrays(model):
-    return {name: entry.to_original(entry.variable.numpy()) for name, entry in original_variables(model).items()}
+    return {
+        name: entry.to_original(entry.variable.numpy())
+        for name, entry in original_variables(model).items()
+    }
 
 
 def test_training_checkpoint_with_slots_is_read_and_they_are_counted(golden, golden_dir, capsys):
@@ -42,12 +44,19 @@ def test_training_checkpoint_with_slots_is_read_and_they_are_counted(golden, gol
     final = np.load(golden_dir / "optimizer" / "adam_wd0" / "final_weights.npz")
     for name, array in arrays(model).items():
         np.testing.assert_array_equal(array, final[name])
-    assert f"{2 * len(final) + 3} variables of its optimizer are left alone" in capsys.readouterr().out
+    assert (
+        f"{2 * len(final) + 3} variables of its optimizer are left alone" in capsys.readouterr().out
+    )
 
 
 def test_heads_that_the_model_has_not_are_reported(golden, capsys):
-    load_original_weights(new_model(golden, tasks=("rotation", "jigsaw")), str(golden / "model.ckpt-1000"))
-    assert "not used: kaleido_bert_pre_trained_model/cls/img_blankmask/blanmask_output_weights" in capsys.readouterr().out
+    load_original_weights(
+        new_model(golden, tasks=("rotation", "jigsaw")), str(golden / "model.ckpt-1000")
+    )
+    assert (
+        "not used: kaleido_bert_pre_trained_model/cls/img_blankmask/blanmask_output_weights"
+        in capsys.readouterr().out
+    )
 
 
 def test_missing_variable_is_refused_and_nothing_changes(golden, tmp_path):
@@ -56,18 +65,31 @@ def test_missing_variable_is_refused_and_nothing_changes(golden, tmp_path):
     write_tf1_checkpoint(tmp_path / "model.ckpt-1", tensors)
     model = new_model(golden)
     before = arrays(model)
-    with pytest.raises(InputError, match="1 variables: .*bert/pooler/dense/bias needs .32., found nothing"):
+    with pytest.raises(
+        InputError, match="1 variables: .*bert/pooler/dense/bias needs .32., found nothing"
+    ):
         load_original_weights(model, str(tmp_path / "model.ckpt-1"))
     for name, array in arrays(model).items():
         np.testing.assert_array_equal(array, before[name])
 
 
 def test_start_from_googles_bert_takes_the_text_side(golden, tmp_path, capsys):
-    """Their names are ours below the scope; embeddings, encoder, pooler and both text heads are theirs."""
+    """Their names are ours below the scope; embeddings, encoder, pooler and both text heads are
+    theirs.
+    """
     scope = "kaleido_bert_pre_trained_model/"
-    bert = {name.removeprefix(scope): array for name, array in tensors_of(golden / "model.ckpt-1000").items() if name.startswith(scope)}
-    bert = {name: array for name, array in bert.items() if "img_" not in name and "_embeddings/" not in name.replace("bert/embeddings/", "")
-            and "position_dense" not in name}
+    bert = {
+        name.removeprefix(scope): array
+        for name, array in tensors_of(golden / "model.ckpt-1000").items()
+        if name.startswith(scope)
+    }
+    bert = {
+        name: array
+        for name, array in bert.items()
+        if "img_" not in name
+        and "_embeddings/" not in name.replace("bert/embeddings/", "")
+        and "position_dense" not in name
+    }
     bert["bert/embeddings/word_embeddings/adam_m"] = bert["bert/embeddings/word_embeddings"]
     write_tf1_checkpoint(tmp_path / "bert_model.ckpt", bert)
     model = new_model(golden)
@@ -89,15 +111,23 @@ def test_one_family_can_start_from_another(golden, golden_dir, capsys):
     start_from_original(model, str(golden_dir / "fashionbert_tiny" / "model.ckpt-1000"))
     theirs = tensors_of(golden_dir / "fashionbert_tiny" / "model.ckpt-1000")
     name = "bert/encoder/layer_1/output/dense/kernel"
-    np.testing.assert_array_equal(arrays(model)[f"kaleido_bert_pre_trained_model/{name}"], theirs[f"image_bert_pre_trained_model/{name}"])
-    assert "not used: image_bert_pre_trained_model/bert/image_embeddings/ImageEmbLayerNorm/beta" in capsys.readouterr().out
+    np.testing.assert_array_equal(
+        arrays(model)[f"kaleido_bert_pre_trained_model/{name}"],
+        theirs[f"image_bert_pre_trained_model/{name}"],
+    )
+    assert (
+        "not used: image_bert_pre_trained_model/bert/image_embeddings/ImageEmbLayerNorm/beta"
+        in capsys.readouterr().out
+    )
 
 
 def test_start_of_another_shape_or_of_nothing_is_refused(golden, tmp_path):
     config = json.loads((golden / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "hidden_size": 16}))
     smaller = build_model(read_config(tmp_path / "config.json"), None, 64)
-    with pytest.raises(InputError, match=r"does not fit the model in \d+ variables: .* needs .*, found "):
+    with pytest.raises(
+        InputError, match=r"does not fit the model in \d+ variables: .* needs .*, found "
+    ):
         start_from_original(smaller, str(golden / "model.ckpt-1000"))
     write_tf1_checkpoint(tmp_path / "other.ckpt", {"weights": np.zeros([2, 3], np.float32)})
     with pytest.raises(InputError, match="needs the encoder's weights under BERT's names"):

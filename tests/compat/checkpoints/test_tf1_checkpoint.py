@@ -29,37 +29,62 @@ def test_round_trip_is_equal_to_the_bit(golden_dir, tmp_path, name):
     assert read_shapes(golden_dir / name) == {key: array.shape for key, array in expected.items()}
     # Half of them as arrays, half on demand.
     lazy = {key: lambda key=key: source.read(key) for key in source.shapes}
-    tensors = {key: read if number % 2 else read() for number, (key, read) in enumerate(lazy.items())}
+    tensors = {
+        key: read if number % 2 else read() for number, (key, read) in enumerate(lazy.items())
+    }
     write_tf1_checkpoint(tmp_path / "new" / "model.ckpt-7", tensors)
     written = arrays(tmp_path / "new" / "model.ckpt-7")
     assert set(written) == set(expected)
     for key, array in expected.items():
         assert written[key].dtype == array.dtype and written[key].tobytes() == array.tobytes(), key
-    assert sorted(os.listdir(tmp_path / "new")) == ["checkpoint", "model.ckpt-7.data-00000-of-00001", "model.ckpt-7.index"]
+    assert sorted(os.listdir(tmp_path / "new")) == [
+        "checkpoint",
+        "model.ckpt-7.data-00000-of-00001",
+        "model.ckpt-7.index",
+    ]
 
 
 def test_a_tf1_saver_restores_what_is_written(golden_dir, tmp_path):
     expected = arrays(golden_dir / CHECKPOINTS[1])
     write_tf1_checkpoint(tmp_path / "model.ckpt-12", expected)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        variables = {name: tf.compat.v1.get_variable(name, array.shape, array.dtype) for name, array in expected.items()}
-        tf.compat.v1.train.Saver(variables).restore(session, tf.train.latest_checkpoint(str(tmp_path)))
+        variables = {
+            name: tf.compat.v1.get_variable(name, array.shape, array.dtype)
+            for name, array in expected.items()
+        }
+        tf.compat.v1.train.Saver(variables).restore(
+            session, tf.train.latest_checkpoint(str(tmp_path))
+        )
         for name, restored in session.run(variables).items():
             np.testing.assert_array_equal(restored, expected[name])
 
 
 def test_slots_of_a_training_checkpoint(golden_dir):
     training, model = (read_shapes(golden_dir / name) for name in CHECKPOINTS[::-1])
-    assert {name for name in training if not is_optimizer_slot(name)} == {name for name in model if name != "global_step"}
+    assert {name for name in training if not is_optimizer_slot(name)} == {
+        name for name in model if name != "global_step"
+    }
     assert sum(map(is_optimizer_slot, training)) == 2 * 75 + 3
 
 
-@pytest.mark.parametrize("name, expected", [
-    ("bert/pooler/dense/kernel/Adam", True), ("bert/pooler/dense/kernel/Adam_1", True), ("x/AdamWeightDecayOptimizer", True),
-    ("x/AdamWeightDecayOptimizer_1", True), ("bert/x/adam_m", True), ("bert/x/adam_v", True), ("beta1_power", True),
-    ("optimizer/beta2_power", True), ("global_step", True), ("bert/pooler/dense/kernel", False), ("Adam", False),
-    ("bert/Adam/kernel", False), ("x/adam_maximum", False),
-])
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("bert/pooler/dense/kernel/Adam", True),
+        ("bert/pooler/dense/kernel/Adam_1", True),
+        ("x/AdamWeightDecayOptimizer", True),
+        ("x/AdamWeightDecayOptimizer_1", True),
+        ("bert/x/adam_m", True),
+        ("bert/x/adam_v", True),
+        ("beta1_power", True),
+        ("optimizer/beta2_power", True),
+        ("global_step", True),
+        ("bert/pooler/dense/kernel", False),
+        ("Adam", False),
+        ("bert/Adam/kernel", False),
+        ("x/adam_maximum", False),
+    ],
+)
 def test_names_of_slots(name, expected):
     assert is_optimizer_slot(name) is expected
 
@@ -69,7 +94,10 @@ def test_the_newest_is_the_latest_and_the_folder_can_be_moved(tmp_path):
     write_tf1_checkpoint(tmp_path / "a" / "model.ckpt-2", {"x": np.ones(3)})
     os.rename(tmp_path / "a", tmp_path / "b")
     state = tf.train.get_checkpoint_state(str(tmp_path / "b"))
-    assert [os.path.basename(path) for path in state.all_model_checkpoint_paths] == ["model.ckpt-1", "model.ckpt-2"]
+    assert [os.path.basename(path) for path in state.all_model_checkpoint_paths] == [
+        "model.ckpt-1",
+        "model.ckpt-2",
+    ]
     assert tf.train.latest_checkpoint(str(tmp_path / "b")) == str(tmp_path / "b" / "model.ckpt-2")
 
 
@@ -103,7 +131,9 @@ def copied(golden_dir, tmp_path):
 
 
 def test_no_checkpoint_at_all(tmp_path):
-    with pytest.raises(InputError, match="TF1 checkpoint prefix .* is needed. Not found: .*gone.index"):
+    with pytest.raises(
+        InputError, match="TF1 checkpoint prefix .* is needed. Not found: .*gone.index"
+    ):
         Tf1Checkpoint(tmp_path / "gone")
 
 
@@ -121,7 +151,9 @@ def test_damaged_index(copied):
 
 def test_data_cut_short(copied):
     os.truncate(f"{copied}.data-00000-of-00001", 1000)
-    with pytest.raises(InputError, match=r"The data of .*m are cut short: needed \d+ bytes, found 1000"):
+    with pytest.raises(
+        InputError, match=r"The data of .*m are cut short: needed \d+ bytes, found 1000"
+    ):
         Tf1Checkpoint(copied)
 
 

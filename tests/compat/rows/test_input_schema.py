@@ -13,10 +13,15 @@ def test_columns_in_order_and_back():
 
 
 def test_camouflage_declared_35_means_45_values():
-    released, right, other = parse_schema("img_loc_position_camouflage:int:35,a:int:35"), parse_schema("img_loc_position_camouflage:int:45"), \
-        parse_schema("img_loc_position_camouflage:int:36")
+    released, right, other = (
+        parse_schema("img_loc_position_camouflage:int:35,a:int:35"),
+        parse_schema("img_loc_position_camouflage:int:45"),
+        parse_schema("img_loc_position_camouflage:int:36"),
+    )
     assert [column.values for column in released + right + other] == [45, 35, 45, 36]
-    assert released[0].length == 35 and format_schema(released).startswith("img_loc_position_camouflage:int:35")
+    assert released[0].length == 35 and format_schema(released).startswith(
+        "img_loc_position_camouflage:int:35"
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,7 +32,10 @@ def test_camouflage_declared_35_means_45_values():
         ("a:int:1,", r"column 2: name:type:length is needed. Received: ''"),
         (":int:1", r"column 1: name:type:length is needed. Received: ':int:1'"),
         ("a:int:1:2", r"column 1: name:type:length"),
-        ("a:double:1", r"column 1 \(a\): a type of int, float, str, base64 is needed. Received: double"),
+        (
+            "a:double:1",
+            r"column 1 \(a\): a type of int, float, str, base64 is needed. Received: double",
+        ),
         ("a:int:0", r"column 1 \(a\): a whole length of at least 1 is needed. Received: 0"),
         ("a:int:-3", r"at least 1 is needed. Received: -3"),
         ("a:int:1.5", r"at least 1 is needed. Received: 1.5"),

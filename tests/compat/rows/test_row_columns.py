@@ -34,7 +34,13 @@ FASHION = (
 )
 
 
-@pytest.mark.parametrize("schema, config, names", [(RELEASED, KALEIDO, KALEIDO_PRETRAINING), (FASHION, FashionBertConfig(), FASHION_BERT_PRETRAINING)])
+@pytest.mark.parametrize(
+    "schema, config, names",
+    [
+        (RELEASED, KALEIDO, KALEIDO_PRETRAINING),
+        (FASHION, FashionBertConfig(), FASHION_BERT_PRETRAINING),
+    ],
+)
 def test_released_schemas_are_ours(schema, config, names):
     form = row_format(parse_schema(schema), config, "pretraining")
     assert form.names == names and form.text_length == 64
@@ -55,34 +61,67 @@ def test_order_does_not_matter_where_names_are_known():
     assert list(form.rename({column.name: column.length for column in schema})) == list(form.names)
 
 
-@pytest.mark.parametrize("schema, purpose, message", [
-    (RELEASED.replace("float:2048", "float:512"), "pretraining", "`img_feature_convert_rotation` must have 2048 values for this model.*Declared: 512"),
-    (RELEASED.replace("img_blank_lm_ids:int:3", "img_blank_lm_ids:int:4"), "pretraining", "`img_blank_lm_ids` must have 3 values"),
-    (RELEASED.replace("segment_ids:int:64,", ""), "pretraining", "Missing: segment_ids"),
-    (RELEASED, "matching", "Missing: text_prod_id, prod_desc"),
-])
+@pytest.mark.parametrize(
+    "schema, purpose, message",
+    [
+        (
+            RELEASED.replace("float:2048", "float:512"),
+            "pretraining",
+            "`img_feature_convert_rotation` must have 2048 values for this model.*Declared: 512",
+        ),
+        (
+            RELEASED.replace("img_blank_lm_ids:int:3", "img_blank_lm_ids:int:4"),
+            "pretraining",
+            "`img_blank_lm_ids` must have 3 values",
+        ),
+        (RELEASED.replace("segment_ids:int:64,", ""), "pretraining", "Missing: segment_ids"),
+        (RELEASED, "matching", "Missing: text_prod_id, prod_desc"),
+    ],
+)
 def test_schema_that_does_not_fit_is_named(schema, purpose, message):
     with pytest.raises(InputError, match=message):
         row_format(parse_schema(schema), KALEIDO, purpose)
 
 
 def test_recognition_is_known_of_kaleido_bert_only():
-    with pytest.raises(InputError, match="Rows for recognition are known of Kaleido-BERT. Received: a model of type imagebert"):
+    with pytest.raises(
+        InputError,
+        match="Rows for recognition are known of Kaleido-BERT. Received: a model of type imagebert",
+    ):
         row_format(parse_schema(FASHION), FashionBertConfig(), "recognition")
 
 
-@pytest.mark.parametrize("model", [
-    KaleidoBert(tiny_config(), text_length=7),
-    FashionBert(FashionBertConfig(vocab_size=23, hidden_size=12, num_hidden_layers=1, num_attention_heads=3, intermediate_size=20,
-                                  max_position_embeddings=11, patch_feature_size=5, max_patch_position_embeddings=16), text_length=7),
-], ids=lambda model: model.config.model_type)
+@pytest.mark.parametrize(
+    "model",
+    [
+        KaleidoBert(tiny_config(), text_length=7),
+        FashionBert(
+            FashionBertConfig(
+                vocab_size=23,
+                hidden_size=12,
+                num_hidden_layers=1,
+                num_attention_heads=3,
+                intermediate_size=20,
+                max_position_embeddings=11,
+                patch_feature_size=5,
+                max_patch_position_embeddings=16,
+            ),
+            text_length=7,
+        ),
+    ],
+    ids=lambda model: model.config.model_type,
+)
 def test_inputs_become_columns_and_inputs_again(model):
     generator = np.random.default_rng(3)
     inputs = {}
     for name, tensor in model.pretrainer.input.items():
         shape = [2] + [size or 4 for size in tensor.shape[1:]]
         whole = tensor.dtype.is_integer
-        inputs[name] = generator.integers(0, 2, shape).astype(np.int32) if whole else generator.normal(size=shape).astype(np.float32)
+        inputs[name] = (
+            generator.integers(0, 2, shape).astype(np.int32)
+            if whole
+            else generator.normal(size=shape).astype(np.float32)
+        )
     columns = pretraining_columns(inputs, model.config)
     assert tuple(columns) == PURPOSES[(model.config.model_type, "pretraining")]
     schema = pretraining_schema(model.config, text_length=7, masked_tokens=4)
@@ -102,4 +141,8 @@ def test_only_the_tasks_inputs_are_made(golden_dir):
     schema = pretraining_schema(config, 64, 10)
     form = row_format(schema, config, "pretraining", ("jigsaw",))
     inputs = form.model_inputs(columns)
-    assert {"jigsaw_label", "next_sentence_label"} <= set(inputs) and not {"rotation_label", "blank_to_color_positions", "grey_to_color_targets"} & set(inputs)
+    assert {"jigsaw_label", "next_sentence_label"} <= set(inputs) and not {
+        "rotation_label",
+        "blank_to_color_positions",
+        "grey_to_color_targets",
+    } & set(inputs)

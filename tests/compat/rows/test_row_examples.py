@@ -33,7 +33,12 @@ def rows(columns, tmp_path):
 
 
 def examples(rows, seed=5):
-    form = row_format(SCHEMA, CONFIG, "pretraining", ("rotation", "jigsaw", "camouflage", "grey_to_color", "blank_to_color"))
+    form = row_format(
+        SCHEMA,
+        CONFIG,
+        "pretraining",
+        ("rotation", "jigsaw", "camouflage", "grey_to_color", "blank_to_color"),
+    )
     return RowExamples(RowFiles(str(rows), SCHEMA), form, seed)
 
 
@@ -52,38 +57,56 @@ def test_one_pass_is_in_file_order(rows, columns):
 
 def test_every_epoch_is_another_permutation_and_seeds_differ(rows, columns):
     features = columns["img_feature_convert_rotation"][:, 0]
-    seen = np.concatenate([b["rotation_features"][:, 0, 0] for b in take(examples(rows).training_batches(4), 10)])
+    seen = np.concatenate(
+        [b["rotation_features"][:, 0, 0] for b in take(examples(rows).training_batches(4), 10)]
+    )
     np.testing.assert_array_equal(np.sort(seen[:20]), np.sort(features))
     np.testing.assert_array_equal(np.sort(seen[20:]), np.sort(features))
     assert (seen[:20] != seen[20:]).any() and (seen[:20] != features).any()
-    other = np.concatenate([b["rotation_features"][:, 0, 0] for b in take(examples(rows, seed=6).training_batches(4), 5)])
+    other = np.concatenate(
+        [
+            b["rotation_features"][:, 0, 0]
+            for b in take(examples(rows, seed=6).training_batches(4), 5)
+        ]
+    )
     assert (other != seen[:20]).any()
 
 
 @pytest.mark.parametrize("start", [0, 6, 20, 27])
 def test_a_run_can_start_in_the_middle(rows, start):
     whole = np.concatenate([b["input_ids"] for b in take(examples(rows).training_batches(1), 40)])
-    late = np.concatenate([b["input_ids"] for b in take(examples(rows).training_batches(1, start=start), 40 - start)])
+    late = np.concatenate(
+        [b["input_ids"] for b in take(examples(rows).training_batches(1, start=start), 40 - start)]
+    )
     np.testing.assert_array_equal(late, whole[start:])
 
 
 def test_listed_count_sets_the_number_of_steps(rows):
     source = examples(rows)
     assert len(source) == 17 and source.describe() == "20 rows of 2 files"
-    assert source.notes() == ["the list file says 17 examples, the files hold 20: steps are counted by the former"]
+    assert source.notes() == [
+        "the list file says 17 examples, the files hold 20: steps are counted by the former"
+    ]
 
 
 def test_columns_and_features_of_all_rows(rows, columns):
     source = examples(rows)
-    labels, = source.columns(("nx_sent_labels",))
+    (labels,) = source.columns(("nx_sent_labels",))
     np.testing.assert_array_equal(labels, columns["nx_sent_labels"][:, 0])
     assert source.sample_features(7).shape == (7, 55, 64)
-    np.testing.assert_array_equal(source.sample_features(99)[:, 0], columns["img_feature_convert_rotation"])
+    np.testing.assert_array_equal(
+        source.sample_features(99)[:, 0], columns["img_feature_convert_rotation"]
+    )
 
 
 def test_further_inputs_come_from_columns(rows):
     form = row_format(SCHEMA, CONFIG, "pretraining", ())
-    source = RowExamples(RowFiles(str(rows), SCHEMA), form, 1, lambda columns: {"twice": columns["nx_sent_labels"] * 2})
+    source = RowExamples(
+        RowFiles(str(rows), SCHEMA),
+        form,
+        1,
+        lambda columns: {"twice": columns["nx_sent_labels"] * 2},
+    )
     assert set(np.unique(take(source.evaluation_batches(20), 1)[0]["twice"])) <= {0, 2}
 
 
@@ -97,17 +120,24 @@ def test_row_that_cannot_be_read_is_named_when_its_turn_comes(rows):
     assert "b.csv line 3, column input_ids" in str(raised_inside(error.value))
 
 
-@pytest.mark.parametrize("column, value, message", [
-    ("img_rotate_gt", 7, "img_rotate_gt: 0 to 3 are needed for this model. Received: 7"),
-    ("nx_sent_labels", 2, "nx_sent_labels: 0 to 1"),
-    ("input_ids", 5000, "input_ids: 0 to 999 .* Received: 5000"),
-    ("input_ids", 4294967301, "input_ids: 0 to 999 .* Received: 4294967301"),
-    ("segment_ids", -1, "segment_ids: 0 to 1 .* Received: -1"),
-    ("masked_lm_positions", 64, "masked_lm_positions: 0 to 63"),
-    ("img_blank_lm_ids", 25, "img_blank_lm_ids: 0 to 24"),
-    ("img_feature_convert_jigsaw", np.nan, "img_feature_convert_jigsaw: finite numbers are needed .* Received: nan"),
-    ("img_loc_position_jigsaw", 2**31, "img_loc_position_jigsaw: numbers of 32 bits"),
-])
+@pytest.mark.parametrize(
+    "column, value, message",
+    [
+        ("img_rotate_gt", 7, "img_rotate_gt: 0 to 3 are needed for this model. Received: 7"),
+        ("nx_sent_labels", 2, "nx_sent_labels: 0 to 1"),
+        ("input_ids", 5000, "input_ids: 0 to 999 .* Received: 5000"),
+        ("input_ids", 4294967301, "input_ids: 0 to 999 .* Received: 4294967301"),
+        ("segment_ids", -1, "segment_ids: 0 to 1 .* Received: -1"),
+        ("masked_lm_positions", 64, "masked_lm_positions: 0 to 63"),
+        ("img_blank_lm_ids", 25, "img_blank_lm_ids: 0 to 24"),
+        (
+            "img_feature_convert_jigsaw",
+            np.nan,
+            "img_feature_convert_jigsaw: finite numbers are needed .* Received: nan",
+        ),
+        ("img_loc_position_jigsaw", 2**31, "img_loc_position_jigsaw: numbers of 32 bits"),
+    ],
+)
 def test_numbers_that_the_model_cannot_take_are_named(rows, columns, column, value, message):
     array = columns[column].astype(np.int64 if columns[column].dtype.kind == "i" else np.float32)
     array[0, 0] = value
@@ -118,7 +148,9 @@ def test_numbers_that_the_model_cannot_take_are_named(rows, columns, column, val
 
 
 def test_first_row_is_read_before_anything_else(rows):
-    rows.with_name("a.csv").write_bytes(rows.with_name("a.csv").read_bytes().replace(b",", b",x", 1))
+    rows.with_name("a.csv").write_bytes(
+        rows.with_name("a.csv").read_bytes().replace(b",", b",x", 1)
+    )
     with pytest.raises(InputError, match="a.csv line 1, column input_ids"):
         examples(rows)
 

@@ -24,13 +24,21 @@ def examples(path, count, first=0):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for number in range(first, first + count):
             features = {"a": [number], "b": [number, 2, 3]}
-            lists = {name: tf.train.Feature(int64_list=tf.train.Int64List(value=values)) for name, values in features.items()}
-            writer.write(tf.train.Example(features=tf.train.Features(feature=lists)).SerializeToString())
+            lists = {
+                name: tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+                for name, values in features.items()
+            }
+            writer.write(
+                tf.train.Example(features=tf.train.Features(feature=lists)).SerializeToString()
+            )
 
 
 @pytest.mark.parametrize("name", sorted(golden_rows.SETS))
 def test_golden_rows_are_read_as_by_the_original(name):
-    rows, wanted = RowFiles(golden_rows.list_file(name), golden_rows.schema(name)), golden_rows.decoded(name)
+    rows, wanted = (
+        RowFiles(golden_rows.list_file(name), golden_rows.schema(name)),
+        golden_rows.decoded(name),
+    )
     golden_rows.assert_same(rows.read(np.arange(len(rows))), wanted)
     order = np.random.default_rng(3).permutation(len(rows))
     golden_rows.assert_same(rows.read(order), wanted, order)
@@ -39,16 +47,25 @@ def test_golden_rows_are_read_as_by_the_original(name):
 
 
 def test_two_files_are_one_table():
-    rows = RowFiles(golden_rows.list_file("kaleidobert_finetune"), golden_rows.schema("kaleidobert_finetune"))
+    rows = RowFiles(
+        golden_rows.list_file("kaleidobert_finetune"), golden_rows.schema("kaleidobert_finetune")
+    )
     assert len(rows) == 6 and len(rows.files) == 2
-    assert rows.where(2).endswith("part-00000.csv line 3") and rows.where(3).endswith("part-00001.csv line 1")
+    assert rows.where(2).endswith("part-00000.csv line 3") and rows.where(3).endswith(
+        "part-00001.csv line 1"
+    )
     wanted = golden_rows.decoded("kaleidobert_finetune")
     golden_rows.assert_same(rows.read(np.array([5, 0, 5])), wanted, [5, 0, 5])
 
 
 def test_threads_read_at_once():
-    rows, wanted = RowFiles(golden_rows.list_file("kaleidobert_pretrain"), golden_rows.schema("kaleidobert_pretrain")), \
-        golden_rows.decoded("kaleidobert_pretrain")
+    rows, wanted = (
+        RowFiles(
+            golden_rows.list_file("kaleidobert_pretrain"),
+            golden_rows.schema("kaleidobert_pretrain"),
+        ),
+        golden_rows.decoded("kaleidobert_pretrain"),
+    )
     orders = [np.random.default_rng(seed).permutation(len(rows))[:7] for seed in range(24)]
     with concurrent.futures.ThreadPoolExecutor(5) as pool:
         for order, found in zip(orders, pool.map(rows.read, orders), strict=True):
@@ -68,7 +85,9 @@ def test_index_does_not_depend_on_its_blocks(tmp_path, monkeypatch, block):
     monkeypatch.setattr(file_pieces, "_BLOCK", block)
     rows = rows_of(tmp_path, b"1\t1,2,3\n22\t4,5,6\n333\t7,8,9")
     assert rows.read(np.arange(3))["a"].tolist() == [[1], [22], [333]]
-    with pytest.raises(InputError, match="rows.csv line 2: 2 columns separated by tabs are needed .*Received: 3"):
+    with pytest.raises(
+        InputError, match="rows.csv line 2: 2 columns separated by tabs are needed .*Received: 3"
+    ):
         rows_of(tmp_path, b"1\t1,2,3\n22\t4\t5,6\n333\t7,8,9\n")
 
 
@@ -107,7 +126,9 @@ def test_rows_that_do_not_exist(tmp_path):
 def test_file_that_became_shorter(tmp_path):
     rows = rows_of(tmp_path, b"1\t1,2,3\n2\t4,5,6\n")
     (tmp_path / "rows.csv").write_bytes(b"1\t1,2,3\n")
-    with pytest.raises(InputError, match="rows.csv line 2: 7 bytes are needed. Received: 0, the file has changed"):
+    with pytest.raises(
+        InputError, match="rows.csv line 2: 7 bytes are needed. Received: 0, the file has changed"
+    ):
         rows.read(np.array([1]))
 
 
@@ -119,8 +140,11 @@ def test_digest_says_which_rows(tmp_path):
     same = [RowFiles(str(tmp_path / name), SCHEMA).digest for name in ("x", "y")]
     assert same[0] == same[1] and -(2**63) <= same[0] < 2**63
     shutil.move(tmp_path / "y" / "a.csv", tmp_path / "y" / "c.csv")  # another order
-    others = [RowFiles(str(tmp_path / "y"), SCHEMA).digest, rows_of(tmp_path, b"1\t1,2,3\n2\t4,5,7\n").digest,
-              rows_of(tmp_path, b"1\t1,2,3\n22\t4,5,").digest]
+    others = [
+        RowFiles(str(tmp_path / "y"), SCHEMA).digest,
+        rows_of(tmp_path, b"1\t1,2,3\n2\t4,5,7\n").digest,
+        rows_of(tmp_path, b"1\t1,2,3\n22\t4,5,").digest,
+    ]
     assert len({same[0], *others}) == 4
 
 
@@ -135,18 +159,28 @@ def test_rows_kept_as_examples(tmp_path):
     assert found["b"].tolist() == [[7, 2, 3], [0, 2, 3], [4, 2, 3]]
     assert rows.read(np.array([], np.int64))["b"].shape == (0, 3)
     wrong = RowFiles(str(tmp_path / "a.tfrecord"), parse_schema("a:int:1,b:int:4"))
-    with pytest.raises(InputError, match="a.tfrecord record 3, column b: 4 values needed. Received: 3"):
+    with pytest.raises(
+        InputError, match="a.tfrecord record 3, column b: 4 values needed. Received: 3"
+    ):
         wrong.read(np.array([3]))
 
 
 def test_damaged_and_foreign_record_files_are_named(tmp_path):
     examples(tmp_path / "a.tfrecord", 5)
     content = (tmp_path / "a.tfrecord").read_bytes()
-    for damaged in (content[:-3], content.replace(b"\x02\x03", b"\x02\x04", 1), b"1\t1,2,3\n2\t4,5,6\n"):
-        with pytest.raises(InputError, match="a.tfrecord: a whole TFRecord file is needed. Damaged or none"):
+    for damaged in (
+        content[:-3],
+        content.replace(b"\x02\x03", b"\x02\x04", 1),
+        b"1\t1,2,3\n2\t4,5,6\n",
+    ):
+        with pytest.raises(
+            InputError, match="a.tfrecord: a whole TFRecord file is needed. Damaged or none"
+        ):
             rows_of(tmp_path, damaged, "a.tfrecord")
     rows_of(tmp_path, b"1\t1,2,3\n", "b.csv")
-    with pytest.raises(InputError, match="Either text rows or .*tfrecord files are needed. Received both"):
+    with pytest.raises(
+        InputError, match="Either text rows or .*tfrecord files are needed. Received both"
+    ):
         examples(tmp_path / "a.tfrecord", 5)
         RowFiles(str(tmp_path), SCHEMA)
 

@@ -1,4 +1,6 @@
-"""Static rows from records: what is written is what training would have drawn, and our reader reads it back."""
+"""Static rows from records: what is written is what training would have drawn, and our reader reads
+it back.
+"""
 
 import dataclasses
 import json
@@ -11,11 +13,7 @@ from kaleido_tf.compat.rows.input_schema import parse_schema
 from kaleido_tf.compat.rows.row_columns import row_format
 from kaleido_tf.compat.rows.row_examples import RowExamples
 from kaleido_tf.compat.rows.row_files import RowFiles
-from kaleido_tf.compat.rows.static_rows import (
-    RowSettings,
-    config_of_records,
-    write_rows,
-)
+from kaleido_tf.compat.rows.static_rows import RowSettings, config_of_records, write_rows
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, read_examples
 from kaleido_tf.records.record import GRIDS, KALEIDO
@@ -32,32 +30,46 @@ def written(source, folder, settings=SETTINGS):
 
 def read_back(source, folder, kind):
     """All rows of a folder, as the trainer is given them."""
-    config, schema = config_of_records(str(source)), parse_schema((folder / "schema.txt").read_text().strip())
+    config, schema = (
+        config_of_records(str(source)),
+        parse_schema((folder / "schema.txt").read_text().strip()),
+    )
     form = row_format(schema, config, "pretraining", FAMILIES[config.model_type].model.TASKS)
     rows = RowFiles(str(folder / f"rows.list_{kind}"), schema)
     return next(RowExamples(rows, form, 1).evaluation_batches(999).as_numpy_iterator())
 
 
-@pytest.mark.parametrize("layout, kind", [(KALEIDO, "csv"), (KALEIDO, "tfrecord"), (GRIDS[4], "csv")], ids=str)
+@pytest.mark.parametrize(
+    "layout, kind", [(KALEIDO, "csv"), (KALEIDO, "tfrecord"), (GRIDS[4], "csv")], ids=str
+)
 def test_rows_are_what_training_would_have_drawn(tmp_path, layout, kind):
     source = small_records.write(tmp_path / "records", 11, per_shard=4, layout=layout)
-    result = written(source, tmp_path / "rows", dataclasses.replace(SETTINGS, format=kind, dupe_factor=2))
+    result = written(
+        source, tmp_path / "rows", dataclasses.replace(SETTINGS, format=kind, dupe_factor=2)
+    )
     assert (result["rows"], result["images"], result["shards"]) == (22, 11, 4)
     config = config_of_records(str(source))
     run = RunConfig("", "", "", str(DEFAULT_VOCABULARY), text_length=9, seed=3)
-    expected = next(read_examples(str(source), run, config).training_batches(22).as_numpy_iterator())
+    expected = next(
+        read_examples(str(source), run, config).training_batches(22).as_numpy_iterator()
+    )
     got = read_back(source, tmp_path / "rows", kind)
     assert set(got) == set(expected)
     for name, array in expected.items():
         np.testing.assert_array_equal(got[name], array, err_msg=name)
     # The second time round the same images come with other masks.
-    assert not np.array_equal(np.sort(got["masked_lm_positions"][:11], axis=0), np.sort(got["masked_lm_positions"][11:], axis=0))
+    assert not np.array_equal(
+        np.sort(got["masked_lm_positions"][:11], axis=0),
+        np.sort(got["masked_lm_positions"][11:], axis=0),
+    )
 
 
 def test_alignments_decide_what_is_masked(tmp_path):
     """One pair, token 1 and the ninth patch of level 3: one of the two is always masked."""
     aligned = {"alignment_tokens": [1], "alignment_patches": [13], "alignment_scores": [0.9]}
-    source = small_records.write(tmp_path / "records", 24, per_shard=9, change=lambda number: aligned)
+    source = small_records.write(
+        tmp_path / "records", 24, per_shard=9, change=lambda number: aligned
+    )
     written(source, tmp_path / "rows", dataclasses.replace(SETTINGS, dupe_factor=3))
     rows = read_back(source, tmp_path / "rows", "csv")
     own = rows["next_sentence_label"] == 1
@@ -82,7 +94,10 @@ def test_second_start_skips_whole_files(tmp_path, monkeypatch):
         patch.setattr(static_rows, "_write_shard", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             written(source, tmp_path / "parts")
-    with pytest.raises(InputError, match="parts is not complete .no list file.: start the command that writes it again"):
+    with pytest.raises(
+        InputError,
+        match="parts is not complete .no list file.: start the command that writes it again",
+    ):
         RowFiles(str(tmp_path / "parts"), parse_schema("a:int:1"))
     monkeypatch.setattr(static_rows, "_write_shard", lambda *a: (calls.append(a), original(*a)))
     written(source, tmp_path / "parts")

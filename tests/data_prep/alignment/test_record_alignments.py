@@ -1,4 +1,6 @@
-"""Alignments into records: pairs from elsewhere, at the right words and patches, features untouched."""
+"""Alignments into records: pairs from elsewhere, at the right words and patches, features
+untouched.
+"""
 
 import json
 import os
@@ -32,7 +34,12 @@ def box_of_patch(level, place):
     side = patches.LEVELS[patches.LEVEL_NAMES.index(level)]
     row, column = divmod(place, side)
     width, height = (CROP[1] - CROP[0]) / side, (CROP[3] - CROP[2]) / side
-    return (CROP[0] + column * width, CROP[2] + row * height, CROP[0] + (column + 1) * width, CROP[2] + (row + 1) * height)
+    return (
+        CROP[0] + column * width,
+        CROP[2] + row * height,
+        CROP[0] + (column + 1) * width,
+        CROP[2] + (row + 1) * height,
+    )
 
 
 MIDDLE = AlignmentSettings(mass=1.0, overlap=0.9)
@@ -40,16 +47,31 @@ FROM = {"source": "boxes.jsonl", "pairs_digest": "abc"}
 
 
 def button_regions(_, examples):
-    """The fourth product's buttons are in the middle of level 3; the second's caption shares no word with its text."""
-    boxes = {"P004_1": [NamedBox("Buttons", box_of_patch("camouflage", 4), 0.5)], "P002_1": [NamedBox("zebra", box_of_patch("camouflage", 4), 0.5)]}
-    return [regions_of(boxes.get(example.features.feature["image_id"].bytes_list.value[0].decode(), []), CROP) for example in examples]
+    """The fourth product's buttons are in the middle of level 3; the second's caption shares no
+    word with its text.
+    """
+    boxes = {
+        "P004_1": [NamedBox("Buttons", box_of_patch("camouflage", 4), 0.5)],
+        "P002_1": [NamedBox("zebra", box_of_patch("camouflage", 4), 0.5)],
+    }
+    return [
+        regions_of(
+            boxes.get(example.features.feature["image_id"].bytes_list.value[0].decode(), []), CROP
+        )
+        for example in examples
+    ]
 
 
 def test_pairs_are_stored_and_nothing_else_changes(tmp_path):
     folder = small_records.write(tmp_path / "records", 7, per_shard=3)
     before = parsed(folder)
     result = align_records(str(folder), button_regions, MIDDLE, FROM)
-    assert (result.records, result.aligned, result.without_regions, result.without_shared_words) == (7, 1, 5, 1)
+    assert (
+        result.records,
+        result.aligned,
+        result.without_regions,
+        result.without_shared_words,
+    ) == (7, 1, 5, 1)
     after = parsed(folder)
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
         for name in old:
@@ -57,12 +79,27 @@ def test_pairs_are_stored_and_nothing_else_changes(tmp_path):
                 np.testing.assert_array_equal(old[name], new[name])
         if number != 4:
             assert len(new["alignment_tokens"]) == 0
-    pairs = set(zip(after[4]["alignment_tokens"].numpy().tolist(), after[4]["alignment_patches"].numpy().tolist()))
-    # "a <colour> <kind> with 4 buttons": the sixth word; the middle patch of level 3, and of level 5 the one inside it
+    pairs = set(
+        zip(
+            after[4]["alignment_tokens"].numpy().tolist(),
+            after[4]["alignment_patches"].numpy().tolist(),
+        )
+    )
+    # "a <colour> <kind> with 4 buttons": the sixth word; the middle patch of level 3, and of level
+    # 5 the one inside it
     assert pairs == {(5, 5 + 4), (5, 30 + 12)} and len(pairs) == result.pairs
     said = json.loads((folder / "dataset.json").read_text())["alignments"]
-    assert said == {"mass": 1.0, "overlap": 0.9, "patches_a_level": 1, **FROM, "records": 7, "aligned": 1, "pairs": 2, "without_regions": 5,
-                    "without_shared_words": 1}
+    assert said == {
+        "mass": 1.0,
+        "overlap": 0.9,
+        "patches_a_level": 1,
+        **FROM,
+        "records": 7,
+        "aligned": 1,
+        "pairs": 2,
+        "without_regions": 5,
+        "without_shared_words": 1,
+    }
 
 
 def test_killed_run_changes_nothing_and_goes_on(tmp_path):
@@ -83,7 +120,9 @@ def test_killed_run_changes_nothing_and_goes_on(tmp_path):
     assert seen == [3, 3, 1, 1]  # the two finished shards were not made again
     whole = small_records.write(tmp_path / "whole", 7, per_shard=3)
     align_records(str(whole), button_regions, MIDDLE, FROM)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {path.name: path.read_bytes() for path in whole.iterdir()}
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        path.name: path.read_bytes() for path in whole.iterdir()
+    }
 
 
 def test_what_a_killed_run_with_other_settings_left_does_not_count(tmp_path):
@@ -114,26 +153,49 @@ def test_run_killed_while_shards_took_their_places(tmp_path, monkeypatch):
         patch.setattr(os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             align_records(str(folder), button_regions, MIDDLE, FROM)
-    with pytest.raises(InputError, match="some shards have new alignments and some old ones.* Start it again"):
+    with pytest.raises(
+        InputError, match="some shards have new alignments and some old ones.* Start it again"
+    ):
         read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
     result = align_records(str(folder), lambda *_: pytest.fail("made again"), MIDDLE, FROM)
-    assert len(read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)) == 7
+    assert (
+        len(read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE))
+        == 7
+    )
     assert result.pairs == 2 and len(parsed(folder)[4]["alignment_tokens"]) == 2
 
 
 def test_boxes_of_one_word_are_one_region_and_those_outside_the_crop_none():
-    boxes = [NamedBox("sleeve", (3, 5, 10, 20), 1.0), NamedBox("Sleeves", (30, 5, 37, 20), 0.5), NamedBox("bag", (0, 0, 3, 5), 1.0)]
-    region, = regions_of(boxes, CROP)
-    assert region.word == "sleeve" and region.heat[0, 0] == pytest.approx(1.0) and region.heat[0, -1] == pytest.approx(1.0) and region.score == 1.0
+    boxes = [
+        NamedBox("sleeve", (3, 5, 10, 20), 1.0),
+        NamedBox("Sleeves", (30, 5, 37, 20), 0.5),
+        NamedBox("bag", (0, 0, 3, 5), 1.0),
+    ]
+    (region,) = regions_of(boxes, CROP)
+    assert (
+        region.word == "sleeve"
+        and region.heat[0, 0] == pytest.approx(1.0)
+        and region.heat[0, -1] == pytest.approx(1.0)
+        and region.score == 1.0
+    )
 
 
-@pytest.mark.parametrize("line, message", [
-    ("{", "line 1: needed .image_id or product_id, word, box, score. as JSON"),
-    ('{"word": "x", "box": [0, 0, 1, 1]}', "line 1: needed .*'product_id'"),
-    ('{"image_id": "a", "word": "x", "box": [5, 0, 1, 1]}', r"line 1: needed a box x1 < x2.* Received: box \[5, 0, 1, 1\]"),
-    ('{"image_id": "a", "word": "x", "box": [0, 0, 1, 1], "score": 0}', "score above 0. Received: .* score 0.0"),
-    ("[]", "line 1: needed"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("{", "line 1: needed .image_id or product_id, word, box, score. as JSON"),
+        ('{"word": "x", "box": [0, 0, 1, 1]}', "line 1: needed .*'product_id'"),
+        (
+            '{"image_id": "a", "word": "x", "box": [5, 0, 1, 1]}',
+            r"line 1: needed a box x1 < x2.* Received: box \[5, 0, 1, 1\]",
+        ),
+        (
+            '{"image_id": "a", "word": "x", "box": [0, 0, 1, 1], "score": 0}',
+            "score above 0. Received: .* score 0.0",
+        ),
+        ("[]", "line 1: needed"),
+    ],
+)
 def test_broken_lines_are_named(tmp_path, line, message):
     (tmp_path / "pairs.jsonl").write_text(line + "\n")
     with pytest.raises(InputError, match=message):
@@ -152,20 +214,32 @@ def test_missing_or_empty_file_and_other_records_are_named(tmp_path):
 
 
 def test_boxes_with_different_scores_all_count():
-    """Two sleeves of which a detector is not equally sure: both are the region, and its pairs are as sure as the surer."""
-    boxes = [NamedBox("Sleeves", box_of_patch("camouflage", 0), 0.9), NamedBox("sleeve", box_of_patch("camouflage", 2), 0.5)]
-    found = align([Word("sleeves", "sleev", 0, 1)], regions_of(boxes, CROP), AlignmentSettings(patches_a_level=2, overlap=0.9))
+    """Two sleeves of which a detector is not equally sure: both are the region, and its pairs are
+    as sure as the surer.
+    """
+    boxes = [
+        NamedBox("Sleeves", box_of_patch("camouflage", 0), 0.9),
+        NamedBox("sleeve", box_of_patch("camouflage", 2), 0.5),
+    ]
+    found = align(
+        [Word("sleeves", "sleev", 0, 1)],
+        regions_of(boxes, CROP),
+        AlignmentSettings(patches_a_level=2, overlap=0.9),
+    )
     assert {5, 7} <= set(found.patches.tolist()) and found.scores == pytest.approx(0.9)
 
 
 def test_words_are_normalised_as_the_tokenizer_does():
-    region, = regions_of([NamedBox("Décolleté", (3, 5, 10, 20), 1.0)], CROP)
+    (region,) = regions_of([NamedBox("Décolleté", (3, 5, 10, 20), 1.0)], CROP)
     assert region.word == "decollete"
 
 
 def test_part_of_a_folder_is_refused(tmp_path):
     folder = small_records.write(tmp_path / "records", 7, per_shard=3)
-    with pytest.raises(InputError, match="Whole folders of records are needed: .*records holds 3 shards. Received: 1 of them"):
+    with pytest.raises(
+        InputError,
+        match="Whole folders of records are needed: .*records holds 3 shards. Received: 1 of them",
+    ):
         align_records(str(next(folder.glob("*.tfrecord"))), button_regions, MIDDLE, FROM)
 
 
@@ -173,14 +247,27 @@ def test_damaged_shard_is_named(tmp_path):
     folder = small_records.write(tmp_path / "records", 7, per_shard=3)
     shard = sorted(folder.glob("*.tfrecord"))[1]
     shard.write_bytes(shard.read_bytes()[:-300])
-    for ask in (lambda: align_records(str(folder), button_regions, MIDDLE, FROM), lambda: ids_in(str(folder))):
-        with pytest.raises(InputError, match="records-00001-of-00003.tfrecord is damaged: record 2 cannot be read .*Write it again"):
+    for ask in (
+        lambda: align_records(str(folder), button_regions, MIDDLE, FROM),
+        lambda: ids_in(str(folder)),
+    ):
+        with pytest.raises(
+            InputError,
+            match=(
+                "records-00001-of-00003.tfrecord is damaged: record 2 cannot be read .*Write it"
+                " again"
+            ),
+        ):
             ask()
 
 
 def test_pairs_that_are_no_text_and_empty_lines(tmp_path):
-    (tmp_path / "pairs.jsonl").write_bytes(b'\n{"image_id": "a", "word": "x", "box": [0, 0, 1, 1]}\n\n')
+    (tmp_path / "pairs.jsonl").write_bytes(
+        b'\n{"image_id": "a", "word": "x", "box": [0, 0, 1, 1]}\n\n'
+    )
     assert len(read_named_boxes(str(tmp_path / "pairs.jsonl"))["a"]) == 1
-    (tmp_path / "pairs.jsonl").write_bytes(b'{"image_id": "\xff", "word": "x", "box": [0, 0, 1, 1]}\n')
+    (tmp_path / "pairs.jsonl").write_bytes(
+        b'{"image_id": "\xff", "word": "x", "box": [0, 0, 1, 1]}\n'
+    )
     with pytest.raises(InputError, match="pairs.jsonl: needed UTF-8 text"):
         read_named_boxes(str(tmp_path / "pairs.jsonl"))

@@ -8,11 +8,14 @@ from data_prep.alignment.word_evidence import FEWEST, cells_say, fit
 
 CELLS, CHANNELS = 4, 9
 THINGS = {11: 2, 12: 5, 13: 7}  # piece: its channel
-PIECES = (0, 1, 2, 3, 11, 12, 13, 20, 21, 22)  # 20: said of every photo; 21: said at random; 22: said too rarely
+# 20: said of every photo; 21: said at random; 22: said too rarely
+PIECES = (0, 1, 2, 3, 11, 12, 13, 20, 21, 22)
 
 
 def drawn(count, seed):
-    """(maps, texts, {(photo, piece): cell}): noise, with each photo's things as a bright cell of their channel."""
+    """(maps, texts, {(photo, piece): cell}): noise, with each photo's things as a bright cell of
+    their channel.
+    """
     generator = np.random.default_rng(seed)
     maps = generator.normal(3.0, 0.5, [count, CELLS, CELLS, CHANNELS]).astype(np.float32)
     texts, places = [], {}
@@ -36,7 +39,10 @@ def learnt():
 
 def test_cells_that_show_a_word_say_it(learnt):
     maps, _, places = drawn(40, 2)
-    right = [cells_say(maps[photo], [PIECES.index(piece)], learnt)[0].argmax() == row * CELLS + column for (photo, piece), (row, column) in places.items()]
+    right = [
+        cells_say(maps[photo], [PIECES.index(piece)], learnt)[0].argmax() == row * CELLS + column
+        for (photo, piece), (row, column) in places.items()
+    ]
     assert len(right) > 40 and np.mean(right) > 0.95  # chance: 1 in 16
 
 
@@ -71,7 +77,10 @@ def test_photos_left_out_are_foretold_as_if_they_were(monkeypatch):
         kept = np.arange(40) != out
         rows, said = strongest[kept], holds[kept]
         centre, level = rows.mean(0), said.mean()
-        weights = np.linalg.solve((rows - centre).T @ (rows - centre) + 40.0 * np.eye(CHANNELS), (rows - centre).T @ (said - level))
+        weights = np.linalg.solve(
+            (rows - centre).T @ (rows - centre) + 40.0 * np.eye(CHANNELS),
+            (rows - centre).T @ (said - level),
+        )
         errors.append(holds[out] - level - (strongest[out] - centre) @ weights)
     wanted = 1 - np.sum(np.square(errors)) / np.sum((holds - holds.mean()) ** 2)
     assert found.visible[PIECES.index(11)] == pytest.approx(wanted, abs=0.01)
@@ -79,8 +88,12 @@ def test_photos_left_out_are_foretold_as_if_they_were(monkeypatch):
 
 def test_special_pieces_say_nothing():
     maps, texts, _ = drawn(150, 1)
-    texts = [[1 if piece == 11 else piece for piece in text] for text in texts]  # the unknown piece stands for what can be seen
-    assert fit(maps, texts, PIECES).visible[1] > 0.5 and fit(maps, texts, PIECES, silent=4).visible[1] == 0.0
+    # the unknown piece stands for what can be seen
+    texts = [[1 if piece == 11 else piece for piece in text] for text in texts]
+    assert (
+        fit(maps, texts, PIECES).visible[1] > 0.5
+        and fit(maps, texts, PIECES, silent=4).visible[1] == 0.0
+    )
 
 
 def test_channel_that_never_answers_does_no_harm():

@@ -9,19 +9,41 @@ import pytest
 from data_prep.catalogue.fashion_gen import read_fashion_gen, split_of
 from kaleido_tf.errors import InputError
 
-TEXTS = ("name", "description", "concat_description", "category", "subcategory", "brand", "composition", "gender",
-         "season", "msrpUSD", "department", "pose")
+TEXTS = (
+    "name",
+    "description",
+    "concat_description",
+    "category",
+    "subcategory",
+    "brand",
+    "composition",
+    "gender",
+    "season",
+    "msrpUSD",
+    "department",
+    "pose",
+)
 
 
 def columns(product_ids, height=5, width=7):
     """Row r has pixels of value 10 * r + channel, and texts that name the column and the row."""
     rows = len(product_ids)
     images = np.zeros((rows, height, width, 3), np.uint8)
-    images += (10 * np.arange(rows)[:, np.newaxis, np.newaxis, np.newaxis] + np.arange(3)).astype(np.uint8)
-    texts = {f"input_{text}": np.array([[f"{text} {row}".encode("latin-1")] for row in range(rows)]) for text in TEXTS}
+    images += (10 * np.arange(rows)[:, np.newaxis, np.newaxis, np.newaxis] + np.arange(3)).astype(
+        np.uint8
+    )
+    texts = {
+        f"input_{text}": np.array([[f"{text} {row}".encode("latin-1")] for row in range(rows)])
+        for text in TEXTS
+    }
     index = np.arange(rows)[:, np.newaxis]
-    return {"input_image": images, "input_productID": np.array(product_ids)[:, np.newaxis], "index": index,
-            "index_2": index, **texts}
+    return {
+        "input_image": images,
+        "input_productID": np.array(product_ids)[:, np.newaxis],
+        "index": index,
+        "index_2": index,
+        **texts,
+    }
 
 
 def written(path, datasets):
@@ -45,7 +67,11 @@ def test_rows_of_one_product_become_its_images(tmp_path):
     assert [image.image_id for image in first.images] == ["31_1", "31_2"]
     assert [image.where for image in first.images] == [f"{path} row 0", f"{path} row 2"]
     assert (first.title, first.description) == ("name 0", "description 0")
-    assert (second.category, second.subcategory, second.split) == ("category 1", "subcategory 1", "train")
+    assert (second.category, second.subcategory, second.split) == (
+        "category 1",
+        "subcategory 1",
+        "train",
+    )
     assert second.where == f"{path} row 1" and catalogue.source == path
 
 
@@ -55,7 +81,8 @@ def test_images_are_read_by_row(tmp_path):
     pixels = catalogue.products[0].images[1].load()
     assert pixels.dtype == np.uint8 and pixels.shape == (5, 7, 3)
     assert (pixels == np.array([20, 21, 22])).all()
-    copied = pickle.loads(pickle.dumps(catalogue.products[1].images[0]))  # can go to another process
+    # can go to another process
+    copied = pickle.loads(pickle.dumps(catalogue.products[1].images[0]))
     assert (copied.load() == np.array([10, 11, 12])).all()
 
 
@@ -67,15 +94,30 @@ def test_texts_are_latin_1(tmp_path):
 
 
 def test_texts_of_any_length_and_flat_columns_are_read(tmp_path):
-    datasets = {name: values if name == "input_image" else values.ravel() for name, values in columns([31, 17]).items()}
+    datasets = {
+        name: values if name == "input_image" else values.ravel()
+        for name, values in columns([31, 17]).items()
+    }
     datasets["input_name"] = np.array([b"a", b"longer \xe9"], dtype=h5py.string_dtype("ascii"))
     path = written(tmp_path / "f.h5", datasets)
-    assert [product.title for product in read_fashion_gen([path], path).products] == ["a", "longer \u00e9"]
+    assert [product.title for product in read_fashion_gen([path], path).products] == [
+        "a",
+        "longer \u00e9",
+    ]
 
 
-@pytest.mark.parametrize("name, split", [
-    ("fashiongen_256_256_train.h5", "train"), ("fashiongen_256_256_validation.h5", "valid"), ("my_val.hdf5", "valid"),
-    ("Valid.h5", "valid"), ("a_test.h5", "test"), ("shop.h5", "train"), ("valentino.h5", "train")])
+@pytest.mark.parametrize(
+    "name, split",
+    [
+        ("fashiongen_256_256_train.h5", "train"),
+        ("fashiongen_256_256_validation.h5", "valid"),
+        ("my_val.hdf5", "valid"),
+        ("Valid.h5", "valid"),
+        ("a_test.h5", "test"),
+        ("shop.h5", "train"),
+        ("valentino.h5", "train"),
+    ],
+)
 def test_split_by_file_name(name, split):
     assert split_of(f"/data/validation/{name}") == split
 
@@ -99,15 +141,19 @@ def test_a_product_may_lie_in_two_files_of_one_split(tmp_path):
 def test_a_product_in_two_splits_is_refused(tmp_path):
     train = written(tmp_path / "f_train.h5", columns([31, 17]))
     valid = written(tmp_path / "f_validation.h5", columns([8, 17]))
-    assert message(train, valid) == (
-        "Needed: every product in one split. Came: product 17 in 'train' and in 'valid'. "
-        f"Where: {train} row 1 and {valid} row 1.")
+    assert (
+        message(train, valid)
+        == "Needed: every product in one split. Came: product 17 in 'train' and in 'valid'. "
+        f"Where: {train} row 1 and {valid} row 1."
+    )
 
 
 def test_a_file_that_is_not_hdf5(tmp_path):
     path = tmp_path / "f.h5"
     path.write_text("no HDF5")
-    assert message(str(path)) == f"Needed: an HDF5 file. Came: a file of another kind. Where: {path}."
+    assert (
+        message(str(path)) == f"Needed: an HDF5 file. Came: a file of another kind. Where: {path}."
+    )
     none = str(tmp_path / "none.h5")
     assert message(none) == f"Needed: an HDF5 file. Came: no file of that name. Where: {none}."
 
@@ -117,9 +163,13 @@ def test_half_an_hdf5_file(tmp_path):
     with open(path, "rb") as stream:
         data = stream.read()
     with open(path, "wb") as stream:
-        stream.write(data[:len(data) // 2])
+        stream.write(data[: len(data) // 2])
     text = message(path)
-    assert "Needed: a whole HDF5 file. Came: " in text and "truncated" in text and f"Where: {path}." in text
+    assert (
+        "Needed: a whole HDF5 file. Came: " in text
+        and "truncated" in text
+        and f"Where: {path}." in text
+    )
 
 
 def test_a_missing_dataset_is_named_with_those_there_are(tmp_path):
@@ -131,16 +181,33 @@ def test_a_missing_dataset_is_named_with_those_there_are(tmp_path):
     assert f"Where: {path}." in text
 
 
-@pytest.mark.parametrize("name, values, words", [
-    ("input_name", np.array([[b"one"]]),
-     "Needed: `input_name` with as many rows as `input_image`, [2, 1]. Came: [1, 1]."),
-    ("input_category", np.array([[b"a", b"b"], [b"c", b"d"]]), "Came: [2, 2]."),
-    ("input_productID", np.array([[0.5], [1.5]]), "Needed: `input_productID` as integers. Came: float64."),
-    ("input_description", np.array([[1], [2]]), "Needed: `input_description` as byte strings. Came: int64."),
-    ("input_image", np.zeros((2, 3, 5, 7), np.uint8), "Came: uint8 [2, 3, 5, 7]."),
-    ("input_image", np.zeros((2, 5, 7, 3), np.float32),
-     "Needed: `input_image` as uint8 [rows, height, width, 3]. Came: float32 [2, 5, 7, 3]."),
-])
+@pytest.mark.parametrize(
+    "name, values, words",
+    [
+        (
+            "input_name",
+            np.array([[b"one"]]),
+            "Needed: `input_name` with as many rows as `input_image`, [2, 1]. Came: [1, 1].",
+        ),
+        ("input_category", np.array([[b"a", b"b"], [b"c", b"d"]]), "Came: [2, 2]."),
+        (
+            "input_productID",
+            np.array([[0.5], [1.5]]),
+            "Needed: `input_productID` as integers. Came: float64.",
+        ),
+        (
+            "input_description",
+            np.array([[1], [2]]),
+            "Needed: `input_description` as byte strings. Came: int64.",
+        ),
+        ("input_image", np.zeros((2, 3, 5, 7), np.uint8), "Came: uint8 [2, 3, 5, 7]."),
+        (
+            "input_image",
+            np.zeros((2, 5, 7, 3), np.float32),
+            "Needed: `input_image` as uint8 [rows, height, width, 3]. Came: float32 [2, 5, 7, 3].",
+        ),
+    ],
+)
 def test_a_dataset_of_wrong_shape_or_type(tmp_path, name, values, words):
     path = written(tmp_path / "f.h5", {**columns([31, 17]), name: values})
     text = message(path)
@@ -149,9 +216,13 @@ def test_a_dataset_of_wrong_shape_or_type(tmp_path, name, values, words):
 
 def test_a_product_without_text_is_named_by_row(tmp_path):
     blank = np.array([[b"text"], [b" "]])
-    path = written(tmp_path / "f.h5", {**columns([31, 17]), "input_name": blank, "input_description": blank})
+    path = written(
+        tmp_path / "f.h5", {**columns([31, 17]), "input_name": blank, "input_description": blank}
+    )
     text = message(path)
-    assert "Needed: a title or a description." in text and f"Where: {path} row 1, product 17." in text
+    assert (
+        "Needed: a title or a description." in text and f"Where: {path} row 1, product 17." in text
+    )
 
 
 def test_files_without_rows(tmp_path):

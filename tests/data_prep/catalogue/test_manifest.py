@@ -8,14 +8,24 @@ from PIL import Image
 from data_prep.catalogue.manifest import read_entries, read_manifest
 from kaleido_tf.errors import InputError
 
-ROW = {"product_id": "12", "image": "images/a.png", "title": "Wrap dress", "description": "A dress.",
-       "category": "Full body", "subcategory": "Dress", "split": "valid", "colour": 5}
+ROW = {
+    "product_id": "12",
+    "image": "images/a.png",
+    "title": "Wrap dress",
+    "description": "A dress.",
+    "category": "Full body",
+    "subcategory": "Dress",
+    "split": "valid",
+    "colour": 5,
+}
 
 
 def written(folder, *rows):
     """Rows are dicts, or text that is written as it is."""
     path = folder / "products.jsonl"
-    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows) + "\n", "utf-8")
+    path.write_text(
+        "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows) + "\n", "utf-8"
+    )
     return str(path)
 
 
@@ -35,7 +45,11 @@ def test_reads_every_field_and_loads_the_image(tmp_path):
     path = written(tmp_path, ROW)
     catalogue = read_manifest(path)
     (product,) = catalogue.products
-    assert (product.product_id, product.title, product.description) == ("12", "Wrap dress", "A dress.")
+    assert (product.product_id, product.title, product.description) == (
+        "12",
+        "Wrap dress",
+        "A dress.",
+    )
     assert (product.category, product.subcategory, product.split) == ("Full body", "Dress", "valid")
     assert product.where == f"{path} line 1" and catalogue.source == path
     assert [image.image_id for image in product.images] == ["12_1"]
@@ -45,12 +59,21 @@ def test_reads_every_field_and_loads_the_image(tmp_path):
 
 
 def test_several_images_blank_lines_byte_order_mark_and_defaults(tmp_path):
-    row = {"product_id": "b", "images": ["x.png", "y.png"], "title": None, "description": "Words", "category": "Shoes"}
+    row = {
+        "product_id": "b",
+        "images": ["x.png", "y.png"],
+        "title": None,
+        "description": "Words",
+        "category": "Shoes",
+    }
     path = written(tmp_path, "\ufeff" + json.dumps(ROW), "", row)
     first, second = read_manifest(path).products
     assert first.product_id == "12"
     assert [image.image_id for image in second.images] == ["b_1", "b_2"]
-    assert [image.where for image in second.images] == [str(tmp_path / "x.png"), str(tmp_path / "y.png")]
+    assert [image.where for image in second.images] == [
+        str(tmp_path / "x.png"),
+        str(tmp_path / "y.png"),
+    ]
     assert (second.title, second.subcategory, second.split) == ("", "Shoes", "train")
     assert second.where == f"{path} line 3"
 
@@ -60,30 +83,57 @@ def test_a_missing_image_is_found_when_it_is_loaded(tmp_path):
     (product,) = read_manifest(path).products
     with pytest.raises(InputError) as caught:
         product.images[0].load()
-    assert str(caught.value) == (f"Needed: an image file. Came: no file of that name. Where: {tmp_path}/images/a.png "
-                                 f"(product 12, {path} line 1).")
+    assert (
+        str(caught.value)
+        == f"Needed: an image file. Came: no file of that name. Where: {tmp_path}/images/a.png "
+        f"(product 12, {path} line 1)."
+    )
 
 
-@pytest.mark.parametrize("row, words", [
-    ("{not json", "Needed: one JSON object a line. Came: '{not json' ("),
-    ('["12"]', "Needed: one JSON object a line. Came: a JSON list."),
-    ("[" * 100_000, "Needed: one JSON object a line. Came: '[[["),
-    ({**ROW, "product_id": None}, "Needed: the field 'product_id'. Came: only ['category',"),
-    ({**ROW, "product_id": 12}, "Needed: the field 'product_id' as a string. Came: int 12."),
-    ({**ROW, "title": ["Wrap"]}, "Needed: the field 'title' as a string. Came: list ['Wrap']."),
-    ({**ROW, "category": None}, "Needed: a category. Came: none or a blank one."),
-    ({**ROW, "title": "", "description": None}, "Needed: a title or a description. Came: neither, or both blank."),
-    ({**ROW, "image": None}, "Needed: the field 'image' or the field 'images'. Came: neither."),
-    ({**ROW, "images": ["b.png"]}, "Needed: the field 'image' or the field 'images'. Came: both."),
-    ({**ROW, "image": None, "images": "b"}, "Needed: the field 'images' as a list of paths, not empty. Came: 'b'."),
-    ({**ROW, "image": None, "images": []}, "Needed: the field 'images' as a list of paths, not empty. Came: []."),
-    ({**ROW, "image": None, "images": ["b.png", 3]}, "Needed: the field 'images' as a string. Came: int 3."),
-    ({**ROW, "image": " "}, "Needed: a path to an image. Came: ' '."),
-    ({**ROW, "image": "a\0.png"}, r"Needed: a path to an image. Came: 'a\x00.png'."),
-    ({**ROW, "image": "../a"}, "Needed: an image path inside the manifest's folder, or an absolute one. Came: '../a'."),
-    ({**ROW, "image": "images/../../a.png"}, "Came: 'images/../../a.png'."),
-    ('{"product_id": "13", "title": "\\ud800"}', "Needed: the field 'title' in Unicode. Came: "),
-])
+@pytest.mark.parametrize(
+    "row, words",
+    [
+        ("{not json", "Needed: one JSON object a line. Came: '{not json' ("),
+        ('["12"]', "Needed: one JSON object a line. Came: a JSON list."),
+        ("[" * 100_000, "Needed: one JSON object a line. Came: '[[["),
+        ({**ROW, "product_id": None}, "Needed: the field 'product_id'. Came: only ['category',"),
+        ({**ROW, "product_id": 12}, "Needed: the field 'product_id' as a string. Came: int 12."),
+        ({**ROW, "title": ["Wrap"]}, "Needed: the field 'title' as a string. Came: list ['Wrap']."),
+        ({**ROW, "category": None}, "Needed: a category. Came: none or a blank one."),
+        (
+            {**ROW, "title": "", "description": None},
+            "Needed: a title or a description. Came: neither, or both blank.",
+        ),
+        ({**ROW, "image": None}, "Needed: the field 'image' or the field 'images'. Came: neither."),
+        (
+            {**ROW, "images": ["b.png"]},
+            "Needed: the field 'image' or the field 'images'. Came: both.",
+        ),
+        (
+            {**ROW, "image": None, "images": "b"},
+            "Needed: the field 'images' as a list of paths, not empty. Came: 'b'.",
+        ),
+        (
+            {**ROW, "image": None, "images": []},
+            "Needed: the field 'images' as a list of paths, not empty. Came: [].",
+        ),
+        (
+            {**ROW, "image": None, "images": ["b.png", 3]},
+            "Needed: the field 'images' as a string. Came: int 3.",
+        ),
+        ({**ROW, "image": " "}, "Needed: a path to an image. Came: ' '."),
+        ({**ROW, "image": "a\0.png"}, r"Needed: a path to an image. Came: 'a\x00.png'."),
+        (
+            {**ROW, "image": "../a"},
+            "Needed: an image path inside the manifest's folder, or an absolute one. Came: '../a'.",
+        ),
+        ({**ROW, "image": "images/../../a.png"}, "Came: 'images/../../a.png'."),
+        (
+            '{"product_id": "13", "title": "\\ud800"}',
+            "Needed: the field 'title' in Unicode. Came: ",
+        ),
+    ],
+)
 def test_a_bad_line_is_named(tmp_path, row, words):
     path = written(tmp_path, {**ROW, "product_id": "11"}, row)
     text = message(path)
@@ -99,26 +149,38 @@ def test_bytes_that_are_not_utf8(tmp_path):
 
 def test_a_product_id_that_comes_twice_names_both_lines(tmp_path):
     path = written(tmp_path, ROW, {**ROW, "product_id": "13"}, ROW)
-    assert message(path) == f"Needed: every product_id once. Came: '12' twice. Where: {path} line 1 and {path} line 3."
+    assert (
+        message(path)
+        == f"Needed: every product_id once. Came: '12' twice. Where: {path} line 1 and {path}"
+        " line 3."
+    )
 
 
 @pytest.mark.parametrize("text", ["", "\n \n"])
 def test_an_empty_manifest(tmp_path, text):
     path = written(tmp_path, text)
-    assert message(path) == f"Needed: at least one product. Came: a manifest without any. Where: {path}."
+    assert (
+        message(path)
+        == f"Needed: at least one product. Came: a manifest without any. Where: {path}."
+    )
 
 
 def test_a_missing_manifest(tmp_path):
     path = str(tmp_path / "products.jsonl")
-    assert message(path) == f"Needed: a manifest file. Came: No such file or directory. Where: {path}."
+    assert (
+        message(path) == f"Needed: a manifest file. Came: No such file or directory. Where: {path}."
+    )
 
 
 def test_an_absolute_path_and_dots_inside_are_allowed(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "shop").mkdir()
     draw(tmp_path / "elsewhere" / "b.png", 3, 2)
-    path = written(tmp_path / "shop", {**ROW, "image": str(tmp_path / "elsewhere" / "b.png")},
-                   {**ROW, "product_id": "13", "image": "x/../a.png"})
+    path = written(
+        tmp_path / "shop",
+        {**ROW, "image": str(tmp_path / "elsewhere" / "b.png")},
+        {**ROW, "product_id": "13", "image": "x/../a.png"},
+    )
     first, second = read_manifest(path).products
     assert first.images[0].load().shape == (2, 3, 3)
     assert second.images[0].where == str(tmp_path / "shop" / "x/../a.png")

@@ -22,12 +22,27 @@ def image(image_id):
 
 
 def product(product_id, category="Tops", subcategory="Vest", split="train", images=1):
-    return Product(product_id, tuple(image(f"{product_id}_{number + 1}") for number in range(images)), "title", "words",
-                   category, subcategory, split, f"line {product_id}")
+    return Product(
+        product_id,
+        tuple(image(f"{product_id}_{number + 1}") for number in range(images)),
+        "title",
+        "words",
+        category,
+        subcategory,
+        split,
+        f"line {product_id}",
+    )
 
 
-CATALOGUE = Catalogue("shop.jsonl", "00", (
-    product("1", "Tops", "Vest"), product("2", "Shoes", "Boots", "valid"), product("3", "Tops", "Blouse")))
+CATALOGUE = Catalogue(
+    "shop.jsonl",
+    "00",
+    (
+        product("1", "Tops", "Vest"),
+        product("2", "Shoes", "Boots", "valid"),
+        product("3", "Tops", "Blouse"),
+    ),
+)
 
 
 def test_names_are_sorted_and_over_all_splits():
@@ -42,8 +57,11 @@ def test_of_split_keeps_the_order():
 def test_unknown_split_names_the_splits_there_are():
     with pytest.raises(InputError) as caught:
         CATALOGUE.of_split("test")
-    assert str(caught.value) == ("Needed: a split of the catalogue. Came: 'test', but there are: train (2 products), "
-                                 "valid (1 products). Where: shop.jsonl.")
+    assert (
+        str(caught.value)
+        == "Needed: a split of the catalogue. Came: 'test', but there are: train (2 products), "
+        "valid (1 products). Where: shop.jsonl."
+    )
 
 
 def test_make_product_fills_in_and_cleans():
@@ -53,13 +71,31 @@ def test_make_product_fills_in_and_cleans():
     assert (made.category, made.subcategory, made.split) == ("Dress", "Dress", "train")
 
 
-@pytest.mark.parametrize("product_id, images, texts, words", [
-    ("7", 1, {"title": "t"}, "Needed: a category. Came: none or a blank one. Where: line 3, product 7."),
-    ("7", 1, {"category": "c", "title": " ", "description": ""}, "Needed: a title or a description. Came: neither"),
-    ("7", 0, {"category": "c", "title": "t"}, "Needed: at least one image. Came: none. Where: line 3, product 7."),
-    ("", 1, {"category": "c", "title": "t"}, "Came: ''. Where: line 3."),
-    ("7\x01", 1, {"category": "c", "title": "t"}, r"Came: '7\x01'. Where: line 3."),
-])
+@pytest.mark.parametrize(
+    "product_id, images, texts, words",
+    [
+        (
+            "7",
+            1,
+            {"title": "t"},
+            "Needed: a category. Came: none or a blank one. Where: line 3, product 7.",
+        ),
+        (
+            "7",
+            1,
+            {"category": "c", "title": " ", "description": ""},
+            "Needed: a title or a description. Came: neither",
+        ),
+        (
+            "7",
+            0,
+            {"category": "c", "title": "t"},
+            "Needed: at least one image. Came: none. Where: line 3, product 7.",
+        ),
+        ("", 1, {"category": "c", "title": "t"}, "Came: ''. Where: line 3."),
+        ("7\x01", 1, {"category": "c", "title": "t"}, r"Came: '7\x01'. Where: line 3."),
+    ],
+)
 def test_make_product_refuses(product_id, images, texts, words):
     with pytest.raises(InputError) as caught:
         make_product(product_id, [image("7_1")] * images, texts, "line 3")
@@ -72,23 +108,31 @@ def test_one_line():
 
 def test_digest_by_hand():
     row = ["1", "title", "words", "Tops", "Vest", "train", [["1_1", "a.png 9"]]]
-    assert products_digest([product("1")], {"1_1": "a.png 9"}) == hashlib.sha256(
-        json.dumps(row).encode() + b"\n").hexdigest()
+    assert (
+        products_digest([product("1")], {"1_1": "a.png 9"})
+        == hashlib.sha256(json.dumps(row).encode() + b"\n").hexdigest()
+    )
 
 
 def test_digest_depends_on_everything_but_the_order():
     identities = {"1_1": "a 5", "1_2": "b 6", "2_1": "c 7"}
     base = products_digest([product("1"), product("2")], identities)
     assert base == products_digest([product("2"), product("1")], identities)
-    changed = [product("1", category="Shoes"), product("1", subcategory="Boots"), product("1", split="valid"),
-               product("1", images=2)]
+    changed = [
+        product("1", category="Shoes"),
+        product("1", subcategory="Boots"),
+        product("1", split="valid"),
+        product("1", images=2),
+    ]
     digests = {products_digest([first, product("2")], identities) for first in changed}
     digests.add(products_digest([product("1"), product("2")], {**identities, "2_1": "c 8"}))
     assert len(digests | {base}) == len(changed) + 2
 
 
 def write_manifest(path):
-    path.write_text(json.dumps({"product_id": "1", "image": "a.png", "title": "t", "category": "c"}))
+    path.write_text(
+        json.dumps({"product_id": "1", "image": "a.png", "title": "t", "category": "c"})
+    )
 
 
 def write_hdf5(path, product_id):
@@ -102,7 +146,10 @@ def write_hdf5(path, product_id):
 def test_a_manifest_is_found_by_file_or_folder(tmp_path):
     write_manifest(tmp_path / "products.jsonl")
     write_manifest(tmp_path / "other.jsonl")
-    by_file, by_folder = read_catalogue(str(tmp_path / "other.jsonl")), read_catalogue(str(tmp_path))
+    by_file, by_folder = (
+        read_catalogue(str(tmp_path / "other.jsonl")),
+        read_catalogue(str(tmp_path)),
+    )
     assert len(by_file.products) == len(by_folder.products) == 1
     assert by_folder.source == str(tmp_path / "products.jsonl")
 
@@ -121,15 +168,27 @@ def test_fashion_gen_is_found_by_file_glob_or_commas(tmp_path):
     assert ids("f_train.h5", "f_*.h5") == ["11"]  # a file named twice is read once
 
 
-@pytest.mark.parametrize("source, words", [
-    ("shop.csv", "Needed: a manifest (*.jsonl, or a folder with products.jsonl), Fashion-Gen files"),
-    ("", "Came: something else. Where: ''."),
-    (".", "Came: a folder without products.jsonl. Where: ."),
-    ("none.h5", "Came: no file for 'none.h5'. Where: none.h5."),
-    ("none_*.h5", "Came: no file for 'none_*.h5'. Where: none_*.h5."),
-    ("there.csv,none.h5", "Needed: Fashion-Gen files (*.h5 or *.hdf5). Came: ['there.csv'] for 'there.csv'."),
-    ("none.jsonl", "Needed: a manifest file. Came: No such file or directory. Where: none.jsonl."),
-])
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        (
+            "shop.csv",
+            "Needed: a manifest (*.jsonl, or a folder with products.jsonl), Fashion-Gen files",
+        ),
+        ("", "Came: something else. Where: ''."),
+        (".", "Came: a folder without products.jsonl. Where: ."),
+        ("none.h5", "Came: no file for 'none.h5'. Where: none.h5."),
+        ("none_*.h5", "Came: no file for 'none_*.h5'. Where: none_*.h5."),
+        (
+            "there.csv,none.h5",
+            "Needed: Fashion-Gen files (*.h5 or *.hdf5). Came: ['there.csv'] for 'there.csv'.",
+        ),
+        (
+            "none.jsonl",
+            "Needed: a manifest file. Came: No such file or directory. Where: none.jsonl.",
+        ),
+    ],
+)
 def test_other_sources_are_refused(tmp_path, monkeypatch, source, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.csv").touch()

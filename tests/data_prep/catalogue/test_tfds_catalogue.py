@@ -1,4 +1,6 @@
-"""Photos are drawn W=7 by H=5. Nothing is downloaded: TFDS prepares from a manifest in a temporary folder."""
+"""Photos are drawn W=7 by H=5. Nothing is downloaded: TFDS prepares from a manifest in a temporary
+folder.
+"""
 
 import json
 
@@ -12,10 +14,29 @@ from data_prep.catalogue.tfds_catalogue import ManifestCatalogue
 from kaleido_tf.errors import InputError
 
 ROWS = (
-    {"product_id": "b", "images": ["b1.png", "b2.jpg"], "title": "Caf\u00e9 dress", "description": "Long words.",
-     "category": "Full body", "subcategory": "Dress", "split": "train"},
-    {"product_id": "a", "image": "turned.jpg", "title": "Boots", "category": "Shoes", "split": "valid"},
-    {"product_id": "c", "image": "clear.png", "description": "A vest.", "category": "Tops", "split": "train"},
+    {
+        "product_id": "b",
+        "images": ["b1.png", "b2.jpg"],
+        "title": "Caf\u00e9 dress",
+        "description": "Long words.",
+        "category": "Full body",
+        "subcategory": "Dress",
+        "split": "train",
+    },
+    {
+        "product_id": "a",
+        "image": "turned.jpg",
+        "title": "Boots",
+        "category": "Shoes",
+        "split": "valid",
+    },
+    {
+        "product_id": "c",
+        "image": "clear.png",
+        "description": "A vest.",
+        "category": "Tops",
+        "split": "train",
+    },
 )
 
 
@@ -63,25 +84,43 @@ def test_tfds_users_see_splits_texts_and_upright_opaque_pixels(prepared):
     np.testing.assert_array_equal(train[0]["image"], np.arange(105).reshape(5, 7, 3))
     assert (train[2]["image"] == 255).all()
     assert valid[0]["image"].shape == (7, 5, 3)
-    np.testing.assert_array_equal(valid[0]["image"], read_catalogue(manifest).of_split("valid")[0].images[0].load())
+    np.testing.assert_array_equal(
+        valid[0]["image"], read_catalogue(manifest).of_split("valid")[0].images[0].load()
+    )
 
 
 def test_a_plain_file_is_stored_byte_for_byte(prepared, tmp_path):
     write_manifest(tmp_path / "same")
-    rows = tfds.load("manifest_catalogue", data_dir=prepared[1], split="train",
-                     decoders={"image": tfds.decode.SkipDecoding()})
-    assert [row["image"] for row in tfds.as_numpy(rows)][1] == (tmp_path / "same" / "b2.jpg").read_bytes()
+    rows = tfds.load(
+        "manifest_catalogue",
+        data_dir=prepared[1],
+        split="train",
+        decoders={"image": tfds.decode.SkipDecoding()},
+    )
+    assert [row["image"] for row in tfds.as_numpy(rows)][1] == (
+        tmp_path / "same" / "b2.jpg"
+    ).read_bytes()
 
 
 def test_reading_it_back_gives_the_manifest(prepared):
     manifest, data_dir = prepared
-    wanted, got = read_catalogue(manifest), read_catalogue(f"tfds:{data_dir}/manifest_catalogue/1.0.0")
+    wanted, got = (
+        read_catalogue(manifest),
+        read_catalogue(f"tfds:{data_dir}/manifest_catalogue/1.0.0"),
+    )
     assert len(got.products) == 3 and got.category_names == wanted.category_names
     for split in ("train", "valid"):
         for one, other in zip(wanted.of_split(split), got.of_split(split), strict=True):
             assert (one.product_id, one.title, one.description, one.category, one.subcategory) == (
-                other.product_id, other.title, other.description, other.category, other.subcategory)
-            assert [image.image_id for image in one.images] == [image.image_id for image in other.images]
+                other.product_id,
+                other.title,
+                other.description,
+                other.category,
+                other.subcategory,
+            )
+            assert [image.image_id for image in one.images] == [
+                image.image_id for image in other.images
+            ]
             for left, right in zip(one.images, other.images, strict=True):
                 np.testing.assert_array_equal(left.load(), right.load())
     assert got.products[0].images[1].where.endswith("manifest_catalogue/1.0.0 split train row 1")
@@ -107,7 +146,10 @@ def test_preparing_again_reuses_the_same_manifest_and_refuses_another(tmp_path):
 
 def test_preparing_without_a_manifest(tmp_path):
     text = message(prepare, tmp_path, None)
-    assert "Needed: manifest=PATH, to prepare the data set. Came: none." in text and str(tmp_path) in text
+    assert (
+        "Needed: manifest=PATH, to prepare the data set. Came: none." in text
+        and str(tmp_path) in text
+    )
 
 
 def test_a_bad_photo_stops_the_preparation_and_leaves_nothing(tmp_path):
@@ -141,11 +183,13 @@ def test_a_damaged_file_is_named(tmp_path, damage):
     (path,) = folder.glob("*train.tfrecord*")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
-    path.write_bytes(data[:len(data) // 2] if damage == "half" else data)
+    path.write_bytes(data[: len(data) // 2] if damage == "half" else data)
     if damage == "gone":
         path.unlink()
     text = message(read_catalogue, f"tfds:{folder}")
-    assert "Needed: a whole TFRecord file. Came: " in text and f"Where: tfds:{folder}, {path}." in text
+    assert (
+        "Needed: a whole TFRecord file. Came: " in text and f"Where: tfds:{folder}, {path}." in text
+    )
 
 
 def test_a_file_that_ends_between_two_records(tmp_path):
@@ -153,13 +197,18 @@ def test_a_file_that_ends_between_two_records(tmp_path):
     folder = tmp_path / "sets" / "manifest_catalogue" / "1.0.0"
     (path,) = folder.glob("*train.tfrecord*")
     data = path.read_bytes()
-    path.write_bytes(data[:int.from_bytes(data[:8], "little") + 16])
-    assert message(read_catalogue, f"tfds:{folder}") == (
-        f"Needed: 3 records, as dataset_info.json says. Came: 1. Where: tfds:{folder}, split train.")
+    path.write_bytes(data[: int.from_bytes(data[:8], "little") + 16])
+    assert (
+        message(read_catalogue, f"tfds:{folder}")
+        == f"Needed: 3 records, as dataset_info.json says. Came: 1. Where: tfds:{folder}, split"
+        " train."
+    )
 
 
-@pytest.mark.parametrize("name, words", [
-    ("dataset_info.json", "Failed to load JSON"), ("features.json", "Cannot restore")])
+@pytest.mark.parametrize(
+    "name, words",
+    [("dataset_info.json", "Failed to load JSON"), ("features.json", "Cannot restore")],
+)
 def test_a_damaged_description(tmp_path, name, words):
     prepare(tmp_path, write_manifest(tmp_path / "shop"))
     folder = tmp_path / "sets" / "manifest_catalogue" / "1.0.0"
@@ -167,14 +216,20 @@ def test_a_damaged_description(tmp_path, name, words):
     if name == "dataset_info.json":
         (folder / name).write_text("{bad")
     text = message(read_catalogue, f"tfds:{folder}")
-    assert "Needed: a whole prepared TFDS data set." in text and words in text and f"Where: tfds:{folder}." in text
+    assert (
+        "Needed: a whole prepared TFDS data set." in text
+        and words in text
+        and f"Where: tfds:{folder}." in text
+    )
 
 
 def test_a_file_format_without_random_access(tmp_path):
     prepare(tmp_path, write_manifest(tmp_path / "shop"))
     folder = tmp_path / "sets" / "manifest_catalogue" / "1.0.0"
     info = (folder / "dataset_info.json").read_text()
-    (folder / "dataset_info.json").write_text(info.replace('"fileFormat": "tfrecord"', '"fileFormat": "riegeli"'))
+    (folder / "dataset_info.json").write_text(
+        info.replace('"fileFormat": "tfrecord"', '"fileFormat": "riegeli"')
+    )
     text = message(read_catalogue, f"tfds:{folder}")
     assert "Needed: a data set in tfrecord, array_record or parquet files" in text
     assert f"Came: riegeli. Where: tfds:{folder}." in text
@@ -189,7 +244,10 @@ def test_names_and_folders_that_are_not_there(tmp_path, monkeypatch, prepared):
     assert "Came: nothing prepared." in message(read_catalogue, "tfds:manifest_catalogue")
     assert "Came: no such folder." in message(read_catalogue, f"tfds:{tmp_path}/none")
     text = message(read_catalogue, f"tfds:{data_dir}")
-    assert "Came: one without." in text and f"Below it: tfds:{data_dir}/manifest_catalogue/1.0.0." in text
+    assert (
+        "Came: one without." in text
+        and f"Below it: tfds:{data_dir}/manifest_catalogue/1.0.0." in text
+    )
 
 
 class OtherCatalogue(tfds.core.GeneratorBasedBuilder):
@@ -203,8 +261,9 @@ class OtherCatalogue(tfds.core.GeneratorBasedBuilder):
         super().__init__(**kwargs)
 
     def _info(self):
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(self.features),
-                                     disable_shuffling=True)
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict(self.features), disable_shuffling=True
+        )
 
     def _split_generators(self, dl_manager):
         return {split: enumerate(rows) for split, rows in self.examples.items()}
@@ -213,14 +272,25 @@ class OtherCatalogue(tfds.core.GeneratorBasedBuilder):
         raise AssertionError("the splits are generators already")
 
 
-FEATURES = {name: tfds.features.Text() for name in ("image_id", "title", "description", "subcategory")} | {
-    "product_id": np.int64, "category": tfds.features.ClassLabel(names=["Shoes", "Tops"]),
-    "image": tfds.features.Image(shape=(None, None, 3))}
+FEATURES = {
+    name: tfds.features.Text() for name in ("image_id", "title", "description", "subcategory")
+} | {
+    "product_id": np.int64,
+    "category": tfds.features.ClassLabel(names=["Shoes", "Tops"]),
+    "image": tfds.features.Image(shape=(None, None, 3)),
+}
 
 
 def example(product_id, image_id):
-    return {"product_id": product_id, "image_id": image_id, "title": f"title of {image_id}", "description": "",
-            "category": "Tops", "subcategory": "Vest", "image": np.full((5, 7, 3), product_id, np.uint8)}
+    return {
+        "product_id": product_id,
+        "image_id": image_id,
+        "title": f"title of {image_id}",
+        "description": "",
+        "category": "Tops",
+        "subcategory": "Vest",
+        "image": np.full((5, 7, 3), product_id, np.uint8),
+    }
 
 
 def other(folder, features, examples):
@@ -230,7 +300,10 @@ def other(folder, features, examples):
 
 
 def test_integer_ids_class_labels_and_the_split_called_validation(tmp_path):
-    rows = {"train": [example(4, "4_1"), example(6, "6_1"), example(4, "4_2")], "validation": [example(9, "9_1")]}
+    rows = {
+        "train": [example(4, "4_1"), example(6, "6_1"), example(4, "4_2")],
+        "validation": [example(9, "9_1")],
+    }
     catalogue = read_catalogue(other(tmp_path, FEATURES, rows))
     first, second = catalogue.of_split("train")
     assert (first.product_id, first.category, first.title) == ("4", "Tops", "title of 4_1")
@@ -239,11 +312,14 @@ def test_integer_ids_class_labels_and_the_split_called_validation(tmp_path):
     assert [product.product_id for product in catalogue.of_split("valid")] == ["9"]
 
 
-@pytest.mark.parametrize("validation, words", [
-    (example(4, "4_2"), "Came: product 4 in 'train' and in 'valid'."),
-    (example(5, "4_1"), "Needed: every image_id once. Came: '4_1' again."),
-    ({**example(5, "5_1"), "title": ""}, "Needed: a title or a description."),
-])
+@pytest.mark.parametrize(
+    "validation, words",
+    [
+        (example(4, "4_2"), "Came: product 4 in 'train' and in 'valid'."),
+        (example(5, "4_1"), "Needed: every image_id once. Came: '4_1' again."),
+        ({**example(5, "5_1"), "title": ""}, "Needed: a title or a description."),
+    ],
+)
 def test_bad_rows_are_named(tmp_path, validation, words):
     source = other(tmp_path, FEATURES, {"train": [example(4, "4_1")], "validation": [validation]})
     text = message(read_catalogue, source)
@@ -254,6 +330,9 @@ def test_missing_features_are_named_with_those_there_are(tmp_path):
     features = {name: FEATURES[name] for name in ("image", "title")}
     row = {name: example(4, "4_1")[name] for name in features}
     source = other(tmp_path, features, {"train": [row]})
-    assert message(read_catalogue, source) == (
-        "Needed: the features product_id, image_id, image, title, description, category, subcategory. "
-        f"Came: image, title (missing: product_id, image_id, description, category, subcategory). Where: {source}.")
+    assert (
+        message(read_catalogue, source)
+        == "Needed: the features product_id, image_id, image, title, description, category,"
+        " subcategory. Came: image, title (missing: product_id, image_id, description,"
+        f" category, subcategory). Where: {source}."
+    )

@@ -14,7 +14,9 @@ def squeezenet():
 
 
 def write_keras_hdf5(model, path, change=lambda name, arrays: arrays):
-    """A weight file of the layout that Keras 1 and 2 write: `layer_names`, then `weight_names` of each layer."""
+    """A weight file of the layout that Keras 1 and 2 write: `layer_names`, then `weight_names` of
+    each layer.
+    """
     with h5py.File(path, "w") as file:
         layers = [layer for layer in model.layers if layer.weights]
         file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
@@ -43,7 +45,9 @@ def test_squeezenet_has_the_public_number_of_parameters(squeezenet):
 def test_colours_are_turned_to_bgr_minus_the_imagenet_mean(squeezenet):
     image = np.random.default_rng(0).integers(0, 256, [1, 40, 35, 3], np.uint8)
     by_hand = image[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
-    np.testing.assert_allclose(squeezenet.extract(tf.constant(image)), squeezenet.model(by_hand), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        squeezenet.extract(tf.constant(image)), squeezenet.model(by_hand), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_random_weights_follow_their_seed(squeezenet):
@@ -52,7 +56,9 @@ def test_random_weights_follow_their_seed(squeezenet):
 
 
 def test_weight_file_is_loaded_by_name_and_shape(squeezenet, tmp_path):
-    path = write_keras_hdf5(squeezenet.model, tmp_path / "w.h5", lambda _, arrays: [a + 1 for a in arrays])
+    path = write_keras_hdf5(
+        squeezenet.model, tmp_path / "w.h5", lambda _, arrays: [a + 1 for a in arrays]
+    )
     loaded = build_backbone("squeezenet", str(path))
     for ours, before in zip(loaded.model.get_weights(), squeezenet.model.get_weights()):
         np.testing.assert_array_equal(ours, before + 1)
@@ -62,8 +68,15 @@ def test_weight_file_is_loaded_by_name_and_shape(squeezenet, tmp_path):
 def test_file_that_does_not_fit_changes_nothing(tmp_path):
     model = build_backbone("squeezenet", "random", seed=3).model
     before = model.get_weights()
-    path = write_keras_hdf5(model, tmp_path / "w.h5", lambda name, a: [a[0][:, :, :5], a[1]] if name == "fire9/squeeze1x1" else a)
-    with pytest.raises(InputError, match=r"layer fire9/squeeze1x1 needs \[\(1, 1, 512, 64\).*the file holds \[\(1, 1, 5, 64\)"):
+    path = write_keras_hdf5(
+        model,
+        tmp_path / "w.h5",
+        lambda name, a: [a[0][:, :, :5], a[1]] if name == "fire9/squeeze1x1" else a,
+    )
+    with pytest.raises(
+        InputError,
+        match=r"layer fire9/squeeze1x1 needs \[\(1, 1, 512, 64\).*the file holds \[\(1, 1, 5, 64\)",
+    ):
         load_hdf5_weights(model, path)
     path = write_keras_hdf5(model, tmp_path / "v.h5", lambda name, a: [] if name == "conv1" else a)
     with pytest.raises(InputError, match=r"layer conv1 needs .* the file holds nothing"):
@@ -97,7 +110,13 @@ def test_download_that_fails_is_explained(monkeypatch):
         raise Exception("URL fetch failure on https://example.invalid: None -- no network")
 
     monkeypatch.setattr(resnet.data_utils, "get_file", refuse)
-    with pytest.raises(InputError, match="ImageNet weights of resnet50 could not be had: URL fetch failure.*--backbone_weights=random"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "ImageNet weights of resnet50 could not be had: URL fetch"
+            " failure.*--backbone_weights=random"
+        ),
+    ):
         build_backbone("resnet50", "imagenet")
 
 

@@ -12,7 +12,9 @@ from kaleido_tf import patches
 
 @dataclasses.dataclass
 class MeanColour:
-    """A backbone whose feature is the mean colour, so that every patch's feature can be computed by hand."""
+    """A backbone whose feature is the mean colour, so that every patch's feature can be computed by
+    hand.
+    """
 
     feature_size: int = 3
     smallest_side: int = 1
@@ -39,7 +41,9 @@ def test_features_are_those_of_the_boxes(crops):
 
 def test_grey_patches_are_those_of_level_four_without_colour(crops):
     grey = extract_features(crops, MeanColour(), None)["grey_features"]
-    colour = extract_features(to_grey(crops), MeanColour(), None)["patch_features"][:, patches.level_slice("grey_to_color")]
+    colour = extract_features(to_grey(crops), MeanColour(), None)["patch_features"][
+        :, patches.level_slice("grey_to_color")
+    ]
     assert grey.shape == (2, 16, 3)
     np.testing.assert_array_equal(grey, colour)
     np.testing.assert_allclose(grey[..., 0], grey[..., 1])
@@ -87,9 +91,16 @@ def test_patches_too_small_for_the_backbone_are_enlarged():
     assert np.isfinite(features["patch_features"]).all()
 
 
-@pytest.mark.parametrize("size, expected", [
-    ((300, 300), (256, 256)), ((150, 300), (128, 256)), ((310, 100), (256, 80)), ((10, 500), (64, 256)), ((254, 256), (256, 256)),
-])
+@pytest.mark.parametrize(
+    "size, expected",
+    [
+        ((300, 300), (256, 256)),
+        ((150, 300), (128, 256)),
+        ((310, 100), (256, 80)),
+        ((10, 500), (64, 256)),
+        ((254, 256), (256, 256)),
+    ],
+)
 def test_working_size_keeps_the_proportion(size, expected):
     assert working_size(*size, crop_size=256) == expected
 

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.foreground import mask_augmentation
-from data_prep.foreground.mask_augmentation import (
-    Example,
-    drawn,
-    place,
-    read_examples,
-)
+from data_prep.foreground.mask_augmentation import Example, drawn, place, read_examples
 from data_prep.foreground.mask_files import find_pairs
 from data_prep.foreground.saliency import letter_box
 from kaleido_tf.errors import InputError
@@ -59,12 +54,14 @@ def test_backdrop_is_light_and_takes_nothing_of_the_product(example, monkeypatch
     monkeypatch.setattr(mask_augmentation, "COLOUR", 0.0)
     for seed in range(10):
         image, mask, valid = drawn(example, 80, np.random.default_rng(seed))
-        behind = image[(mask == 0) & (valid > 0) & (redness(image) < 40)].astype(int)  # beside the product its colour shines through
+        # beside the product its colour shines through
+        behind = image[(mask == 0) & (valid > 0) & (redness(image) < 40)].astype(int)
         assert behind.mean() > 110 and behind.std(axis=0).max() < 45
         assert redness(image)[mask > 0].mean() > 180
         if (valid == 0).mean() > 0.1:
             rim = np.abs(image[valid == 0].astype(int) - (124, 117, 104)).max(axis=1)
-            assert (rim <= 1).mean() > 0.8  # the rest is where the photo's outermost pixels run into it
+            # the rest is where the photo's outermost pixels run into it
+            assert (rim <= 1).mean() > 0.8
 
 
 def test_examples_are_read_and_shrunk(tmp_path):

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.foreground.crops import Crop
-from data_prep.foreground.mask_scores import (
-    box_iou,
-    f_measure,
-    mask_iou,
-    scores,
-)
+from data_prep.foreground.mask_scores import box_iou, f_measure, mask_iou, scores
 
 
 def block(x1, x2, y1, y2):

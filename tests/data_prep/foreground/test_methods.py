@@ -6,12 +6,7 @@ from PIL import Image, ImageDraw
 
 from data_prep.foreground import border_contrast
 from data_prep.foreground.crops import Crop, crop_of_mask
-from data_prep.foreground.methods import (
-    METHODS,
-    crop_box,
-    find_crop,
-    foreground_mask,
-)
+from data_prep.foreground.methods import METHODS, crop_box, find_crop, foreground_mask
 from kaleido_tf.errors import InputError
 
 WIDTH, HEIGHT = 190, 251
@@ -27,7 +22,9 @@ def draw_photo(background, product, box=BOX):
 
 
 def assert_close(box, expected, loose=7):
-    """`box` holds all of `expected` and at most `loose` pixels more a side: the margin, the smaller working size."""
+    """`box` holds all of `expected` and at most `loose` pixels more a side: the margin, the smaller
+    working size.
+    """
     for found, true, outwards in zip(box, expected, (-1, 1, -1, 1)):
         assert 0 <= outwards * (found - true) <= loose, (box, expected)
 
@@ -35,7 +32,11 @@ def assert_close(box, expected, loose=7):
 @pytest.mark.parametrize("method", ["border", "grabcut"])
 @pytest.mark.parametrize(
     "background, product",
-    [((255, 255, 255), (25, 25, 30)), ((232, 232, 230), (252, 252, 252)), ((240, 238, 235), (180, 40, 60))],
+    [
+        ((255, 255, 255), (25, 25, 30)),
+        ((232, 232, 230), (252, 252, 252)),
+        ((240, 238, 235), (180, 40, 60)),
+    ],
     ids=["dark on white", "white on light grey", "red on light grey"],
 )
 def test_plain_background(method, background, product):
@@ -128,7 +129,9 @@ def test_deterministic(method):
 
 
 def test_minimum_barrier_distance_of_a_ring():
-    """Every way from the edge into the ring climbs from 0 to 10; inside, coming down again costs nothing."""
+    """Every way from the edge into the ring climbs from 0 to 10; inside, coming down again costs
+    nothing.
+    """
     values = np.zeros((7, 9, 1), np.float32)
     values[1:-1, 1:-1] = 10
     values[3, 3:6] = 4

@@ -15,18 +15,16 @@ from data_prep.foreground.product_crops import (
     crop_of_probabilities,
     product_mask,
 )
-from data_prep.foreground.saliency import (
-    UNetSettings,
-    build_unet,
-    load_saliency,
-    save_saliency,
-)
+from data_prep.foreground.saliency import UNetSettings, build_unet, load_saliency, save_saliency
 from kaleido_tf.errors import InputError
 from tests import drawn_photos
 
 
 def photos(count=3):
-    return [Photo(drawn_photos.draw(n)[0], f"P{n // 2}", f"P{n // 2}_{n % 2 + 1}", f"line {n}") for n in range(count)]
+    return [
+        Photo(drawn_photos.draw(n)[0], f"P{n // 2}", f"P{n // 2}_{n % 2 + 1}", f"line {n}")
+        for n in range(count)
+    ]
 
 
 def save(path, mask):
@@ -47,7 +45,10 @@ def test_network_looks_at_all_photos_together(tmp_path):
     crops = build_crops("unet", str(tmp_path / "net"))
     network = load_saliency(tmp_path / "net")
     assert crops.identity == {"foreground_digest": network.digest}
-    expected = [crop_of_probabilities(found) for found in network.masks([photo.image for photo in photos(5)])]
+    expected = [
+        crop_of_probabilities(found)
+        for found in network.masks([photo.image for photo in photos(5)])
+    ]
     assert crops.find(photos(5)) == expected and crops.find([]) == []
 
 
@@ -74,16 +75,32 @@ def test_masks_are_named_by_image_or_product(tmp_path):
 
 
 def test_unusable_masks_are_errors_of_their_photo_alone(tmp_path):
-    crops = [(drawn_photos.draw(0)[1]), np.zeros(drawn_photos.draw(1)[1].shape, bool), np.ones((20, 60), bool)]
+    crops = [
+        (drawn_photos.draw(0)[1]),
+        np.zeros(drawn_photos.draw(1)[1].shape, bool),
+        np.ones((20, 60), bool),
+    ]
     for photo, mask in zip(photos(), crops):
         save(tmp_path / f"{photo.image_id}.png", mask)
     finder = build_crops("masks", masks=str(tmp_path))
     good, empty, wide, missing = finder.find(photos(4))
     assert not good.fallback
     height, width = photos()[1].image.shape[:2]
-    assert empty.fallback and empty.box == (0, width, 0, height) and "P0_2.png is empty" in empty.reason
-    assert isinstance(wide, InputError) and "photo's size 46 x 55" in str(wide) and "Came: 60 x 20" in str(wide)
-    assert isinstance(missing, InputError) and "Needed: the mask P1_2.png or P1.png" in str(missing) and "line 3" in str(missing)
+    assert (
+        empty.fallback
+        and empty.box == (0, width, 0, height)
+        and "P0_2.png is empty" in empty.reason
+    )
+    assert (
+        isinstance(wide, InputError)
+        and "photo's size 46 x 55" in str(wide)
+        and "Came: 60 x 20" in str(wide)
+    )
+    assert (
+        isinstance(missing, InputError)
+        and "Needed: the mask P1_2.png or P1.png" in str(missing)
+        and "line 3" in str(missing)
+    )
     with pytest.raises(InputError, match="P1_2.png or P1.png"):
         finder.check("P1", "P1_2", "line 3")
     (tmp_path / "P0_1.png").write_text("text")
@@ -99,13 +116,25 @@ def test_ids_do_not_lead_out_of_the_folder(tmp_path):
         build_crops("masks", masks=str(tmp_path / "in")).check("../out", "../out", "line 1")
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("u2net", "", ""), f"must be one of {', '.join(product_crops.METHODS)}. Received: 'u2net'"),
-    (("unet", "", ""), "--foreground=unet and --foreground_weights belong together. Received: .*, --foreground_weights=nothing"),
-    (("border", "w", ""), "Received: --foreground=border, --foreground_weights=w"),
-    (("masks", "", ""), "--foreground=masks and --foreground_masks belong together"),
-    (("unet", "w", "m"), "Received: --foreground=unet, --foreground_masks=m"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            ("u2net", "", ""),
+            f"must be one of {', '.join(product_crops.METHODS)}. Received: 'u2net'",
+        ),
+        (
+            ("unet", "", ""),
+            (
+                "--foreground=unet and --foreground_weights belong together. Received: .*,"
+                " --foreground_weights=nothing"
+            ),
+        ),
+        (("border", "w", ""), "Received: --foreground=border, --foreground_weights=w"),
+        (("masks", "", ""), "--foreground=masks and --foreground_masks belong together"),
+        (("unet", "w", "m"), "Received: --foreground=unet, --foreground_masks=m"),
+    ],
+)
 def test_choices_that_do_not_fit(arguments, message):
     with pytest.raises(InputError, match=message):
         check_choice(*arguments)

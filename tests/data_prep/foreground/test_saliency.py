@@ -39,7 +39,10 @@ def saved(network, tmp_path):
 
 def photos():
     generator = np.random.default_rng(2)
-    return [generator.integers(0, 256, (*size, 3), np.uint8) for size in ((31, 70), (90, 53), (1, 2), (200, 3))]
+    return [
+        generator.integers(0, 256, (*size, 3), np.uint8)
+        for size in ((31, 70), (90, 53), (1, 2), (200, 3))
+    ]
 
 
 def rewritten(saved, path, change=lambda tensors: None, metadata=None):
@@ -67,7 +70,7 @@ def test_masks_have_the_photos_sizes_whatever_the_batch(network, monkeypatch):
     monkeypatch.setattr(saliency, "_BATCH", 3)
     for photo, mask, other in zip(photos(), together, network.masks(photos())):
         assert mask.shape == photo.shape[:2] and mask.dtype == np.float32
-        assert 0 <= mask.min() and mask.max() <= 1
+        assert mask.min() >= 0 and mask.max() <= 1
         np.testing.assert_allclose(mask, other, atol=1e-5)
     np.testing.assert_allclose(network.masks(photos()[1:2])[0], together[1], atol=1e-5)
     assert network.masks([]) == []
@@ -82,7 +85,9 @@ def test_letter_box_keeps_the_proportion():
 
 def test_file_gives_the_same_network(network, saved):
     loaded = load_saliency(saved)
-    assert loaded.settings == SETTINGS and loaded.digest == network.digest and len(loaded.digest) == 64
+    assert (
+        loaded.settings == SETTINGS and loaded.digest == network.digest and len(loaded.digest) == 64
+    )
     for one, other in zip(loaded.masks(photos()), network.masks(photos())):
         np.testing.assert_array_equal(one, other)
 
@@ -107,22 +112,34 @@ def test_files_that_do_not_fit_are_refused(saved, tmp_path):
     other = tmp_path / "other.safetensors"
     for change, message in [
         (squeeze, r"decode8a/kernel needs \(3, 3, 24, 16\), the file holds \(3, 3, 24, 5\)"),
-        (lambda tensors: tensors.pop("logits/bias"), r"logits/bias needs \(1,\), the file holds nothing"),
-        (lambda tensors: tensors.update(more=np.zeros(7, np.float32)), r"more needs nothing, the file holds \(7,\)"),
+        (
+            lambda tensors: tensors.pop("logits/bias"),
+            r"logits/bias needs \(1,\), the file holds nothing",
+        ),
+        (
+            lambda tensors: tensors.update(more=np.zeros(7, np.float32)),
+            r"more needs nothing, the file holds \(7,\)",
+        ),
         (spoil, "must be finite numbers. Received: NaN or infinity in logits/bias"),
     ]:
         with pytest.raises(InputError, match=message):
             load_saliency(rewritten(saved, other, change))
 
 
-@pytest.mark.parametrize("settings, message", [
-    ('{"encoder": "vgg", "width": 2, "side": 48}', "`encoder` must be one of plain, squeezenet. Received: 'vgg'"),
-    ('{"width": 2, "side": 47}', "`side` must be a multiple of 16"),
-    ('{"width": 4000, "side": 48}', "`width` must be a number of channels"),
-    ('{"layers": 3}', "its settings cannot be used"),
-    ("no JSON", "its settings cannot be used"),
-    ("[1, 2]", "its settings cannot be used"),
-])
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (
+            '{"encoder": "vgg", "width": 2, "side": 48}',
+            "`encoder` must be one of plain, squeezenet. Received: 'vgg'",
+        ),
+        ('{"width": 2, "side": 47}', "`side` must be a multiple of 16"),
+        ('{"width": 4000, "side": 48}', "`width` must be a number of channels"),
+        ('{"layers": 3}', "its settings cannot be used"),
+        ("no JSON", "its settings cannot be used"),
+        ("[1, 2]", "its settings cannot be used"),
+    ],
+)
 def test_settings_in_a_file_are_checked(saved, tmp_path, settings, message):
     metadata = {**SafetensorsFile(saved).metadata, "settings": settings}
     with pytest.raises(InputError, match=message):
@@ -154,7 +171,9 @@ def test_encoder_takes_the_public_weights_by_layer_name(tmp_path):
         file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
         for layer in layers:
             group = file.create_group(layer.name)
-            group.attrs["weight_names"] = [f"{layer.name}/{part}:0".encode() for part in ("kernel", "bias")]
+            group.attrs["weight_names"] = [
+                f"{layer.name}/{part}:0".encode() for part in ("kernel", "bias")
+            ]
             for part, array in zip(("kernel", "bias"), layer.get_weights()):
                 group[f"{layer.name}/{part}:0"] = array
     model = build_unet(UNetSettings("squeezenet", width=2, side=32))
@@ -169,4 +188,8 @@ def test_encoder_takes_the_public_weights_by_layer_name(tmp_path):
 
 
 def test_settings_stand_in_the_file_as_json(saved):
-    assert json.loads(SafetensorsFile(saved).metadata["settings"]) == {"encoder": "plain", "width": 2, "side": 48}
+    assert json.loads(SafetensorsFile(saved).metadata["settings"]) == {
+        "encoder": "plain",
+        "width": 2,
+        "side": 48,
+    }

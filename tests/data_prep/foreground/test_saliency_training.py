@@ -1,4 +1,6 @@
-"""A tiny network learns drawn shapes, goes on where it was stopped, and refuses another run's folder."""
+"""A tiny network learns drawn shapes, goes on where it was stopped, and refuses another run's
+folder.
+"""
 
 import dataclasses
 import json
@@ -12,19 +14,21 @@ from data_prep.foreground import saliency_training
 from data_prep.foreground.mask_augmentation import Example
 from data_prep.foreground.mask_scores import mask_iou
 from data_prep.foreground.saliency import THRESHOLD, UNetSettings, load_saliency
-from data_prep.foreground.saliency_training import (
-    TrainSettings,
-    saliency_loss,
-    train,
-)
+from data_prep.foreground.saliency_training import TrainSettings, saliency_loss, train
 from kaleido_tf.errors import InputError
 from tests import drawn_photos
 
-SETTINGS = TrainSettings(UNetSettings(width=3, side=32), epochs=10, batch_size=3, learning_rate=0.02, seed=5)
+SETTINGS = TrainSettings(
+    UNetSettings(width=3, side=32), epochs=10, batch_size=3, learning_rate=0.02, seed=5
+)
 
 
 def examples(train_photos, valid_photos):
-    found = [Example(f"p{n}", image, mask.astype(np.uint8)) for n in range(train_photos + valid_photos) for image, mask in [drawn_photos.draw(n)]]
+    found = [
+        Example(f"p{n}", image, mask.astype(np.uint8))
+        for n in range(train_photos + valid_photos)
+        for image, mask in [drawn_photos.draw(n)]
+    ]
     return {"train": found[:train_photos], "valid": found[train_photos:]}
 
 
@@ -46,22 +50,43 @@ def test_drawn_shapes_are_learnt(run):
     network = load_saliency(folder / "saliency.safetensors")
     fresh = [drawn_photos.draw(n) for n in range(100, 109)]
     found = network.masks([image for image, _ in fresh])
-    assert np.mean([mask_iou(map_ > THRESHOLD, mask) for map_, (_, mask) in zip(found, fresh)]) > 0.75
+    assert (
+        np.mean([mask_iou(map_ > THRESHOLD, mask) for map_, (_, mask) in zip(found, fresh)]) > 0.75
+    )
 
 
 def test_run_tells_what_it_did(run):
     folder, best = run
     assert [line["step"] for line in lines(folder)] == list(range(1, 11))
-    assert best["mask_iou"] == max(line["mask_iou"] for line in lines(folder)) and lines(folder)[best["epoch"] - 1]["mask_iou"] == best["mask_iou"]
-    assert set(lines(folder)[0]) == {"kind", "step", "loss", "valid_loss", "mask_iou", "f_measure", "box_iou"}
-    tags = {value.tag for path in (folder / "logs").iterdir() for event in tf.compat.v1.train.summary_iterator(str(path))
-            for value in event.summary.value}
-    assert {"loss", "valid_loss", "mask_iou", "f_measure", "box_iou"} < tags and sum("photo, found, true/p" in tag for tag in tags) == 6
+    assert (
+        best["mask_iou"] == max(line["mask_iou"] for line in lines(folder))
+        and lines(folder)[best["epoch"] - 1]["mask_iou"] == best["mask_iou"]
+    )
+    assert set(lines(folder)[0]) == {
+        "kind",
+        "step",
+        "loss",
+        "valid_loss",
+        "mask_iou",
+        "f_measure",
+        "box_iou",
+    }
+    tags = {
+        value.tag
+        for path in (folder / "logs").iterdir()
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
+    assert {"loss", "valid_loss", "mask_iou", "f_measure", "box_iou"} < tags and sum(
+        "photo, found, true/p" in tag for tag in tags
+    ) == 6
 
 
 def test_complete_run_is_left_alone(run, monkeypatch):
     folder, best = run
-    monkeypatch.setattr(saliency_training._Run, "_train_epoch", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        saliency_training._Run, "_train_epoch", lambda *_: pytest.fail("trained again")
+    )
     before = (folder / "saliency.safetensors").read_bytes()
     assert train(examples(20, 7), folder, SETTINGS) == best
     assert (folder / "saliency.safetensors").read_bytes() == before
@@ -83,7 +108,9 @@ def test_stopped_run_ends_as_an_unbroken_one(run, tmp_path, monkeypatch):
     monkeypatch.undo()
     assert train(examples(20, 7), tmp_path, SETTINGS) == pytest.approx(best, rel=1e-2)
     for whole, resumed in zip(lines(folder), lines(tmp_path)):
-        assert whole["step"] == resumed["step"] and whole["loss"] == pytest.approx(resumed["loss"], rel=1e-2)
+        assert whole["step"] == resumed["step"] and whole["loss"] == pytest.approx(
+            resumed["loss"], rel=1e-2
+        )
     assert len(lines(tmp_path)) == 10
 
 
@@ -99,9 +126,13 @@ def test_broken_checkpoint_is_named(run, tmp_path):
 def test_other_settings_photos_and_empty_splits_are_refused(run):
     folder, _ = run
     data = examples(20, 7)
-    with pytest.raises(InputError, match=r"other settings or photos \(learning_rate: 0.02 there, 0.03 now\)"):
+    with pytest.raises(
+        InputError, match=r"other settings or photos \(learning_rate: 0.02 there, 0.03 now\)"
+    ):
         train(data, folder, dataclasses.replace(SETTINGS, learning_rate=0.03))
-    with pytest.raises(InputError, match="photos: {'train': 20, 'valid': 7} there, {'train': 19, 'valid': 7} now"):
+    with pytest.raises(
+        InputError, match="photos: {'train': 20, 'valid': 7} there, {'train': 19, 'valid': 7} now"
+    ):
         train({**data, "train": data["train"][1:]}, folder, SETTINGS)
     with pytest.raises(InputError, match="needed to hold out. Received: none"):
         train({**data, "valid": []}, folder, SETTINGS)
@@ -112,7 +143,9 @@ def test_other_settings_photos_and_empty_splits_are_refused(run):
 
 
 def test_loss_by_hand():
-    """Two photos of one row; the second has two pixels outside of it, of which one would be wrong."""
+    """Two photos of one row; the second has two pixels outside of it, of which one would
+    be wrong.
+    """
     logits = tf.constant([[[0.0, 2.0, -3.0]], [[1.0, 50.0, -50.0]]])
     masks = tf.constant([[[1, 1, 0]], [[1, 0, 0]]])
     valid = tf.constant([[[1, 1, 1]], [[1, 0, 0]]])

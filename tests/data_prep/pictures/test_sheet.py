@@ -9,12 +9,17 @@ from kaleido_tf.errors import InputError
 
 
 def overlap(one, other):
-    return min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0]) > 0 and min(one[1] + one[3], other[1] + other[3]) > max(one[1], other[1])
+    return min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0]) > 0 and min(
+        one[1] + one[3], other[1] + other[3]
+    ) > max(one[1], other[1])
 
 
 def test_wrapped_lines_fit_and_keep_every_character():
     sheet = Sheet(300)
-    text = "A long description with a verylongwordthatdoesnotfitintoasinglelineofthissheet and $prices$ of 5"
+    text = (
+        "A long description with a verylongwordthatdoesnotfitintoasinglelineofthissheet and"
+        " $prices$ of 5"
+    )
     lines = sheet.wrap(text, 120)
     assert len(lines) > 3 and all(sheet.measure(line)[0] <= 120 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
@@ -28,12 +33,24 @@ def test_signs_that_the_font_lacks_are_told_by_number():
 
 def test_running_text_neither_overlaps_nor_leaves_its_width():
     sheet = Sheet(300)
-    pieces = [Piece("word" * (1 + n % 4), face="red" if n % 3 == 0 else "", note="note" if n % 5 == 0 else "") for n in range(40)]
+    pieces = [
+        Piece(
+            "word" * (1 + n % 4),
+            face="red" if n % 3 == 0 else "",
+            note="note" if n % 5 == 0 else "",
+        )
+        for n in range(40)
+    ]
     pieces[20] = Piece(",", glued=True)
     boxes = sheet.running_text(10, 10, pieces, 250)
     assert all(x >= 10 and x + width <= 260 for x, _, width, _ in boxes)
-    assert not any(overlap(one, other) for number, one in enumerate(boxes) for other in boxes[:number])
-    assert boxes[20][:2] == (pytest.approx(boxes[19][0] + boxes[19][2] if not pieces[19].note else boxes[20][0]), boxes[19][1])
+    assert not any(
+        overlap(one, other) for number, one in enumerate(boxes) for other in boxes[:number]
+    )
+    assert boxes[20][:2] == (
+        pytest.approx(boxes[19][0] + boxes[19][2] if not pieces[19].note else boxes[20][0]),
+        boxes[19][1],
+    )
 
 
 def test_file_has_the_sheets_size_and_what_was_put_on_it(tmp_path):

@@ -2,11 +2,7 @@ import json
 
 import pytest
 
-from data_prep.record_writing.candidates import (
-    CandidateSettings,
-    draw_candidates,
-    write_candidates,
-)
+from data_prep.record_writing.candidates import CandidateSettings, draw_candidates, write_candidates
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
@@ -52,14 +48,18 @@ def test_truth_lies_anywhere_in_the_list(table):
 def test_seed_decides(table):
     settings = CandidateSettings(num_queries=5, num_others=4)
     assert draw_candidates(table, settings) == draw_candidates(table, settings)
-    assert draw_candidates(table, settings) != draw_candidates(table, CandidateSettings(num_queries=5, num_others=4, seed=2))
+    assert draw_candidates(table, settings) != draw_candidates(
+        table, CandidateSettings(num_queries=5, num_others=4, seed=2)
+    )
 
 
 def test_small_sub_categories_are_left_out_and_named(table):
     lists, totals = draw_candidates(table, CandidateSettings(num_others=7))
     assert totals["queries"] == 16 and totals["products_in_too_small_subcategories"] == 7
     assert totals["subcategories_too_small"] == {"2": 7}
-    assert {"product_id": "P002", "others_there_are": 6} in totals["left_out"] and len(totals["left_out"]) == 7
+    assert {"product_id": "P002", "others_there_are": 6} in totals["left_out"] and len(
+        totals["left_out"]
+    ) == 7
     assert all(len(entry["candidates"]) == 8 for entry in lists["img2txt"])
 
 
@@ -67,7 +67,9 @@ def test_kept_short_lists_say_so(table):
     lists, totals = draw_candidates(table, CandidateSettings(num_others=7, short_lists="keep"))
     assert totals["queries"] == 23 and totals["queries_with_fewer_others"] == 7
     short = [entry for entry in lists["txt2img"] if entry["missing"]]
-    assert len(short) == 7 and all(entry["missing"] == 1 and len(entry["candidates"]) == 7 for entry in short)
+    assert len(short) == 7 and all(
+        entry["missing"] == 1 and len(entry["candidates"]) == 7 for entry in short
+    )
 
 
 def test_several_images_a_product(tmp_path):
@@ -75,7 +77,8 @@ def test_several_images_a_product(tmp_path):
     lists, _ = draw_candidates(table, CandidateSettings(num_others=3))
     for entry in lists["txt2img"]:
         products = [image.split("_")[0] for image in entry["candidates"]]
-        assert len(set(products)) == 4  # one image a product, never a second view of the truth among the others
+        # one image a product, never a second view of the truth among the others
+        assert len(set(products)) == 4
 
 
 def test_no_list_at_all_is_an_error(table):

@@ -11,12 +11,7 @@ from PIL import Image, ImageDraw
 
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
-from data_prep.foreground.saliency import (
-    UNetSettings,
-    build_unet,
-    load_saliency,
-    save_saliency,
-)
+from data_prep.foreground.saliency import UNetSettings, build_unet, load_saliency, save_saliency
 from data_prep.record_writing import photo_shards, product_records
 from data_prep.record_writing.photo_shards import write_one_shard
 from data_prep.record_writing.product_records import check_catalogue, write_records
@@ -26,7 +21,13 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.records.record import parse_record
 from kaleido_tf.text import Tokenizer, Vocabulary
 
-SETTINGS = RecordSettings(backbone="squeezenet", backbone_weights="random", crop_size=80, records_per_shard=3, images_per_batch=2)
+SETTINGS = RecordSettings(
+    backbone="squeezenet",
+    backbone_weights="random",
+    crop_size=80,
+    records_per_shard=3,
+    images_per_batch=2,
+)
 NAMES = ("red", "green", "blue", "black", "orange", "purple", "grey")
 
 
@@ -46,8 +47,13 @@ def write_catalogue(folder: pathlib.Path, change=lambda number, entry: entry) ->
             ImageDraw.Draw(image).rectangle([20, 30, 60 + number, 95], fill=colour)
             image.save(folder / name)
         entry = {
-            "product_id": f"P{number}", "image": names[0], "title": f"{colour} thing", "description": f"A {colour} thing, number {number}.",
-            "category": "things", "subcategory": "even" if number % 2 == 0 else "odd", "split": "train" if number < 6 else "valid",
+            "product_id": f"P{number}",
+            "image": names[0],
+            "title": f"{colour} thing",
+            "description": f"A {colour} thing, number {number}.",
+            "category": "things",
+            "subcategory": "even" if number % 2 == 0 else "odd",
+            "split": "train" if number < 6 else "valid",
         }
         if len(names) > 1:
             entry.pop("image")
@@ -68,12 +74,22 @@ def test_records_of_a_catalogue(tmp_path, backbone):
     folder = tmp_path / "records" / "train"
     assert dataset == json.loads((folder / "dataset.json").read_text())
     assert dataset["records"] == 7 and dataset["products"] == 6
-    assert dataset["shards"] == {f"records-{n:05d}-of-00003.tfrecord": count for n, count in enumerate((3, 3, 1))}
+    assert dataset["shards"] == {
+        f"records-{n:05d}-of-00003.tfrecord": count for n, count in enumerate((3, 3, 1))
+    }
     assert dataset["categories"] == ["things"] and dataset["subcategories"] == ["even", "odd"]
     assert dataset["feature_size"] == 512 and dataset["backbone_digest"] == backbone.digest
     assert dataset["catalogue_digest"] == catalogue.digest and dataset["skipped"] == []
     found = read_all(folder)
-    assert [r["image_id"].numpy().decode() for r in found] == ["P0_1", "P1_1", "P2_1", "P2_2", "P3_1", "P4_1", "P5_1"]
+    assert [r["image_id"].numpy().decode() for r in found] == [
+        "P0_1",
+        "P1_1",
+        "P2_1",
+        "P2_2",
+        "P3_1",
+        "P4_1",
+        "P5_1",
+    ]
     text = found[4]["text"].numpy().decode()
     assert text == "A black thing, number 3."
     assert found[4]["token_ids"].numpy().tolist() == Tokenizer(Vocabulary())([text])[0]
@@ -84,7 +100,10 @@ def test_records_of_a_catalogue(tmp_path, backbone):
     np.testing.assert_array_equal(found[4]["patch_boxes"], patches.kaleido_boxes(width, height))
     assert np.isfinite(found[4]["patch_features"].numpy().astype(np.float32)).all()
     assert sorted(p.name for p in folder.iterdir()) == [
-        "dataset.json", *(f"records-{n:05d}-of-00003.tfrecord" for n in range(3)), "settings.json", "vocab.txt",
+        "dataset.json",
+        *(f"records-{n:05d}-of-00003.tfrecord" for n in range(3)),
+        "settings.json",
+        "vocab.txt",
     ]
 
 
@@ -94,10 +113,19 @@ def test_other_split_keeps_the_same_category_ids(tmp_path, backbone):
     assert dataset["subcategories"] == ["even", "odd"] and dataset["records"] == 1
 
 
-@pytest.mark.parametrize("field, expected", [("title", "black thing"), ("title_and_description", "black thing. A black thing, number 3.")])
+@pytest.mark.parametrize(
+    "field, expected",
+    [("title", "black thing"), ("title_and_description", "black thing. A black thing, number 3.")],
+)
 def test_text_field(tmp_path, backbone, field, expected):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
-    write_records(catalogue, "train", tmp_path / "records", RecordSettings(**{**vars(SETTINGS), "text_field": field}), backbone)
+    write_records(
+        catalogue,
+        "train",
+        tmp_path / "records",
+        RecordSettings(**{**vars(SETTINGS), "text_field": field}),
+        backbone,
+    )
     assert read_all(tmp_path / "records" / "train")[4]["text"].numpy().decode() == expected
 
 
@@ -119,7 +147,9 @@ def test_second_start_skips_whole_shards(tmp_path, backbone, monkeypatch):
     dataset = write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
     assert calls[2:] == ["records-00001-of-00003.tfrecord", "records-00002-of-00003.tfrecord"]
     assert dataset == json.loads((tmp_path / "whole" / "train" / "dataset.json").read_text())
-    for one, other in zip(read_all(tmp_path / "whole" / "train"), read_all(tmp_path / "records" / "train")):
+    for one, other in zip(
+        read_all(tmp_path / "whole" / "train"), read_all(tmp_path / "records" / "train")
+    ):
         np.testing.assert_array_equal(one["patch_features"], other["patch_features"])
     write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
     assert len(calls) == 4  # complete: nothing is done
@@ -129,7 +159,9 @@ def test_other_settings_are_not_mixed_in(tmp_path, backbone):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
     write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
     changed = RecordSettings(**{**vars(SETTINGS), "crop_size": 96})
-    with pytest.raises(InputError, match=r"made with other settings \(crop_size: 80 there, 96 now\)"):
+    with pytest.raises(
+        InputError, match=r"made with other settings \(crop_size: 80 there, 96 now\)"
+    ):
         write_records(catalogue, "train", tmp_path / "records", changed, backbone)
 
 
@@ -148,27 +180,40 @@ def test_bad_photo_stops_the_run_and_names_the_product(tmp_path, backbone, how):
     manifest = write_catalogue(tmp_path / "photos")
     break_photo(tmp_path / "photos", 4, how)
     with pytest.raises(InputError, match="P4"):
-        write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone)
+        write_records(
+            read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone
+        )
     kept = [p.name for p in (tmp_path / "records" / "train").glob("*.tfrecord")]
-    # A header tells before anything is computed; damage further in is found on the way, and what was finished is kept.
+    # A header tells before anything is computed; damage further in is found on the way, and what
+    # was finished is kept.
     assert kept == (["records-00000-of-00003.tfrecord"] if how == "truncated" else [])
 
 
 def test_skipped_photos_are_listed(tmp_path, backbone):
     manifest = write_catalogue(tmp_path / "photos")
     break_photo(tmp_path / "photos", 4, "text")
-    settings = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.2})
-    dataset = write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone)
+    settings = RecordSettings(
+        **{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.2}
+    )
+    dataset = write_records(
+        read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone
+    )
     assert dataset["records"] == 6
-    assert [entry["image_id"] for entry in dataset["skipped"]] == ["P4_1"] and "4_0.png" in dataset["skipped"][0]["why"]
+    assert [entry["image_id"] for entry in dataset["skipped"]] == ["P4_1"] and "4_0.png" in dataset[
+        "skipped"
+    ][0]["why"]
 
 
 def test_too_many_bad_photos_fail_even_with_skip(tmp_path, backbone):
     manifest = write_catalogue(tmp_path / "photos")
     break_photo(tmp_path / "photos", 0, "text")
     settings = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
-    with pytest.raises(InputError, match=r"More than 1.0% of the images are bad \(1 of at most 0; the first: .*P0"):
-        write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone)
+    with pytest.raises(
+        InputError, match=r"More than 1.0% of the images are bad \(1 of at most 0; the first: .*P0"
+    ):
+        write_records(
+            read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone
+        )
 
 
 def test_too_many_bad_headers_fail_before_anything_is_computed(tmp_path, backbone, monkeypatch):
@@ -177,7 +222,9 @@ def test_too_many_bad_headers_fail_before_anything_is_computed(tmp_path, backbon
     settings = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
     monkeypatch.setattr(product_records, "write_one_shard", lambda *_: pytest.fail("work began"))
     with pytest.raises(InputError, match=r"1 of at most 0; the first: .*5_0.png"):
-        write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone)
+        write_records(
+            read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone
+        )
 
 
 def test_broken_manifest_lines_are_skipped_counted_and_listed(tmp_path, backbone):
@@ -189,20 +236,32 @@ def test_broken_manifest_lines_are_skipped_counted_and_listed(tmp_path, backbone
         read_catalogue(str(manifest))
     catalogue = read_catalogue(str(manifest), skip_unusable=True)
     few = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.1})
-    with pytest.raises(InputError, match=r"More than 10.0% of the catalogue's lines are no product \(2 of 9; the first: .*line 2"):
+    with pytest.raises(
+        InputError,
+        match=(
+            r"More than 10.0% of the catalogue's lines are no product \(2 of 9; the first: .*line 2"
+        ),
+    ):
         check_catalogue(catalogue, few)
     many = RecordSettings(**{**vars(few), "max_bad_fraction": 0.5})
     check_catalogue(catalogue, many)
     # A photo that is bad counts against its split; a line of an unknown split does not.
     dataset = write_records(catalogue, "train", tmp_path / "records", few, backbone)
     assert dataset["records"] == 7 and dataset["skipped"] == []
-    assert [("line 2" in why, "line 3" in why) for why in dataset["catalogue_lines_skipped"]] == [(True, False), (False, True)]
+    assert [("line 2" in why, "line 3" in why) for why in dataset["catalogue_lines_skipped"]] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_text_without_words_is_named(tmp_path, backbone):
-    manifest = write_catalogue(tmp_path / "photos", lambda n, entry: {**entry, "description": ""} if n == 1 else entry)
+    manifest = write_catalogue(
+        tmp_path / "photos", lambda n, entry: {**entry, "description": ""} if n == 1 else entry
+    )
     with pytest.raises(InputError, match="product P1 needs a text in `description`. Received: ''"):
-        write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone)
+        write_records(
+            read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone
+        )
 
 
 def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
@@ -210,7 +269,7 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
 
     class FullDisk:
         def __init__(self, path):
-            self.file = open(path, "wb")
+            self.file = open(path, "wb")  # noqa: SIM115
 
         def __enter__(self):
             return self
@@ -223,22 +282,37 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
             self.file.close()
 
     monkeypatch.setattr(tf.io, "TFRecordWriter", FullDisk)
-    with pytest.raises(InputError, match="Shard .*records-00000.* could not be written: No space left"):
+    with pytest.raises(
+        InputError, match="Shard .*records-00000.* could not be written: No space left"
+    ):
         write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
     folder = tmp_path / "records" / "train"
-    assert not list(folder.glob("*.tfrecord*")) or [p.name for p in folder.glob("*.tfrecord*")] == []
+    assert (
+        not list(folder.glob("*.tfrecord*")) or [p.name for p in folder.glob("*.tfrecord*")] == []
+    )
     monkeypatch.undo()
-    assert write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)["records"] == 7
+    assert (
+        write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)["records"] == 7
+    )
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"text_field": "name"}, "`text_field` must be one of description"),
-    ({"on_bad_record": "ignore"}, "`on_bad_record` must be fail or skip"),
-    ({"crop_size": 30}, "`crop_size` must be at least 64 pixels. Received: 30"),
-    ({"foreground": "u2net"}, "the foreground method must be one of none, border, grabcut, unet, masks. Received: 'u2net'"),
-    ({"foreground_weights": "w"}, "--foreground=unet and --foreground_weights belong together"),
-    ({"patch_size": 8}, "`patch_size` must be native or at least 32"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"text_field": "name"}, "`text_field` must be one of description"),
+        ({"on_bad_record": "ignore"}, "`on_bad_record` must be fail or skip"),
+        ({"crop_size": 30}, "`crop_size` must be at least 64 pixels. Received: 30"),
+        (
+            {"foreground": "u2net"},
+            (
+                "the foreground method must be one of none, border, grabcut, unet, masks. Received:"
+                " 'u2net'"
+            ),
+        ),
+        ({"foreground_weights": "w"}, "--foreground=unet and --foreground_weights belong together"),
+        ({"patch_size": 8}, "`patch_size` must be native or at least 32"),
+    ],
+)
 def test_wrong_settings_are_named(changes, message):
     with pytest.raises(InputError, match=message):
         RecordSettings(**changes)
@@ -249,16 +323,27 @@ def test_mended_photo_goes_on_where_the_run_stopped(tmp_path, backbone):
     good = (tmp_path / "photos" / "4_0.png").read_bytes()
     break_photo(tmp_path / "photos", 4, "missing")
     with pytest.raises(InputError, match="P4"):
-        write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone)
+        write_records(
+            read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone
+        )
     (tmp_path / "photos" / "4_0.png").write_bytes(good)
-    assert write_records(read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone)["records"] == 7
+    assert (
+        write_records(
+            read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone
+        )["records"]
+        == 7
+    )
 
 
 def test_feature_that_float16_cannot_hold_names_the_image(tmp_path, backbone, monkeypatch):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
     original = photo_shards.extract_features
-    monkeypatch.setattr(photo_shards, "extract_features", lambda *a: {k: v * 1e9 for k, v in original(*a).items()})
-    with pytest.raises(InputError, match=r"image P0_1\): `patch_features` holds numbers that float16 cannot"):
+    monkeypatch.setattr(
+        photo_shards, "extract_features", lambda *a: {k: v * 1e9 for k, v in original(*a).items()}
+    )
+    with pytest.raises(
+        InputError, match=r"image P0_1\): `patch_features` holds numbers that float16 cannot"
+    ):
         write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
 
 
@@ -270,7 +355,9 @@ def write_network(path, bias):
     kernel, _ = model.get_layer("logits").get_weights()
     model.get_layer("logits").set_weights([0 * kernel, np.array([bias], np.float32)])
     save_saliency(path, settings, model)
-    return RecordSettings(**{**vars(SETTINGS), "foreground": "unet", "foreground_weights": str(path)})
+    return RecordSettings(
+        **{**vars(SETTINGS), "foreground": "unet", "foreground_weights": str(path)}
+    )
 
 
 def test_records_of_a_network(tmp_path, backbone):
@@ -280,34 +367,49 @@ def test_records_of_a_network(tmp_path, backbone):
     assert dataset["foreground"] == "unet" and "foreground_weights" not in dataset
     assert dataset["foreground_digest"] == load_saliency(tmp_path / "nothing").digest
     assert dataset["records"] == dataset["crops_kept_whole"] == 7
-    assert [r["crop_box"].numpy().tolist() for r in read_all(tmp_path / "records" / "train")][:2] == [[0, 90, 0, 120], [0, 91, 0, 120]]
+    assert [r["crop_box"].numpy().tolist() for r in read_all(tmp_path / "records" / "train")][
+        :2
+    ] == [[0, 90, 0, 120], [0, 91, 0, 120]]
     # The same weights elsewhere are the same records; others are not.
     (tmp_path / "moved").write_bytes((tmp_path / "nothing").read_bytes())
     moved = RecordSettings(**{**vars(nothing), "foreground_weights": str(tmp_path / "moved")})
     assert write_records(catalogue, "train", tmp_path / "records", moved, backbone) == dataset
     other = write_network(tmp_path / "other", 9.0)
     digests = dataset["foreground_digest"], load_saliency(tmp_path / "other").digest
-    with pytest.raises(InputError, match="foreground_digest: '{}' there, '{}' now".format(*digests)):
+    with pytest.raises(
+        InputError, match="foreground_digest: '{}' there, '{}' now".format(*digests)
+    ):
         write_records(catalogue, "train", tmp_path / "records", other, backbone)
 
 
 def write_masks(folder, names, box=(30, 50, 40, 70)):
-    """Masks of half the photos' height and width, by name; `box`: (x1, x2, y1, y2) of the product in the photo."""
+    """Masks of half the photos' height and width, by name; `box`: (x1, x2, y1, y2) of the product
+    in the photo.
+    """
     folder.mkdir()
     for name in names:
         number = int(name[1])
         mask = Image.new("L", ((90 + number) // 2, 60))
-        ImageDraw.Draw(mask).rectangle([box[0] // 2, box[2] // 2, box[1] // 2 - 1, box[3] // 2 - 1], fill=255)
+        ImageDraw.Draw(mask).rectangle(
+            [box[0] // 2, box[2] // 2, box[1] // 2 - 1, box[3] // 2 - 1], fill=255
+        )
         mask.save(folder / f"{name}.png")
-    return RecordSettings(**{**vars(SETTINGS), "foreground": "masks", "foreground_masks": str(folder)})
+    return RecordSettings(
+        **{**vars(SETTINGS), "foreground": "masks", "foreground_masks": str(folder)}
+    )
 
 
 def test_records_of_masks_made_elsewhere(tmp_path, backbone):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
     settings = write_masks(tmp_path / "masks", ["P0", "P1", "P2", "P3", "P4", "P5"])
-    Image.new("L", (92, 120)).save(tmp_path / "masks" / "P2_2.png")  # goes before P2.png, and is empty
+    # goes before P2.png, and is empty
+    Image.new("L", (92, 120)).save(tmp_path / "masks" / "P2_2.png")
     dataset = write_records(catalogue, "train", tmp_path / "records", settings, backbone)
-    assert dataset["records"] == 7 and dataset["crops_kept_whole"] == 1 and dataset["foreground"] == "masks"
+    assert (
+        dataset["records"] == 7
+        and dataset["crops_kept_whole"] == 1
+        and dataset["foreground"] == "masks"
+    )
     assert dataset["foreground_masks"] == str(tmp_path / "masks")
     boxes = [r["crop_box"].numpy() for r in read_all(tmp_path / "records" / "train")]
     assert boxes[3].tolist() == [0, 92, 0, 120]
@@ -319,10 +421,18 @@ def test_missing_mask_follows_on_bad_record(tmp_path, backbone):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
     settings = write_masks(tmp_path / "masks", ["P0", "P1", "P2", "P3", "P5"])
     Image.new("L", (40, 33)).save(tmp_path / "masks" / "P1.png")
-    with pytest.raises(InputError, match="Needed: the mask P4_1.png or P4.png in .*masks. Came: neither. Where: .*4_0.png"):
+    with pytest.raises(
+        InputError,
+        match="Needed: the mask P4_1.png or P4.png in .*masks. Came: neither. Where: .*4_0.png",
+    ):
         write_records(catalogue, "train", tmp_path / "records", settings, backbone)
-    skipping = RecordSettings(**{**vars(settings), "on_bad_record": "skip", "max_bad_fraction": 0.3})
+    skipping = RecordSettings(
+        **{**vars(settings), "on_bad_record": "skip", "max_bad_fraction": 0.3}
+    )
     dataset = write_records(catalogue, "train", tmp_path / "skipped", skipping, backbone)
     assert dataset["records"] == 5
     assert [entry["image_id"] for entry in dataset["skipped"]] == ["P1_1", "P4_1"]
-    assert "photo's size 91 x 120" in dataset["skipped"][0]["why"] and "Came: 40 x 33" in dataset["skipped"][0]["why"]
+    assert (
+        "photo's size 91 x 120" in dataset["skipped"][0]["why"]
+        and "Came: 40 x 33" in dataset["skipped"][0]["why"]
+    )

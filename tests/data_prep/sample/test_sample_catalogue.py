@@ -1,4 +1,6 @@
-"""The drawn catalogue: the same seed gives the same bytes, texts tell photos apart, folders are whole."""
+"""The drawn catalogue: the same seed gives the same bytes, texts tell photos apart, folders are
+whole.
+"""
 
 import collections
 import json
@@ -21,12 +23,16 @@ def read_rows(manifest):
 
 
 def all_bytes(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
-    return write_sample_catalogue(tmp_path_factory.mktemp("sample") / "s", NUM_PRODUCTS, 0.3, seed=4)
+    return write_sample_catalogue(
+        tmp_path_factory.mktemp("sample") / "s", NUM_PRODUCTS, 0.3, seed=4
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +51,9 @@ def test_same_seed_same_bytes_other_seed_differs(tmp_path):
 
 
 def test_a_product_does_not_depend_on_how_many_there_are(tmp_path):
-    small, large = (write_sample_catalogue(tmp_path / str(count), count, seed=2) for count in (5, 18))
+    small, large = (
+        write_sample_catalogue(tmp_path / str(count), count, seed=2) for count in (5, 18)
+    )
     assert read_rows(small) == read_rows(large)[:5]
     for image in (small.parent / "images").iterdir():
         assert image.read_bytes() == (large.parent / "images" / image.name).read_bytes()
@@ -61,7 +69,9 @@ def test_counts(rows):
 
 
 def test_default_sizes_leave_eight_valid_products_a_subcategory():
-    splits = collections.Counter((i % len(KINDS), sample_catalogue.split_of(i, 0.25)) for i in range(480))
+    splits = collections.Counter(
+        (i % len(KINDS), sample_catalogue.split_of(i, 0.25)) for i in range(480)
+    )
     assert {splits[kind, "valid"] for kind in range(len(KINDS))} == {8}
     assert {splits[kind, "train"] for kind in range(len(KINDS))} == {22}
 
@@ -69,12 +79,16 @@ def test_default_sizes_leave_eight_valid_products_a_subcategory():
 def test_texts(rows):
     descriptions = [row["description"] for row in rows]
     assert len(set(descriptions)) == len(descriptions)
-    assert {len({row["product_id"] for row in rows}), len({row["image"] for row in rows})} == {NUM_PRODUCTS}
+    assert {len({row["product_id"] for row in rows}), len({row["image"] for row in rows})} == {
+        NUM_PRODUCTS
+    }
     for row in rows:
         assert 10 <= len(row["description"].split()) <= 27
         assert 2 <= len(row["title"].split()) <= 3
         assert row["title"].lower().startswith(row["colour"])
-        assert row["title"].endswith(row["subcategory"] if row["subcategory"] == "T-shirt" else row["subcategory"].lower())
+        assert row["title"].endswith(
+            row["subcategory"] if row["subcategory"] == "T-shirt" else row["subcategory"].lower()
+        )
 
 
 def test_every_attribute_is_in_the_text(rows):
@@ -84,7 +98,9 @@ def test_every_attribute_is_in_the_text(rows):
         assert style.colour in text and style.second in text
         assert style.pattern in text or sample_catalogue.PATTERNS[style.pattern] in text
         for attribute, option in product.look.items():
-            assert any(wording.lower() in text for wording in product.kind.attributes[attribute][option]), (row, attribute)
+            assert any(
+                wording.lower() in text for wording in product.kind.attributes[attribute][option]
+            ), (row, attribute)
 
 
 def test_no_two_products_of_a_subcategory_share_their_attributes():
@@ -126,16 +142,30 @@ def test_parts_are_inside_the_photo_and_named_in_the_text(manifest, rows):
             assert part["word"] in row["description"].lower()
             words.add(part["word"])
         assert row["subcategory"].lower() in [part["word"] for part in row["parts"]]
-    assert {"sleeves", "collar", "pocket", "belt", "buttons", "zip", "heel", "laces", "stripes"} <= words
+    assert {
+        "sleeves",
+        "collar",
+        "pocket",
+        "belt",
+        "buttons",
+        "zip",
+        "heel",
+        "laces",
+        "stripes",
+    } <= words
 
 
 def test_the_box_of_a_product_holds_what_differs_from_the_backdrop(manifest, rows):
     """Outside the box there is backdrop only: much more alike than what is inside."""
     for row in rows[::7]:
         pixels = np.asarray(Image.open(manifest.parent / row["image"]), float)
-        x1, y1, x2, y2 = next(part["box"] for part in row["parts"] if part["word"] == row["subcategory"].lower())
+        x1, y1, x2, y2 = next(
+            part["box"] for part in row["parts"] if part["word"] == row["subcategory"].lower()
+        )
         inside = pixels[y1:y2, x1:x2].reshape(-1, 3).std(axis=0).max()
-        outside = np.concatenate([pixels[:, : max(1, x1 - 6)].reshape(-1, 3), pixels[:, x2 + 6 :].reshape(-1, 3)])
+        outside = np.concatenate(
+            [pixels[:, : max(1, x1 - 6)].reshape(-1, 3), pixels[:, x2 + 6 :].reshape(-1, 3)]
+        )
         assert outside.std(axis=0).max() < inside, row
 
 
@@ -170,11 +200,15 @@ def test_foreign_folder_is_refused(tmp_path):
 
 def test_other_sample_is_refused(tmp_path):
     write_sample_catalogue(tmp_path, 2, seed=1)
-    with pytest.raises(InputError, match="holds another sample catalogue.*'seed': 2.*found.*'seed': 1"):
+    with pytest.raises(
+        InputError, match="holds another sample catalogue.*'seed': 2.*found.*'seed': 1"
+    ):
         write_sample_catalogue(tmp_path, 2, seed=2)
 
 
-@pytest.mark.parametrize("numbers", [{"num_products": 0}, {"valid_fraction": 1.0}, {"valid_fraction": -0.1}])
+@pytest.mark.parametrize(
+    "numbers", [{"num_products": 0}, {"valid_fraction": 1.0}, {"valid_fraction": -0.1}]
+)
 def test_senseless_numbers(tmp_path, numbers):
     with pytest.raises(InputError, match="at least 1 product and a valid fraction"):
         write_sample_catalogue(tmp_path, **numbers)

@@ -14,8 +14,12 @@ from kaleido_tf.training.run_config import RunConfig
 from tests import small_records
 
 GRID = GRIDS[4]
-CONFIG = FashionBertConfig(patch_feature_size=small_records.FEATURE_SIZE, max_patch_position_embeddings=16, masked_image_token_num=3,
-                           masked_text_token_num=4)
+CONFIG = FashionBertConfig(
+    patch_feature_size=small_records.FEATURE_SIZE,
+    max_patch_position_embeddings=16,
+    masked_image_token_num=3,
+    masked_text_token_num=4,
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +39,15 @@ def take(dataset, count):
 def test_batch_has_the_models_inputs(folder):
     batch = take(examples(folder).training_batches(4), 1)[0]
     assert {name: value.shape for name, value in batch.items()} == {
-        "input_ids": (4, 9), "input_mask": (4, 9), "segment_ids": (4, 9), "next_sentence_label": (4,), "masked_lm_positions": (4, 4),
-        "masked_lm_ids": (4, 4), "masked_lm_weights": (4, 4), "patch_features": (4, 16, 6), "patch_mask": (4, 16),
+        "input_ids": (4, 9),
+        "input_mask": (4, 9),
+        "segment_ids": (4, 9),
+        "next_sentence_label": (4,),
+        "masked_lm_positions": (4, 4),
+        "masked_lm_ids": (4, 4),
+        "masked_lm_weights": (4, 4),
+        "patch_features": (4, 16, 6),
+        "patch_mask": (4, 16),
         "masked_patch_positions": (4, 3),
     }
     assert (batch["patch_mask"] == 1).all()
@@ -44,7 +55,12 @@ def test_batch_has_the_models_inputs(folder):
 
 def test_features_are_those_of_the_records_and_are_not_blanked_here(folder):
     batches = take(examples(folder).evaluation_batches(23), 1)
-    expected = np.stack([small_records.fields_of(n, layout=GRID)["patch_features"].astype(np.float16) for n in range(23)])
+    expected = np.stack(
+        [
+            small_records.fields_of(n, layout=GRID)["patch_features"].astype(np.float16)
+            for n in range(23)
+        ]
+    )
     np.testing.assert_array_equal(batches[0]["patch_features"], expected.astype(np.float32))
 
 
@@ -58,7 +74,9 @@ def test_masked_patches_are_different_sorted_and_evenly_spread(folder):
 
 
 def test_without_its_task_nothing_is_masked(folder):
-    assert "masked_patch_positions" not in take(examples(folder, tasks=()).training_batches(2), 1)[0]
+    assert (
+        "masked_patch_positions" not in take(examples(folder, tasks=()).training_batches(2), 1)[0]
+    )
 
 
 def test_half_of_the_texts_are_mismatched_and_few_tokens_masked(folder):
@@ -68,15 +86,25 @@ def test_half_of_the_texts_are_mismatched_and_few_tokens_masked(folder):
 
 
 def test_records_of_another_layout_are_refused(folder, tmp_path):
-    with pytest.raises(InputError, match="type imagebert needs records of layout grid_8x8. .* holds grid_4x4"):
+    with pytest.raises(
+        InputError, match="type imagebert needs records of layout grid_8x8. .* holds grid_4x4"
+    ):
         examples(folder, FashionBertConfig(patch_feature_size=6))
     kaleido = small_records.write(tmp_path / "kaleido", 7, per_shard=4)
     with pytest.raises(InputError, match="needs records of layout grid_4x4. .* holds kaleido"):
         examples(kaleido)
-    with pytest.raises(InputError, match="type kaleidobert needs records of layout kaleido. .* holds grid_4x4"):
+    with pytest.raises(
+        InputError, match="type kaleidobert needs records of layout kaleido. .* holds grid_4x4"
+    ):
         examples(folder, KaleidoBertConfig(patch_feature_size=6))
 
 
 def test_number_of_patches_that_no_records_have():
-    with pytest.raises(InputError, match="FashionBERT's records hold 16 or 64 patches. Received: `max_patch_position_embeddings`=25"):
+    with pytest.raises(
+        InputError,
+        match=(
+            "FashionBERT's records hold 16 or 64 patches. Received:"
+            " `max_patch_position_embeddings`=25"
+        ),
+    ):
         grid_examples.layout_of(FashionBertConfig(max_patch_position_embeddings=25))

@@ -1,4 +1,6 @@
-"""Golden parity of FashionBERT with the original implementation, within the tolerances of tests/golden/README.md."""
+"""Golden parity of FashionBERT with the original implementation, within the tolerances of
+tests/golden/README.md.
+"""
 
 import json
 
@@ -19,7 +21,9 @@ LOSSES = {"masked_lm_loss": "mlm_loss", "next_sentence_loss": "nsp_loss", "image
 
 
 class Golden:
-    """The golden model with the original's weights, its batch, the expected arrays, outputs and gradients."""
+    """The golden model with the original's weights, its batch, the expected arrays, outputs and
+    gradients.
+    """
 
     def __init__(self, folder):
         self.folder = folder
@@ -32,7 +36,9 @@ class Golden:
             self.losses = {name: loss.mean() for name, loss in self.outputs["losses"].items()}
             self.total, self.weights = self.model.total_loss(self.losses)
         entries = original_variables(self.model)
-        gradients = tape.gradient(self.total, [e.variable for e in entries.values()], unconnected_gradients="zero")
+        gradients = tape.gradient(
+            self.total, [e.variable for e in entries.values()], unconnected_gradients="zero"
+        )
         self.gradients = {
             name: entry.to_original(tf.convert_to_tensor(gradient).numpy())
             for (name, entry), gradient in zip(entries.items(), gradients)
@@ -47,22 +53,35 @@ def golden(golden_dir):
 @pytest.mark.parametrize("name", LOGITS)
 def test_logits(golden, name):
     expected = golden.expected[LOGITS[name]]
-    np.testing.assert_allclose(golden.outputs["logits"][name].numpy().reshape(expected.shape), expected, atol=2e-5, rtol=1e-5)
+    np.testing.assert_allclose(
+        golden.outputs["logits"][name].numpy().reshape(expected.shape),
+        expected,
+        atol=2e-5,
+        rtol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses(golden, name):
-    np.testing.assert_allclose(golden.losses[name], golden.expected[LOSSES[name]], atol=2e-6, rtol=1e-5)
+    np.testing.assert_allclose(
+        golden.losses[name], golden.expected[LOSSES[name]], atol=2e-6, rtol=1e-5
+    )
 
 
 def test_adaptive_loss_and_its_weights(golden):
     np.testing.assert_allclose(golden.total, golden.expected["total_loss"], atol=2e-6, rtol=1e-5)
-    for name, expected in zip(("masked_lm_weight", "next_sentence_weight", "image_weight"), ("w0", "w1", "w2")):
-        np.testing.assert_allclose(golden.weights[name], golden.expected[expected], atol=2e-6, rtol=1e-5)
+    for name, expected in zip(
+        ("masked_lm_weight", "next_sentence_weight", "image_weight"), ("w0", "w1", "w2")
+    ):
+        np.testing.assert_allclose(
+            golden.weights[name], golden.expected[expected], atol=2e-6, rtol=1e-5
+        )
 
 
 def test_every_gradient(golden):
-    """Gradients flow through the adaptive weights: with constant weights the largest would be off by 0.0046."""
+    """Gradients flow through the adaptive weights: with constant weights the largest would be off
+    by 0.0046.
+    """
     expected = np.load(golden.folder / "grads.npz")
     assert set(expected) == set(golden.gradients)
     for name, gradient in golden.gradients.items():
@@ -79,38 +98,61 @@ def test_sequence_and_pooled_output(golden):
         for place in set(places):
             features[row, place] *= 1 - places.count(place)
     feed = {**golden.batch, "patch_features": tf.constant(features)}
-    outputs = golden.model.encoder({name: feed[name] for name in golden.model.encoder.input}, training=False)
+    outputs = golden.model.encoder(
+        {name: feed[name] for name in golden.model.encoder.input}, training=False
+    )
     for name in ("sequence_output", "pooled_output"):
         np.testing.assert_allclose(outputs[name], golden.expected[name], atol=2e-5, rtol=1e-5)
 
 
 def test_matcher_is_the_originals_predict_mode(golden):
     feed = {name: golden.batch[name] for name in golden.model.matcher.input}
-    np.testing.assert_allclose(golden.model.matcher(feed), golden.expected["predict_nsp_logits"], atol=2e-5, rtol=1e-5)
+    np.testing.assert_allclose(
+        golden.model.matcher(feed), golden.expected["predict_nsp_logits"], atol=2e-5, rtol=1e-5
+    )
 
 
 def test_every_variable_of_the_original_is_known(golden):
-    theirs = {entry["name"]: tuple(entry["shape"]) for entry in json.loads((golden.folder / "variables.json").read_text())}
+    theirs = {
+        entry["name"]: tuple(entry["shape"])
+        for entry in json.loads((golden.folder / "variables.json").read_text())
+    }
     theirs.pop("global_step")
-    assert {name: entry.original_shape for name, entry in original_variables(golden.model).items()} == theirs
+    assert {
+        name: entry.original_shape for name, entry in original_variables(golden.model).items()
+    } == theirs
     assert len(theirs) == len(golden.model.trainable_variables)
 
 
 def test_hidden_patches_change_nothing(golden):
-    """Unlike Kaleido-BERT's, FashionBERT's `image_mask` is used: what it hides is as if it were not there."""
+    """Unlike Kaleido-BERT's, FashionBERT's `image_mask` is used: what it hides is as if it were not
+    there.
+    """
     feed = {name: golden.batch[name] for name in golden.model.matcher.input}
     mask = np.ones([4, 64], np.int32)
     mask[:, 50:] = 0
     changed = feed["patch_features"].numpy().copy()
     changed[:, 50:] = 7.0
     hidden = golden.model.matcher({**feed, "patch_mask": tf.constant(mask)})
-    np.testing.assert_allclose(golden.model.matcher({**feed, "patch_mask": tf.constant(mask), "patch_features": changed}), hidden, atol=1e-6)
+    np.testing.assert_allclose(
+        golden.model.matcher({**feed, "patch_mask": tf.constant(mask), "patch_features": changed}),
+        hidden,
+        atol=1e-6,
+    )
     assert np.abs(hidden - golden.model.matcher(feed)).max() > 1e-4
 
 
 def test_other_matching_weight_is_refused():
-    config = FashionBertConfig(vocab_size=23, hidden_size=12, num_hidden_layers=1, num_attention_heads=3, intermediate_size=20,
-                               max_position_embeddings=11, patch_feature_size=5, max_patch_position_embeddings=16)
+    config = FashionBertConfig(
+        vocab_size=23,
+        hidden_size=12,
+        num_hidden_layers=1,
+        num_attention_heads=3,
+        intermediate_size=20,
+        max_position_embeddings=11,
+        patch_feature_size=5,
+        max_patch_position_embeddings=16,
+    )
     model = FashionBert(config, text_length=7)
     with pytest.raises(InputError, match="--matching_weight must be 1. Received: 2.0"):
         model.total_loss({"masked_lm_loss": 1.0, "next_sentence_loss": 1.0, "image_loss": 1.0}, 2.0)

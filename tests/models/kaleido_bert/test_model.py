@@ -1,4 +1,6 @@
-"""Golden parity with the original implementation, within the tolerances of tests/golden/README.md."""
+"""Golden parity with the original implementation, within the tolerances of
+tests/golden/README.md.
+"""
 
 import json
 
@@ -15,14 +17,21 @@ from kaleido_tf.patches import LEVEL_NAMES, LEVEL_PATCHES, NUM_PATCHES, level_sl
 from tests.golden_batches import LEVEL_COLUMNS, pretraining_batch
 
 LOGITS = {
-    "masked_lm": "mlm_logits", "next_sentence": "nsp_logits", "rotation": "rotation_logits", "jigsaw": "jigsaw_logits",
-    "camouflage": "camouflage_logits", "grey_to_color": "greymask_logits", "blank_to_color": "blankmask_logits",
+    "masked_lm": "mlm_logits",
+    "next_sentence": "nsp_logits",
+    "rotation": "rotation_logits",
+    "jigsaw": "jigsaw_logits",
+    "camouflage": "camouflage_logits",
+    "grey_to_color": "greymask_logits",
+    "blank_to_color": "blankmask_logits",
 }
 LOSSES = {name: golden.replace("_logits", "_loss") for name, golden in LOGITS.items()}
 
 
 class Golden:
-    """One golden configuration: model with the original's weights, its batch, the expected arrays."""
+    """One golden configuration: model with the original's weights, its batch, the
+    expected arrays.
+    """
 
     def __init__(self, folder):
         self.folder = folder
@@ -46,7 +55,9 @@ def results(golden):
         outputs = golden.model.pretrainer(golden.batch, training=False)
         total = tf.add_n([loss.mean() for loss in outputs["losses"].values()])
     entries = original_variables(golden.model)
-    gradients = tape.gradient(total, [entry.variable for entry in entries.values()], unconnected_gradients="zero")
+    gradients = tape.gradient(
+        total, [entry.variable for entry in entries.values()], unconnected_gradients="zero"
+    )
     arrays = {
         name: entry.to_original(tf.convert_to_tensor(gradient).numpy())
         for (name, entry), gradient in zip(entries.items(), gradients)
@@ -57,7 +68,9 @@ def results(golden):
 @pytest.mark.parametrize("name", LOGITS)
 def test_logits(golden, results, name):
     expected = golden.expected[LOGITS[name]]
-    np.testing.assert_allclose(results[0]["logits"][name].numpy().reshape(expected.shape), expected, atol=2e-5, rtol=1e-5)
+    np.testing.assert_allclose(
+        results[0]["logits"][name].numpy().reshape(expected.shape), expected, atol=2e-5, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -92,7 +105,9 @@ def test_sequence_and_pooled_output(golden):
         for place in set(places.tolist()):
             blanked[row, place] *= 1 - places.tolist().count(place)
     feed = {**golden.batch, "blank_to_color_features": tf.constant(blanked)}
-    outputs = golden.model.encoder({name: feed[name] for name in golden.model.encoder.input}, training=False)
+    outputs = golden.model.encoder(
+        {name: feed[name] for name in golden.model.encoder.input}, training=False
+    )
     for name in ("sequence_output", "pooled_output"):
         np.testing.assert_allclose(outputs[name], golden.expected[name], atol=2e-5, rtol=1e-5)
 
@@ -115,7 +130,9 @@ PARTIAL_CASES = {  # case: (levels fed, blanked, other inputs)
 
 @pytest.mark.parametrize("case", PARTIAL_CASES)
 def test_calls_with_inputs_left_out(golden_dir, case):
-    """Quirk K6: an absent level is masked zeros; a level fed without location has ones for its boxes."""
+    """Quirk K6: an absent level is masked zeros; a level fed without location has ones for its
+    boxes.
+    """
     golden = Golden(golden_dir / "kaleidobert_tiny" / "ptv6")
     levels, blanked = PARTIAL_CASES[case]
     feed = {name: golden.batch[name].numpy().copy() for name in golden.model.encoder.input}
@@ -140,14 +157,19 @@ def test_calls_with_inputs_left_out(golden_dir, case):
             for place in set(places):
                 feed["blank_to_color_features"][row, place] *= 1 - places.count(place)
     feed["patch_mask"] = mask
-    outputs = golden.model.encoder_with_patch_mask()({k: tf.constant(v) for k, v in feed.items()}, training=False)
+    outputs = golden.model.encoder_with_patch_mask()(
+        {k: tf.constant(v) for k, v in feed.items()}, training=False
+    )
     expected = np.load(golden.folder / "outputs_partial.npz")
     for name in ("sequence_output", "pooled_output"):
         np.testing.assert_allclose(outputs[name], expected[f"{case}/{name}"], atol=2e-5, rtol=1e-5)
 
 
 def test_every_variable_of_the_original_is_known(golden):
-    theirs = {entry["name"]: tuple(entry["shape"]) for entry in json.loads((golden.folder / "variables.json").read_text())}
+    theirs = {
+        entry["name"]: tuple(entry["shape"])
+        for entry in json.loads((golden.folder / "variables.json").read_text())
+    }
     theirs.pop("global_step")
     ours = {name: entry.original_shape for name, entry in original_variables(golden.model).items()}
     assert ours == theirs
@@ -156,8 +178,15 @@ def test_every_variable_of_the_original_is_known(golden):
 
 def tiny_config(**changes):
     sizes = dict(
-        vocab_size=23, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20,
-        max_position_embeddings=11, patch_feature_size=5, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        vocab_size=23,
+        hidden_size=12,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=20,
+        max_position_embeddings=11,
+        patch_feature_size=5,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )
     return KaleidoBertConfig(**{**sizes, **changes})
 
@@ -168,16 +197,24 @@ def random_feed(model, rows, seed=0):
     for name, tensor in model.input.items():
         shape = [rows] + [size or 4 for size in tensor.shape[1:]]
         whole = tensor.dtype == tf.int32
-        feed[name] = generator.integers(0, 2, shape).astype(np.int32) if whole else generator.normal(size=shape).astype(np.float32)
+        feed[name] = (
+            generator.integers(0, 2, shape).astype(np.int32)
+            if whole
+            else generator.normal(size=shape).astype(np.float32)
+        )
     return {name: tf.constant(value) for name, value in feed.items()}
 
 
-@pytest.mark.parametrize("tasks", [(), ("rotation",), ("rotation", "jigsaw"), ("blank_to_color",), KALEIDO_TASKS])
+@pytest.mark.parametrize(
+    "tasks", [(), ("rotation",), ("rotation", "jigsaw"), ("blank_to_color",), KALEIDO_TASKS]
+)
 def test_any_subset_of_tasks(tasks):
     """The paper's ablation B, B+I, ..., B+V: heads, inputs and losses of the chosen tasks only."""
     model = KaleidoBert(tiny_config(), tasks, text_length=7)
     outputs = model.pretrainer(random_feed(model.pretrainer, rows=3))
-    assert set(outputs["losses"]) == {f"{name}_loss" for name in ("masked_lm", "next_sentence", *tasks)}
+    assert set(outputs["losses"]) == {
+        f"{name}_loss" for name in ("masked_lm", "next_sentence", *tasks)
+    }
     assert outputs["logits"]["masked_lm"].shape == (3, 4, 23)
     assert outputs["logits"]["next_sentence"].shape == (3, 2)
     absent = set(KALEIDO_TASKS) - set(tasks)
@@ -188,25 +225,47 @@ def test_relative_boxes_do_not_depend_on_the_resolution():
     model = KaleidoBert(tiny_config(box_unit="relative"), (), text_length=7)
     feed = random_feed(model.matcher, rows=2)
     rotation = tf.constant([[[0, 64, 0, 32, 64 * 32]]] * 2)
-    small = {**feed, **{f"{level}_boxes": tf.repeat(rotation, LEVEL_PATCHES[level], axis=1) for level in LEVEL_COLUMNS}}
+    small = {
+        **feed,
+        **{
+            f"{level}_boxes": tf.repeat(rotation, LEVEL_PATCHES[level], axis=1)
+            for level in LEVEL_COLUMNS
+        },
+    }
     scale = tf.constant([2, 2, 2, 2, 4])
-    large = {name: value * scale if name.endswith("_boxes") else value for name, value in small.items()}
+    large = {
+        name: value * scale if name.endswith("_boxes") else value for name, value in small.items()
+    }
     np.testing.assert_allclose(model.matcher(small), model.matcher(large), atol=1e-6)
 
 
 def test_matcher_computes_what_the_encoder_computes():
-    """The matcher's last block computes the first place only; its logits are those of the whole sequence."""
+    """The matcher's last block computes the first place only; its logits are those of the whole
+    sequence.
+    """
     model = KaleidoBert(tiny_config(), (), text_length=7)
     feed = random_feed(model.matcher, rows=2)
     pooled = model.encoder(feed)["pooled_output"]
-    np.testing.assert_allclose(model.matcher(feed), model.named_layers["next_sentence"](pooled[:, None]), atol=1e-6)
+    np.testing.assert_allclose(
+        model.matcher(feed), model.named_layers["next_sentence"](pooled[:, None]), atol=1e-6
+    )
 
 
 def test_checkpoint_of_another_shape_is_refused_whole(golden_dir):
     folder = golden_dir / "kaleidobert_tiny" / "ptv6"
-    model = KaleidoBert(KaleidoBertConfig.from_dict({**read_config(folder / "config.json").to_dict(), "intermediate_size": 48}))
+    model = KaleidoBert(
+        KaleidoBertConfig.from_dict(
+            {**read_config(folder / "config.json").to_dict(), "intermediate_size": 48}
+        )
+    )
     before = [variable.numpy() for variable in model.trainable_variables]
-    with pytest.raises(ValueError, match=rf"does not fit the model in 6 variables: {SCOPES['kaleidobert']}bert/encoder/layer_0.*needs \[32, 48\], found \[32, 64\]"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"does not fit the model in 6 variables:"
+            rf" {SCOPES['kaleidobert']}bert/encoder/layer_0.*needs \[32, 48\], found \[32, 64\]"
+        ),
+    ):
         load_original_weights(model, str(folder / "model.ckpt-1000"))
     for old, variable in zip(before, model.trainable_variables):
         np.testing.assert_array_equal(old, variable.numpy())
@@ -214,4 +273,6 @@ def test_checkpoint_of_another_shape_is_refused_whole(golden_dir):
 
 def test_path_that_is_no_checkpoint_is_named(tmp_path):
     with pytest.raises(ValueError, match="TF1 checkpoint prefix.*Not found: .*model.ckpt-7.index"):
-        load_original_weights(KaleidoBert(tiny_config(), (), text_length=7), str(tmp_path / "model.ckpt-7"))
+        load_original_weights(
+            KaleidoBert(tiny_config(), (), text_length=7), str(tmp_path / "model.ckpt-7")
+        )

@@ -1,4 +1,6 @@
-"""The five sub-tasks, alone and inside tf.data. F = 3; patch p of the example holds p in every feature."""
+"""The five sub-tasks, alone and inside tf.data. F = 3; patch p of the example holds p in every
+feature.
+"""
 
 import numpy as np
 import pytest
@@ -47,7 +49,9 @@ def test_jigsaw_label_says_which_patch_lies_where():
     for number in range(120):
         result = shuffle_jigsaw(example(), tf.constant([1, number]))
         label = int(result["jigsaw_label"])
-        assert first_values(result["jigsaw_features"]) == [1.0 + p for p in patches.JIGSAW_PERMUTATIONS[label]]
+        assert first_values(result["jigsaw_features"]) == [
+            1.0 + p for p in patches.JIGSAW_PERMUTATIONS[label]
+        ]
         seen.add(label)
     assert len(seen) > 20
 
@@ -62,7 +66,16 @@ def test_grey_patches_lose_their_colour_and_keep_it_as_target():
     result = grey(example(), None)
     assert result["grey_to_color_positions"].numpy().tolist() == [1, 6]
     assert first_values(result["grey_to_color_targets"]) == [15, 20]
-    assert first_values(result["grey_to_color_features"]) == [14, 1001, 16, 17, 18, 19, 1006, *range(21, 30)]
+    assert first_values(result["grey_to_color_features"]) == [
+        14,
+        1001,
+        16,
+        17,
+        18,
+        19,
+        1006,
+        *range(21, 30),
+    ]
 
 
 def test_blank_patches_are_named_and_left_for_the_model():
@@ -76,7 +89,11 @@ def test_level_whose_task_is_off_is_passed_on():
     assert first_values(result["rotation_features"]) == [0]
     assert first_values(result["camouflage_features"]) == list(range(5, 14))
     assert first_values(result["grey_to_color_features"]) == list(range(14, 30))
-    assert "jigsaw_label" in result and "rotation_label" not in result and "blank_to_color_positions" not in result
+    assert (
+        "jigsaw_label" in result
+        and "rotation_label" not in result
+        and "blank_to_color_positions" not in result
+    )
 
 
 @pytest.mark.parametrize("number", range(3))
