@@ -263,9 +263,12 @@ class PatchEmbedding(tf_keras.layers.Layer):
 
     def call(self, features, location):
         embedded = tf.matmul(self.input_dropout(features), self.projector)
-        segment = tf.one_hot([self.segment_id], self.segment_vocab_size, dtype=embedded.dtype)
-        embedded += tf.matmul(segment, self.segment_embeddings) + location
-        return self.output_dropout(self.layer_norm(embedded))
+        # A row, not the product of a one-hot vector and the table: TensorFlow 2.20 takes a sum of a
+        # [1, H] product and a [1, 1, H] tensor (one image, a level of one patch) for a bias and
+        # loses an axis when it optimizes the graph.
+        if self.segment_id < self.segment_vocab_size:
+            location = location + self.segment_embeddings[self.segment_id]
+        return self.output_dropout(self.layer_norm(embedded + location))
 
     def get_config(self):
         return {

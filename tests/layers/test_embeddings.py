@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from kaleido_tf.layers.embeddings import (
     BlankPatches,
@@ -124,3 +125,17 @@ def test_text_longer_than_the_table_is_refused():
     layer = TextEmbedding(11, 7, 5, 2, 0.0, 0.5)
     with pytest.raises(ValueError, match="`max_position_embeddings`=5. Received: 6"):
         layer(tf.zeros([1, 6], tf.int32), tf.zeros([1, 6], tf.int32))
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_compiled_embedding_of_one_image_with_one_patch(precision):
+    plain = PatchEmbedding(7, 1, 6, 0.0, 0.5, dtype="float32")
+    layer = PatchEmbedding(7, 1, 6, 0.0, 0.5, dtype=tf_keras.mixed_precision.Policy(precision))
+    features = tf.random.stateless_normal([1, 1, 5], [0, 1])
+    location = tf.random.stateless_normal([1, 1, 7], [0, 2])
+    expected = plain(features, location)
+    compiled = tf.function(layer)
+    compiled(features, tf.cast(location, layer.compute_dtype))  # makes the weights
+    layer.set_weights(plain.get_weights())
+    result = compiled(features, tf.cast(location, layer.compute_dtype))
+    np.testing.assert_allclose(tf.cast(result, tf.float32), expected, atol=3e-2)
