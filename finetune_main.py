@@ -5,26 +5,18 @@ The original script's command lines run as they are (run_configs/original_catepr
 original_subcatepred.cfg).
 """
 
-import dataclasses
 import os
-import pathlib
 import sys
 
-# TensorFlow's start-up notes hide what this program says
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up notes, and its search for a GPU, hide what this program says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
-from kaleido_tf.command_line.shared_flags import (
-    DECISIVE_FLAGS,
-    define_shared_flags,
-    need,
-    run_config,
-)
+from kaleido_tf.command_line.shared_flags import decisive_of, define_shared_flags, need
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.config import ModelConfig
 
 # Flags of the original script beside the shared ones.
 flags.DEFINE_enum(
@@ -51,7 +43,6 @@ define_shared_flags()
 flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
 
-DECISIVE = (*DECISIVE_FLAGS, "task", "num_classes")
 LABELS = {"catepred": "img_category_id", "subcatepred": "img_subcategory_id"}
 
 
@@ -60,70 +51,57 @@ def main(_):
     if FLAGS.mode == "evaluate":
         evaluate()
     else:
-        train()
+        train(evaluates=FLAGS.mode == "train_and_evaluate")
 
 
-def train() -> None:
+def train(evaluates: bool) -> None:
     """Fine-tunes a pre-trained model, whose checkpoint --pretrain_model_name_or_path names."""
-    from kaleido_tf.command_line.model_source import load_start, model_to_train
     from kaleido_tf.command_line.run_folder import leave_settings
-    from kaleido_tf.training import run as training
+    from kaleido_tf.command_line.session import begin_training, print_figures
+    from kaleido_tf.compat.checkpoints.weights import load_start
+    from kaleido_tf.training.run import train as run_training
 
-    evaluates = FLAGS.mode == "train_and_evaluate"
-    need(
-        "train_input_fp",
-        "model_dir",
-        "pretrain_model_name_or_path",
-        *(["eval_input_fp"] if evaluates else []),
-    )
+    needed = ("train_input_fp", "model_dir", "pretrain_model_name_or_path")
+    need(*needed, *(["eval_input_fp"] if evaluates else []))
     if FLAGS.predict_checkpoint_path:
         print(
             "--predict_checkpoint_path is not read in training, as in the original:"
             " --pretrain_model_name_or_path is what it starts from"
         )
-    source = model_to_train(
-        FLAGS.pretrain_model_name_or_path, None, FLAGS.model_dir, None, FLAGS.input_sequence_length
-    )
-    run = _run_config(source.config, source.vocabulary)
-    train_data = _open_rows(FLAGS.train_input_fp, run, source.config)
-    eval_data = _open_rows(FLAGS.eval_input_fp, run, source.config) if evaluates else None
+    session = begin_training("recognition")
+    source = session.source
+    train_data = _open_rows(FLAGS.train_input_fp, session)
+    eval_data = _open_rows(FLAGS.eval_input_fp, session) if evaluates else None
+    decisive = (*decisive_of(), "input_sequence_length", "task", "num_classes")
     leave_settings(
-        FLAGS.model_dir, source.config, source.vocabulary, sys.modules[__name__], DECISIVE
+        FLAGS.model_dir, session.config, source.vocabulary, sys.modules[__name__], decisive
     )
-    run = dataclasses.replace(run, vocabulary=str(pathlib.Path(FLAGS.model_dir) / "vocab.txt"))
-    _, figures = training.train(
-        run,
-        lambda: _build(source.config, run.text_length),
+    _, figures = run_training(
+        session.run,
+        lambda: _build(session),
         train_data,
         eval_data,
         lambda model, strategy: load_start(model.backbone, source.start),
     )
-    if figures:
-        print("evaluation: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    print_figures("evaluation", figures)
 
 
 def evaluate() -> None:
     """Loss, accuracy and F1 of a fine-tuned checkpoint on --eval_input_fp."""
-    from kaleido_tf.command_line.model_source import load_weights, model_to_use
-    from kaleido_tf.training import run as training
+    from kaleido_tf.command_line.session import begin_use, print_figures
+    from kaleido_tf.compat.checkpoints.weights import load_weights
+    from kaleido_tf.training.run import evaluate as run_evaluation
 
     need("eval_input_fp")
-    checkpoint = FLAGS.predict_checkpoint_path or FLAGS.model_dir
-    if not checkpoint:
-        raise InputError("--mode=evaluate needs --predict_checkpoint_path or --model_dir")
-    source = model_to_use(checkpoint, FLAGS.pretrain_model_name_or_path)
-    run = _run_config(source.config, source.vocabulary)
-    data = _open_rows(FLAGS.eval_input_fp, run, source.config)
-    figures = training.evaluate(
-        run,
-        lambda: _build(source.config, run.text_length),
-        data,
-        lambda model: load_weights(model, source.start),
+    session = begin_use("recognition")
+    weights = session.source.start
+    figures = run_evaluation(
+        session.run,
+        lambda: _build(session),
+        _open_rows(FLAGS.eval_input_fp, session),
+        lambda model: load_weights(model, weights),
     )
-    print(
-        f"evaluation of {source.start}: "
-        + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-    )
+    print_figures(f"evaluation of {weights}", figures)
 
 
 def _num_classes() -> int:
@@ -132,19 +110,13 @@ def _num_classes() -> int:
     return FLAGS.num_classes or TASKS[FLAGS.task]
 
 
-def _build(config: ModelConfig, text_length: int):
+def _build(session):
     from kaleido_tf.objectives.recognition import Classifier
 
-    return Classifier(config, FLAGS.task, _num_classes(), text_length)
+    return Classifier(session.config, FLAGS.task, _num_classes(), session.text_length)
 
 
-def _run_config(config: ModelConfig, vocabulary: str):
-    from kaleido_tf.command_line.examples import text_length
-
-    return run_config(config, vocabulary, text_length(config, "recognition"))
-
-
-def _open_rows(pattern: str, run, config: ModelConfig):
+def _open_rows(pattern: str, session):
     from kaleido_tf.command_line.examples import open_rows
 
     def label(columns):
@@ -156,7 +128,15 @@ def _open_rows(pattern: str, run, config: ModelConfig):
             )
         return {"label": labels}
 
-    return open_rows(pattern, "recognition", run, config, make_inputs=label)
+    return open_rows(
+        pattern,
+        "recognition",
+        session.run.seed,
+        session.config,
+        (),
+        session.schema,
+        make_inputs=label,
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Pre-trains, evaluates and scores Kaleido-BERT and FashionBERT: flags to a run.
+"""Pre-trains, evaluates and scores a model of any family: flags to a run.
 
 `python pretrain_main.py --mode=train_and_evaluate` without any other flag draws a sample catalogue,
-prepares its records, pre-trains a tiny model and scores retrieval both ways. The original scripts'
-command lines run as they are (run_configs/, docs/original.md).
+prepares its records, pre-trains a tiny model and scores retrieval both ways; `--mode=evaluate` and
+`--mode=predict --type=...` alone use that model. The original scripts' command lines run as they
+are (run_configs/, docs/original.md).
 """
 
 import dataclasses
@@ -10,25 +11,18 @@ import os
 import pathlib
 import sys
 
-# TensorFlow's start-up notes hide what this program says
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up notes, and its search for a GPU, hide what this program says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
-from kaleido_tf.command_line.shared_flags import (
-    DECISIVE_FLAGS,
-    RUN_DEFAULTS,
-    define_shared_flags,
-    need,
-    run_config,
-)
+from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
+from kaleido_tf.command_line.shared_flags import decisive_of, define_shared_flags, need
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-from kaleido_tf.patches import LEVEL_NAMES
-from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 
 # Flags of the original script beside the shared ones.
 flags.DEFINE_enum(
@@ -65,67 +59,13 @@ flags.DEFINE_string(
     None,
     "Candidate lists of predict; default: candidates_<type>.jsonl beside the records.",
 )
-flags.DEFINE_list(
-    "kaleido_tasks",
-    list(LEVEL_NAMES),
-    "Kaleido tasks to train, of rotation, jigsaw, camouflage, grey_to_color, blank_to_color; empty:"
-    " none.",
-)
-flags.DEFINE_float(
-    "masked_lm_prob",
-    RUN_DEFAULTS["token_fraction"],
-    "Share of word pieces that are masked, at most ten.",
-)
-flags.DEFINE_boolean(
-    "whole_word_masking", RUN_DEFAULTS["whole_words"], "Masks whole words instead of word pieces."
-)
-flags.DEFINE_enum(
-    "masking",
-    RUN_DEFAULTS["masking"],
-    ["aligned", "random"],
-    "aligned: pairs of a word and a patch in the records first, of each one side; random: as if"
-    " there were none.",
-)
-flags.DEFINE_enum(
-    "negatives",
-    RUN_DEFAULTS["negatives"],
-    ["subcategory", "any", "rising"],
-    "Where mismatched texts come from; rising: from any product at first, more and more from the"
-    " sub-category.",
-)
-flags.DEFINE_float(
-    "negatives_rise_epochs",
-    RUN_DEFAULTS["rise_epochs"],
-    "Epochs until --negatives=rising draws from the sub-category only.",
-)
-flags.DEFINE_float(
-    "matching_weight",
-    RUN_DEFAULTS["matching_weight"],
-    "Factor of the matching loss; 1 is the paper's plain sum.",
-)
-flags.DEFINE_integer(
-    "contrastive_epochs",
-    RUN_DEFAULTS["contrastive_epochs"],
-    "Epochs in which the embeddings of a new model are aligned before it is trained"
-    " (kaleido_tf/objectives/contrastive_start.py); 0: plain random weights.",
-    lower_bound=0,
-)
+define_setting_flags(PretrainingConfig)
+define_setting_flags(ExamplesConfig)
 define_shared_flags()
 flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
 
-DECISIVE = (
-    *DECISIVE_FLAGS,
-    "kaleido_tasks",
-    "masked_lm_prob",
-    "whole_word_masking",
-    "masking",
-    "negatives",
-    "negatives_rise_epochs",
-    "matching_weight",
-    "contrastive_epochs",
-)
-SAMPLE_DIR = "sample_run"
+SAMPLE_DIR = pathlib.Path("sample_run")
 SAMPLE_FLAGS = pathlib.Path(__file__).parent / "run_configs" / "sample.cfg"
 
 
@@ -133,36 +73,58 @@ def main(_):
     if FLAGS.mode in ("train", "train_and_evaluate"):
         if FLAGS.train_input_fp is None:
             return run_sample()
-        train()
+        train(evaluates=FLAGS.mode == "train_and_evaluate")
     elif FLAGS.mode == "evaluate":
+        if _means_the_sample("eval_input_fp"):
+            use_sample()
         evaluate()
     else:
+        if FLAGS.type is None:
+            raise InputError("--mode=predict needs --type=img2txt or --type=txt2img")
+        if _means_the_sample("predict_input_fp"):
+            use_sample()
         predict(FLAGS.type, FLAGS.predict_input_fp, FLAGS.candidates)
     return None
 
 
+def _means_the_sample(data_flag: str) -> bool:
+    """Whether a command names neither a model nor data, so that the sample's are meant."""
+    named = ("model_dir", "predict_checkpoint_path", "pretrain_model_name_or_path", "input_schema")
+    return not any(FLAGS[name].value for name in (data_flag, *named))
+
+
 def run_sample() -> None:
     """The embedded default: draws, prepares, trains and scores in `SAMPLE_DIR`."""
-    from data_prep.sample.sample_records import prepare_sample
-
     if FLAGS.mode != "train_and_evaluate":
         raise InputError(
-            f"--mode={FLAGS.mode} needs --train_input_fp. Only train_and_evaluate has a sample"
-            " catalogue"
+            f"--mode={FLAGS.mode} needs --train_input_fp. Only train_and_evaluate, evaluate and"
+            " predict have a sample catalogue"
         )
-    folder = pathlib.Path(SAMPLE_DIR)
-    records = prepare_sample(folder)
-    _use_defaults_of(SAMPLE_FLAGS)
-    FLAGS.train_input_fp, FLAGS.eval_input_fp = str(records / "train"), str(records / "valid")
-    FLAGS.model_dir = FLAGS.model_dir or str(folder / "model")
-    figures = train()
+    figures = train_sample(evaluates=True)
     print("\nsummary (chance beside each number)")
     chances = {"next_sentence": "1/2", "rotation": "1/4", "jigsaw": "1/24", "camouflage": "1/9"}
     for name, chance in chances.items():
         if f"{name}_accuracy" in figures:
             print(f"  {name} accuracy {figures[f'{name}_accuracy']:7.2%}   (chance {chance})")
     for direction in ("img2txt", "txt2img"):
-        predict(direction, str(records / "valid"), None)
+        predict(direction, FLAGS.eval_input_fp, None)
+
+
+def train_sample(evaluates: bool) -> dict:
+    """Makes what is missing of the sample: catalogue, records, model."""
+    from data_prep.sample.sample_records import prepare_sample
+
+    records = prepare_sample(SAMPLE_DIR)
+    _use_defaults_of(SAMPLE_FLAGS)
+    FLAGS.train_input_fp, FLAGS.eval_input_fp = str(records / "train"), str(records / "valid")
+    FLAGS.model_dir = FLAGS.model_dir or str(SAMPLE_DIR / "model")
+    return train(evaluates)
+
+
+def use_sample() -> None:
+    """Means the sample's model and products, and makes them first where they are not there yet."""
+    train_sample(evaluates=True)
+    FLAGS.predict_input_fp = FLAGS.eval_input_fp
 
 
 def _use_defaults_of(path: pathlib.Path) -> None:
@@ -175,99 +137,109 @@ def _use_defaults_of(path: pathlib.Path) -> None:
                 FLAGS[name].using_default_value = False
 
 
-def train() -> dict:
-    """Trains and, by mode, evaluates; returns the figures of the last evaluation."""
+def train(evaluates: bool) -> dict:
+    """Trains and, if asked, evaluates; returns the figures of the last evaluation."""
     from kaleido_tf.command_line.examples import open_examples
-    from kaleido_tf.command_line.model_source import load_start, model_to_train
     from kaleido_tf.command_line.run_folder import leave_settings
-    from kaleido_tf.objectives.pretraining import pretrain
+    from kaleido_tf.command_line.session import begin_training, print_figures
+    from kaleido_tf.compat.checkpoints.weights import load_start
+    from kaleido_tf.objectives.pretraining import Pretraining
+    from kaleido_tf.training.run import train as run_training
 
-    evaluates = FLAGS.mode == "train_and_evaluate"
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
-    records = None if FLAGS.input_schema else FLAGS.train_input_fp
-    source = model_to_train(
-        FLAGS.pretrain_model_name_or_path,
-        FLAGS.model_config,
-        FLAGS.model_dir,
-        records,
-        FLAGS.input_sequence_length,
+    settings = read_settings(PretrainingConfig)
+    session = begin_training("pretraining", FLAGS.model_config)
+    config, source = session.config, session.source
+    start = (lambda model: load_start(model, source.start)) if source.start else None
+    objective = Pretraining(config, settings, session.text_length, start)
+    examples = read_settings(ExamplesConfig, text_length=session.text_length)
+    train_data, eval_data = (
+        open_examples(pattern, examples, config, settings.tasks, session.vocabulary, session.schema)
+        if pattern
+        else None
+        for pattern in (FLAGS.train_input_fp, FLAGS.eval_input_fp if evaluates else None)
     )
-    run = _run_config(source.config, source.vocabulary, "pretraining")
-    train_data = open_examples(FLAGS.train_input_fp, run, source.config)
-    eval_data = open_examples(FLAGS.eval_input_fp, run, source.config) if evaluates else None
-    leave_settings(
-        FLAGS.model_dir, source.config, source.vocabulary, sys.modules[__name__], DECISIVE
-    )
-    run = dataclasses.replace(run, vocabulary=str(pathlib.Path(FLAGS.model_dir) / "vocab.txt"))
-    _, figures = pretrain(
-        run,
-        source.config,
-        train_data,
-        eval_data,
-        (lambda model: load_start(model, source.start)) if source.start else None,
-    )
-    if figures:
-        print("evaluation: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    starter = objective.starter(train_data, session.run.seed)
+    decisive = decisive_of(ExamplesConfig, PretrainingConfig)
+    leave_settings(FLAGS.model_dir, config, source.vocabulary, sys.modules[__name__], decisive)
+    _, figures = run_training(session.run, objective.build, train_data, eval_data, starter)
+    print_figures("evaluation", figures)
     return figures
 
 
 def evaluate() -> None:
     """Losses and accuracies of a checkpoint on --eval_input_fp."""
     from kaleido_tf.command_line.examples import open_examples
-    from kaleido_tf.command_line.model_source import load_weights, model_to_use, tasks_there
-    from kaleido_tf.objectives.pretraining import evaluate_model
+    from kaleido_tf.command_line.model_source import tasks_there
+    from kaleido_tf.command_line.session import begin_use, print_figures
+    from kaleido_tf.compat.checkpoints.weights import load_weights
+    from kaleido_tf.objectives.pretraining import Pretraining
+    from kaleido_tf.training.run import evaluate as run_evaluation
 
     need("eval_input_fp")
-    source = model_to_use(_prediction_checkpoint(), FLAGS.pretrain_model_name_or_path)
-    run = _run_config(source.config, source.vocabulary, "pretraining")
-    if not FLAGS["kaleido_tasks"].present:
-        run = dataclasses.replace(run, tasks=tasks_there(source.start, source.config))
-    data = open_examples(FLAGS.eval_input_fp, run, source.config)
-    figures = evaluate_model(
-        run, source.config, data, lambda model: load_weights(model, source.start)
+    settings = read_settings(PretrainingConfig)
+    session = begin_use("pretraining")
+    config, weights = session.config, session.source.start
+    if settings.tasks is None:
+        settings = dataclasses.replace(settings, tasks=tasks_there(weights, config))
+    objective = Pretraining(config, settings, session.text_length)
+    examples = read_settings(ExamplesConfig, text_length=session.text_length)
+    data = open_examples(
+        FLAGS.eval_input_fp, examples, config, settings.tasks, session.vocabulary, session.schema
     )
-    print(
-        f"evaluation of {source.start}: "
-        + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+    figures = run_evaluation(
+        session.run, objective.build, data, lambda model: load_weights(model, weights)
     )
+    print_figures(f"evaluation of {weights}", figures)
 
 
-def predict(direction: str | None, pairs: str | None, candidates: str | None) -> None:
+def predict(direction: str, pairs: str | None, candidates: str | None) -> None:
     """Scores pairs (of candidate lists, or rows), writes the result file and the metrics, and
     prints them beside chance.
     """
-    from kaleido_tf.command_line.examples import pairs_of_candidates, pairs_of_rows
-    from kaleido_tf.command_line.model_source import load_weights, model_to_use
-    from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
-    from kaleido_tf.evaluation.report import summary, write_metrics
-    from kaleido_tf.evaluation.result_files import write_result_file
+    from kaleido_tf.command_line.session import begin_use
+    from kaleido_tf.compat.checkpoints.weights import load_weights
     from kaleido_tf.evaluation.scoring import score_batches
     from kaleido_tf.families import build_model
     from kaleido_tf.files.whole_files import check_writable
     from kaleido_tf.training.strategy import make_strategy, set_precision
 
-    if direction is None:
-        raise InputError("--mode=predict needs --type=img2txt or --type=txt2img")
     if not pairs:
         raise InputError(
             "--mode=predict needs --predict_input_fp (records that hold the candidates, or rows"
             " with --input_schema)"
         )
-    source = model_to_use(_prediction_checkpoint(), FLAGS.pretrain_model_name_or_path)
-    config, run = source.config, _run_config(source.config, source.vocabulary, "matching")
-    strategy = make_strategy(FLAGS.workerGPU, FLAGS.cpu_replicas)
-    set_precision(FLAGS.precision)
-    open_pairs = pairs_of_rows if FLAGS.input_schema else pairs_of_candidates
-    output = pathlib.Path(FLAGS.output_dir or FLAGS.model_dir or os.path.dirname(source.start))
+    session = begin_use("matching")
+    weights, device = session.source.start, session.run.device
+    strategy = make_strategy(device)
+    set_precision(device.precision)
+    output = pathlib.Path(FLAGS.output_dir or FLAGS.model_dir or os.path.dirname(weights))
     check_writable(output)  # before the scoring, not after it
-    scored = open_pairs(pairs, direction, run, config, candidates)
+    scored = _open_pairs(session, direction, pairs, candidates)
     with strategy.scope():
-        # The matching head is all that is asked for; the other heads of the checkpoint are not
-        # used.
-        model = build_model(config, (), run.text_length)
-    load_weights(model, source.start)
+        # Matching is all that is asked for; the other heads of the checkpoint are not built.
+        model = build_model(session.config, (), session.text_length)
+        matcher = model.matcher
+    load_weights(model, weights)
     batches = scored.batches(model, FLAGS.predict_batch_size * strategy.num_replicas_in_sync)
-    logits = score_batches(model, strategy, batches, len(scored.labels))
+    logits = score_batches(matcher, strategy, batches, len(scored.labels))
+    _write_scores(output, direction, scored, logits)
+
+
+def _open_pairs(session, direction: str, pairs: str, candidates: str | None):
+    from kaleido_tf.command_line.examples import pairs_of_candidates, pairs_of_rows
+
+    config, length = session.config, session.text_length
+    if session.schema is not None:
+        return pairs_of_rows(pairs, direction, config, session.schema, candidates)
+    return pairs_of_candidates(pairs, direction, length, config, session.vocabulary, candidates)
+
+
+def _write_scores(output: pathlib.Path, direction: str, scored, logits) -> None:
+    from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
+    from kaleido_tf.evaluation.report import summary, write_metrics
+    from kaleido_tf.evaluation.result_files import write_result_file
+
     write_result_file(
         output / f"eval_{direction}_results.txt",
         scored.text_ids,
@@ -278,43 +250,10 @@ def predict(direction: str | None, pairs: str | None, candidates: str | None) ->
         FLAGS.predict_batch_size,
     )
     metrics = evaluate_retrieval(scored.queries, scored.labels, logits)
-    name = "retrieval_metrics.json" if FLAGS.output_dir else f"{direction}_retrieval_metrics.json"
+    named = "retrieval_metrics.json"
+    name = named if FLAGS.output_dir else f"{direction}_{named}"
     write_metrics(output / name, metrics, direction, ties="average")
     print(summary(metrics, direction))
-
-
-def _prediction_checkpoint() -> str:
-    path = FLAGS.predict_checkpoint_path or FLAGS.model_dir
-    if not path:
-        raise InputError(f"--mode={FLAGS.mode} needs --predict_checkpoint_path or --model_dir")
-    return path
-
-
-def _run_config(config: ModelConfig, vocabulary: str, purpose: str) -> RunConfig:
-    from kaleido_tf.command_line.examples import text_length
-
-    tasks = (
-        tuple(task for task in FLAGS.kaleido_tasks if task)
-        if isinstance(config, KaleidoBertConfig)
-        else None
-    )
-    if tasks is None and FLAGS["kaleido_tasks"].present:
-        raise InputError(
-            f"--kaleido_tasks is for Kaleido-BERT. Received: a model of type {config.model_type}"
-        )
-    return run_config(
-        config,
-        vocabulary,
-        text_length(config, purpose),
-        tasks=tasks,
-        token_fraction=FLAGS.masked_lm_prob,
-        whole_words=FLAGS.whole_word_masking,
-        masking=FLAGS.masking,
-        negatives=FLAGS.negatives,
-        rise_epochs=FLAGS.negatives_rise_epochs,
-        matching_weight=FLAGS.matching_weight,
-        contrastive_epochs=FLAGS.contrastive_epochs,
-    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Two ablations of the paper (section 4.4, table 4) at small scale: patches (KPG) and masking
+r"""Two ablations of the paper (section 4.4, table 4) at small scale: patches (KPG) and masking
 (AGM), several seeds each, same budget.
 
-    python -m benchmarks.ablations --scale_fixed=hm_grid --whole=hm_whole --product=hm
-    --output_dir=ablations --seeds=1,2,3
+    python -m benchmarks.ablations --scale_fixed=hm_grid --whole=hm_whole --product=hm \
+        --output_dir=ablations --seeds=1,2,3
 
 Runs `pretrain_main.py` (training, then both directions of retrieval) for every variant and seed,
 one after the other, and prints mean and spread over the seeds. What is finished is not done again,

@@ -1,17 +1,17 @@
-"""A captioner's BLEU-4 beside what is had without one: the text of a random training product, and
+r"""A captioner's BLEU-4 beside what is had without one: the text of a random training product, and
 of the most similar photo.
 
-    python -m benchmarks.caption_yardstick --train=records/train --valid=records/valid
-    --captioner=captioner
+    python -m benchmarks.caption_yardstick --train=records/train --valid=records/valid \
+        --captioner=captioner
 
 Similar: the highest cosine of the standardised features of the whole crop. Takes the maps that the
-  captioner's training kept.
+captioner's training kept.
 """
 
 import os
 import pathlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf

@@ -15,16 +15,14 @@ import sys
 import tempfile
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from absl import app, flags
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
-from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
-from kaleido_tf.compat.checkpoints.weights import fill, open_weights, weights_of
-from kaleido_tf.families import build_model
+from kaleido_tf.compat.checkpoints.weights import fill, model_for_weights, open_weights, weights_of
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 
@@ -47,7 +45,7 @@ def memory(name: str) -> int:
 
 
 def new_model():
-    return build_model(KaleidoBertConfig(num_hidden_layers=FLAGS.num_hidden_layers), None, 64)
+    return model_for_weights(KaleidoBertConfig(num_hidden_layers=FLAGS.num_hidden_layers), None)
 
 
 def make_checkpoint(folder: pathlib.Path) -> None:
@@ -61,32 +59,29 @@ def make_checkpoint(folder: pathlib.Path) -> None:
 
 
 def import_tf1(folder):
-    load_original_weights(new_model(), str(folder / TF1))
+    fill(new_model(), open_weights(str(folder / TF1)))
 
 
 def import_safetensors(folder):
-    path = str(folder / SAFETENSORS)
-    fill(new_model(), open_weights("safetensors", path), path)
+    fill(new_model(), open_weights(str(folder / SAFETENSORS)))
 
 
 def export_tf1(folder):
-    write_tf1_checkpoint(folder / "exported" / TF1, weights_of(new_model(), 0).tensors)
+    write_tf1_checkpoint(folder / "exported" / TF1, weights_of(new_model(), "new", 0).tensors)
 
 
 def export_safetensors(folder):
-    write_safetensors(folder / "exported" / SAFETENSORS, weights_of(new_model(), 0).tensors, {})
+    write_safetensors(
+        folder / "exported" / SAFETENSORS, weights_of(new_model(), "new", 0).tensors, {}
+    )
 
 
 def tf1_to_safetensors(folder):
-    write_safetensors(
-        folder / "carried" / SAFETENSORS, open_weights("tf1", str(folder / TF1)).tensors, {}
-    )
+    write_safetensors(folder / "carried" / SAFETENSORS, open_weights(str(folder / TF1)).tensors, {})
 
 
 def safetensors_to_tf1(folder):
-    write_tf1_checkpoint(
-        folder / "carried" / TF1, open_weights("safetensors", str(folder / SAFETENSORS)).tensors
-    )
+    write_tf1_checkpoint(folder / "carried" / TF1, open_weights(str(folder / SAFETENSORS)).tensors)
 
 
 def read_tf1(folder):

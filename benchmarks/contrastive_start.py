@@ -10,7 +10,7 @@ import dataclasses
 import os
 import pathlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,8 @@ from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import RecordTable, read_evenly, read_images, read_record_table
-from kaleido_tf.evaluation.candidates import DIRECTIONS, read_candidate_pairs
+from kaleido_tf.evaluation.candidates import read_candidate_pairs
+from kaleido_tf.evaluation.protocols import DIRECTIONS
 from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.report import summary
 from kaleido_tf.families import build_model, read_config
@@ -29,6 +30,7 @@ from kaleido_tf.objectives.contrastive_start import align_embeddings, embedder_i
 from kaleido_tf.objectives.pretraining import MEASURED_IMAGES
 from kaleido_tf.records.dataset_json import feature_size_of
 from kaleido_tf.text import Vocabulary
+from kaleido_tf.training.run_config import DeviceConfig
 from kaleido_tf.training.strategy import make_strategy
 
 flags.DEFINE_string("train", None, "Records to align on.", required=True)
@@ -71,10 +73,11 @@ def main(_):
         text_seq_len=length,
         vocab_size=len(vocabulary),
     )
-    strategy = make_strategy(0, 1)
+    strategy = make_strategy(DeviceConfig(worker_gpus=0))
     tf_keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
         model = build_model(config, (), length)
+        _ = model.embedder  # makes the weights in the strategy's scope
     if model.normalises_features:
         model.measure_features(read_evenly(table, MEASURED_IMAGES)[1])
     align_embeddings(model, table, strategy, FLAGS.epochs, FLAGS.seed)

@@ -1,9 +1,9 @@
-"""How well the masks and crop boxes of `data_prep.foreground.product_crops` fit, on photos with
+r"""How well the masks and crop boxes of `data_prep.foreground.product_crops` fit, on photos with
 foreground masks.
 
     python -m benchmarks.foreground_iou --data=ecssd --split=valid --methods=none,border,grabcut
-    python -m benchmarks.foreground_iou --data=ecssd --split=valid --methods=border,unet
-    --foreground_weights=saliency.safetensors
+    python -m benchmarks.foreground_iou --data=ecssd --split=valid --methods=border,unet \
+        --foreground_weights=saliency.safetensors
 
 The folder holds `items.jsonl`, one JSON object a line: id, image and mask or label_map (paths
 relative to the folder; in the mask the object is 128 or more, in the label map above 0), split.
@@ -13,14 +13,15 @@ relative to the folder; in the mask the object is 128 or more, in the label map 
     box>0.5    share of the pictures where that is above 0.5
     mask_iou   the same mean for the masks themselves
     F          F-measure of the masks, beta^2 = 0.3, mean over the pictures (the network's at
-    probability 0.5) fallback   pictures for which the method found no product
+               probability 0.5)
+    fallback   pictures for which the method found no product
     ms         milliseconds a picture (wall clock, this process; the network gets all pictures at
-    once)
+               once)
 """
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes hide the table
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes hide the table
 
 import pathlib
 import time

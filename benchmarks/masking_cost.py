@@ -9,18 +9,18 @@ wall time depends on what else runs.
 import os
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from absl import flags
 
 from kaleido_tf.command import run_command
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.families import read_examples
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.dataset_json import feature_size_of
-from kaleido_tf.text import DEFAULT_VOCABULARY
-from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.text import Vocabulary
 
 flags.DEFINE_string("records", None, "Kaleido records with alignments.", required=True)
 flags.DEFINE_integer("batch_size", 32, "Examples a batch.", lower_bound=1)
@@ -33,10 +33,9 @@ def main(_):
     config = KaleidoBertConfig(patch_feature_size=feature_size_of(find_files(FLAGS.records)))
     sources = {}
     for masking in ("random", "aligned"):
-        run = RunConfig(FLAGS.records, "", "", str(DEFAULT_VOCABULARY), masking=masking)
-        sources[masking] = iter(
-            read_examples(FLAGS.records, run, config).training_batches(FLAGS.batch_size)
-        )
+        settings = ExamplesConfig(masking=masking)
+        examples = read_examples(FLAGS.records, settings, config, None, Vocabulary())
+        sources[masking] = iter(examples.training_batches(FLAGS.batch_size))
         next(sources[masking])
     spent = {masking: [] for masking in sources}
     for _ in range(FLAGS.turns):

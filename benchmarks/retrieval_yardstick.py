@@ -9,7 +9,7 @@ than which words go with which features.
 import os
 import pathlib
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from absl import flags
@@ -18,7 +18,8 @@ from sklearn.linear_model import Ridge
 
 from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import RecordTable, read_images, read_record_table
-from kaleido_tf.evaluation.candidates import DIRECTIONS, read_candidate_pairs
+from kaleido_tf.evaluation.candidates import read_candidate_pairs
+from kaleido_tf.evaluation.protocols import DIRECTIONS
 from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.report import summary
 from kaleido_tf.files.input_files import find_files

@@ -2,15 +2,15 @@
 --product_id=0145872052`.
 
 One PNG a product: its photo with mask and crop box, the five levels of patches, the generated
-  caption, the words and the patches
-that they are aligned with, and one training example after masking. The example is a real one: what
-a training run on these very records with these very flags shows of the photo.
+caption, the words and the patches that they are aligned with, and one training example after
+masking. The example is a real one: what a training run on these very records with these very flags
+shows of the photo.
 """
 
 import os
 
-# TensorFlow's start-up notes hide what this program says
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up notes, and its search for a GPU, hide what this program says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import dataclasses
 import pathlib
@@ -22,16 +22,17 @@ from data_prep import captioner_flags
 from data_prep.captioner_flags import captioner_of_flags, define_captioner_flags
 from data_prep.pictures.product_view import ProductViews
 from kaleido_tf.command import run_command
+from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
+from kaleido_tf.command_line.shared_flags import asked_length
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import read_config
+from kaleido_tf.families import FAMILIES, check_settings, read_config
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-from kaleido_tf.patches import LEVEL_NAMES
+from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 from kaleido_tf.records.dataset_json import feature_size_of
-from kaleido_tf.training.run_config import RunConfig
-
-_DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunConfig)}
+from kaleido_tf.records.record import KALEIDO
 
 flags.DEFINE_string(
     "records",
@@ -68,39 +69,8 @@ flags.DEFINE_string(
     None,
     "config.json of the run: how many patches are masked, and how long texts are.",
 )
-flags.DEFINE_integer(
-    "input_sequence_length",
-    None,
-    "Text length in word pieces, [CLS] and [SEP] included; default: the config's.",
-    lower_bound=3,
-)
-flags.DEFINE_integer("seed", _DEFAULTS["seed"], "Of order and masks.")
-flags.DEFINE_list("kaleido_tasks", list(LEVEL_NAMES), "Kaleido tasks of the run.")
-flags.DEFINE_float(
-    "masked_lm_prob",
-    _DEFAULTS["token_fraction"],
-    "Share of word pieces that are masked, at most ten.",
-)
-flags.DEFINE_boolean(
-    "whole_word_masking", _DEFAULTS["whole_words"], "Masks whole words instead of word pieces."
-)
-flags.DEFINE_enum(
-    "masking",
-    _DEFAULTS["masking"],
-    ["aligned", "random"],
-    "aligned: pairs of a word and a patch first; random: as if there were none.",
-)
-flags.DEFINE_enum(
-    "negatives",
-    _DEFAULTS["negatives"],
-    ["subcategory", "any", "rising"],
-    "Where mismatched texts come from.",
-)
-flags.DEFINE_float(
-    "negatives_rise_epochs",
-    _DEFAULTS["rise_epochs"],
-    "Epochs until --negatives=rising draws from the sub-category only.",
-)
+define_setting_flags(ExamplesConfig)
+define_setting_flags(PretrainingConfig, names=("tasks",))
 FLAGS = flags.FLAGS
 
 
@@ -109,12 +79,10 @@ def main(_):
         raise InputError(
             "--product_id or --image_id is needed: which products to show. Received: neither"
         )
-    unknown = sorted(set(FLAGS.kaleido_tasks) - {*LEVEL_NAMES, ""})
-    if unknown:
-        raise InputError(
-            f"--kaleido_tasks must be of {', '.join(LEVEL_NAMES)}. Received: {', '.join(unknown)}"
-        )
     config = model_config()
+    tasks = read_settings(PretrainingConfig).tasks
+    check_settings(config, tasks, None)
+    settings = read_settings(ExamplesConfig, text_length=asked_length() or config.text_seq_len)
     check_writable(FLAGS.output_dir)
     config = dataclasses.replace(
         config, patch_feature_size=feature_size_of(find_files(FLAGS.records))
@@ -122,8 +90,9 @@ def main(_):
     captioner = captioner_of_flags()[0] if FLAGS.captioner else None
     views = ProductViews(
         FLAGS.records,
-        run_config(config),
+        settings,
         config,
+        tasks,
         FLAGS.catalogue,
         FLAGS.foreground_weights,
         FLAGS.foreground_masks,
@@ -146,30 +115,13 @@ def model_config() -> KaleidoBertConfig:
     is the records' business.
     """
     config = read_config(FLAGS.model_config) if FLAGS.model_config else KaleidoBertConfig()
-    if not isinstance(config, KaleidoBertConfig):
+    family = FAMILIES[config.model_type]
+    if KALEIDO not in family.layouts:
         raise InputError(
-            f"--model_config: a config of model_type {KaleidoBertConfig.MODEL_TYPE} is needed."
-            f" {FLAGS.model_config} is of {config.model_type}"
+            f"--model_config: a model of records of layout {KALEIDO.name} is needed."
+            f" {FLAGS.model_config} is of type {config.model_type}"
         )
     return config
-
-
-def run_config(config: KaleidoBertConfig) -> RunConfig:
-    """The part of a run that decides its examples."""
-    return RunConfig(
-        train_input_fp=FLAGS.records,
-        eval_input_fp="",
-        model_dir="",
-        vocabulary=str(pathlib.Path(find_files(FLAGS.records)[0]).parent / "vocab.txt"),
-        text_length=FLAGS.input_sequence_length or config.text_seq_len,
-        tasks=tuple(task for task in FLAGS.kaleido_tasks if task),
-        token_fraction=FLAGS.masked_lm_prob,
-        whole_words=FLAGS.whole_word_masking,
-        masking=FLAGS.masking,
-        negatives=FLAGS.negatives,
-        rise_epochs=FLAGS.negatives_rise_epochs,
-        seed=FLAGS.seed,
-    )
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ With --images and --masks every photo has a PNG of its name; a share of them is 
 
 import os
 
-# TensorFlow's start-up notes hide what this program says
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up notes, and its search for a GPU, hide what this program says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags, logging
 

@@ -8,18 +8,21 @@ For trainers that read EasyTransfer's bundles; this project's reads them back wi
 import os
 import pathlib
 
-# TensorFlow's start-up notes hide what this program says
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up notes, and its search for a GPU, hide what this program says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
 from kaleido_tf.command import run_command
+from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.compat.rows.static_rows import RowSettings, write_rows
-from kaleido_tf.data.sampling import NEGATIVES
+from kaleido_tf.data.examples_config import ExamplesConfig
+from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
 _DEFAULTS = RowSettings()
+_DRAWN = ("text_length", "token_fraction", "whole_words", "masking", "negatives", "seed")
 
 flags.DEFINE_string(
     "records",
@@ -41,44 +44,23 @@ flags.DEFINE_integer(
     "Times that every image comes, with masks, mismatches and puzzles drawn anew.",
     lower_bound=1,
 )
-flags.DEFINE_integer(
-    "input_sequence_length",
-    _DEFAULTS.text_length,
-    "Text length in word pieces, [CLS] and [SEP] included.",
-    lower_bound=3,
-)
-flags.DEFINE_float(
-    "masked_lm_prob", _DEFAULTS.token_fraction, "Share of word pieces that are masked, at most ten."
-)
-flags.DEFINE_boolean(
-    "whole_word_masking", _DEFAULTS.whole_words, "Masks whole words instead of word pieces."
-)
-flags.DEFINE_enum(
-    "negatives",
-    "subcategory",
-    [name for name in NEGATIVES if name != "rising"],
-    "Where mismatched texts come from.",
-)
+define_setting_flags(ExamplesConfig, names=_DRAWN)
 flags.DEFINE_integer(
     "rows_per_shard",
     _DEFAULTS.rows_per_shard,
     "Rows a file; one row with 2,048 floats a patch is about 1 MB of text.",
     lower_bound=1,
 )
-flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of everything that is drawn.")
 FLAGS = flags.FLAGS
 
 
 def main(_):
+    if FLAGS.negatives == "rising":
+        raise InputError(
+            "--negatives=rising rises from epoch to epoch; rows have none. Use another"
+        )
     settings = RowSettings(
-        format=FLAGS.format,
-        dupe_factor=FLAGS.dupe_factor,
-        text_length=FLAGS.input_sequence_length,
-        token_fraction=FLAGS.masked_lm_prob,
-        whole_words=FLAGS.whole_word_masking,
-        negatives=FLAGS.negatives,
-        rows_per_shard=FLAGS.rows_per_shard,
-        seed=FLAGS.seed,
+        FLAGS.format, FLAGS.dupe_factor, FLAGS.rows_per_shard, read_settings(ExamplesConfig)
     )
     beside = pathlib.Path(find_files(FLAGS.records)[0]).parent / "vocab.txt"
     result = write_rows(

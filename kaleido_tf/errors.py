@@ -1,6 +1,8 @@
 """The one error class that a user's input can cause."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 
 class InputError(ValueError):
@@ -11,9 +13,28 @@ class InputError(ValueError):
     """
 
 
-def raised_inside(error: Exception) -> InputError | None:
-    """The InputError that was raised in a Python function called by TensorFlow, which hands on its
-    text alone.
+def raised_inside(error: BaseException) -> InputError | None:
+    """The InputError behind an error of TensorFlow's; None if there is none.
+
+    What Python code raises while a function is traced, or inside a tf.data function, comes back as
+    an error of another class, which hands on its text alone.
     """
-    found = re.search(r"InputError: (.*)", str(error))
-    return InputError(found[1]) if found else None
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError):
+            return cause
+        cause = cause.__cause__
+    match = re.search(r"InputError: (.*)", str(error))
+    return InputError(match[1]) if match else None
+
+
+@contextlib.contextmanager
+def input_errors_as_themselves() -> Iterator[None]:
+    """Raises InputErrors that TensorFlow has wrapped as what they were."""
+    try:
+        yield
+    except Exception as error:
+        inside = raised_inside(error)
+        if inside is None or inside is error:
+            raise
+        raise inside from error

@@ -1,26 +1,28 @@
-"""The table of the model families, by the `model_type` of their `config.json`."""
+"""The table of the model families, by the `model_type` of their `config.json`.
+
+A family is one folder (`models/<family>/`) and one row here; no other file asks which one a model
+is of.
+"""
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from kaleido_tf.data.pipeline import OrderConfig, RecordExamples
-from kaleido_tf.data.record_table import RecordTable, read_record_table
-from kaleido_tf.data.token_masking import MaskingConfig
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
-from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.models.cross_modal import CrossModalBert
-from kaleido_tf.models.fashion_bert import examples as grid_examples
+from kaleido_tf.models.fashion_bert import examples as fashion_examples
+from kaleido_tf.models.fashion_bert import original as fashion_original
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.fashion_bert.model import FashionBert
 from kaleido_tf.models.kaleido_bert import examples as kaleido_examples
+from kaleido_tf.models.kaleido_bert import original as kaleido_original
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
-from kaleido_tf.records.record import KALEIDO, Layout
+from kaleido_tf.models.original import Original
+from kaleido_tf.records.record import GRIDS, KALEIDO, Layout
 from kaleido_tf.text import Vocabulary
-from kaleido_tf.training.run_config import RunConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,87 +30,95 @@ class Family:
     """A family.
 
     Attributes:
-      model: its class; `model(config, tasks, text_length)` builds it.
-      layout: config -> the layout of the records that its models read.
-      example_maker: (config, tasks, vocabulary, masking, seed) -> function of a row of the
-        pipeline.
-      max_tokens: config -> most word pieces that are masked.
+      config: class of its `config.json`.
+      model: its class, a `training.trainer.Trainable`: `model(config, tasks, text_length,
+        loss_weights)` builds one, `model.check_settings(config, tasks, loss_weights)` refuses what
+        it cannot be, `model.TASKS` names what may be trained.
+      open_examples: (pattern, settings, config, tasks, vocabulary) -> the examples that a run makes
+        of the records at `pattern`.
+      layouts: of the patch records that its models read; () for a family that reads others.
+      layout: config -> the one of them that a model reads.
+      original: how its release names variables and columns; None: no release is read.
     """
 
-    model: type[CrossModalBert]
-    layout: Callable[[ModelConfig], Layout]
-    example_maker: Callable
-    max_tokens: Callable[[ModelConfig], int]
+    config: type[ModelConfig]
+    model: type
+    open_examples: Callable
+    layouts: tuple[Layout, ...] = ()
+    layout: Callable[[ModelConfig], Layout] | None = None
+    original: Original | None = None
 
 
-FAMILIES = {
+FAMILIES: dict[str, Family] = {
     KaleidoBertConfig.MODEL_TYPE: Family(
+        KaleidoBertConfig,
         KaleidoBert,
+        kaleido_examples.open_examples,
+        (KALEIDO,),
         lambda config: KALEIDO,
-        kaleido_examples.example_maker,
-        lambda config: MaskingConfig.max_tokens,
+        kaleido_original.ORIGINAL,
     ),
     FashionBertConfig.MODEL_TYPE: Family(
+        FashionBertConfig,
         FashionBert,
-        grid_examples.layout_of,
-        grid_examples.example_maker,
-        lambda config: config.masked_text_token_num,
+        fashion_examples.open_examples,
+        tuple(GRIDS.values()),
+        fashion_examples.layout_of,
+        fashion_original.ORIGINAL,
     ),
 }
+DEFAULT_TYPE = KaleidoBertConfig.MODEL_TYPE
+"""What a `config.json` without `model_type` is, as the release's scripts take it."""
 
 
 def build_model(
-    config: ModelConfig, tasks: tuple[str, ...] | None, text_length: int
-) -> CrossModalBert:
-    """A new model of the config's family. `tasks` None: all of the family's."""
-    return FAMILIES[config.model_type].model(config, tasks, text_length)
+    config: ModelConfig,
+    tasks: tuple[str, ...] | None,
+    text_length: int,
+    loss_weights: Mapping[str, float] | None = None,
+):
+    """A new model of the config's family.
 
-
-def read_table(
-    pattern: str, config: ModelConfig, vocabulary: Vocabulary, text_length: int
-) -> RecordTable:
-    """The records that a `*_input_fp` flag names, checked against the model that is to read them.
-
-    Raises: InputError for records of another layout, feature size or vocabulary.
+    Args: tasks: None: all of the family's. loss_weights: as the model takes them.
     """
-    table = read_record_table(
-        find_files(pattern), vocabulary, text_length, config.patch_feature_size
-    )
-    needed = FAMILIES[config.model_type].layout(config)
-    if table.layout != needed:
-        raise InputError(
-            f"A model of type {config.model_type} needs records of layout {needed.name}. {pattern}"
-            f" holds {table.layout.name}"
-        )
-    return table
+    return FAMILIES[config.model_type].model(config, tasks, text_length, loss_weights)
 
 
-def read_examples(pattern: str, run: RunConfig, config: ModelConfig) -> RecordExamples:
-    """The training examples that a run makes of the records at `pattern`."""
-    family, vocabulary = FAMILIES[config.model_type], Vocabulary(run.vocabulary)
-    table = read_table(pattern, config, vocabulary, run.text_length)
-    masking = MaskingConfig(
-        run.token_fraction, family.max_tokens(config), run.whole_words, run.masking == "aligned"
-    )
-    tasks = family.model.TASKS if run.tasks is None else run.tasks
-    make_example = family.example_maker(config, tasks, vocabulary, masking, run.seed)
-    return RecordExamples(
-        table, make_example, OrderConfig(run.negatives, run.rise_epochs, run.seed)
-    )
+def check_settings(
+    config: ModelConfig, tasks: tuple[str, ...] | None, loss_weights: Mapping[str, float] | None
+) -> None:
+    """Refuses what a model of the family cannot be, before anything is built or written.
+
+    Raises: InputError naming the setting.
+    """
+    FAMILIES[config.model_type].model.check_settings(config, tasks, loss_weights)
 
 
-CONFIGS = {config.MODEL_TYPE: config for config in (KaleidoBertConfig, FashionBertConfig)}
-"""Config class by `model_type`."""
+def tasks_of(config: ModelConfig, tasks: tuple[str, ...] | None) -> tuple[str, ...]:
+    """`tasks`, or all of the family's where None."""
+    return FAMILIES[config.model_type].model.TASKS if tasks is None else tasks
+
+
+def read_examples(
+    pattern: str,
+    settings: ExamplesConfig,
+    config: ModelConfig,
+    tasks: tuple[str, ...] | None,
+    vocabulary: Vocabulary,
+):
+    """The examples (`training.run.Examples`) that a run makes of the records at `pattern`."""
+    open_examples = FAMILIES[config.model_type].open_examples
+    return open_examples(pattern, settings, config, tasks_of(config, tasks), vocabulary)
 
 
 def config_from_dict(content: dict, source: str = "config.json") -> ModelConfig:
     """The config of whichever family `model_type` names; without that key it is Kaleido-BERT's."""
-    model_type = content.get("model_type", KaleidoBertConfig.MODEL_TYPE)
-    if model_type not in CONFIGS:
+    model_type = content.get("model_type", DEFAULT_TYPE)
+    if model_type not in FAMILIES:
         raise InputError(
-            f"{source}: `model_type` must be one of {', '.join(CONFIGS)}. Received: {model_type!r}"
+            f"{source}: `model_type` must be one of {', '.join(FAMILIES)}. Received: {model_type!r}"
         )
-    return CONFIGS[model_type].from_dict(content, source)
+    return FAMILIES[model_type].config.from_dict(content, source)
 
 
 def read_config(path: str | pathlib.Path) -> ModelConfig:

@@ -15,6 +15,15 @@ LEVELS = (1, 2, 3, 4, 5)
 
 LEVEL_NAMES = ("rotation", "jigsaw", "camouflage", "grey_to_color", "blank_to_color")
 
+CLASSIFIED_LEVELS = LEVEL_NAMES[:3]
+"""Levels 1 to 3, whose tasks name a class."""
+
+RECONSTRUCTED_LEVELS = LEVEL_NAMES[3:]
+"""Levels 4 and 5, whose tasks predict the features of masked patches."""
+
+MASKED_LEVELS = LEVEL_NAMES[2:]
+"""Levels 3 to 5; levels 1 and 2 are never masked, since large patches make the task too hard."""
+
 LEVEL_PATCHES = {name: side * side for name, side in zip(LEVEL_NAMES, LEVELS)}
 """Number of patches by level name: 1, 4, 9, 16, 25."""
 

@@ -3,6 +3,8 @@
 T = tokens of a text without [CLS] and [SEP]; S = `input_sequence_length`.
 """
 
+import functools
+import hashlib
 import pathlib
 import unicodedata
 
@@ -54,6 +56,11 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the file, as `dataset.json` has it of the records made with it."""
+        return hashlib.sha256(pathlib.Path(self.path).read_bytes()).hexdigest()
 
     def text_of(self, ids) -> str:
         """The readable text of a row of ids (word pieces joined, padding left out)."""

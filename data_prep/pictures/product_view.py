@@ -1,6 +1,7 @@
 """From records, their catalogue and a run's settings to what a picture of a product shows."""
 
 import os
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -14,14 +15,15 @@ from data_prep.pictures.product_picture import ProductView, draw_product
 from data_prep.pictures.sheet import Sheet
 from data_prep.pictures.shown_example import find_example, shown_example
 from data_prep.record_writing.record_photos import RecordPhotos
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import read_serialized
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_examples
+from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.records.record import parse_record
 from kaleido_tf.text import Vocabulary
-from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.words import STOP_WORDS, words_of
 
 
@@ -29,8 +31,8 @@ class ProductViews:
     """Views of the products of some records.
 
     Args:
-      pattern: the records, as a `*_input_fp` flag names them. run, config: of the training whose
-        examples are shown.
+      pattern: the records, as a `*_input_fp` flag names them.
+      settings, config, tasks: of the training whose examples are shown; tasks None: all.
       catalogue, weights, masks: see `RecordPhotos` and `ProductMasks`. captioner: what says, or
         reads, the caption.
     Raises: InputError for records that are not Kaleido-BERT's, and as those two.
@@ -39,16 +41,17 @@ class ProductViews:
     def __init__(
         self,
         pattern: str,
-        run: RunConfig,
+        settings: ExamplesConfig,
         config: KaleidoBertConfig,
+        tasks: tuple[str, ...] | None = None,
         catalogue: str = "",
         weights: str = "",
         masks: str = "",
         captioner: CaptionRegions | None = None,
     ):
-        self._pattern, self._text_length = pattern, run.text_length
-        self._vocabulary = Vocabulary(run.vocabulary)
-        self._examples = read_examples(pattern, run, config)
+        self._pattern, self._text_length = pattern, settings.text_length
+        self._vocabulary = Vocabulary(pathlib.Path(find_files(pattern)[0]).parent / "vocab.txt")
+        self._examples = read_examples(pattern, settings, config, tasks, self._vocabulary)
         self._catalogue, self._mask_sources, self._captioner = (
             catalogue,
             (weights, masks),

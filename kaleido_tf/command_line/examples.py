@@ -1,5 +1,5 @@
-"""Where a command's examples come from: records of this project, or (with --input_schema) rows of
-the originals.
+"""Where a command's examples come from: records of this project, or (with a schema) rows of the
+originals.
 """
 
 import dataclasses
@@ -8,68 +8,87 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
 
-from kaleido_tf.command_line.shared_flags import is_given
-from kaleido_tf.compat.rows.input_schema import parse_schema
-from kaleido_tf.compat.rows.row_columns import IDENTITY, RowFormat, row_format
+from kaleido_tf.compat.rows.input_schema import Column
+from kaleido_tf.compat.rows.row_columns import IDENTITY, row_format
 from kaleido_tf.compat.rows.row_examples import RowExamples
 from kaleido_tf.compat.rows.row_files import RowFiles
+from kaleido_tf.data.examples_config import ExamplesConfig
+from kaleido_tf.data.record_table import open_records
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.candidates import read_candidate_pairs
 from kaleido_tf.evaluation.scoring import candidate_batches
-from kaleido_tf.families import FAMILIES, read_examples, read_table
+from kaleido_tf.families import FAMILIES, read_examples, tasks_of
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.run import Examples
-from kaleido_tf.training.run_config import RunConfig
+
+Schema = tuple[Column, ...] | None
+"""The columns of rows; None: the inputs are records."""
 
 
-def text_length(config: ModelConfig, purpose: str) -> int:
-    """Of rows what their schema says; else the flag if it was given, else the length that the model
-    was made for.
+def text_length(config: ModelConfig, purpose: str, asked: int | None, schema: Schema) -> int:
+    """Of rows what their schema says; else what was asked for, else the length that the model was
+    made for.
 
-    Raises: InputError if the flag and the schema disagree.
+    Raises: InputError if what was asked for and the schema disagree, or the model's texts are
+      shorter.
     """
-    asked = flags.FLAGS.input_sequence_length if is_given("input_sequence_length") else None
-    if not flags.FLAGS.input_schema:
-        return asked or config.text_seq_len
-    declared = _format(config, purpose, ()).text_length
-    if asked not in (None, declared):
+    length = asked or config.text_seq_len
+    if schema is not None:
+        length = row_format(schema, config, purpose).text_length
+        if asked not in (None, length):
+            raise InputError(
+                f"--input_sequence_length={asked} must be the length of `input_ids` in"
+                f" --input_schema. Declared: {length}"
+            )
+    limit = getattr(config, "max_position_embeddings", length)
+    if length > limit:
         raise InputError(
-            f"--input_sequence_length={asked} must be the length of `input_ids` in --input_schema."
-            f" Declared: {declared}"
+            f"The text must not be longer than `max_position_embeddings`={limit}. Received:"
+            f" --input_sequence_length={length}"
         )
-    return declared
+    return length
 
 
-def open_examples(pattern: str, run: RunConfig, config: ModelConfig) -> Examples:
+def open_vocabulary(path: str, config: ModelConfig) -> Vocabulary:
+    """A model's vocabulary. Raises: InputError unless it is as large as the model's embedding."""
+    vocabulary = Vocabulary(path)
+    if config.vocab_size != len(vocabulary):
+        raise InputError(
+            f"The embedding has `vocab_size`={config.vocab_size} rows; the vocabulary"
+            f" {vocabulary.path} has {len(vocabulary)} tokens. They must agree"
+        )
+    return vocabulary
+
+
+def open_examples(
+    pattern: str,
+    settings: ExamplesConfig,
+    config: ModelConfig,
+    tasks: tuple[str, ...] | None,
+    vocabulary: Vocabulary,
+    schema: Schema,
+) -> Examples:
     """The examples at `pattern` that a model is pre-trained on or is evaluated on."""
-    if flags.FLAGS.input_schema:
-        return open_rows(pattern, "pretraining", run, config)
-    check_model(run.text_length, config, Vocabulary(run.vocabulary))
-    return read_examples(pattern, run, config)
+    if schema is None:
+        return read_examples(pattern, settings, config, tasks, vocabulary)
+    return open_rows(pattern, "pretraining", settings.seed, config, tasks, schema)
 
 
 def open_rows(
     pattern: str,
     purpose: str,
-    run: RunConfig,
+    seed: int,
     config: ModelConfig,
+    tasks: tuple[str, ...] | None,
+    schema: tuple[Column, ...],
     make_inputs: Callable | None = None,
 ) -> RowExamples:
-    """Rows of --input_schema; `make_inputs` as `RowExamples`."""
-    check_model(run.text_length, config, Vocabulary(run.vocabulary))
-    tasks = FAMILIES[config.model_type].model.TASKS if run.tasks is None else run.tasks
-    form = _format(config, purpose, tasks)
-    return RowExamples(
-        RowFiles(pattern, parse_schema(flags.FLAGS.input_schema)), form, run.seed, make_inputs
-    )
-
-
-def _format(config: ModelConfig, purpose: str, tasks: tuple[str, ...]) -> RowFormat:
-    return row_format(parse_schema(flags.FLAGS.input_schema), config, purpose, tasks)
+    """Rows of a schema; `make_inputs` as `RowExamples`."""
+    form = row_format(schema, config, purpose, tasks_of(config, tasks))
+    return RowExamples(RowFiles(pattern, schema), form, seed, make_inputs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,12 +111,16 @@ class PairsToScore:
 
 
 def pairs_of_candidates(
-    records: str, direction: str, run: RunConfig, config: ModelConfig, candidates: str | None
+    records: str,
+    direction: str,
+    length: int,
+    config: ModelConfig,
+    vocabulary: Vocabulary,
+    candidates: str | None,
 ) -> PairsToScore:
     """The pairs of candidate lists; `candidates` None: those beside the records."""
-    vocabulary = Vocabulary(run.vocabulary)
-    check_model(run.text_length, config, vocabulary)
-    table = read_table(records, config, vocabulary, run.text_length)
+    layout = FAMILIES[config.model_type].layout(config)
+    table = open_records(records, layout, config.patch_feature_size, vocabulary, length)
     beside = os.path.join(os.path.dirname(find_files(records)[0]), f"candidates_{direction}.jsonl")
     pairs = read_candidate_pairs(candidates or beside, direction, table)
     return PairsToScore(
@@ -111,7 +134,11 @@ def pairs_of_candidates(
 
 
 def pairs_of_rows(
-    pattern: str, direction: str, run: RunConfig, config: ModelConfig, candidates: str | None
+    pattern: str,
+    direction: str,
+    config: ModelConfig,
+    schema: tuple[Column, ...],
+    candidates: str | None,
 ) -> PairsToScore:
     """Each row is a pair; a query is an image's product (img2txt) or a text's (txt2img), as in the
     original.
@@ -120,7 +147,7 @@ def pairs_of_rows(
         raise InputError(
             f"Rows are pairs already: --candidates is for records. Received: {candidates}"
         )
-    examples = open_rows(pattern, "matching", run, config)
+    examples = open_rows(pattern, "matching", 0, config, (), schema)
     text_ids, image_ids, file_ids, labels = examples.columns(IDENTITY)
     queries = image_ids if direction == "img2txt" else text_ids
     return PairsToScore(
@@ -131,18 +158,3 @@ def pairs_of_rows(
         queries,
         lambda model, batch_size: examples.evaluation_batches(batch_size),
     )
-
-
-def check_model(text_length: int, config: ModelConfig, vocabulary: Vocabulary) -> None:
-    """Refuses what would fail, or compute nonsense, only after the data has been read."""
-    if text_length > config.max_position_embeddings:
-        raise InputError(
-            "The text must not be longer than"
-            f" `max_position_embeddings`={config.max_position_embeddings}. Received:"
-            f" --input_sequence_length={text_length}"
-        )
-    if config.vocab_size != len(vocabulary):
-        raise InputError(
-            f"The embedding has `vocab_size`={config.vocab_size} rows; the vocabulary"
-            f" {vocabulary.path} has {len(vocabulary)} tokens. They must agree"
-        )

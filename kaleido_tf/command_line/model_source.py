@@ -4,36 +4,20 @@ name or nothing.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
-
-import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.model_names import find_model
-from kaleido_tf.compat.checkpoints.original_weights import (
-    load_original_weights,
-    start_from_original,
-)
-from kaleido_tf.compat.checkpoints.weights import fill, open_weights
+from kaleido_tf.compat.checkpoints.weights import find_weights, kind_of, open_weights
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import FAMILIES, config_from_dict, read_config
+from kaleido_tf.families import DEFAULT_TYPE, FAMILIES, Family, config_from_dict, read_config
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.records.dataset_json import declared_by, layout_of
-from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
-from kaleido_tf.training.checkpoints import (
-    find_checkpoint,
-    is_own_checkpoint,
-    load_own_checkpoint,
-    model_files,
-    tasks_of_checkpoint,
-)
+from kaleido_tf.training.checkpoints import find_checkpoint, model_files, tasks_of_checkpoint
 
 ROOT = pathlib.Path(__file__).parents[2]
 BERT_CONFIG = "bert_config.json"
-SAFETENSORS = ".safetensors"
 BERT_SIZES = (
     "vocab_size",
     "hidden_size",
@@ -103,52 +87,63 @@ def model_to_train(
     if model_config is None:
         there = pathlib.Path(model_dir) / "config.json"
         if there.is_file() and not start:
-            return ModelSource(read_config(there), str(_vocabulary_beside(records)))
-        what = (
-            "A plain BERT gives a model its first weights; its family is said by"
+            kept = there.with_name("vocab.txt")
+            vocabulary = kept if kept.is_file() else _vocabulary_beside(records)
+            return ModelSource(read_config(there), str(vocabulary))
+        what, otherwise = (
+            ("A plain BERT gives a model its first weights; its family is said by", "")
             if start
-            else "A new model needs"
+            else ("A new model needs", " or --pretrain_model_name_or_path")
         )
-        raise InputError(
-            f"{what} --model_config (a config.json; run_configs/ has"
-            f" some){'' if start else ' or --pretrain_model_name_or_path'}"
-        )
+        raise InputError(f"{what} --model_config (a config.json; run_configs/ has some){otherwise}")
+    return _new_model(start and find_model(start), model_config, records, text_length)
+
+
+def _new_model(
+    bert: str | None, model_config: str, records: str | None, text_length: int
+) -> ModelSource:
+    """A model of `model_config`; what that leaves open follows the records and the plain BERT, if
+    there is one, at the path `bert`.
+    """
     path = _find_config(model_config)
     content = read_json_object(path)
+    follows = {"text_seq_len": text_length}
+    follows |= _sizes_of_records(records, content) if records else {}
     vocabulary = _vocabulary_beside(records)
-    followed = {
-        "text_seq_len": text_length,
-        **(_sizes_of_records(records, content) if records else {}),
-    }
-    if start:
-        start = find_model(start)
-        vocabulary = model_files(start)[1]
+    if bert:
+        vocabulary = model_files(bert)[1]
         if not vocabulary.is_file():
             raise InputError(
                 f"A BERT needs its vocab.txt beside its config. Not found: {vocabulary}"
             )
-        sizes = {
-            name: value
-            for name, value in read_json_object(_bert_config(start)).items()
-            if name in BERT_SIZES
-        }
-        other = [
-            f"{name} {content[name]} there, {value} in BERT"
-            for name, value in sizes.items()
-            if name not in BERT_CHOICES and content.get(name, value) != value
-        ]
-        if other:
-            raise InputError(
-                f"--model_config={model_config} must have the sizes of the BERT it starts from, or"
-                f" leave them out: {'; '.join(other)}"
-            )
-        followed |= sizes
-    followed.setdefault("vocab_size", len(Vocabulary(vocabulary)))
-    return ModelSource(
-        config_from_dict({**followed, **content}, str(path)),
-        str(vocabulary),
-        find_checkpoint(start) if start else None,
-    )
+        follows |= _sizes_of_bert(bert, content, model_config)
+    follows.setdefault("vocab_size", len(Vocabulary(vocabulary)))
+    known = {field.name for field in dataclasses.fields(_family_of(content).config)}
+    follows = {key: value for key, value in follows.items() if key in known}
+    config = config_from_dict({**follows, **content}, str(path))
+    return ModelSource(config, str(vocabulary), find_checkpoint(bert) if bert else None)
+
+
+def _sizes_of_bert(bert: str, content: dict, model_config: str) -> dict:
+    """The sizes of a plain BERT. Raises: InputError if a config says others."""
+    written = read_json_object(_bert_config(bert))
+    sizes = {name: value for name, value in written.items() if name in BERT_SIZES}
+    other = [
+        f"{name} {content[name]} there, {value} in BERT"
+        for name, value in sizes.items()
+        if name not in BERT_CHOICES and content.get(name, value) != value
+    ]
+    if other:
+        raise InputError(
+            f"--model_config={model_config} must have the sizes of the BERT it starts from, or"
+            f" leave them out: {'; '.join(other)}"
+        )
+    return sizes
+
+
+def _family_of(content: dict) -> Family:
+    """The family of a config; Kaleido-BERT's for an unknown one, which reading refuses."""
+    return FAMILIES.get(content.get("model_type", DEFAULT_TYPE), FAMILIES[DEFAULT_TYPE])
 
 
 def model_to_use(checkpoint: str, model: str | None) -> ModelSource:
@@ -164,51 +159,13 @@ def model_to_use(checkpoint: str, model: str | None) -> ModelSource:
     return dataclasses.replace(existing_model(model or weights), start=weights)
 
 
-def find_weights(path: str) -> str | None:
-    """The prefix of a checkpoint or the path of a safetensors file: `path` itself, or in the
-    directory `path`; None if there is none.
-    """
-    if path.endswith(SAFETENSORS) and pathlib.Path(path).is_file():
-        return path
-    return find_checkpoint(path) or next(
-        (str(file) for file in pathlib.Path(path).glob(f"*{SAFETENSORS}")), None
-    )
-
-
-def load_weights(model: tf.Module, weights: str) -> None:
-    """Fills all of `model` from a checkpoint of this project, a TF1 one of the original, or a
-    safetensors file.
-
-    Raises: InputError if anything is missing.
-    """
-    _fill(model, weights, load_original_weights)
-
-
-def load_start(model: tf.Module, weights: str) -> None:
-    """Fills a model that is to be trained; from a TF1 checkpoint what it has, with a report of what
-    begins new.
-    """
-    _fill(model, weights, start_from_original)
-
-
-def _fill(
-    model: tf.Module, weights: str, fill_from_original: Callable[[tf.Module, str], None]
-) -> None:
-    if weights.endswith(SAFETENSORS):
-        fill(model, open_weights("safetensors", weights), weights)
-    elif is_own_checkpoint(weights):
-        load_own_checkpoint(model, weights)
-    else:
-        fill_from_original(model, weights)
-
-
 def tasks_there(weights: str, config: ModelConfig) -> tuple[str, ...]:
     """The tasks of pre-training whose heads a model's weights hold."""
-    every = FAMILIES[config.model_type].model.TASKS
-    if weights.endswith(SAFETENSORS):
-        tasks = open_weights("safetensors", weights).tasks
-        return every if tasks is None else tasks
-    return tasks_of_checkpoint(weights, every) if is_own_checkpoint(weights) else every
+    every, kind = FAMILIES[config.model_type].model.TASKS, kind_of(weights)
+    if kind == "own":
+        return tasks_of_checkpoint(weights, every)
+    tasks = open_weights(weights).tasks if kind == "safetensors" else None
+    return every if tasks is None else tasks
 
 
 def _find_config(name: str) -> pathlib.Path:
@@ -228,13 +185,15 @@ def _vocabulary_beside(records: str | None) -> pathlib.Path:
 
 def _sizes_of_records(records: str, content: dict) -> dict:
     """What a config leaves open and the records decide."""
+    family = _family_of(content)
+    if not family.layouts:
+        return {}
     files = find_files(records)
     dataset = declared_by(files)
-    sizes = {"patch_feature_size": dataset["feature_size"]}
     layout = layout_of(dataset, files[0])
-    if content.get("model_type") == FashionBertConfig.MODEL_TYPE and layout in GRIDS.values():
-        sizes["max_patch_position_embeddings"] = layout.num_patches
-    return sizes
+    if layout not in family.layouts:  # said when the records are opened
+        return {"patch_feature_size": dataset["feature_size"]}
+    return family.config.sizes_of_records(dataset["feature_size"], layout.num_patches)
 
 
 def _is_plain_bert(path: str) -> bool:
@@ -244,7 +203,7 @@ def _is_plain_bert(path: str) -> bool:
         return config.with_name(BERT_CONFIG).is_file()
     content = read_json_object(config)
     says_image = any(key.startswith(("patch_", "max_patch_", "img_", "box_")) for key in content)
-    return content.get("model_type", "kaleidobert" if says_image else "bert") == "bert"
+    return content.get("model_type", DEFAULT_TYPE if says_image else "bert") == "bert"
 
 
 def _bert_config(path: str) -> pathlib.Path:

@@ -11,56 +11,80 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
 from kaleido_tf.files.whole_files import write_whole
 from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.checkpoints import find_checkpoint
+
+CONFIG, VOCABULARY, FLAGS = "config.json", "vocab.txt", "flags.cfg"
 
 
 def leave_settings(
     folder: str, config: ModelConfig, vocabulary: str, module, decisive: tuple[str, ...]
-) -> None:
-    """Puts `config.json`, `vocab.txt` and `flags.cfg` into `folder`.
+) -> str:
+    """Puts `config.json`, `vocab.txt` and `flags.cfg` into `folder`, where a run begins; where one
+    is gone on with, they are held against the settings of now, and left as they are.
 
     Args: module: the script whose flags are kept. decisive: names of flags that a resumed run must
       not change.
-    Raises: InputError if the folder holds a run of another model, or of other flags.
+    Returns: the path of the run's vocabulary.
+    Raises: InputError if the folder holds a run of another model, vocabulary, or of other flags.
     """
     place = pathlib.Path(folder)
-    if find_checkpoint(folder):
-        there = place / "config.json"
-        if there.is_file() and read_config(there) != config:
-            raise InputError(
-                f"--model_dir={folder} holds another model (its config.json differs). Use another"
-                " --model_dir"
-            )
-        _refuse_other_flags(place / "flags.cfg", decisive)
-    names = sorted(flag.name for flag in flags.FLAGS.get_key_flags_for_module(module))
+    resumed = find_checkpoint(folder) is not None
+    if resumed:
+        _refuse_other_model(place, config, vocabulary)
+        _refuse_other_flags(place / FLAGS, decisive)
     contents = {
-        "config.json": json.dumps(config.to_dict(), indent=1) + "\n",
-        "vocab.txt": pathlib.Path(vocabulary).read_text(encoding="utf-8"),
-        "flags.cfg": "".join(
-            f"{flags.FLAGS[name].serialize()}\n"
-            for name in names
-            if flags.FLAGS[name].value is not None
-        ),
+        CONFIG: json.dumps(config.to_dict(), indent=1) + "\n",
+        VOCABULARY: pathlib.Path(vocabulary).read_bytes(),
+        FLAGS: _flags_of(module),
     }
-    for name, text in contents.items():
-        write_whole(place / name, text)
+    for name, content in contents.items():
+        if not resumed or not (place / name).exists():
+            write_whole(place / name, content)
+    return str(place / VOCABULARY)
+
+
+def _flags_of(module) -> str:
+    names = sorted(flag.name for flag in flags.FLAGS.get_key_flags_for_module(module))
+    lines = [flags.FLAGS[name].serialize() for name in names if flags.FLAGS[name].value is not None]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _refuse_other_model(place: pathlib.Path, config: ModelConfig, vocabulary: str) -> None:
+    if (place / CONFIG).is_file() and read_config(place / CONFIG) != config:
+        raise InputError(
+            f"--model_dir={place} holds another model (its {CONFIG} differs). Use another"
+            " --model_dir"
+        )
+    kept = place / VOCABULARY
+    if kept.is_file() and Vocabulary(kept).tokens != Vocabulary(vocabulary).tokens:
+        raise InputError(
+            f"--model_dir={place} holds a run with another vocabulary ({kept}) than {vocabulary},"
+            " which this command would take. Give the flags that the run began with"
+            f" (--flagfile={place / FLAGS}), or use another --model_dir"
+        )
 
 
 def _refuse_other_flags(path: pathlib.Path, decisive: tuple[str, ...]) -> None:
     """A run that is gone on with must get the flags it began with, or its numbers would be those of
     neither.
     """
-    before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    by_name = {line.lstrip("-").partition("=")[0].removeprefix("no"): line for line in before}
-    now = {name: flags.FLAGS[name].serialize() for name in decisive}
-    changed = [
-        f"{by_name[name.removeprefix('no')]} there, {line} now"
-        for name, line in now.items()
-        if by_name.get(name.removeprefix("no"), line) != line
-    ]
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    before = {line.lstrip("-").partition("=")[0].removeprefix("no"): line for line in lines}
+    changed = []
+    for name in decisive:
+        flag = flags.FLAGS[name]
+        now = flag.serialize() or f"no --{name}"
+        # A flag without a value leaves no line; one of a later version of this project neither.
+        absent = f"no --{name}" if flag.default is None else now
+        there = before.get(name.removeprefix("no"), absent)
+        if there != now:
+            changed.append(f"{there} there, {now} now")
     if changed:
         raise InputError(
             f"--model_dir={path.parent} holds a run with other flags ({'; '.join(changed)}). To go"
-            " on with it, give the same flags (--flagfile=flags.cfg); to start anew from its"
+            f" on with it, give the same flags (--flagfile={path}); to start anew from its"
             f" weights, use another --model_dir and --pretrain_model_name_or_path={path.parent}"
         )

@@ -4,26 +4,22 @@
 recognised.
 
 A TF1 checkpoint of a release, for use here:
-  python -m kaleido_tf.compat.convert_checkpoint --input=release/model.ckpt-54198 --output=ours
-  --to=own
+  python -m kaleido_tf.compat.convert_checkpoint --input=tf1/model.ckpt-9 --output=own --to=own
 A run of ours, for an installation of the original:
   python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=for_tf1 --to=tf1
 A run of ours, to be handed on:
-  python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=handed_on
-  --to=safetensors
+  python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=st --to=safetensors
 What was handed on, for use here:
-  python -m kaleido_tf.compat.convert_checkpoint --input=handed_on/model.safetensors --output=ours
-  --to=own
+  python -m kaleido_tf.compat.convert_checkpoint --input=st/model.safetensors --output=own --to=own
 A TF1 checkpoint to safetensors and back, tensor by tensor:
-  python -m kaleido_tf.compat.convert_checkpoint --input=release/model.ckpt-54198 --output=handed_on
-  --to=safetensors python -m kaleido_tf.compat.convert_checkpoint --input=handed_on --output=for_tf1
-  --to=tf1
+  python -m kaleido_tf.compat.convert_checkpoint --input=tf1/m.ckpt-9 --output=st --to=safetensors
+  python -m kaleido_tf.compat.convert_checkpoint --input=st --output=for_tf1 --to=tf1
 """
 
 import os
 
-# TensorFlow's start-up notes hide what this program says
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up notes, and its search for a GPU, hide what this program says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags, logging
 

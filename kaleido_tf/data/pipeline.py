@@ -6,24 +6,26 @@ one by one in the order that sampling.py set, changed in parallel, and batched. 
 here.
 """
 
-import dataclasses
 import hashlib
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import RecordTable, read_evenly, read_serialized
 from kaleido_tf.data.sampling import DrawnExample, ExampleOrder
 
-
-@dataclasses.dataclass(frozen=True)
-class OrderConfig:
-    """What decides which pairs are shown; see `sampling.ExampleOrder`."""
-
-    negatives: str = "subcategory"
-    rise_epochs: float = 30.0
-    seed: int = 0
+TEXT_INPUTS = (
+    "input_ids",
+    "input_mask",
+    "segment_ids",
+    "next_sentence_label",
+    "masked_lm_positions",
+    "masked_lm_ids",
+    "masked_lm_weights",
+)
+"""What every family's model takes of the text."""
 
 
 class RecordExamples:
@@ -31,15 +33,25 @@ class RecordExamples:
 
     Args:
       table: the records.
-      make_example: turns a row (`record` and `donor` serialized, `input_ids` [S], `used`,
-        `matched`, `position`) into a dict of what the model takes; its draws depend on the row's
-        `position` only.
+      make_example: turns a row (`record` serialized, `input_ids` [S], `used`, `matched`, `position`
+        and, where asked for, `donor` serialized) into a dict of what the model takes; its draws
+        depend on the row's `position` only.
+      donors: whether a row holds a record of another product beside its own.
     """
 
     def __init__(
-        self, table: RecordTable, make_example: Callable[[dict], dict], config: OrderConfig
+        self,
+        table: RecordTable,
+        make_example: Callable[[dict], dict],
+        config: ExamplesConfig,
+        donors: bool = False,
     ):
-        self.table, self.make_example, self.config = table, make_example, config
+        self.table, self.make_example, self.config, self.donors = (
+            table,
+            make_example,
+            config,
+            donors,
+        )
 
     def __len__(self) -> int:
         return len(self.table)
@@ -91,6 +103,7 @@ class RecordExamples:
             self.config.seed,
             negatives=self.config.negatives,
             rise_epochs=self.config.rise_epochs,
+            donors=self.donors,
         )
 
     def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
@@ -100,7 +113,9 @@ class RecordExamples:
         # What training rises to is what evaluation asks for from the start, so that its figures can
         # be compared.
         negatives = "subcategory" if self.config.negatives == "rising" else self.config.negatives
-        order = ExampleOrder(self.table, self.config.seed, shuffle=False, negatives=negatives)
+        order = ExampleOrder(
+            self.table, self.config.seed, shuffle=False, negatives=negatives, donors=self.donors
+        )
         return self._batches(order, batch_size, start=0, epochs=1)
 
     def _batches(self, order, batch_size, start, epochs):
@@ -113,18 +128,17 @@ class RecordExamples:
 
 
 def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Dataset:
-    """Examples before anything is drawn on their content: serialized record, donor, text, label,
-    position.
+    """Examples before anything is drawn on their content: serialized record (and donor), text,
+    label, position.
     """
     table = order.table
-    length = table.sequences.shape[1]
+    numbers = {"record": "records", **({"donor": "donors"} if order.donors else {})}
 
     def blocks():
         for block in order.blocks(start, epochs):
             yield {
                 "files": block.files,
-                "record": block.records,
-                "donor": block.donors,
+                **{name: getattr(block, column) for name, column in numbers.items()},
                 "input_ids": table.sequences[block.texts],
                 "used": table.lengths[block.texts],
                 "matched": block.matched,
@@ -133,9 +147,8 @@ def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Datase
 
     signature = {
         "files": tf.TensorSpec([None], tf.string),
-        "record": tf.TensorSpec([None], tf.int32),
-        "donor": tf.TensorSpec([None], tf.int32),
-        "input_ids": tf.TensorSpec([None, length], tf.int32),
+        **{name: tf.TensorSpec([None], tf.int32) for name in numbers},
+        "input_ids": tf.TensorSpec([None, table.sequences.shape[1]], tf.int32),
         "used": tf.TensorSpec([None], tf.int32),
         "matched": tf.TensorSpec([None], tf.bool),
         "position": tf.TensorSpec([None], tf.int64),
@@ -147,28 +160,21 @@ def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Datase
 
     def rows(block, serialized):
         def gather(row):
-            return {
-                **row,
-                "record": tf.gather(serialized, row["record"]),
-                "donor": tf.gather(serialized, row["donor"]),
-            }
+            return {**row, **{name: tf.gather(serialized, row[name]) for name in numbers}}
 
         return tf.data.Dataset.from_tensor_slices(block).map(gather)
 
     # One block is read ahead while the one before is used.
-    return (
-        tf.data.Dataset.from_generator(blocks, output_signature=signature)
-        .map(read)
-        .prefetch(1)
-        .flat_map(rows)
-    )
+    dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
+    return dataset.map(read).prefetch(1).flat_map(rows)
 
 
 def read_row(table: RecordTable, drawn: DrawnExample) -> dict[str, tf.Tensor]:
     """The row of one example, as `make_example` takes it, read without those around it."""
+    donor = {} if drawn.donor is None else {"donor": read_serialized(table, drawn.donor)}
     return {
         "record": read_serialized(table, drawn.record),
-        "donor": read_serialized(table, drawn.donor),
+        **donor,
         "input_ids": tf.constant(table.sequences[drawn.text]),
         "used": tf.constant(table.lengths[drawn.text]),
         "matched": tf.constant(drawn.matched),

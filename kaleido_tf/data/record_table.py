@@ -11,7 +11,9 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.record_vocabulary import check_vocabulary
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.dataset_json import MANIFEST_NAME, declared_by, layout_of, read_dataset_json
 from kaleido_tf.records.record import RECORD_VERSION, Layout, parse_record, parse_table
 from kaleido_tf.text import Vocabulary, sequence
@@ -46,6 +48,25 @@ class RecordTable:
 
     def __len__(self) -> int:
         return len(self.product_ids)
+
+
+def open_records(
+    pattern: str, layout: Layout, feature_size: int, vocabulary: Vocabulary, text_length: int
+) -> RecordTable:
+    """The records that a `*_input_fp` flag names, held against the model that is to read them.
+
+    Args: layout, feature_size: what the model's config needs.
+    Raises: InputError for records of another layout, feature size or vocabulary.
+    """
+    files = find_files(pattern)
+    table = read_record_table(files, vocabulary, text_length, feature_size)
+    if table.layout != layout:
+        raise InputError(
+            f"The model needs records of layout {layout.name}. {pattern} holds {table.layout.name}"
+        )
+    for folder in sorted({os.path.dirname(file) or "." for file in files}):
+        check_vocabulary(folder, vocabulary)
+    return table
 
 
 def read_record_table(

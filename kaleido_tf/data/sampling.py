@@ -6,6 +6,7 @@ the middle and anybody can look at what will be shown. Features are read later (
 """
 
 import dataclasses
+import enum
 import os
 from collections.abc import Iterator
 
@@ -25,7 +26,8 @@ class Block:
     Attributes (n = examples):
       files: shards to read, in this order.
       records: [n] int32 record shown, as its number within the block's files.
-      donors: [n] int32 record of another product, which gives the camouflaged patch.
+      donors: [n] int32 record of another product, which gives the camouflaged patch; None where
+        the family needs none.
       texts: [n] int32 row of the text shown. matched: [n] bool, True if it is the record's own.
       positions: [n] int64, epoch * N + place in the epoch; the seed of everything drawn for the
         example.
@@ -33,7 +35,7 @@ class Block:
 
     files: list[str]
     records: np.ndarray
-    donors: np.ndarray
+    donors: np.ndarray | None
     texts: np.ndarray
     matched: np.ndarray
     positions: np.ndarray
@@ -46,7 +48,7 @@ class DrawnExample:
     """
 
     record: int
-    donor: int
+    donor: int | None
     text: int
     matched: bool
     position: int
@@ -63,6 +65,7 @@ class ExampleOrder:
         (section 4.2: hard to tell apart), `any` product, or `rising`: any product at first, and a
         share of the same sub-category that rises to all of them in `rise_epochs`, so that a model
         that starts from nothing finds the coarse differences first.
+      donors: whether a record of another product is drawn beside each (for camouflaged patches).
       block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order
         of shards.
     """
@@ -74,6 +77,7 @@ class ExampleOrder:
         shuffle: bool = True,
         negatives: str = "subcategory",
         rise_epochs: float = 30.0,
+        donors: bool = True,
         block_bytes: int = 512 << 20,
     ):
         if negatives not in NEGATIVES:
@@ -82,10 +86,10 @@ class ExampleOrder:
             )
         if len(set(table.product_ids)) < 2:
             raise InputError(
-                "Mismatched texts and camouflaged patches need at least 2 products. Received: 1"
+                "Mismatched texts (and camouflaged patches) need at least 2 products. Received: 1"
             )
         self.table, self.seed, self.shuffle = table, seed, shuffle
-        self.negatives, self.rise_epochs = negatives, rise_epochs
+        self.negatives, self.rise_epochs, self.donors = negatives, rise_epochs, donors
         self._file_bytes = [os.path.getsize(file) for file in table.files]
         self._block_bytes = block_bytes
         self._all_texts = np.unique(table.texts)
@@ -135,7 +139,7 @@ class ExampleOrder:
             for place in np.flatnonzero(self.table.image_ids[rows[block.records]] == image_id):
                 yield DrawnExample(
                     record=int(rows[block.records[place]]),
-                    donor=int(rows[block.donors[place]]),
+                    donor=int(rows[block.donors[place]]) if self.donors else None,
                     text=int(block.texts[place]),
                     matched=bool(block.matched[place]),
                     position=int(block.positions[place]),
@@ -173,12 +177,12 @@ class ExampleOrder:
         # Exactly one in two is mismatched, in every block.
         matched = generator.permutation(count) % 2 == 0
         texts, matched = self._pair_texts(generator, rows[shown], matched, self.near_share(epoch))
-        donors = self._donors(generator, rows, shown)
+        donors = self._draw_donors(generator, rows, shown) if self.donors else None
         keep = slice(skip, None)
         return Block(
             files=[table.files[f] for f in files],
             records=shown[keep].astype(np.int32),
-            donors=donors[keep].astype(np.int32),
+            donors=None if donors is None else donors[keep].astype(np.int32),
             texts=texts[keep],
             matched=matched[keep],
             positions=np.arange(position, position + count, dtype=np.int64)[keep],
@@ -207,7 +211,7 @@ class ExampleOrder:
             texts[place] = others[choice]
         return texts, matched
 
-    def _donors(self, generator, rows, shown) -> np.ndarray:
+    def _draw_donors(self, generator, rows, shown) -> np.ndarray:
         """A record of another product within the block for each example."""
         products = self.table.product_ids[rows]
         donors = generator.integers(0, len(rows), len(rows))
@@ -223,9 +227,25 @@ class ExampleOrder:
         return donors
 
 
-def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:
-    """A seed [2] of its own for each purpose within an example."""
-    return tf.random.experimental.stateless_fold_in(seed, purpose)
+class Draw(enum.IntEnum):
+    """What is drawn within an example: each purpose has a seed of its own (`fold`). The numbers
+    decide what a run shows; a new purpose takes a new one.
+    """
+
+    TOKENS = 1
+    PATCHES = 2
+    PAIR_ORDER = 3
+    PAIR_SIDE = 4
+    REPLACEMENT = 5
+    RANDOM_TOKEN = 6
+    ROTATION = 7
+    JIGSAW = 8
+    DONOR_PATCH = 9
+
+
+def fold(seed: tf.Tensor, purpose: Draw) -> tf.Tensor:
+    """The seed [2] of one purpose within an example."""
+    return tf.random.experimental.stateless_fold_in(seed, int(purpose))
 
 
 def row_seed(row: dict, seed: int) -> tf.Tensor:

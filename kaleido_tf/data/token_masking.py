@@ -10,7 +10,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.data.sampling import fold
+from kaleido_tf.data.examples_config import ExamplesConfig
+from kaleido_tf.data.sampling import Draw, fold
 from kaleido_tf.text import Vocabulary
 
 
@@ -20,13 +21,19 @@ class MaskingConfig:
     words or by pieces.
 
     `guided`: aligned pairs come first (section 3.4); False: everything is chosen at random, as if
-      there were none.
+    there were none.
     """
 
     token_fraction: float = 0.15
     max_tokens: int = 10
     whole_words: bool = False
     guided: bool = True
+
+    @classmethod
+    def of(cls, settings: ExamplesConfig, max_tokens: int) -> "MaskingConfig":
+        """As a run's settings say."""
+        guided = settings.masking == "aligned"
+        return cls(settings.token_fraction, max_tokens, settings.whole_words, guided)
 
 
 def choose_random_tokens(
@@ -35,15 +42,17 @@ def choose_random_tokens(
     """Chooses tokens at random; as `choose_masked` without pairs and patches. Adds `masked_tokens`
     [S] bool.
     """
-    words, maskable, budget = _maskable_words(example, config, is_continuation)
+    words, maskable, budget = maskable_words(example, config, is_continuation)
     none = tf.zeros_like(maskable)
     return {
         **example,
-        "masked_tokens": _fill_tokens(none, words, maskable, budget, fold(seed, 1), last=none),
+        "masked_tokens": fill_tokens(
+            none, words, maskable, budget, fold(seed, Draw.TOKENS), last=none
+        ),
     }
 
 
-def _maskable_words(example, config, is_continuation):
+def maskable_words(example, config, is_continuation):
     """`_words`, and how many places are to be masked (at least one where there is any)."""
     words, maskable = _words(example, config.whole_words, is_continuation)
     used = tf.reduce_sum(tf.cast(maskable, tf.int32))
@@ -64,7 +73,7 @@ def _words(example, whole_words, is_continuation):
     return tf.cumsum(1 - tf.cast(tf.gather(is_continuation, ids), tf.int32)), maskable
 
 
-def _fill_tokens(tokens, words, maskable, budget, seed, last):
+def fill_tokens(tokens, words, maskable, budget, seed, last):
     """Adds words in random order as long as they fit the budget; those of `last` [S] bool after all
     others.
     """
@@ -98,12 +107,12 @@ def mask_tokens(
     ids, masked = example["input_ids"], example["masked_tokens"]
     positions = tf.cast(tf.where(masked)[: config.max_tokens, 0], tf.int32)
     count = tf.shape(positions)[0]
-    draws = tf.random.stateless_uniform([ids.shape[0]], fold(seed, 5))
+    draws = tf.random.stateless_uniform([ids.shape[0]], fold(seed, Draw.REPLACEMENT))
     ordinary = tf.constant(np.flatnonzero(~vocabulary.is_special).astype(np.int32))
     random_ids = tf.gather(
         ordinary,
         tf.random.stateless_uniform(
-            [ids.shape[0]], fold(seed, 6), 0, len(ordinary), dtype=tf.int32
+            [ids.shape[0]], fold(seed, Draw.RANDOM_TOKEN), 0, len(ordinary), dtype=tf.int32
         ),
     )
     replaced = tf.where(draws < 0.8, vocabulary.mask_id, tf.where(draws < 0.9, random_ids, ids))

@@ -12,6 +12,7 @@ import numpy as np
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.protocols import DIRECTIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +85,3 @@ def _find(identifier: str, index: dict[str, int], where: str, direction: str) ->
             " records?)"
         )
     return index[identifier]
-
-
-DIRECTIONS = ("img2txt", "txt2img")

@@ -8,10 +8,11 @@ import time
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable, read_images
-from kaleido_tf.errors import raised_inside
+from kaleido_tf.errors import input_errors_as_themselves
 from kaleido_tf.evaluation.candidates import Pairs
 
 
@@ -36,20 +37,20 @@ def candidate_batches(model, table: RecordTable, pairs: Pairs, batch_size: int) 
 
 
 def score_batches(
-    model, strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, count: int
+    matcher: tf_keras.Model, strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, count: int
 ) -> np.ndarray:
     """[N, 2] float32 logits of (mismatch, match) of all pairs, in order.
 
-    Args: dataset: global batches of the matcher's inputs. count: N, for the lines that say how far
-      it is.
+    Args: matcher: made in the scope of `strategy`. dataset: global batches of its inputs. count: N,
+      for the lines that say how far it is.
     """
 
     @tf.function
     def score(batch):
-        return strategy.run(lambda part: model.matcher(part, training=False), args=(batch,))
+        return strategy.run(lambda part: matcher(part, training=False), args=(batch,))
 
     results, start, said = [], time.monotonic(), time.monotonic()
-    try:
+    with input_errors_as_themselves():
         for batch in strategy.experimental_distribute_dataset(dataset.prefetch(2)):
             results += [part.numpy() for part in strategy.experimental_local_results(score(batch))]
             done = sum(map(len, results))
@@ -61,6 +62,4 @@ def score_batches(
                     f" {left / 60:.1f} min left",
                     flush=True,
                 )
-    except tf.errors.OpError as error:  # a row that cannot be read
-        raise raised_inside(error) or error from error
     return np.concatenate(results)

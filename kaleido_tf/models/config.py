@@ -1,6 +1,7 @@
-"""The size and behaviour of a BERT-like model (`config.json`), as a frozen dataclass."""
+"""The size and behaviour of a model (`config.json`), as frozen dataclasses."""
 
 import dataclasses
+import difflib
 from typing import ClassVar
 
 from kaleido_tf.errors import InputError
@@ -21,7 +22,85 @@ _BERT_KEYS = {
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The keys of `config.json` that all BERT-like families share; defaults are the base size.
+    """A config that is read from a `config.json` and written to one; the keys are its fields.
+
+    A file means the same whatever other keys stand beside: a key that is not there always has the
+    original's value. Our own files spell every key out.
+    """
+
+    MODEL_TYPE: ClassVar[str]
+    CONSTANTS: ClassVar[dict] = {}
+    """Keys of the original that never vary here."""
+    UNUSED: ClassVar[tuple[str, ...]] = ()
+    """Keys that the original declares and does not use."""
+    ORIGINAL: ClassVar[dict] = {}
+    """Key -> what a file without it means, where that is not the default for new models."""
+    OURS: ClassVar[tuple[str, ...]] = ()
+    """Keys that the original does not have."""
+
+    @property
+    def model_type(self) -> str:
+        return self.MODEL_TYPE
+
+    @classmethod
+    def from_dict(cls, content: dict, source: str = "config.json") -> "ModelConfig":
+        """Reads the keys of a `config.json`.
+
+        Keys of the original that never vary here are checked. A key without meaning is reported, as
+        the originals ignored them, unless it is nearly one that has: then it is a slip.
+        Raises: InputError naming the key, what was needed, what came and `source`.
+        """
+        content = dict(content)
+        if content.pop("model_type", cls.MODEL_TYPE) != cls.MODEL_TYPE:
+            raise InputError(
+                f"{source}: `model_type` must be {cls.MODEL_TYPE}. Received another family's"
+            )
+        for key, expected in cls.CONSTANTS.items():
+            if content.pop(key, expected) != expected:
+                raise InputError(f"{source}: `{key}` must be {expected}. Received another number")
+        if content.get("hidden_act", "gelu") != "gelu":
+            raise InputError(
+                f"{source}: `hidden_act` must be gelu. Received: {content['hidden_act']!r}"
+            )
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        cls._report_unknown(set(content) - set(fields) - set(cls.UNUSED) - _BERT_KEYS, source)
+        content = {key: value for key, value in content.items() if key in fields}
+        for key, value in content.items():
+            _check_type(key, value, type(fields[key].default), source)
+        return cls(**{**cls.ORIGINAL, **content})
+
+    @classmethod
+    def _report_unknown(cls, unknown: set[str], source: str) -> None:
+        known = [field.name for field in dataclasses.fields(cls)]
+        for key in sorted(unknown):
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+            if near:
+                raise InputError(
+                    f"{source}: unknown key {key}. Is {near[0]} meant? Known: {', '.join(known)}"
+                )
+        if unknown:
+            print(f"{source}: key(s) without meaning here: {', '.join(sorted(unknown))}")
+
+    def to_dict(self) -> dict:
+        """What `config.json` holds; `from_dict` reads it back to an equal config."""
+        return {"model_type": self.MODEL_TYPE, **dataclasses.asdict(self), **self.CONSTANTS}
+
+    def _check_choice(self, name: str, known: tuple[str, ...]) -> None:
+        if getattr(self, name) not in known:
+            raise InputError(
+                f"`{name}` must be one of {', '.join(known)}. Received: {getattr(self, name)!r}"
+            )
+
+
+def _check_type(key: str, value, needed: type, source: str) -> None:
+    fits = isinstance(value, (int, float) if needed is float else needed)
+    if not fits or (isinstance(value, bool) and needed is not bool):
+        raise InputError(f"{source}: `{key}` must be {needed.__name__}. Received: {value!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class BertConfig(ModelConfig):
+    """The keys that the BERT-like families on patch features share; defaults are the base size.
 
     The keys are the original's, except for the last ones, which say where we depart from it:
 
@@ -34,13 +113,6 @@ class ModelConfig:
         are (see layers/heads.py); False is the original.
     """
 
-    MODEL_TYPE: ClassVar[str]
-    CONSTANTS: ClassVar[dict] = {}
-    """Keys of the original that never vary here."""
-    UNUSED: ClassVar[tuple[str, ...]] = ()
-    """Keys that the original declares and does not use."""
-    ORIGINAL_BEHAVIOUR: ClassVar[dict] = {}
-    """What a file without any key of ours means."""
     OURS: ClassVar[tuple[str, ...]] = (
         "patch_feature_norm",
         "reconstruct_scale",
@@ -66,73 +138,18 @@ class ModelConfig:
     def __post_init__(self):
         if self.hidden_size % self.num_attention_heads:
             raise InputError(
-                "`hidden_size` must be a multiple of `num_attention_heads`. Received:"
-                f" hidden_size={self.hidden_size}, num_attention_heads={self.num_attention_heads}"
+                "`hidden_size` must be a multiple of `num_attention_heads`. Received: hidden_size="
+                f"{self.hidden_size}, num_attention_heads={self.num_attention_heads}"
             )
         self._check_choice("patch_feature_norm", ("none", "standard", "whiten"))
 
-    def _check_choice(self, name: str, known: tuple[str, ...]) -> None:
-        if getattr(self, name) not in known:
-            raise InputError(
-                f"`{name}` must be one of {', '.join(known)}. Received: {getattr(self, name)!r}"
-            )
-
     @property
-    def model_type(self) -> str:
-        return self.MODEL_TYPE
+    def max_masked_tokens(self) -> int:
+        """Most word pieces of a text that are masked."""
+        return 10
 
     @classmethod
-    def from_dict(cls, content: dict, source: str = "config.json") -> "ModelConfig":
-        """Reads the keys of a `config.json`.
-
-        Keys of the original that never vary here are checked. An unknown key is an error; in a file
-        of the original (it names its `model_type` and has no key of ours), which ignored such keys,
-        it is reported.
-        Raises: InputError naming the key, what was needed, what came and `source`.
-        """
-        content = dict(content)
-        is_original = "model_type" in content and not set(content) & set(cls.OURS)
-        if content.pop("model_type", cls.MODEL_TYPE) != cls.MODEL_TYPE:
-            raise InputError(
-                f"{source}: `model_type` must be {cls.MODEL_TYPE}. Received another family's"
-            )
-        for key, expected in cls.CONSTANTS.items():
-            if content.pop(key, expected) != expected:
-                raise InputError(
-                    f"{source}: `{key}` must be {expected} (the kaleido levels). Received another"
-                    " number"
-                )
-        if content.get("hidden_act", "gelu") != "gelu":
-            raise InputError(
-                f"{source}: `hidden_act` must be gelu. Received: {content['hidden_act']!r}"
-            )
-        content = {
-            key: value
-            for key, value in content.items()
-            if key not in cls.UNUSED and key not in _BERT_KEYS
-        }
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        unknown = sorted(set(content) - set(fields))
-        if unknown and is_original:
-            print(
-                f"{source}: key(s) without meaning here, as in the original: {', '.join(unknown)}"
-            )
-            content = {key: value for key, value in content.items() if key in fields}
-        elif unknown:
-            raise InputError(
-                f"{source}: unknown key(s) {', '.join(unknown)}. Known: {', '.join(fields)}"
-            )
-        for key, value in content.items():
-            wanted = type(fields[key].default)
-            fits = isinstance(value, (int, float) if wanted is float else wanted)
-            if not fits or (isinstance(value, bool) and wanted is not bool):
-                raise InputError(
-                    f"{source}: `{key}` must be {wanted.__name__}. Received: {value!r}"
-                )
-        if not set(content) & set(cls.OURS):
-            content = {**cls.ORIGINAL_BEHAVIOUR, **content}
-        return cls(**content)
-
-    def to_dict(self) -> dict:
-        """What `config.json` holds; `from_dict` reads it back to an equal config."""
-        return {"model_type": self.MODEL_TYPE, **dataclasses.asdict(self), **self.CONSTANTS}
+    def sizes_of_records(cls, feature_size: int, num_patches: int) -> dict[str, int]:
+        """Keys that a config may leave open, as the records that a model is to read decide them."""
+        del num_patches
+        return {"patch_feature_size": feature_size}

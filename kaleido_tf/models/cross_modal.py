@@ -1,9 +1,13 @@
-"""What the BERT-like families share: one encoder over text and patches, and the functional models
-made of it.
+"""What the BERT-like families on patch features share: one encoder over text and patches, and the
+functional models made of it.
 
 B = batch, S = text length, P = patches of an image, F = feature size, H = hidden size, K = masked
 places. The sequence is the text, then the patches: S + P places.
 """
+
+import functools
+import types
+from collections.abc import Mapping
 
 import tensorflow as tf
 import tf_keras
@@ -13,124 +17,174 @@ from kaleido_tf import losses
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.embeddings import LAYER_NORM_EPSILON, FeatureNormalisation, TextEmbedding
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, Pooler
-from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.models.config import BertConfig
 
 
 class CrossModalBert(tf.Module):
-    """A family's model: named layers, and functional models that share them.
+    """A family's model: named layers, and functional models that share them, each built when it is
+    first used.
 
-    A family adds its image side (`_image_layers`, `_embed_image`, `image_inputs`) and its further
-    tasks (`_task_layers`, `_task_inputs`, `_feed_of`, `_run_task`, `total_loss`).
+    A family gives its image side: `_image_layers() -> {name: layer}`, `_patch_inputs() -> {name:
+    functional input}`, `_embed_image(inputs) -> [B, P, H]`, and `image_inputs(features [B, P, F],
+    boxes [B, P, 5]) -> {name: tensor}`, an image's inputs from its record. And its further tasks:
+    `_task_layers() -> {name: head}`, `_task_inputs() -> {name: functional input}`, and
+    `_run_task(task, patches [B, P, H], inputs) -> (logits, {"loss", "accuracy"?})`.
 
-    Args: tasks: of `TASKS`, those that are trained beside masked language and matching.
+    Args:
+      tasks: of `TASKS`, those that are trained beside masked language and matching; None: all.
       text_length: default: the config's `text_seq_len`.
-    Raises: InputError for a task that the family does not have.
+      loss_weights: loss name without `_loss` -> its factor in the total; 1 where none is given.
+    Raises: InputError as `check_settings`.
 
     Attributes:
       config, tasks, text_length, num_patches.
       named_layers: name -> layer; a checkpoint knows each variable by this name.
-      embedder: functional model, see `encoder_inputs`, to {"text" [B, S, H], "patches" [B, P, H]},
-        what the encoder's blocks are given.
-      encoder: functional model of the same inputs to {"sequence_output" [B, S+P, H],
-        "pooled_output" [B, H]}.
-      pretrainer: functional model of a training batch (see `pretraining_inputs`) to {"logits":
-        {name: ...}, "losses": {name: WeightedSum}, "accuracies": {name: WeightedSum}}.
-      matcher: functional model as `encoder`, to [B, 2] float32 logits of (mismatch, match).
     """
 
     TASKS: tuple[str, ...] = ()
-    TOTAL_FIGURES: tuple[str, ...] = ()
-    """Names of what `total_loss` reports beside the total."""
-    TOTAL_IS_LINEAR = True
-    """Whether the total is a sum of the losses with constant factors."""
+    total_is_linear = True
+    step_tasks: Mapping[str, float] = {}
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: BertConfig,
         tasks: tuple[str, ...] | None,
         text_length: int | None,
+        loss_weights: Mapping[str, float] | None,
         num_patches: int,
     ):
         super().__init__(name=config.model_type)
+        self.check_settings(config, tasks, loss_weights)
         tasks = self.TASKS if tasks is None else tasks
-        unknown = [task for task in tasks if task not in self.TASKS]
-        if unknown:
-            raise InputError(
-                f"Tasks of {config.model_type} are {', '.join(self.TASKS)}. Received:"
-                f" {', '.join(unknown)}"
-            )
         self.config = config
         self.tasks = tuple(task for task in self.TASKS if task in tasks)
         self.text_length = text_length or config.text_seq_len
         self.num_patches = num_patches
+        self._loss_weights = types.MappingProxyType(dict(loss_weights or {}))
         self.named_layers = self._make_layers()
+
+    @classmethod
+    def check_settings(
+        cls,
+        config: BertConfig,
+        tasks: tuple[str, ...] | None,
+        loss_weights: Mapping[str, float] | None,
+    ) -> None:
+        """Refuses what a model of this family cannot be, before anything is built.
+
+        Raises: InputError for a task that the family does not have.
+        """
+        del loss_weights  # any loss may have a factor
+        unknown = [task for task in tasks or () if task not in cls.TASKS]
+        if unknown:
+            raise InputError(
+                f"--kaleido_tasks must be of {', '.join(cls.TASKS)} (a model of type"
+                f" {config.model_type}). Received: {', '.join(unknown)}"
+            )
+
+    # The functional models. Layers are built in the same order whichever comes first.
+
+    @functools.cached_property
+    def embedder(self) -> tf_keras.Model:
+        """Functional model of `encoder_inputs` to {"text" [B, S, H], "patches" [B, P, H]}, what the
+        encoder's blocks are given.
+        """
         inputs = self.encoder_inputs()
         text, image = self._embed(inputs)
-        self.embedder = tf_keras.Model(inputs, {"text": text, "patches": image}, name="embedder")
-        sequence = self._encode(text, image, inputs)
-        self.encoder = tf_keras.Model(
-            inputs,
-            {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)},
-            name="encoder",
-        )
+        return tf_keras.Model(inputs, {"text": text, "patches": image}, name="embedder")
+
+    @functools.cached_property
+    def encoder(self) -> tf_keras.Model:
+        """Functional model of `encoder_inputs` to {"sequence_output" [B, S+P, H], "pooled_output"
+        [B, H]}.
+        """
+        inputs = self.encoder_inputs()
+        sequence = self._encode(*self._embed(inputs), inputs)
+        pooled = self.named_layers["pooler"](sequence)
+        outputs = {"sequence_output": sequence, "pooled_output": pooled}
+        return tf_keras.Model(inputs, outputs, name="encoder")
+
+    @functools.cached_property
+    def matcher(self) -> tf_keras.Model:
+        """Functional model of `encoder_inputs` to [B, 2] float32 logits of (mismatch, match)."""
+        inputs = self.encoder_inputs()
+        embedded = self._embed(inputs)
         # Matching reads the first place only, so the last block need not compute the others.
-        first = self._encode(text, image, inputs, output_range=1)
-        self.matcher = tf_keras.Model(
-            inputs, self._match(first, text, image, inputs), name="matcher"
-        )
-        self.pretrainer = self._build_pretrainer()
+        first = self._encode(*embedded, inputs, output_range=1)
+        return tf_keras.Model(inputs, self._match(first, *embedded, inputs), name="matcher")
+
+    @functools.cached_property
+    def pretrainer(self) -> tf_keras.Model:
+        """Functional model of a training batch (see `pretraining_inputs`) to {"logits": {name:
+        ...}, "losses": {name: WeightedSum}, "accuracies": {name: WeightedSum}}.
+        """
+        inputs = self.pretraining_inputs()
+        feed = self._feed_of(inputs)
+        embedded = self._embed(feed)
+        sequence = self._encode(*embedded, feed)
+        text, patches = sequence[:, : self.text_length], sequence[:, self.text_length :]
+        logits = {"next_sentence": self._match(sequence, *embedded, feed)}
+        masked_lm = self.named_layers["masked_lm"](text, inputs["masked_lm_positions"])
+        logits["masked_lm"] = tf.cast(masked_lm, tf.float32)
+        results = {
+            "masked_lm": losses.MaskedLanguageLoss()(
+                logits["masked_lm"], inputs["masked_lm_ids"], inputs["masked_lm_weights"]
+            ),
+            "next_sentence": losses.ClassificationLoss()(
+                logits["next_sentence"], inputs["next_sentence_label"]
+            ),
+        }
+        for task in self.tasks:
+            logits[task], results[task] = self._run_task(task, patches, inputs)
+        outputs = {
+            "logits": logits,
+            "losses": {f"{name}_loss": result["loss"] for name, result in results.items()},
+            "accuracies": {
+                f"{name}_accuracy": result["accuracy"]
+                for name, result in results.items()
+                if "accuracy" in result
+            },
+        }
+        return tf_keras.Model(inputs, outputs, name="pretrainer")
 
     @property
-    def objective(self) -> tf_keras.Model:
-        """What is trained."""
-        return self.pretrainer
+    def is_built(self) -> bool:
+        """Whether a functional model has been used, so that layers have weights to be filled."""
+        models = ("embedder", "encoder", "matcher", "pretrainer")
+        return any(name in self.__dict__ for name in models)
 
-    # What a family gives.
+    # What a run asks of it (`training.trainer.Trainable`).
 
-    def _image_layers(self) -> dict[str, tf_keras.layers.Layer]:
-        """Layers of the image side by name."""
-        raise TypeError(f"{type(self).__name__} has no image side")
+    @property
+    def trainable_variables(self):
+        """Of the layers that pre-training reaches; makes them where they are not there yet."""
+        return self.pretrainer.trainable_variables
 
-    def _embed_image(self, inputs) -> tf.Tensor:
-        """Embeds the patches: [B, P, H]."""
-        raise TypeError(f"{type(self).__name__} has no image side")
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Of all losses that a step computes."""
+        return tuple(f"{name}_loss" for name in ("masked_lm", "next_sentence", *self.tasks))
 
-    def _patch_inputs(self) -> dict[str, tf.Tensor]:
-        """Functional inputs of the image side."""
-        raise TypeError(f"{type(self).__name__} has no image side")
+    def losses(self, batch, task=None, training=False) -> dict[str, losses.WeightedSum]:
+        """Losses and accuracies of a training batch by name; all of them at once."""
+        if task is not None:
+            raise ValueError(f"A model of type {self.config.model_type} has no single tasks")
+        outputs = self.pretrainer(batch, training=training)
+        return {**outputs["losses"], **outputs["accuracies"]}
 
-    def image_inputs(self, features, boxes) -> dict:
-        """An image's inputs from its record: features [B, P, F], boxes [B, P, 5] int; arrays or
-        tensors.
-        """
-        raise TypeError(f"{type(self).__name__} has no image side")
+    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
+        """The sum of the losses' means, each by its weight."""
+        weights = self._loss_weights
+        return sum(
+            weights.get(name.removesuffix("_loss"), 1.0) * value for name, value in losses.items()
+        ), {}
 
-    def _task_layers(self) -> dict[str, tf_keras.layers.Layer]:
-        """Heads of `self.tasks` by name."""
+    def figures(self, sums) -> dict[str, float]:
+        """Nothing beside the means."""
+        del sums
         return {}
 
-    def _task_inputs(self) -> dict[str, tf.Tensor]:
-        """Functional inputs that the tasks need beside the encoder's."""
-        return {}
-
-    def _feed_of(self, inputs) -> dict[str, tf.Tensor]:
-        """What the encoder is given in training, where patches are masked inside the model."""
-        return {name: inputs[name] for name in self.encoder_inputs()}
-
-    def _run_task(self, task: str, patches, inputs) -> tuple[tf.Tensor, dict]:
-        """Logits of a task and its {"loss", "accuracy"?}; `patches` [B, P, H]: the encoder's output
-        there.
-        """
-        raise TypeError(f"{type(self).__name__} has no task {task}")
-
-    def total_loss(self, means: dict, matching_weight: float = 1.0) -> tuple[tf.Tensor, dict]:
-        """What is minimised, from the means of the losses by name, and further figures
-        (`TOTAL_FIGURES`).
-        """
-        factors = {"next_sentence_loss": matching_weight}
-        return sum(factors.get(name, 1.0) * value for name, value in means.items()), {}
-
-    # What they share.
+    # What the families share.
 
     def encoder_inputs(self) -> dict[str, tf.Tensor]:
         """`input_ids`, `input_mask` (1 token, 0 padding), `segment_ids` [B, S] int32, and the
@@ -156,6 +210,10 @@ class CrossModalBert(tf.Module):
             [], dtype=tf.int32, name="next_sentence_label"
         )
         return {**inputs, **self._task_inputs()}
+
+    def _feed_of(self, inputs) -> dict[str, tf.Tensor]:
+        """What the encoder is given in training, where patches are masked inside the model."""
+        return {name: inputs[name] for name in self.encoder_inputs()}
 
     def _make_layers(self) -> dict[str, tf_keras.layers.Layer]:
         """Every layer with weights, by the name a checkpoint gives it."""
@@ -244,37 +302,6 @@ class CrossModalBert(tf.Module):
             logits += tf.stack([tf.zeros_like(term), term], axis=1)
         return logits
 
-    def _build_pretrainer(self) -> tf_keras.Model:
-        inputs = self.pretraining_inputs()
-        feed = self._feed_of(inputs)
-        embedded = self._embed(feed)
-        sequence = self._encode(*embedded, feed)
-        text, patches = sequence[:, : self.text_length], sequence[:, self.text_length :]
-        logits = {
-            "masked_lm": tf.cast(
-                self.named_layers["masked_lm"](text, inputs["masked_lm_positions"]), tf.float32
-            ),
-            "next_sentence": self._match(sequence, *embedded, feed),
-        }
-        results = {
-            "masked_lm": losses.MaskedLanguageLoss()(
-                logits["masked_lm"], inputs["masked_lm_ids"], inputs["masked_lm_weights"]
-            ),
-            "next_sentence": losses.ClassificationLoss()(
-                logits["next_sentence"], inputs["next_sentence_label"]
-            ),
-        }
-        for task in self.tasks:
-            logits[task], results[task] = self._run_task(task, patches, inputs)
-        outputs = {
-            "logits": logits,
-            "losses": {f"{name}_loss": result["loss"] for name, result in results.items()},
-            "accuracies": {
-                f"{name}_accuracy": r["accuracy"] for name, r in results.items() if "accuracy" in r
-            },
-        }
-        return tf_keras.Model(inputs, outputs, name="pretrainer")
-
     @property
     def normalises_features(self) -> bool:
         """Whether `measure_features` is needed before a new model is trained."""
@@ -283,18 +310,6 @@ class CrossModalBert(tf.Module):
     def measure_features(self, features) -> None:
         """Measures training features [..., F] for the normalisation."""
         self.named_layers["feature_normalisation"].measure(features)
-
-    def encoder_with_patch_mask(self) -> tf_keras.Model:
-        """As `encoder`, with a further input `patch_mask` [B, P] (1: may be attended to, 0: as if
-        not there).
-        """
-        inputs = self.encoder_inputs()
-        inputs["patch_mask"] = tf_keras.Input([self.num_patches], dtype=tf.int32, name="patch_mask")
-        sequence = self._encode(*self._embed(inputs), inputs)
-        return tf_keras.Model(
-            inputs,
-            {"sequence_output": sequence, "pooled_output": self.named_layers["pooler"](sequence)},
-        )
 
 
 def gelu(x):

@@ -59,12 +59,14 @@ VALUE_GAIN = 3.0
 """
 
 
-def start_from_nothing(
+def start_from_scratch(
     model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int
 ) -> None:
     """The three steps above on a new model; a similarity term of its matching head begins with what
     the first one found.
     """
+    with strategy.scope():
+        _ = model.trainable_variables  # so that every layer has weights to begin with
     scale, border = align_embeddings(model, table, strategy, epochs, seed)
     if "similarity" in model.named_layers:
         model.named_layers["similarity"].log_scale.assign(math.log(scale))

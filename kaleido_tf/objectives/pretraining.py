@@ -1,4 +1,4 @@
-"""Pre-training of a family's model: what `run.py` needs to know of it."""
+"""Pre-training of a family's model: what is trained, and how a new model begins."""
 
 from collections.abc import Callable
 
@@ -6,57 +6,67 @@ import tensorflow as tf
 
 from kaleido_tf.data.pipeline import RecordExamples
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import build_model
+from kaleido_tf.families import build_model, check_settings
 from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.objectives.contrastive_start import start_from_nothing
-from kaleido_tf.training import run as training
-from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.objectives.contrastive_start import start_from_scratch
+from kaleido_tf.objectives.pretraining_config import PretrainingConfig
+from kaleido_tf.training.run import Examples
 
 MEASURED_IMAGES = 1000
 """Images whose features are looked at for the normalisation of a new model."""
 
 
-def pretrain(
-    run: RunConfig,
-    config: ModelConfig,
-    train_data: training.Examples,
-    eval_data: training.Examples | None = None,
-    initialize: Callable[[tf.Module], None] | None = None,
-) -> tuple[tf.Module, dict[str, float]]:
-    """Pre-trains (and evaluates) as `run` says; see `run.train`.
+class Pretraining:
+    """Builds and begins a family's model for `training.run.train`.
 
-    Args: initialize: fills a new model's weights, for a start from a checkpoint; None: they begin
-      from nothing.
+    Args:
+      load_start: fills a new model's weights from a checkpoint; None: it is trained from scratch.
+    Raises: InputError for settings that the family refuses.
     """
-    if initialize is None and run.contrastive_epochs and not isinstance(train_data, RecordExamples):
-        raise InputError(
-            "--contrastive_epochs needs records (data_prep): rows do not say which texts and images"
-            " differ"
-        )
 
-    def start(model, strategy):
-        if initialize is not None:
-            if run.contrastive_epochs:
-                print(
-                    "--contrastive_epochs is for new models: this one starts from its checkpoint as"
-                    " it is"
-                )
-            return initialize(model)
-        if model.normalises_features:
-            model.measure_features(train_data.sample_features(MEASURED_IMAGES))
-        if run.contrastive_epochs:
-            start_from_nothing(model, train_data.table, strategy, run.contrastive_epochs, run.seed)
-        return None
+    def __init__(
+        self,
+        config: ModelConfig,
+        settings: PretrainingConfig,
+        text_length: int,
+        load_start: Callable[[tf.Module], None] | None = None,
+    ):
+        check_settings(config, settings.tasks, settings.loss_weights)
+        self.config, self.settings, self.text_length = config, settings, text_length
+        self._load_start = load_start
 
-    return training.train(
-        run, lambda: build_model(config, run.tasks, run.text_length), train_data, eval_data, start
-    )
+    def build(self):
+        """A new model; called in the strategy's scope."""
+        settings = self.settings
+        return build_model(self.config, settings.tasks, self.text_length, settings.loss_weights)
 
+    def check_examples(self, examples: Examples) -> None:
+        """Raises: InputError for a contrastive start on examples that cannot give one."""
+        from_scratch = self._load_start is None
+        wants_start = from_scratch and self.settings.contrastive_epochs
+        if wants_start and not isinstance(examples, RecordExamples):
+            raise InputError(
+                "--contrastive_epochs needs records (data_prep): rows do not say which texts and"
+                " images differ"
+            )
 
-def evaluate_model(
-    run: RunConfig, config: ModelConfig, data: training.Examples, load: Callable[[tf.Module], None]
-) -> dict[str, float]:
-    """Losses and accuracies of a model, filled by `load`; same draws as during training."""
-    return training.evaluate(
-        run, lambda: build_model(config, run.tasks, run.text_length), data, load
-    )
+    def starter(self, examples: Examples, seed: int):
+        """What fills a new model's weights: a function of (model, strategy)."""
+        self.check_examples(examples)
+
+        def start(model, strategy) -> None:
+            epochs = self.settings.contrastive_epochs
+            if self._load_start is not None:
+                if epochs:
+                    print(
+                        "--contrastive_epochs is for new models: this one starts from its"
+                        " checkpoint as it is"
+                    )
+                self._load_start(model)
+                return
+            if model.normalises_features:
+                model.measure_features(examples.sample_features(MEASURED_IMAGES))
+            if epochs:
+                start_from_scratch(model, examples.table, strategy, epochs, seed)
+
+        return start

@@ -4,6 +4,8 @@ encoder.
 B = batch, C = classes.
 """
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 import tf_keras
 
@@ -20,19 +22,20 @@ HEAD_SPREAD = 0.01
 
 
 class Classifier(tf.Module):
-    """An encoder that is fine-tuned together with a new head.
+    """An encoder that is fine-tuned together with a new head (`training.trainer.Trainable`).
 
     Attributes:
       task, num_classes, config, text_length.
-      backbone: the family's model, without its further heads.
+      backbone: the family's model, of which the encoder alone is built.
       named_layers: those of the backbone and the head, `<task>_dense`.
       objective: functional model of the encoder's inputs and `label` [B] int to {"logits": {task:
-        [B, C]}, "losses", "accuracies", "counts": {"confusion": [C, C], row the label, column what
-        was said}}.
+        [B, C]}, "losses", "accuracies", "counts": {"confusion": [C, C], row the label, column the
+        prediction}}.
     """
 
-    TOTAL_FIGURES = ()
-    TOTAL_IS_LINEAR = True
+    total_is_linear = True
+    step_tasks: Mapping[str, float] = {}
+    loss_names = ("classification_loss",)
 
     def __init__(self, config: ModelConfig, task: str, num_classes: int, text_length: int):
         super().__init__(name=task)
@@ -59,9 +62,8 @@ class Classifier(tf.Module):
             **self.backbone.encoder_inputs(),
             "label": tf_keras.Input([], dtype=tf.int32, name="label"),
         }
-        pooled = self.backbone.encoder(
-            {name: inputs[name] for name in self.backbone.encoder.input}
-        )["pooled_output"]
+        encoder = self.backbone.encoder
+        pooled = encoder({name: inputs[name] for name in encoder.input})["pooled_output"]
         logits = self.head(self.head_dropout(pooled))
         result = losses.ClassificationLoss()(logits, inputs["label"])
         outputs = {
@@ -74,18 +76,29 @@ class Classifier(tf.Module):
 
     @property
     def trainable_variables(self):
-        """What the objective reaches: heads of pre-training get no gradient, and so no decay
-        either.
-        """
+        """What the objective reaches: heads of pre-training get no gradient, and so no decay."""
         return self.objective.trainable_variables
 
-    def total_loss(self, means, matching_weight=1.0):
-        del matching_weight  # there is no matching in here
-        return means["classification_loss"], {}
+    def losses(self, batch, task=None, training=False) -> dict[str, losses.WeightedSum]:
+        """Loss and accuracy of a batch; in evaluation also the counts of (label, prediction), as a
+        total [C, C] without a weight of its own.
+        """
+        del task  # there is one alone
+        outputs = self.objective(batch, training=training)
+        counts = {} if training else outputs["counts"]
+        return {
+            **outputs["losses"],
+            **outputs["accuracies"],
+            **{name: losses.WeightedSum(count, tf.ones([])) for name, count in counts.items()},
+        }
 
-    def figures(self, counts: dict) -> dict[str, float]:
+    def total(self, losses):
+        """The loss itself."""
+        return losses["classification_loss"], {}
+
+    def figures(self, sums) -> dict[str, float]:
         """F1 scores of an evaluation from its summed counts."""
-        return f1_figures(counts["confusion"])
+        return f1_figures(sums["confusion"][0])
 
 
 class ConfusionCounts(tf_keras.layers.Layer):
@@ -98,8 +111,8 @@ class ConfusionCounts(tf_keras.layers.Layer):
         self.num_classes = num_classes
 
     def call(self, logits, labels):
-        said = tf.argmax(logits, axis=-1, output_type=tf.int32)
-        return tf.math.confusion_matrix(labels, said, self.num_classes, dtype=tf.float32)
+        predictions = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        return tf.math.confusion_matrix(labels, predictions, self.num_classes, dtype=tf.float32)
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes}

@@ -14,13 +14,13 @@ import tensorflow as tf
 import tf_keras
 from absl import logging
 
-from kaleido_tf.errors import InputError, raised_inside
+from kaleido_tf.errors import InputError, input_errors_as_themselves
 from kaleido_tf.training.checkpoints import DAMAGED
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.schedule import make_optimizer, plan
 from kaleido_tf.training.strategy import make_strategy, set_precision
-from kaleido_tf.training.trainer import Evaluator, Trainer
+from kaleido_tf.training.trainer import LOSS_SUFFIX, Evaluator, Trainable, Trainer
 
 METRICS_NAME = "metrics.jsonl"
 
@@ -54,11 +54,11 @@ class Examples(Protocol):
 
 def train(
     run: RunConfig,
-    build: Callable[[], tf.Module],
+    build: Callable[[], Trainable],
     train_data: Examples,
     eval_data: Examples | None,
-    initialize: Callable[[tf.Module, tf.distribute.Strategy], None],
-) -> tuple[tf.Module, dict[str, float]]:
+    initialize: Callable[[Trainable, tf.distribute.Strategy], None],
+) -> tuple[Trainable, dict[str, float]]:
     """Trains (and evaluates) as `run` says, going on from the last checkpoint in `run.model_dir` if
     there is one.
 
@@ -80,13 +80,11 @@ def train(
         model,
         optimizer,
         strategy,
-        None,
         global_batch=global_batch,
         log_steps=run.log_steps,
         last_step=schedule.total,
         clip_norm=run.clip_norm,
-        xla=run.xla,
-        matching_weight=run.matching_weight,
+        xla=run.device.xla,
         seed=run.seed,
     )
     digest = train_data.digest
@@ -103,7 +101,7 @@ def train(
     logging.info("run: %s", run)
     log = MetricsLog(pathlib.Path(run.model_dir) / METRICS_NAME, start)
     _log_into(log, controller, trainer)
-    with _told_what_failed(run.model_dir):
+    with _errors_of_a_run(run.model_dir):
         if not start:
             # as the original; and a start may have been costly
             manager.save(checkpoint_number=0, check_interval=False)
@@ -112,9 +110,9 @@ def train(
 
 def evaluate(
     run: RunConfig,
-    build: Callable[[], tf.Module],
+    build: Callable[[], Trainable],
     data: Examples,
-    load: Callable[[tf.Module], None],
+    load: Callable[[Trainable], None],
 ) -> dict[str, float]:
     """Losses and accuracies on `data` of a model whose weights `load` fills; the same draws as
     during training.
@@ -122,24 +120,23 @@ def evaluate(
     strategy = _prepare(run)
     with strategy.scope():
         model = build()
+        _ = model.trainable_variables  # what is to be filled is made in the strategy's scope
         load(model)
-    with _told_what_failed(run.model_dir):
+    with _errors_of_a_run(run.model_dir):
         figures = _evaluator(run, model, strategy, data).evaluate(tf.constant(-1))
     return {name: float(value) for name, value in figures.items()}
 
 
 def _prepare(run: RunConfig) -> tf.distribute.Strategy:
-    strategy = make_strategy(run.worker_gpus, run.cpu_replicas)
-    set_precision(run.precision)
+    strategy = make_strategy(run.device)
+    set_precision(run.device.precision)
     tf_keras.utils.set_random_seed(run.seed)
     return strategy
 
 
 def _evaluator(run, model, strategy, data) -> Evaluator:
     batches = data.evaluation_batches(run.eval_batch_size * strategy.num_replicas_in_sync)
-    return Evaluator(
-        model, strategy, strategy.experimental_distribute_dataset(batches), run.matching_weight
-    )
+    return Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches))
 
 
 def _check_data(run: RunConfig, trainer: Trainer, digest: int) -> None:
@@ -148,9 +145,9 @@ def _check_data(run: RunConfig, trainer: Trainer, digest: int) -> None:
     """
     if int(trainer.data_digest.numpy()) != digest:
         raise InputError(
-            f"--model_dir={run.model_dir} holds a run on other data than"
-            f" --train_input_fp={run.train_input_fp} (other images or texts). Use another"
-            " --model_dir, and --pretrain_model_name_or_path to start from its weights"
+            f"--model_dir={run.model_dir} holds a run on other data than --train_input_fp names now"
+            " (other images or texts). Use another --model_dir, and"
+            " --pretrain_model_name_or_path to start from its weights"
         )
 
 
@@ -216,16 +213,14 @@ def _log_into(log: MetricsLog, controller, trainer) -> None:
 
 
 @contextlib.contextmanager
-def _told_what_failed(folder: str):
-    """Bad data found on the way, and a checkpoint or a line of metrics that finds no room, end the
+def _errors_of_a_run(folder: str):
+    """Bad data met on the way, and a checkpoint or a line of metrics that finds no room, end the
     run with a message; what was saved before stays whole.
     """
     try:
-        yield
+        with input_errors_as_themselves():
+            yield
     except (OSError, tf.errors.OpError) as error:
-        told = raised_inside(error)
-        if told:
-            raise told from error
         if "No space left" not in str(error):
             raise
         raise InputError(
@@ -237,28 +232,21 @@ def _told_what_failed(folder: str):
 def _train_and_evaluate(controller, trainer, schedule, log, evaluates) -> dict:
     """Alternates training and evaluation at fixed step numbers, wherever the run started."""
     figures, step = {}, int(trainer.global_step.numpy())
-    if (
-        evaluates
-        and step > 0
-        and (step % schedule.evaluate == 0 or step == schedule.total)
-        and not log.has("eval", step)
-    ):
+    if evaluates and step in schedule.evaluations and not log.has("eval", step):
         figures = controller.evaluate()  # the run was stopped between this step and its evaluation
     while step < schedule.total:
-        step = min(
-            step // schedule.evaluate * schedule.evaluate + schedule.evaluate, schedule.total
-        )
+        step = schedule.next_evaluation(step)
         controller.train(step, checkpoint_at_completion=step == schedule.total)
         if evaluates:
             figures = controller.evaluate()
     if evaluates and not figures:  # the run was complete already
         figures = log.last("eval")
-    return {name: float(value) for name, value in figures.items()}
+    return {name: float(value) for name, value in figures.items() if value is not None}
 
 
 def _report_start(data, model, schedule, start, global_batch) -> None:
     parameters = sum(int(tf.size(variable)) for variable in model.trainable_variables)
-    losses = ", ".join(name.removesuffix("_loss") for name in model.objective.output["losses"])
+    losses = ", ".join(name.removesuffix(LOSS_SUFFIX) for name in model.loss_names)
     print(
         f"{data.describe()}, {parameters / 1e6:.1f} M parameters, tasks: {losses}; {schedule.total}"
         f" steps of {global_batch} examples" + (f", going on from step {start}" if start else "")

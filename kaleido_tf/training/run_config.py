@@ -1,81 +1,105 @@
-"""The settings of a run, as the entry scripts read them from the flags."""
+"""The settings of a run: how long it trains, at which rate, when it saves and evaluates, and where
+it computes.
+"""
 
 import dataclasses
-import math
 
-from kaleido_tf.errors import InputError
+from kaleido_tf.settings import check_settings, seed_setting, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceConfig:
+    """Where a run computes, and how precisely."""
+
+    worker_gpus: int = setting(
+        1,
+        "workerGPU",
+        "GPUs of this machine to use; fewer are used (none: the CPU) where there are fewer.",
+        decisive=True,
+    )
+    cpu_replicas: int = setting(
+        1, "cpu_replicas", "Replicas on the CPU where no GPU is used.", decisive=True, lowest=1
+    )
+    precision: str = setting(
+        "float32",
+        "precision",
+        "Of activations; weights and losses stay float32.",
+        decisive=True,
+        choices=("float32", "bfloat16", "float16"),
+    )
+    xla: bool = setting(False, "xla", "Compiles forward and backward pass with XLA.")
+
+    def __post_init__(self):
+        check_settings(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """A pre-training run, as the entry script reads it from the flags (which explain each)."""
+    """How a run trains, saves and evaluates. `device`: where it computes."""
 
-    train_input_fp: str
-    eval_input_fp: str
-    model_dir: str
-    vocabulary: str
-    text_length: int = 64
-    train_batch_size: int = 32
-    eval_batch_size: int = 16
-    num_epochs: float = 1.0
-    learning_rate: float = 1e-4
-    warmup_ratio: float = 0.1
-    warmup_steps: int | None = None
-    weight_decay_ratio: float = 0.0
-    clip_norm: float = 1.0
-    tasks: tuple[str, ...] | None = None
-    token_fraction: float = 0.15
-    whole_words: bool = False
-    masking: str = "aligned"
-    negatives: str = "subcategory"
-    rise_epochs: float = 30.0
-    matching_weight: float = 1.0
-    contrastive_epochs: int = 0
-    seed: int = 123123
-    precision: str = "float32"
-    xla: bool = False
-    worker_gpus: int = 1
-    cpu_replicas: int = 1
-    log_steps: int = 100
-    save_steps: int | None = None
-    eval_steps: int | None = None
-    eval_epochs: float = 1.0
-    keep_checkpoints: int = 10
+    model_dir: str | None = setting(
+        None,
+        "model_dir",
+        "Where a run leaves its checkpoints, metrics.jsonl and TensorBoard events.",
+    )
+    train_batch_size: int = setting(
+        32, "train_batch_size", "Examples a replica and step.", decisive=True, lowest=1
+    )
+    eval_batch_size: int = setting(
+        16, "eval_batch_size", "Examples a replica and step in evaluation.", lowest=1
+    )
+    num_epochs: float = setting(
+        1.0, "num_epochs", "Passes over the training examples.", decisive=True, above=0
+    )
+    learning_rate: float = setting(
+        1e-4, "learning_rate", "Peak learning rate.", decisive=True, above=0
+    )
+    warmup_ratio: float = setting(
+        0.1,
+        "warmup_ratio",
+        "Share of the steps over which the learning rate rises.",
+        decisive=True,
+        lowest=0,
+        largest=1,
+    )
+    warmup_steps: int | None = setting(
+        None,
+        "warmup_steps",
+        "The same as a number of steps; set, it counts instead of --warmup_ratio.",
+        decisive=True,
+        lowest=0,
+    )
+    weight_decay_ratio: float = setting(
+        0.0,
+        "weight_decay_ratio",
+        "Weight decay; 0 is the original's plain Adam.",
+        decisive=True,
+        lowest=0,
+    )
+    clip_norm: float = setting(
+        1.0, "clip_norm", "Gradients are clipped to this global norm.", decisive=True, above=0
+    )
+    seed: int = seed_setting()
+    log_steps: int = setting(
+        100, "log_step_count_steps", "Steps between training reports.", lowest=1
+    )
+    save_steps: int | None = setting(
+        None,
+        "save_checkpoints_steps",
+        "Steps between checkpoints; default: once an epoch.",
+        lowest=1,
+    )
+    eval_steps: int | None = setting(
+        None,
+        "eval_every_steps",
+        "Steps between evaluations; default: --eval_every_epochs.",
+        lowest=1,
+    )
+    eval_epochs: float = setting(1.0, "eval_every_epochs", "Epochs between evaluations.", above=0)
+    keep_checkpoints: int = setting(
+        10, "keep_checkpoint_max", "Checkpoints that are kept.", lowest=1
+    )
+    device: DeviceConfig = DeviceConfig()
 
     def __post_init__(self):
-        positive = (
-            "text_length",
-            "train_batch_size",
-            "eval_batch_size",
-            "num_epochs",
-            "learning_rate",
-            "clip_norm",
-            "log_steps",
-            "cpu_replicas",
-            "keep_checkpoints",
-            "eval_epochs",
-            "rise_epochs",
-        )
-        for name in positive:
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
-        ranges = {
-            "warmup_ratio": 1.0,
-            "token_fraction": 1.0,
-            "weight_decay_ratio": math.inf,
-            "matching_weight": math.inf,
-            "contrastive_epochs": math.inf,
-            "seed": 2**32 - 1,
-        }
-        for name, largest in ranges.items():
-            if not 0 <= getattr(self, name) <= largest:
-                raise InputError(
-                    f"`{name}` must be 0 to {largest}. Received: {getattr(self, name)}"
-                )
-        if self.masking not in ("aligned", "random"):
-            raise InputError(f"`masking` must be aligned or random. Received: {self.masking!r}")
-        if self.text_length < 3:
-            raise InputError(
-                "`text_length` must be at least 3 ([CLS] token [SEP]). Received:"
-                f" {self.text_length}"
-            )
+        check_settings(self)

@@ -1,5 +1,6 @@
 """What a run does at which step, and the optimizer that follows from it."""
 
+import bisect
 import dataclasses
 import math
 
@@ -12,34 +13,45 @@ from kaleido_tf.training.run_config import RunConfig
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Step numbers of a run: its end, and every how many steps it saves, evaluates and reports."""
+    """Step numbers of a run.
+
+    Attributes:
+      total: the last step. save, log: a checkpoint and a report every so many steps.
+      evaluations: the steps after which the model is evaluated, rising; the last is `total`.
+    """
 
     total: int
     save: int
-    evaluate: int
     log: int
+    evaluations: tuple[int, ...]
 
     def next_stop(self, step: int) -> int:
         """Steps from `step` to the next report, save, evaluation or the end."""
-        stops = [
-            self.total,
-            *(step // every * every + every for every in (self.save, self.evaluate, self.log)),
-        ]
-        return max(min(stops) - step, 1)
+        stops = [step // every * every + every for every in (self.save, self.log)]
+        return max(min(*stops, self.next_evaluation(step)) - step, 1)
+
+    def next_evaluation(self, step: int) -> int:
+        """The first evaluation after `step`; at the end, the end."""
+        place = bisect.bisect_right(self.evaluations, step)
+        return self.evaluations[min(place, len(self.evaluations) - 1)]
 
 
 def plan(run: RunConfig, examples: int, global_batch: int) -> Schedule:
     """Updates as the original counts them; saves once an epoch and evaluates then unless told
     otherwise.
     """
-    epoch = max(examples // global_batch, 1)
-    evaluate = run.eval_steps or max(math.ceil(run.eval_epochs * epoch), 1)
-    return Schedule(
-        train_steps(examples, run.num_epochs, global_batch),
-        run.save_steps or epoch,
-        evaluate,
-        run.log_steps,
-    )
+    total = train_steps(examples, run.num_epochs, global_batch)
+    if run.eval_steps:
+        steps = range(run.eval_steps, total, run.eval_steps)
+    else:
+        # The end of a whole epoch is rarely a whole number of steps: each is rounded by itself, so
+        # that they do not drift, and the last one is the end of the run.
+        count = math.ceil(run.num_epochs / run.eval_epochs) - 1
+        epochs = (number * run.eval_epochs for number in range(1, count + 1))
+        steps = (math.ceil(epoch * examples / global_batch) for epoch in epochs)
+    evaluations = sorted({step for step in steps if 0 < step < total} | {total})
+    save = run.save_steps or max(examples // global_batch, 1)
+    return Schedule(total, save, run.log_steps, tuple(evaluations))
 
 
 def make_optimizer(run: RunConfig, steps: int) -> tf_keras.optimizers.Optimizer:
@@ -55,8 +67,6 @@ def make_optimizer(run: RunConfig, steps: int) -> tf_keras.optimizers.Optimizer:
         )
     rate = WarmupLinearDecay(run.learning_rate, steps, warmup)
     optimizer = BertAdam(rate, run.weight_decay_ratio)
-    return (
-        tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
-        if run.precision == "float16"
-        else optimizer
-    )
+    if run.device.precision == "float16":
+        return tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer

@@ -1,12 +1,14 @@
-"""One training step and one evaluation step, for any model with named losses (orbit trainer and
-evaluator).
+"""One training step and one evaluation step, for any model that gives its losses by name (orbit
+trainer and evaluator).
 
-The trainer knows no family: `model.objective(batch)` gives {"losses": {name: WeightedSum},
-  "accuracies": {...}} and
-`model.total_loss` makes of the named means over the global batch what is minimised.
+The trainer knows no family: what it needs of a model is `Trainable`.
 """
 
+import contextlib
+import json
 import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import orbit
@@ -16,69 +18,125 @@ import tf_keras
 from kaleido_tf.errors import InputError
 from kaleido_tf.training.dropout import StepDropout
 
+LOSS_SUFFIX = "_loss"
+"""What the names of losses end in; other names are of figures that are only reported."""
 
-class RunningMeans(tf.Module):
-    """Sums of the figures since the last report; kept in the checkpoint, so a resumed run reports
-    the same means.
+
+class Trainable(Protocol):
+    """What a run trains: a family's model, or a head on one.
+
+    Attributes:
+      named_layers: name -> layer; dropout layers below them are drawn by step.
+      trainable_variables: what the optimizer changes, in an order that does not vary.
+      step_tasks: task -> how often a step is given to it, in any unit; empty: every step computes
+        all the losses that the model has.
+      loss_names: of all losses that a step may compute.
+      total_is_linear: whether `total` is a sum of the losses with constant factors.
     """
 
-    def __init__(self, names: list[str]):
-        super().__init__()
-        self.names = tuple(names)
-        self.sums = tf.Variable(tf.zeros([len(names)]), trainable=False)
-        self.steps = tf.Variable(0.0, trainable=False)
+    named_layers: Mapping[str, tf_keras.layers.Layer]
+    trainable_variables: Sequence[tf.Variable]
+    step_tasks: Mapping[str, float]
+    loss_names: Sequence[str]
+    total_is_linear: bool
 
-    def add(self, values: dict[str, tf.Tensor]) -> None:
-        self.sums.assign_add(tf.stack([values[name] for name in self.names]))
-        self.steps.assign_add(1.0)
+    def losses(
+        self, batch: Mapping[str, tf.Tensor], task: str | None = None, training: bool = False
+    ) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        """Losses and other figures of a batch of this replica as (total, weight) by name
+        (`losses.WeightedSum`), so that replicas with other weights agree on the mean.
+
+        Names of losses end in `_loss`. Args: task: of `step_tasks`; None: all there are.
+        """
+
+    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """What is minimised, from the means of the losses that a step computed, by name, and
+        further figures.
+        """
+
+    def figures(self, sums: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+        """What an evaluation reports beside the means, from the summed (total, weight)."""
+
+
+class RunningMeans(tf.train.experimental.PythonState):
+    """Means by name over the steps since the last report, whatever names a step has; kept in the
+    checkpoint, so that a resumed run reports the same means.
+    """
+
+    def __init__(self):
+        self._waiting: list[dict[str, tf.Tensor]] = []
+        self._sums: dict[str, list[float]] = {}
+
+    def add(self, figures: dict[str, tf.Tensor]) -> None:
+        """Takes the figures of a step; they are not read before they are asked for, so that the
+        next step can begin.
+        """
+        self._waiting.append(figures)
 
     def pop(self) -> dict[str, float]:
-        means = (self.sums / self.steps).numpy()
-        self.sums.assign(tf.zeros_like(self.sums))
-        self.steps.assign(0.0)
-        return dict(zip(self.names, means.tolist()))
+        """The means by name; then everything begins anew."""
+        self.settle()
+        means = {name: total / steps for name, (total, steps) in self._sums.items()}
+        self._sums = {}
+        return means
+
+    def settle(self) -> None:
+        """Waits for the figures of all steps that were begun."""
+        for figures in self._waiting:
+            for name, value in figures.items():
+                entry = self._sums.setdefault(name, [0.0, 0])
+                entry[0] += float(value)
+                entry[1] += 1
+        self._waiting = []
+
+    def serialize(self) -> str:
+        """What a checkpoint holds."""
+        self.settle()
+        return json.dumps(self._sums)
+
+    def deserialize(self, string_value) -> None:
+        """Goes on from what a checkpoint holds."""
+        self._waiting, self._sums = [], json.loads(string_value)
 
 
-class Trainer(orbit.StandardTrainer):
-    """Trains `model` with `optimizer` on batches of `dataset`.
+class Trainer(orbit.AbstractTrainer):
+    """Trains `model` with `optimizer` on batches of `train_dataset`.
 
     Args:
-      model: has `objective`, `total_loss`, `named_layers` and `trainable_variables`; built in the
-        strategy's scope.
-      dataset: distributed dataset of global batches. global_batch: examples in each.
+      model: a `Trainable`, built in the strategy's scope.
+      global_batch: examples of a distributed batch.
       clip_norm: the gradients of the global batch are clipped to this global norm.
       log_steps: a report is given when the step is a multiple of it, and at `last_step`.
       xla: compiles forward and backward pass with XLA.
-      matching_weight: factor of the matching loss in the total.
-      seed: of dropout.
+      seed: of dropout, and of which task a step is given to.
+
+    Attributes: train_dataset: distributed dataset of global batches, to be set before `train`.
     """
 
     def __init__(
         self,
-        model,
+        model: Trainable,
         optimizer,
         strategy,
-        dataset,
         *,
         global_batch,
         log_steps,
         last_step,
         clip_norm=1.0,
         xla=False,
-        matching_weight=1.0,
         seed=0,
     ):
-        super().__init__(dataset)
-        if xla and not model.TOTAL_IS_LINEAR and strategy.num_replicas_in_sync > 1:
+        super().__init__()
+        if xla and not model.total_is_linear and strategy.num_replicas_in_sync > 1:
             raise InputError(
                 "--xla compiles one replica at a time; the adaptive loss needs all of them. Use one"
                 " of the two"
             )
         self.model, self.optimizer, self.strategy = model, optimizer, strategy
-        self.clip_norm, self.matching_weight, self.seed = clip_norm, matching_weight, seed
+        self.clip_norm, self.seed, self.xla = clip_norm, seed, xla
         self.log_steps, self.last_step, self.global_batch = log_steps, last_step, global_batch
+        # By now the optimizer has asked for the variables, so all layers are there.
         self.dropout = StepDropout(list(model.named_layers.values()))
-        outputs = model.objective.output
         # Counts batches. The optimizer's own count stands still where float16 skips an update, and
         # a resumed run has to know which batch comes next.
         self.global_step = tf.Variable(
@@ -89,84 +147,110 @@ class Trainer(orbit.StandardTrainer):
         )
         # Which data the steps were counted on; 0 until the run says so, kept in its checkpoints.
         self.data_digest = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.means = RunningMeans(
-            [
-                "loss",
-                *outputs["losses"],
-                *outputs["accuracies"],
-                *model.TOTAL_FIGURES,
-                "gradient_norm",
-            ]
-        )
-        self._gradients = (
-            tf.function(self._replica_gradients, jit_compile=True)
-            if xla
-            else self._replica_gradients
-        )
-        self._clock, self._clock_step = None, 0
+        self.means = RunningMeans()
+        self.train_dataset = None
+        self._iterator = None
+        self._updates = {}
+        self._clock = _Clock()
 
-    def train_loop_begin(self):
-        if self._clock is None:
-            self._clock, self._clock_step = time.monotonic(), int(self.global_step.numpy())
+    def train(self, num_steps: tf.Tensor) -> dict[str, float]:
+        """Makes steps; a report at every `log_steps`. Between reports (a save, an evaluation) the
+        means go on adding up.
+        """
+        if self._iterator is None:
+            self._iterator = iter(self.train_dataset)
+        for _ in range(int(num_steps)):
+            task = self._draw_task(int(self.global_step))
+            with self._clock.step(compiles=task not in self._updates):
+                self.means.add(self.compiled_update(task)(next(self._iterator)))
+                self.global_step.assign_add(1)
+        with self._clock.waiting():
+            self.means.settle()
+        return self.train_loop_end()
 
-    def train_step(self, iterator):
-        figures = self.strategy.run(self._replica_step, args=(next(iterator),))
-        # Every replica holds the figures of the global batch already.
-        self.means.add(
-            {
-                name: self.strategy.experimental_local_results(value)[0]
-                for name, value in figures.items()
-            }
-        )
-        self.global_step.assign_add(1)
+    def _draw_task(self, step: int) -> str | None:
+        """The task that a step is given to: a function of (seed, step), so that a resumed run goes
+        on with the same ones.
+        """
+        shares = self.model.step_tasks
+        if not shares:
+            return None
+        weights = np.array(list(shares.values()), float)
+        generator = np.random.default_rng([self.seed, step])
+        return list(shares)[generator.choice(len(weights), p=weights / weights.sum())]
 
-    def _replica_step(self, batch):
+    def compiled_update(self, task: str | None):
+        """The function that makes an update with a batch; each task's is traced when it first
+        comes. Returns the figures of the global batch.
+        """
+        if task not in self._updates:
+            gradients = self._gradients_of(task)
+
+            @tf.function
+            def update(batch):
+                figures = self.strategy.run(
+                    self._replica_step, args=(batch,), kwargs={"gradients_of": gradients}
+                )
+                # Every replica holds the figures of the global batch already.
+                return {
+                    name: self.strategy.experimental_local_results(value)[0]
+                    for name, value in figures.items()
+                }
+
+            self._updates[task] = update
+        return self._updates[task]
+
+    def _gradients_of(self, task: str | None):
+        def gradients(batch, weights, step):
+            return self._replica_gradients(batch, weights, step, task)
+
+        def weights(batch):
+            # They come from the labels alone; the graph prunes the rest of this call.
+            sums = self.model.losses(batch, task, training=False)
+            return {name: weight for name, (_, weight) in sums.items()}
+
+        return (tf.function(gradients, jit_compile=True) if self.xla else gradients), weights
+
+    def _replica_step(self, batch, gradients_of):
         context = tf.distribute.get_replica_context()
+        compute, weights_of = gradients_of
         weights = None
         if self.strategy.num_replicas_in_sync > 1:
             # Weights (how many masked tokens, how many examples) must be known for the global batch
-            # before the gradients are taken. They come from the labels alone; the graph prunes the
-            # rest of this call.
-            weights = {
-                name: loss.weight
-                for name, loss in self.model.objective(batch, training=False)["losses"].items()
-            }
-            weights = context.all_reduce(tf.distribute.ReduceOp.SUM, weights)
-        step = tf.identity(self.global_step)
-        totals, weights, hits, gradients = self._gradients(batch, weights, step)
-        totals, hits, gradients = context.all_reduce(
-            tf.distribute.ReduceOp.SUM, (totals, hits, gradients)
-        )
+            # before the gradients are taken.
+            weights = context.all_reduce(tf.distribute.ReduceOp.SUM, weights_of(batch))
+        sums, gradients = compute(batch, weights, tf.identity(self.global_step))
+        sums, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (sums, gradients))
         gradients, norm = self._clip(gradients)
         self.optimizer.apply_gradients(
             zip(gradients, self.model.trainable_variables), skip_gradients_aggregation=True
         )
-        means = {name: totals[name] / weights[name] for name in totals}
-        accuracies = {name: total / weight for name, (total, weight) in hits.items()}
-        total, figures = self.model.total_loss(means, self.matching_weight)
-        return {"loss": total, **means, **accuracies, **figures, "gradient_norm": norm}
+        means = {name: total / weight for name, (total, weight) in sums.items()}
+        total, figures = self.model.total(_losses_among(means))
+        return {"loss": total, **means, **figures, "gradient_norm": norm}
 
-    def _replica_gradients(self, batch, weights, step):
-        """This replica's share of the loss sums, the weights they are divided by, its hits and
-        share of the gradients.
+    def _replica_gradients(self, batch, weights, step, task):
+        """This replica's share of all sums, and of the gradients.
 
         weights: of the losses over the global batch; None: this replica is the only one, and its
-          own weights are that.
+        own weights are that.
         """
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             self.dropout.at(self.seed, step)
-            outputs = self.model.objective(batch, training=True)
+            sums = {
+                name: tuple(pair)
+                for name, pair in self.model.losses(batch, task, training=True).items()
+            }
             if weights is None:
-                weights = {name: loss.weight for name, loss in outputs["losses"].items()}
-            totals = {name: loss.total for name, loss in outputs["losses"].items()}
-            loss = self._share_of_total({name: totals[name] / weights[name] for name in totals})
-            scaled = self._scale(loss)
+                weights = {name: weight for name, (_, weight) in sums.items()}
+            losses = _losses_among(sums)
+            shares = {name: total / weights[name] for name, (total, _) in losses.items()}
+            scaled = self._scale(self._share_of_total(shares))
         gradients = tape.gradient(
             scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        hits = {name: (value.total, value.weight) for name, value in outputs["accuracies"].items()}
-        return totals, weights, hits, [tf.convert_to_tensor(gradient) for gradient in gradients]
+        return sums, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def _share_of_total(self, shares):
         """What this replica differentiates; the sum of its gradients over the replicas is that of
@@ -174,17 +258,16 @@ class Trainer(orbit.StandardTrainer):
 
         shares: this replica's part of each loss's mean over the global batch.
         """
-        if self.model.TOTAL_IS_LINEAR:
-            return self.model.total_loss(shares, self.matching_weight)[0]
+        if self.model.total_is_linear:
+            return self.model.total(shares)[0]
         # A total that is no plain sum has slopes that depend on the losses of all replicas.
         means = tf.nest.map_structure(tf.stop_gradient, shares)
         if self.strategy.num_replicas_in_sync > 1:  # which XLA could not compile
-            means = tf.distribute.get_replica_context().all_reduce(
-                tf.distribute.ReduceOp.SUM, means
-            )
+            context = tf.distribute.get_replica_context()
+            means = context.all_reduce(tf.distribute.ReduceOp.SUM, means)
         with tf.GradientTape() as tape:
             tape.watch(means)
-            total, _ = self.model.total_loss(means, self.matching_weight)
+            total, _ = self.model.total(means)
         slopes = tape.gradient(total, means)
         return tf.add_n([tf.stop_gradient(slopes[name]) * share for name, share in shares.items()])
 
@@ -197,19 +280,13 @@ class Trainer(orbit.StandardTrainer):
             gradients = self.optimizer.get_unscaled_gradients(gradients)
         return tf.clip_by_global_norm(gradients, self.clip_norm)
 
-    def train_loop_end(self):
-        """A report at every `log_steps`; between reports (a save, an evaluation) the means go on
-        adding up.
-        """
+    def train_loop_end(self) -> dict[str, float]:
+        """The report of the steps since the last one; {} between reports."""
         step = int(self.global_step.numpy())
         if step % self.log_steps and step != self.last_step:
             return {}
         report = self.means.pop()
-        now = time.monotonic()
-        report["examples_per_second"] = (
-            (step - self._clock_step) * self.global_batch / max(now - self._clock, 1e-9)
-        )
-        self._clock, self._clock_step = now, step
+        report["examples_per_second"] = self._clock.pop_rate() * self.global_batch
         report["learning_rate"] = last_learning_rate(self.optimizer)
         if not abs(report["loss"]) < float("inf"):
             raise InputError(
@@ -217,6 +294,48 @@ class Trainer(orbit.StandardTrainer):
                 " lower --learning_rate, or use --precision=bfloat16 or float32"
             )
         return report
+
+
+class _Clock:
+    """Steps a second, of the steps alone: evaluations, saves and the steps that compile are left
+    out.
+    """
+
+    def __init__(self):
+        self._start_anew()
+
+    def _start_anew(self):
+        self._steps, self._seconds, self._compiling = 0, 0.0, 0.0
+
+    @contextlib.contextmanager
+    def step(self, compiles: bool):
+        """Times a step."""
+        start = time.monotonic()
+        yield
+        seconds = time.monotonic() - start
+        if compiles:
+            self._compiling += seconds
+        else:
+            self._steps, self._seconds = self._steps + 1, self._seconds + seconds
+
+    @contextlib.contextmanager
+    def waiting(self):
+        """Times what steps that were begun before still need."""
+        start = time.monotonic()
+        yield
+        self._seconds += time.monotonic() - start
+
+    def pop_rate(self) -> float:
+        """Steps a second since the last call; where every step compiled, with that."""
+        steps, seconds = self._steps, self._seconds
+        if not steps:
+            steps, seconds = 1, self._compiling
+        self._start_anew()
+        return steps / max(seconds, 1e-9)
+
+
+def _losses_among(values: Mapping) -> dict:
+    return {name: value for name, value in values.items() if name.endswith(LOSS_SUFFIX)}
 
 
 def last_learning_rate(optimizer) -> float:
@@ -228,28 +347,26 @@ def last_learning_rate(optimizer) -> float:
 
 
 class Evaluator(orbit.StandardEvaluator):
-    """Means of all losses and accuracies over one pass.
+    """Means of all losses and figures over one pass.
 
     Each is weighted by its own count (tokens, examples, patches). `loss` is the total of these
     means; `mean_batch_loss` is the mean of the batches' totals, which the original reports as its
     loss: there a last, smaller batch counts as much as a full one.
     """
 
-    def __init__(self, model, strategy, dataset, matching_weight=1.0):
+    def __init__(self, model: Trainable, strategy, dataset):
         super().__init__(dataset)
-        self.model, self.strategy, self.matching_weight = model, strategy, matching_weight
+        self.model, self.strategy = model, strategy
 
     def eval_begin(self):
         return {"sums": {}, "totals": []}
 
     def eval_step(self, iterator):
         def step(batch):
-            outputs = self.model.objective(batch, training=False)
-            return {
-                name: outputs[name]
-                for name in ("losses", "accuracies", "counts")
-                if name in outputs
-            }
+            sums = {}
+            for task in self.model.step_tasks or (None,):
+                sums.update(self.model.losses(batch, task, training=False))
+            return {name: tuple(pair) for name, pair in sums.items()}
 
         sums = self.strategy.run(step, args=(next(iterator),))
         return tf.nest.map_structure(
@@ -257,29 +374,23 @@ class Evaluator(orbit.StandardEvaluator):
         )
 
     def eval_reduce(self, state, step_outputs):
-        arrays = tf.nest.map_structure(lambda value: value.numpy().astype(np.float64), step_outputs)
+        arrays = tf.nest.map_structure(lambda v: v.numpy().astype(np.float64), step_outputs)
         before = state["sums"]
         state["sums"] = tf.nest.map_structure(np.add, before, arrays) if before else arrays
-        state["totals"].append(self._total(arrays["losses"]))
+        state["totals"].append(self._total(arrays))
         return state
 
-    def _total(self, losses):
+    def _total(self, sums):
+        losses = _losses_among(sums)
         means = {
-            name: tf.constant(total / weight, tf.float32)
-            for name, (total, weight) in losses.items()
+            n: tf.constant(total / weight, tf.float32) for n, (total, weight) in losses.items()
         }
-        return float(self.model.total_loss(means, self.matching_weight)[0])
+        return float(self.model.total(means)[0])
 
     def eval_end(self, state):
         sums = state["sums"]
         means = {
-            name: float(total / weight)
-            for name, (total, weight) in {**sums["losses"], **sums["accuracies"]}.items()
+            name: float(total / weight) for name, (total, weight) in sums.items() if total.ndim == 0
         }
-        figures = self.model.figures(sums["counts"]) if "counts" in sums else {}
-        return {
-            "loss": self._total(sums["losses"]),
-            "mean_batch_loss": float(np.mean(state["totals"])),
-            **means,
-            **figures,
-        }
+        total, batches = self._total(sums), float(np.mean(state["totals"]))
+        return {"loss": total, "mean_batch_loss": batches, **means, **self.model.figures(sums)}

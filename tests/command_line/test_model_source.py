@@ -8,16 +8,14 @@ import pytest
 
 from kaleido_tf.command_line.model_source import (
     existing_model,
-    load_start,
-    load_weights,
     model_to_train,
     model_to_use,
     tasks_there,
 )
 from kaleido_tf.compat.checkpoints.conversion import convert
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
+from kaleido_tf.compat.checkpoints.weights import load_start, load_weights, model_for_weights
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import build_model
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
@@ -96,7 +94,7 @@ def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, tmp_path, fam
     assert source.vocabulary == str(bert / "vocab.txt") and source.start == str(
         bert / "bert_model.ckpt"
     )
-    model = build_model(config, (), 24)
+    model = model_for_weights(config, ())
     load_start(model, source.start)
     assert "start: 39 of " in capsys.readouterr().out
     theirs = Tf1Checkpoint(source.start).read("bert/embeddings/word_embeddings")
@@ -229,7 +227,7 @@ def test_safetensors_are_used_without_conversion_back(golden, tmp_path, tasks):
     source = model_to_use(str(tmp_path / "handed_on"), None)
     assert source.start == str(tmp_path / "handed_on" / "model.safetensors")
     assert tasks_there(source.start, source.config) == KaleidoBert.TASKS
-    model, expected = build_model(source.config, tasks, 64), build_model(source.config, tasks, 64)
+    model, expected = (model_for_weights(source.config, tasks) for _ in range(2))
     load_weights(model, source.start)
     load_weights(expected, str(golden / "model.ckpt-1000"))
     for ours, theirs in zip(model.trainable_variables, expected.trainable_variables, strict=True):

@@ -32,10 +32,11 @@ def test_help_has_an_example_of_each_direction():
     )
     examples = re.findall(command, ast.get_docstring(ast.parse(source)))
     kinds = {
-        "release/model.ckpt-54198": "tf1",
+        "tf1/model.ckpt-9": "tf1",
+        "tf1/m.ckpt-9": "tf1",
         "model_dir": "own",
-        "handed_on": "safetensors",
-        "handed_on/model.safetensors": "safetensors",
+        "st": "safetensors",
+        "st/model.safetensors": "safetensors",
     }
     assert sorted((kinds[path], to) for path, to in examples) == sorted(
         itertools.permutations(("own", "tf1", "safetensors"), 2)

@@ -4,7 +4,8 @@ import pytest
 from data_prep.alignment.alignments import AlignmentSettings
 from data_prep.alignment.record_alignments import align_records
 from kaleido_tf import patches
-from kaleido_tf.data.pipeline import OrderConfig, RecordExamples
+from kaleido_tf.data.examples_config import ExamplesConfig
+from kaleido_tf.data.pipeline import RecordExamples
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.data.token_masking import MaskingConfig
 from kaleido_tf.files.input_files import find_files
@@ -28,7 +29,7 @@ def table(tmp_path_factory):
 def examples(table, tasks=patches.LEVEL_NAMES, seed=0, **masking):
     config = KaleidoBertConfig(patch_feature_size=small_records.FEATURE_SIZE)
     make = kaleido_examples.example_maker(config, tasks, VOCABULARY, MaskingConfig(**masking), seed)
-    return RecordExamples(table, make, OrderConfig(seed=seed))
+    return RecordExamples(table, make, ExamplesConfig(seed=seed), donors=True)
 
 
 def take(dataset, count):

@@ -32,13 +32,13 @@ from data_prep.pictures.picture_panels import WIDTH
 from data_prep.pictures.product_view import ProductViews
 from data_prep.pictures.shown_example import KEPT
 from data_prep.record_writing.product_records import write_records
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_examples
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Tokenizer, Vocabulary
-from kaleido_tf.training.run_config import RunConfig
 from tests import small_records
 from tests.data_prep.record_writing.test_product_records import SETTINGS, write_catalogue
 from tests.end_to_end.commands import run
@@ -47,14 +47,7 @@ CONFIG = KaleidoBertConfig(patch_feature_size=512)
 BUTTON = (20, 30, 35, 45)  # the upper left of every drawn product, in pixels of its photo
 
 
-def the_run(records, **changes):
-    return RunConfig(
-        "",
-        "",
-        "",
-        str(records / "vocab.txt"),
-        **{"text_length": 8, "token_fraction": 0.4, "seed": 3, **changes},
-    )
+SHOWN = ExamplesConfig(text_length=8, token_fraction=0.4, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +77,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def views(made):
-    return ProductViews(str(made[1]), the_run(made[1]), CONFIG)
+    return ProductViews(str(made[1]), SHOWN, CONFIG)
 
 
 def test_view_holds_the_photo_its_mask_its_words_and_pairs(views):
@@ -118,7 +111,7 @@ def test_example_is_the_one_that_training_reads(views, made):
     """The text of 8 places cuts off the rest; masked places and labels are those of the batch at
     the position.
     """
-    examples = read_examples(str(made[1]), the_run(made[1]), CONFIG)
+    examples = read_examples(str(made[1]), SHOWN, CONFIG, None, Vocabulary(made[1] / "vocab.txt"))
     batch = next(examples.training_batches(21).as_numpy_iterator())
     seen = set()
     for image_id in examples.table.image_ids:
@@ -180,12 +173,10 @@ def test_records_of_another_family_a_moved_catalogue_and_a_missing_photo(made, t
     with pytest.raises(InputError, match="needs records of layout kaleido. .*grid holds grid_8x8"):
         ProductViews(
             str(grid),
-            the_run(grid),
+            SHOWN,
             dataclasses.replace(CONFIG, patch_feature_size=small_records.FEATURE_SIZE),
         )
-    moved = ProductViews(
-        str(records), the_run(records), CONFIG, catalogue=str(tmp_path / "nowhere")
-    )
+    moved = ProductViews(str(records), SHOWN, CONFIG, catalogue=str(tmp_path / "nowhere"))
     with pytest.raises(
         InputError, match="photos behind .*train are needed: .*nowhere.* Say with --catalogue"
     ):
@@ -193,7 +184,7 @@ def test_records_of_another_family_a_moved_catalogue_and_a_missing_photo(made, t
     other = write_catalogue(tmp_path / "shop").parent
     (other / "0_0.png").unlink()
     with pytest.raises(InputError, match="0_0.png"):
-        ProductViews(str(records), the_run(records), CONFIG, catalogue=str(other)).view("P0_1")
+        ProductViews(str(records), SHOWN, CONFIG, catalogue=str(other)).view("P0_1")
 
 
 def test_masks_by_the_records_method(made, tmp_path):
@@ -303,7 +294,7 @@ def test_command_writes_a_picture_a_product(made, tmp_path):
         ),
         (
             ("--product_id=P1", "--model_config=fashion.json"),
-            "a config of model_type kaleidobert is needed. fashion.json is of imagebert",
+            "a model of records of layout kaleido is needed. fashion.json is of type imagebert",
         ),
     ],
 )
@@ -354,9 +345,7 @@ def test_caption_is_what_a_captioner_says(made, tmp_path):
         build_backbone("squeezenet", "random"),
         CaptionSettings("own"),
     )
-    caption, seen = (
-        ProductViews(str(folder), the_run(folder), CONFIG, captioner=regions).view("P0_1").caption
-    )
+    caption, seen = ProductViews(str(folder), SHOWN, CONFIG, captioner=regions).view("P0_1").caption
     assert caption == "a red thing , number 0"  # six pieces of "A red thing, number 0."
     assert {"red", "thing", "number"} >= {region.word for region in seen} and seen
     assert all(

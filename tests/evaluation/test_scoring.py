@@ -5,7 +5,8 @@ import tensorflow as tf
 from data_prep.record_writing.candidates import CandidateSettings, draw_candidates, write_candidates
 from kaleido_tf.data.record_table import read_images, read_record_table
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.candidates import DIRECTIONS, read_candidate_pairs
+from kaleido_tf.evaluation.candidates import read_candidate_pairs
+from kaleido_tf.evaluation.protocols import DIRECTIONS
 from kaleido_tf.evaluation.scoring import candidate_batches, score_batches
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
@@ -57,8 +58,9 @@ def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
             (),
             text_length=9,
         )
+        matcher = model.matcher
     batches = candidate_batches(model, table, pairs, 11 * replicas)
-    logits = score_batches(model, strategy, batches, len(pairs.labels))
+    logits = score_batches(matcher, strategy, batches, len(pairs.labels))
     assert logits.shape == (161, 2)
     _, features, boxes = read_images(table, np.arange(23))
     for number in (0, 11, 160):

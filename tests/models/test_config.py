@@ -1,11 +1,11 @@
 import json
+import pathlib
 
 import pytest
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import read_config
+from kaleido_tf.families import FAMILIES, config_from_dict, read_config
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-from kaleido_tf.training.run_config import RunConfig
 
 
 def test_defaults_are_the_papers_base_model():
@@ -41,7 +41,7 @@ def test_own_file_is_read_back_equal(tmp_path):
             {"hidden_size": 10, "num_attention_heads": 4},
             "multiple of `num_attention_heads`.*hidden_size=10",
         ),
-        ({"hidden_sise": 10}, "unknown key.* hidden_sise"),
+        ({"hidden_sise": 10}, "unknown key hidden_sise. Is hidden_size meant"),
         ({"hidden_size": "768"}, "`hidden_size` must be int. Received: '768'"),
         ({"img_jigsaw_seq_len": 9}, "`img_jigsaw_seq_len` must be 4"),
         ({"box_unit": "metre"}, "`box_unit` must be one of relative, pixel. Received: 'metre'"),
@@ -62,12 +62,29 @@ def test_missing_and_broken_files_are_named(tmp_path):
         read_config(tmp_path / "config.json")
 
 
-def test_run_config_checks_its_numbers():
-    with pytest.raises(InputError, match="`num_epochs` must be above 0. Received: 0"):
-        RunConfig("a", "b", "c", "d", num_epochs=0)
-    with pytest.raises(InputError, match="`learning_rate` must be above 0. Received: nan"):
-        RunConfig("a", "b", "c", "d", learning_rate=float("nan"))
-    with pytest.raises(InputError, match="`seed` must be 0 to 4294967295. Received: -1"):
-        RunConfig("a", "b", "c", "d", seed=-1)
-    with pytest.raises(InputError, match="`warmup_ratio` must be 0 to 1.0. Received: 1.5"):
-        RunConfig("a", "b", "c", "d", warmup_ratio=1.5)
+@pytest.mark.parametrize(
+    "key, value",
+    [("reconstruct_scale", 1.0), ("matching_similarity", False), ("model_type", "kaleidobert")],
+)
+def test_a_default_that_is_spelled_out_changes_nothing_else(key, value):
+    """A key that is missing means the original's value, whatever other keys stand beside."""
+    alone, spelled = config_from_dict({}), config_from_dict({key: value})
+    assert alone == spelled
+    assert (spelled.box_unit, spelled.grey_target, spelled.patch_type_vocab_size) == (
+        "pixel",
+        "joint",
+        2,
+    )
+
+
+@pytest.mark.parametrize("beside", [{}, {"box_unit": "relative"}, {"model_type": "kaleidobert"}])
+def test_key_without_meaning_is_reported_whatever_stands_beside(beside, capsys):
+    config_from_dict({"loss_scale_of_release": 3, **beside})
+    assert "key(s) without meaning here: loss_scale_of_release" in capsys.readouterr().out
+
+
+def test_own_configs_spell_out_what_departs_from_the_original():
+    folder = pathlib.Path(__file__).parents[2] / "run_configs"
+    for path in folder.glob("*.json"):
+        content = json.loads(path.read_text())
+        assert set(FAMILIES[content["model_type"]].config.ORIGINAL) <= set(content), path.name

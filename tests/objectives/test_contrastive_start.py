@@ -20,9 +20,10 @@ from kaleido_tf.objectives.contrastive_start import (
     embedder_inputs,
     open_attention,
     set_token_bias,
-    start_from_nothing,
+    start_from_scratch,
 )
 from kaleido_tf.text import Vocabulary
+from kaleido_tf.training.run_config import DeviceConfig
 from kaleido_tf.training.strategy import make_strategy
 from tests import small_records
 from tests.models.kaleido_bert.test_model import tiny_config
@@ -35,17 +36,19 @@ def table(tmp_path_factory):
 
 
 def small_model():
-    return KaleidoBert(
+    model = KaleidoBert(
         tiny_config(
             vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE, initializer_range=0.1
         ),
         (),
         9,
     )
+    _ = model.trainable_variables  # makes all weights
+    return model
 
 
 def aligned(table, epochs, replicas=1):
-    strategy = make_strategy(0, replicas)
+    strategy = make_strategy(DeviceConfig(worker_gpus=0, cpu_replicas=replicas))
     with strategy.scope():
         model = small_model()
     for number, variable in enumerate(model.trainable_variables):
@@ -121,7 +124,7 @@ def test_later_batches_hold_neighbours(table):
 
 def test_similarity_of_the_matching_head_takes_over_what_was_learnt(table):
     tf.random.set_seed(4)
-    strategy = make_strategy(0, 1)
+    strategy = make_strategy(DeviceConfig(worker_gpus=0))
     with strategy.scope():
         model = KaleidoBert(
             tiny_config(
@@ -132,13 +135,14 @@ def test_similarity_of_the_matching_head_takes_over_what_was_learnt(table):
             (),
             9,
         )
-    start_from_nothing(model, table, strategy, epochs=60, seed=1)
+    start_from_scratch(model, table, strategy, epochs=60, seed=1)
     feed, text, image = mean_embeddings(model, table)
     layer = model.named_layers["similarity"]
     expected = np.exp(layer.log_scale.numpy()) * (text * image).sum(1) + layer.bias.numpy()
     plain = KaleidoBert(
         tiny_config(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE), (), 9
     )
+    _ = plain.trainable_variables  # makes all weights
     for name, other in plain.named_layers.items():
         for ours, theirs in zip(other.weights, model.named_layers[name].weights):
             ours.assign(theirs)

@@ -94,9 +94,7 @@ def test_xla_on_several_replicas_is_refused(data):
 
     model = build_model(CONFIG, None, 9)
     with pytest.raises(InputError, match="the adaptive loss needs all of them"):
-        Trainer(
-            model, None, TwoReplicas(), None, global_batch=2, log_steps=1, last_step=1, xla=True
-        )
+        Trainer(model, None, TwoReplicas(), global_batch=2, log_steps=1, last_step=1, xla=True)
 
 
 def test_losses_fall_from_nothing(data, tmp_path):

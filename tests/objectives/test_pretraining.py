@@ -1,7 +1,6 @@
 """Runs of a tiny model from records: replicas agree, killed runs go on exactly, losses fall."""
 
 import errno
-import pathlib
 import shutil
 
 import numpy as np
@@ -9,19 +8,18 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.command_line.examples import check_model
+from kaleido_tf.command_line.examples import open_vocabulary, text_length
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import read_examples
 from kaleido_tf.objectives import pretraining
-from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
+from kaleido_tf.text import DEFAULT_VOCABULARY
 from kaleido_tf.training import run as training
 from kaleido_tf.training.checkpoints import find_checkpoint, load_own_checkpoint
-from kaleido_tf.training.metrics_log import read_metrics
 from kaleido_tf.training.optimizer import BertAdam
-from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.trainer import Trainer
-from tests import small_records
+from tests import runs, small_records
 from tests.models.kaleido_bert.test_model import tiny_config
+from tests.runs import evaluate as evaluate_model
+from tests.runs import lines, pretrain
 
 NO_DROPOUT = dict(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE)
 DROPOUT = dict(NO_DROPOUT, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
@@ -35,44 +33,7 @@ def data(tmp_path_factory):
     return folder
 
 
-def run_config(data, model_dir, **changes):
-    settings = dict(
-        train_input_fp=str(data / "train"),
-        eval_input_fp=str(data / "valid"),
-        model_dir=str(model_dir),
-        vocabulary=str(DEFAULT_VOCABULARY),
-        text_length=9,
-        train_batch_size=4,
-        eval_batch_size=4,
-        num_epochs=2,
-        learning_rate=1e-3,
-        log_steps=2,
-        save_steps=3,
-        eval_steps=4,
-        seed=5,
-    )
-    return RunConfig(**{**settings, **changes})
-
-
-def pretrain(run, config, evaluates=True):
-    train_data, eval_data = (
-        read_examples(pattern, run, config) for pattern in (run.train_input_fp, run.eval_input_fp)
-    )
-    return pretraining.pretrain(run, config, train_data, eval_data if evaluates else None)
-
-
-def evaluate_model(run, config, load):
-    return pretraining.evaluate_model(
-        run, config, read_examples(run.eval_input_fp, run, config), load
-    )
-
-
-def lines(model_dir, drop=("examples_per_second",)):
-    return [
-        {k: v for k, v in line.items() if k not in drop}
-        for line in read_metrics(pathlib.Path(model_dir) / "metrics.jsonl")
-    ]
-
+run_config = runs.settings
 
 FROM_NOTHING = dict(matching_similarity=True, patch_feature_norm="standard")
 WHOLE = tiny_config(**DROPOUT, **FROM_NOTHING)
@@ -207,9 +168,9 @@ def interrupted(run, config, stop_at, monkeypatch):
 def counted_starts(monkeypatch):
     """A list that grows with every contrastive start."""
     starts = []
-    original = pretraining.start_from_nothing
+    original = pretraining.start_from_scratch
     monkeypatch.setattr(
-        pretraining, "start_from_nothing", lambda *a: (starts.append(a), original(*a))
+        pretraining, "start_from_scratch", lambda *a: (starts.append(a), original(*a))
     )
     return starts
 
@@ -233,8 +194,8 @@ def test_model_from_nothing_goes_on_exactly_in_bfloat16(data, tmp_path, monkeypa
 
 
 def test_other_data_are_refused(data, whole_run):
-    run = whole_config(data, whole_run, train_input_fp=str(data / "valid"))
-    with pytest.raises(InputError, match="holds a run on other data than --train_input_fp=.*valid"):
+    run = whole_config(data, whole_run, train="valid")
+    with pytest.raises(InputError, match="holds a run on other data than --train_input_fp"):
         pretrain(run, WHOLE)
 
 
@@ -242,7 +203,7 @@ def test_start_that_cannot_be_made_is_not_blamed_on_a_checkpoint(data, tmp_path,
     def fail(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
 
-    monkeypatch.setattr(pretraining, "start_from_nothing", fail)
+    monkeypatch.setattr(pretraining, "start_from_scratch", fail)
     with pytest.raises(tf.errors.ResourceExhaustedError, match="out of memory"):
         pretrain(whole_config(data, tmp_path), WHOLE)
 
@@ -372,14 +333,14 @@ def test_vocabulary_unlike_the_embedding():
     with pytest.raises(
         InputError, match="`vocab_size`=100 rows; the vocabulary .* has 30522 tokens"
     ):
-        check_model(9, tiny_config(**{**NO_DROPOUT, "vocab_size": 100}), Vocabulary())
+        open_vocabulary(str(DEFAULT_VOCABULARY), tiny_config(**{**NO_DROPOUT, "vocab_size": 100}))
 
 
 def test_text_longer_than_the_position_table():
     with pytest.raises(
         InputError, match="`max_position_embeddings`=11. Received: --input_sequence_length=12"
     ):
-        check_model(12, tiny_config(**NO_DROPOUT), Vocabulary())
+        text_length(tiny_config(**NO_DROPOUT), "pretraining", 12, None)
 
 
 def test_loss_that_is_not_finite_stops_the_run(data, tmp_path):

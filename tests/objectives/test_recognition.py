@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoints.checkpoint_names import classifier_variables
-from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
+from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
+from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.compat.rows.input_schema import parse_schema
 from kaleido_tf.compat.rows.row_columns import row_format
 from kaleido_tf.compat.rows.row_files import RowFiles
@@ -23,7 +23,7 @@ def folder(golden_dir):
 @pytest.fixture(scope="module")
 def model(folder):
     model = Classifier(read_config(folder / "config.json"), "catepred", 48, 64)
-    load_original_weights(model, str(folder / "model.ckpt-50"))
+    load_weights(model, str(folder / "model.ckpt-50"))
     return model
 
 
@@ -48,7 +48,7 @@ def test_logits_and_predictions_of_all_rows(folder, model, batch):
 
 def test_loss_and_every_gradient(folder, model, batch):
     first = {name: value[:4] for name, value in batch.items()}
-    entries = classifier_variables(model)
+    entries = original_variables(model)
     with tf.GradientTape() as tape:
         loss = model.objective(first, training=False)["losses"]["classification_loss"].mean()
     gradients = tape.gradient(loss, [entry.variable for entry in entries.values()])
@@ -66,8 +66,8 @@ def test_loss_and_every_gradient(folder, model, batch):
 def test_heads_of_pre_training_are_not_trained(folder, model):
     left = json.loads((folder / "meta.json").read_text())["variables_without_gradient"]
     trained = {id(variable) for variable in model.trainable_variables}
-    assert trained == {id(entry.variable) for entry in classifier_variables(model).values()}
-    assert not set(left) & set(classifier_variables(model))
+    assert trained == {id(entry.variable) for entry in original_variables(model).values()}
+    assert not set(left) & set(original_variables(model))
 
 
 def test_dropout_of_the_head_is_for_training_only(model, batch):
@@ -79,9 +79,10 @@ def test_dropout_of_the_head_is_for_training_only(model, batch):
 
 
 def test_confusion_counts_every_row(model, batch):
-    counts = model.objective(batch, training=False)["counts"]["confusion"].numpy()
+    sums = model.losses(batch, training=False)
+    counts = sums["confusion"].total.numpy()
     assert counts.shape == (48, 48) and counts.sum() == 24
     np.testing.assert_array_equal(
         counts.sum(axis=1), np.bincount(batch["label"].numpy(), minlength=48)
     )
-    assert model.figures({"confusion": counts})["micro_f1"] == 0.5
+    assert model.figures(sums)["micro_f1"] == 0.5

@@ -38,6 +38,7 @@ def test_step_must_be_named():
 def test_every_dropout_of_the_model_is_taken_over():
     config = tiny_config(hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2)
     model = KaleidoBert(config, text_length=7)
+    _ = model.pretrainer  # makes the layers inside the encoder's blocks
     source = StepDropout(list(model.named_layers.values()))
     # text 1; each level 2 (input, output); each of the two encoder layers: attention, its output,
     # inner, output (tf-models-official keeps one more inside the attention layer itself).

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
-from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
+from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
@@ -27,10 +27,6 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
     meta = json.loads((folder / "meta.json").read_text())
     trajectory = np.load(folder / "trajectory.npz")
     run = RunConfig(
-        "",
-        "",
-        "",
-        "",
         train_batch_size=meta["batch_size"],
         num_epochs=meta["num_epochs"],
         learning_rate=meta["learning_rate"],
@@ -45,7 +41,7 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
         model = KaleidoBert(read_config(folder / "config.json"))
         optimizer = make_optimizer(run, schedule.total)
         optimizer.build(model.trainable_variables)
-    load_original_weights(model, str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"))
+    load_weights(model, str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"))
     columns = dict(np.load(golden_dir / "csv_bundle" / "kaleidobert_pretrain_decoded.npz"))
     batches = (
         tf.data.Dataset.from_tensor_slices(
@@ -58,12 +54,12 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
         model,
         optimizer,
         strategy,
-        strategy.experimental_distribute_dataset(batches),
         global_batch=meta["batch_size"],
         log_steps=1,
         last_step=schedule.total,
         clip_norm=run.clip_norm,
     )
+    trainer.train_dataset = strategy.experimental_distribute_dataset(batches)
     entries = original_variables(model)
     history = [name.removeprefix("history/") for name in trajectory if name.startswith("history/")]
     assert len(history) == 3
@@ -102,7 +98,7 @@ def test_first_update_has_rate_zero_and_the_end_has_too():
 
 
 def test_warm_up_may_be_a_number_of_steps():
-    run = RunConfig("", "", "", "", learning_rate=0.5, warmup_steps=4)
+    run = RunConfig(learning_rate=0.5, warmup_steps=4)
     rate = make_optimizer(run, 10)._learning_rate
     assert float(rate(2)) == pytest.approx(0.5 * 0.8 * 0.5)
     with pytest.raises(

@@ -13,16 +13,18 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import write_tf1_checkpoint
 from kaleido_tf.compat.checkpoints.weights import (
     KINDS,
-    OWN_PREFIX,
     STEP,
+    VOCABULARY,
     Weights,
     fill,
+    find_weights,
+    kind_of,
     model_for_weights,
     open_weights,
-    recognise,
 )
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, read_config
@@ -30,19 +32,8 @@ from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.safetensors_file import write_safetensors
 from kaleido_tf.files.whole_files import appears_whole, write_whole
 from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.models.fashion_bert.config import FashionBertConfig
+from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.checkpoints import model_files
-
-_DEPARTURES = {  # key of ours: (the original's value, what the original does)
-    "box_unit": ("pixel", "the original feeds raw pixels and will compute other numbers"),
-    "grey_target": ("joint", "the original's loss of grey patches is another one"),
-    "reconstruct_scale": (
-        1.0,
-        "the original does not scale the reconstruction targets; its losses are others",
-    ),
-}
-_UNUSED_VALUES = {"max_patch_position_embeddings": 64}
-"""What the releases have under the keys that the original declares and never uses."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +70,7 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     """Converts the model at `source` into the new folder `target`, which appears whole or not at
     all.
 
-    Args: source: see `weights.recognise`. kind: `own`, `tf1` or `safetensors`. config_path:
+    Args: source: see `weights.find_weights`. kind: `own`, `tf1` or `safetensors`. config_path:
       config.json of the model; default: beside the weights.
     Raises: InputError for a folder that is not empty, weights that are missing or of another shape,
       and a model that the original cannot be (`tf1`).
@@ -89,14 +80,21 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     folder = pathlib.Path(target)
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"--output must be a new folder. {target} exists already")
-    source_kind, path = recognise(source)
-    config_file, vocabulary = _files(path, config_path)
+    path = find_weights(source)
+    if path is None:
+        raise InputError(
+            "--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors file, or a folder"
+            f" with one of them. Found at {source}: nothing"
+        )
+    source_kind = kind_of(path)
+    config_file, vocabulary_file = _files(path, config_path)
     # Between the originals' names no model is needed: a checkpoint of any size goes over tensor by
     # tensor.
     needed = "own" in (source_kind, kind)
     config = read_config(config_file) if needed or config_file.is_file() else None
-    weights = open_weights(source_kind, path, config)
+    weights = open_weights(path, config)
     _refuse_fine_tuned(weights, path)
+    vocabulary = _check_vocabulary(weights, config, vocabulary_file)
     notes, unused = [], list(weights.unused)
     if not needed:
         notes.append("names and shapes were carried over as they are, not held against a model")
@@ -105,7 +103,7 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     with appears_whole(folder) as partial:
         partial.mkdir()
         if kind == "own":
-            unused += _write_own(partial, weights, config, path)
+            unused += _write_own(partial, weights, config)
         elif kind == "tf1":
             step = {STEP: np.asarray(weights.step, np.int64)}
             write_tf1_checkpoint(
@@ -113,15 +111,17 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
             )
         else:
             write_safetensors(
-                partial / "model.safetensors", weights.tensors, _metadata(weights, config)
+                partial / "model.safetensors",
+                weights.tensors,
+                _metadata(weights, config, vocabulary),
             )
         if config is None:
             notes.append("no config.json there, so none was written: --input_config gives one")
         else:
             content = _config_content(config, config_file, kind)
             write_whole(partial / "config.json", json.dumps(content, indent=2) + "\n")
-        if vocabulary.is_file():
-            write_whole(partial / "vocab.txt", vocabulary.read_bytes())
+        if vocabulary is not None:
+            write_whole(partial / "vocab.txt", vocabulary_file.read_bytes())
         else:
             notes.append("no vocab.txt there, so none was written")
     converted = [name for name in weights.tensors if name not in unused]
@@ -179,7 +179,12 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
         )
     if config is None:
         return []
-    tasks = FAMILIES[config.model_type].model.TASKS
+    family = FAMILIES[config.model_type]
+    tasks, original = family.model.TASKS, family.original
+    if original is None:
+        raise InputError(
+            f"{path} cannot be a TF1 checkpoint: models of type {config.model_type} have none"
+        )
     absent = [task for task in tasks if weights.tasks is not None and task not in weights.tasks]
     if absent:
         raise InputError(
@@ -187,16 +192,12 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
             f" was trained without those of {', '.join(absent)}. --to=safetensors keeps what"
             " there is"
         )
-    departures = [
-        (key, getattr(config, key, original), original, what)
-        for key, (original, what) in _DEPARTURES.items()
-    ]
     notes = [
-        f"{key} is {value} here: {what}"
-        for key, value, original, what in departures
-        if value != original
+        f"{key} is {getattr(config, key)} here: {what}"
+        for key, (value, what) in original.departures.items()
+        if getattr(config, key) != value
     ]
-    if config.model_type == FashionBertConfig.MODEL_TYPE:
+    if "text_seq_len" in config.OURS:
         notes.append(
             "the original is told the length of its texts by a flag:"
             f" --input_sequence_length={config.text_seq_len}"
@@ -204,12 +205,10 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
     return notes
 
 
-def _write_own(
-    folder: pathlib.Path, weights: Weights, config: ModelConfig, path: str
-) -> tuple[str, ...]:
+def _write_own(folder: pathlib.Path, weights: Weights, config: ModelConfig) -> tuple[str, ...]:
     """Writes a checkpoint of this project; returns the names that were not used."""
     model = model_for_weights(config, weights.tasks)
-    unused = fill(model, weights, path)
+    unused = fill(model, weights)
     checkpoint = tf.train.Checkpoint(model=model, step=tf.Variable(weights.step, dtype=tf.int64))
     manager = tf.train.CheckpointManager(
         checkpoint, str(folder), max_to_keep=None, checkpoint_name="model.ckpt"
@@ -221,8 +220,36 @@ def _write_own(
     return unused
 
 
-def _metadata(weights: Weights, config: ModelConfig | None) -> dict[str, str]:
+def _check_vocabulary(
+    weights: Weights, config: ModelConfig | None, path: pathlib.Path
+) -> Vocabulary | None:
+    """The vocabulary beside the weights, if there is one.
+
+    Raises: InputError for one of another size than the model's, or another one than the model was
+      trained with, as far as its weights say.
+    """
+    if not path.is_file():
+        return None
+    vocabulary = Vocabulary(path)
+    if config is not None and len(vocabulary) != config.vocab_size:
+        raise InputError(
+            f"{path} must have the {config.vocab_size} word pieces of config.json (`vocab_size`)."
+            f" Received: {len(vocabulary)}"
+        )
+    if weights.vocabulary_digest not in (None, vocabulary.digest):
+        raise InputError(
+            f"{weights.path} was trained with another vocabulary than {path} (SHA-256"
+            f" {weights.vocabulary_digest[:12]} and {vocabulary.digest[:12]})"
+        )
+    return vocabulary
+
+
+def _metadata(
+    weights: Weights, config: ModelConfig | None, vocabulary: Vocabulary | None
+) -> dict[str, str]:
     metadata = {STEP: str(weights.step)}
+    if vocabulary is not None:
+        metadata[VOCABULARY] = vocabulary.digest
     if config is not None:
         metadata["model_type"] = config.model_type
     if weights.tasks is not None:
@@ -239,8 +266,6 @@ def _config_content(config: ModelConfig, path: os.PathLike, kind: str) -> dict:
     content = read_json_object(path)
     if kind == "safetensors":
         return content
-    content = {**{key: _UNUSED_VALUES[key] for key in config.UNUSED}, **content, **config.to_dict()}
-    ours = config.OURS
-    if config.model_type == FashionBertConfig.MODEL_TYPE:
-        ours += ("text_seq_len",)  # a key of the original in the other family only
-    return {key: value for key, value in content.items() if key not in ours}
+    original = FAMILIES[config.model_type].original
+    content = {**original.unused_values, **content, **config.to_dict()}
+    return {key: value for key, value in content.items() if key not in config.OURS}

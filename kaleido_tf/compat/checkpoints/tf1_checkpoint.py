@@ -42,13 +42,13 @@ def is_optimizer_slot(name: str) -> bool:
 class Tf1Checkpoint:
     """An open checkpoint.
 
-    Attributes: prefix; `shapes` {name: tuple}; `dtypes` {name: tf.DType}.
+    Attributes: prefix (also as `path`); `shapes` {name: tuple}; `dtypes` {name: tf.DType}.
     Raises: InputError for a path that is no checkpoint prefix, and for data files that are missing
       or cut short.
     """
 
     def __init__(self, prefix: str | os.PathLike):
-        self.prefix = str(prefix)
+        self.prefix = self.path = str(prefix)
         if not os.path.isfile(self.prefix + ".index"):
             raise InputError(
                 "A TF1 checkpoint prefix (…/model.ckpt-N) is needed. Not found:"

@@ -1,4 +1,4 @@
-"""The weights of a model by name, whatever file they lie in, to be taken out one at a time.
+"""The weights that lie at a path, by name, whatever file holds them, and filling a model with them.
 
 The names are those of the original's checkpoints; weights that the original does not have are
 called `named_layers/...`, after their place in our models.
@@ -7,14 +7,13 @@ called `named_layers/...`, after their place in our models.
 import dataclasses
 import math
 import os
-import pathlib
 import re
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.compat.checkpoints.checkpoint_names import OriginalVariable, original_variables
+from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX, named_variables
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, build_model
@@ -29,19 +28,29 @@ from kaleido_tf.training.checkpoints import (
 )
 
 KINDS = ("own", "tf1", "safetensors")
-OWN_PREFIX = "named_layers/"
+SAFETENSORS = ".safetensors"
 STEP = "global_step"
+VOCABULARY = "vocabulary_digest"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+_LISTED = 5
+"""Names that a message shows before it only counts."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """`tensors` {name: function that gives the array}; `shapes` {name: tuple}; `num_bytes` {name:
-    int}; `step`: how long they were trained; `tasks` whose heads are there (None: not said, which
-    means all); `ignored`: number of optimizer variables beside them; `unused`: names of what else
-    lay there.
+    """Weights to be taken out one at a time.
+
+    Attributes:
+      path: of the file or checkpoint. kind: one of `KINDS`.
+      tensors: name -> function that gives the array. shapes: name -> tuple. num_bytes: name -> int.
+      step: how long they were trained.
+      tasks: of pre-training, whose heads are there (None: not said, which means all).
+      ignored: number of optimizer variables beside them. unused: names of what else lay there.
+      vocabulary_digest: of the vocabulary they were trained with; None: not said.
     """
 
+    path: str
+    kind: str
     tensors: dict[str, Callable[[], np.ndarray]]
     shapes: dict[str, tuple[int, ...]]
     num_bytes: dict[str, int]
@@ -49,41 +58,78 @@ class Weights:
     tasks: tuple[str, ...] | None = None
     ignored: int = 0
     unused: tuple[str, ...] = ()
+    vocabulary_digest: str | None = None
 
 
-def recognise(path: str) -> tuple[str, str]:
-    """(kind, file or prefix) of the weights at `path`: a safetensors file, a checkpoint prefix, or
-    a folder with one of them.
+def find_weights(path: str | os.PathLike) -> str | None:
+    """The checkpoint prefix or safetensors file at `path`: itself, or the one in the folder `path`;
+    None if there is none.
 
-    Raises: InputError if there is none, or more than one and none of them is the latest by the
-      folder's `checkpoint`.
+    Raises: InputError if there is more than one, and the folder's `checkpoint` does not say which
+      is the latest; or a checkpoint beside a safetensors file.
     """
-    if os.path.isfile(path) and path.endswith(".safetensors"):
-        return "safetensors", path
+    path = str(path)
+    if path.endswith(SAFETENSORS) and os.path.isfile(path):
+        return path
+    files = []
+    if os.path.isdir(path):
+        names = sorted(os.listdir(path))
+        files = [n for n in names if n.endswith(SAFETENSORS) and not n.startswith(".")]
     prefix = find_checkpoint(path)
-    files = (
-        sorted(map(str, pathlib.Path(path).glob("*.safetensors"))) if os.path.isdir(path) else []
-    )
-    found = ([prefix] if prefix else []) + files
-    if len(found) != 1:
+    there = ([prefix] if prefix else []) + [os.path.join(path, name) for name in files]
+    if len(there) > 1:
         raise InputError(
-            "--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors file, or a"
-            f" folder with one of them. Found at {path}: {', '.join(found) or 'nothing'}"
+            f"One file of weights is needed. {path} holds {len(there)}:"
+            f" {', '.join(os.path.basename(name) for name in there[:_LISTED])}. Name the one that"
+            " is meant"
         )
-    if not prefix:
-        return "safetensors", files[0]
-    return ("own" if is_own_checkpoint(prefix) else "tf1"), prefix
+    return there[0] if there else None
 
 
-def open_weights(kind: str, path: str, config: ModelConfig | None = None) -> Weights:
-    """The weights of what `recognise` found. `config` is needed for `own`, whose weights are known
-    by their place in a model.
+def kind_of(weights: str) -> str:
+    """Which of `KINDS` lies at what `find_weights` gave."""
+    if weights.endswith(SAFETENSORS):
+        return "safetensors"
+    return "own" if is_own_checkpoint(weights) else "tf1"
+
+
+def open_weights(path: str, config: ModelConfig | None = None) -> Weights:
+    """The weights at what `find_weights` gave. `config` is needed for checkpoints of this project,
+    whose weights are known by their place in a model.
 
     Raises: InputError for damaged files.
     """
+    kind = kind_of(path)
     return {"own": _open_own, "tf1": _open_tf1, "safetensors": _open_safetensors}[kind](
         path, config
     )
+
+
+def load_weights(model: CrossModalBert, path: str) -> None:
+    """Fills all of `model` that is built from what `find_weights` gave; what else lies there is
+    reported.
+
+    Raises: InputError if anything is missing.
+    """
+    _check_built(model)
+    if kind_of(path) == "own":
+        load_own_checkpoint(model, path)
+    else:
+        weights = open_weights(path)
+        _report_unused(weights, fill(model, weights))
+
+
+def load_start(model: CrossModalBert, path: str) -> None:
+    """Fills a model that is to be trained; from a TF1 checkpoint (Kaleido-BERT, FashionBERT or
+    Google's BERT) what it has, with a report of what begins new.
+
+    Raises: InputError if a variable has another shape, or if there is nothing of the encoder.
+    """
+    if kind_of(path) == "tf1":
+        weights = open_weights(path)
+        _report_unused(weights, fill(model, weights, partly=True))
+    else:
+        load_weights(model, path)
 
 
 def _open_tf1(prefix, _):
@@ -96,7 +142,7 @@ def _open_tf1(prefix, _):
         step = int(match[1]) if match else 0
     ignored = len(checkpoint.shapes) - len(names) - (STEP in checkpoint.shapes)
     sizes = {name: checkpoint.dtypes[name].size for name in names}
-    return _weights(checkpoint, names, sizes, step, ignored=ignored)
+    return _weights("tf1", checkpoint, names, sizes, step, ignored=ignored)
 
 
 def _open_safetensors(path, _):
@@ -111,12 +157,21 @@ def _open_safetensors(path, _):
     sizes = {name: np.dtype(file.dtypes[name]).itemsize for name in names}
     tasks = None if tasks is None else tuple(task for task in tasks.split(",") if task)
     return _weights(
-        file, names, sizes, int(step), tasks=tasks, ignored=len(file.shapes) - len(names)
+        "safetensors",
+        file,
+        names,
+        sizes,
+        int(step),
+        tasks=tasks,
+        ignored=len(file.shapes) - len(names),
+        vocabulary_digest=file.metadata.get(VOCABULARY),
     )
 
 
-def _weights(file, names, sizes, step, **others):
+def _weights(kind, file, names, sizes, step, **others):
     return Weights(
+        path=file.path,
+        kind=kind,
         tensors={name: lambda name=name: file.read(name) for name in names},
         shapes={name: file.shapes[name] for name in names},
         num_bytes={name: math.prod(file.shapes[name]) * sizes[name] for name in names},
@@ -126,6 +181,10 @@ def _weights(file, names, sizes, step, **others):
 
 
 def _open_own(prefix, config):
+    if config is None:
+        raise InputError(
+            f"{prefix} needs the config.json of its model beside it, or --input_config"
+        )
     reader = tf.train.load_checkpoint(prefix)
     names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
@@ -136,25 +195,30 @@ def _open_own(prefix, config):
     used = (
         "step" + _VALUE,
         "save_counter" + _VALUE,
+        "data" + _VALUE,
         *(f"model/{OWN_PREFIX}{layer}/" for layer in model.named_layers),
     )
     left = [name for name in names if not name.startswith(used)]
     optimizer = [name for name in left if name.startswith("optimizer/")]
     unused = sorted(name.removesuffix(_VALUE) for name in left if name not in optimizer)
-    return weights_of(model, step, ignored=len(optimizer), unused=tuple(unused))
+    return weights_of(model, prefix, step, ignored=len(optimizer), unused=tuple(unused))
 
 
 def model_for_weights(config: ModelConfig, tasks: tuple[str, ...] | None) -> CrossModalBert:
     """A model to hold weights; they do not depend on the length of its texts, which only has to be
     possible.
     """
-    return build_model(config, tasks, min(config.text_seq_len, config.max_position_embeddings))
+    model = build_model(config, tasks, min(config.text_seq_len, config.max_position_embeddings))
+    _ = model.trainable_variables  # makes them
+    return model
 
 
-def weights_of(model: CrossModalBert, step: int, **others) -> Weights:
+def weights_of(model: CrossModalBert, path: str, step: int, **others) -> Weights:
     """The weights that a model has now."""
     entries = named_variables(model)
     return Weights(
+        path=path,
+        kind="own",
         tensors={
             name: lambda entry=entry: entry.to_original(entry.variable.numpy())
             for name, entry in entries.items()
@@ -170,44 +234,77 @@ def weights_of(model: CrossModalBert, step: int, **others) -> Weights:
     )
 
 
-def named_variables(model: CrossModalBert) -> dict[str, OriginalVariable]:
-    """Every variable of `model`: by the original's name, or by our own where it has none."""
-    entries = original_variables(model)
-    known = {id(entry.variable) for entry in entries.values()}
-    for layer_name, layer in model.named_layers.items():
-        for weight in layer.weights:
-            if id(weight) not in known:
-                known.add(id(weight))
-                entries[f"{OWN_PREFIX}{layer_name}/{weight.name.split(':')[0].split('/')[-1]}"] = (
-                    OriginalVariable(weight)
-                )
-    return entries
-
-
-def fill(model: CrossModalBert, weights: Weights, source: str) -> tuple[str, ...]:
+def fill(model: CrossModalBert, weights: Weights, partly: bool = False) -> tuple[str, ...]:
     """Gives `model` the weights, one after the other; returns the names that it has no use for.
 
+    Args: partly: what is not there keeps its first weights, and is reported. As in the original,
+      names are then compared below their first scope (`…_pre_trained_model/`), so that one family
+      can start from another, or from Google's BERT.
     Raises: InputError, before anything is changed, that lists what is missing or of another shape.
-      `source` is named in it.
     """
+    _check_built(model)
     wanted = named_variables(model)
-    missing = [name for name in wanted if name not in weights.shapes]
+    if partly:
+        below = {_below_scope(name): name for name in weights.shapes}
+        theirs = {name: below.get(_below_scope(name)) for name in wanted}
+    else:
+        theirs = {name: name if name in weights.shapes else None for name in wanted}
+    missing = [name for name, their in theirs.items() if their is None]
+    if partly and not any(their and "/encoder/" in their for their in theirs.values()):
+        raise InputError(
+            "A start needs the encoder's weights under BERT's names (bert/encoder/layer_0/...)."
+            f" {weights.path} holds none of them"
+        )
+    pairs = {name: their for name, their in theirs.items() if their is not None}
+    _check_fit(weights, wanted, pairs, [] if partly else missing)
+    for name, their in pairs.items():
+        wanted[name].variable.assign(wanted[name].to_ours(weights.tensors[their]()))
+    if partly:
+        print(f"start: {len(pairs)} of {len(wanted)} variables from {weights.path}")
+    if partly and missing:
+        new = sorted(_below_scope(name) for name in missing)
+        print(f"start: not in the checkpoint, so with random weights: {_listed(new)}")
+    return tuple(sorted(set(weights.shapes) - set(pairs.values())))
+
+
+def _check_built(model: CrossModalBert) -> None:
+    """A model without a functional model in use has next to no weights: filling it would look like
+    success.
+    """
+    if not getattr(model, "backbone", model).is_built:
+        raise RuntimeError("Use one of the model's functional models before its weights are filled")
+
+
+def _check_fit(weights: Weights, wanted: dict, pairs: dict[str, str], missing: list[str]) -> None:
     wrong = [
-        f"{name} needs {list(entry.original_shape)}, found {list(weights.shapes[name])}"
-        for name, entry in wanted.items()
-        if name in weights.shapes and weights.shapes[name] != entry.original_shape
+        f"{name} needs {list(wanted[name].original_shape)}, found {list(weights.shapes[their])}"
+        for name, their in pairs.items()
+        if weights.shapes[their] != wanted[name].original_shape
     ]
     if missing or wrong:
         raise InputError(
-            f"{source} does not fit its config.json. Not found: {_some(missing)}. Of another shape:"
-            f" {_some(wrong)}. Not used: {_some(sorted(set(weights.shapes) - set(wanted)))}"
+            f"{weights.path} does not fit the model of its config.json. Not found:"
+            f" {_some(missing)}. Of another shape: {_some(wrong)}. Not used:"
+            f" {_some(sorted(set(weights.shapes) - set(pairs.values())))}"
         )
-    for name, entry in wanted.items():
-        entry.variable.assign(entry.to_ours(weights.tensors[name]()))
-    return tuple(sorted(set(weights.shapes) - set(wanted)))
+
+
+def _report_unused(weights: Weights, unused: tuple[str, ...]) -> None:
+    if unused:
+        print(f"{weights.path}: not used: {_listed(list(unused))}")
+    if weights.ignored:
+        print(f"{weights.path}: {weights.ignored} variables of its optimizer are left alone")
+
+
+def _below_scope(name: str) -> str:
+    first, _, rest = name.partition("/")
+    return rest if "pre_trained_model" in first else name
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _some(names: list[str]) -> str:
-    return f"{len(names)}" + (
-        f" ({'; '.join(names[:5])}{'; …' if len(names) > 5 else ''})" if names else ""
-    )
+    return f"{len(names)}" + (f" ({_listed(names)})" if names else "")

@@ -13,18 +13,16 @@ import time
 from kaleido_tf.compat.rows.input_schema import Column, format_schema
 from kaleido_tf.compat.rows.row_columns import pretraining_columns, pretraining_schema
 from kaleido_tf.compat.rows.row_writing import encode_examples, encode_lines
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.pipeline import RecordExamples
 from kaleido_tf.families import FAMILIES, read_examples
 from kaleido_tf.files.claimed_folders import claim_folder
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_bytes, write_json
-from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.models.fashion_bert.config import FashionBertConfig
-from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
+from kaleido_tf.models.config import BertConfig
 from kaleido_tf.records.dataset_json import declared_by, layout_of
-from kaleido_tf.records.record import KALEIDO
-from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.text import Vocabulary
 
 BATCH = 16
 
@@ -32,29 +30,22 @@ BATCH = 16
 @dataclasses.dataclass(frozen=True)
 class RowSettings:
     """How rows are drawn and written. `dupe_factor`: times that every image comes, each time drawn
-    anew.
+    anew. `examples`: what is drawn.
     """
 
     format: str = "csv"
     dupe_factor: int = 1
-    text_length: int = 64
-    token_fraction: float = 0.15
-    whole_words: bool = False
-    negatives: str = "subcategory"
     rows_per_shard: int = 512
-    seed: int = 123123
+    examples: ExamplesConfig = ExamplesConfig()
 
 
-def config_of_records(records: str) -> ModelConfig:
+def config_of_records(records: str) -> BertConfig:
     """The base config of the family that reads records of this layout, in their feature size."""
     files = find_files(records)
     dataset = declared_by(files)
     layout = layout_of(dataset, files[0])
-    if layout == KALEIDO:
-        return KaleidoBertConfig(patch_feature_size=dataset["feature_size"])
-    return FashionBertConfig(
-        patch_feature_size=dataset["feature_size"], max_patch_position_embeddings=layout.num_patches
-    )
+    config = next(f.config for f in FAMILIES.values() if layout in f.layouts)
+    return config(**config.sizes_of_records(dataset["feature_size"], layout.num_patches))
 
 
 def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSettings) -> dict:
@@ -65,22 +56,9 @@ def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSett
     them.
     Raises: InputError for records that cannot be read, and for a folder of other rows.
     """
-    config = config_of_records(records)
-    run = RunConfig(
-        records,
-        "",
-        output_dir,
-        vocabulary,
-        text_length=settings.text_length,
-        token_fraction=settings.token_fraction,
-        whole_words=settings.whole_words,
-        negatives=settings.negatives,
-        seed=settings.seed,
-    )
-    examples = read_examples(records, run, config)
-    schema = pretraining_schema(
-        config, settings.text_length, FAMILIES[config.model_type].max_tokens(config)
-    )
+    config, drawn = config_of_records(records), settings.examples
+    examples = read_examples(records, drawn, config, None, Vocabulary(vocabulary))
+    schema = pretraining_schema(config, drawn.text_length, config.max_masked_tokens)
     folder = pathlib.Path(output_dir)
     claim_folder(
         folder,
@@ -135,7 +113,7 @@ def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSett
 def _write_shard(
     path: pathlib.Path,
     examples: RecordExamples,
-    config: ModelConfig,
+    config: BertConfig,
     schema: tuple[Column, ...],
     first: int,
     count: int,

@@ -4,11 +4,11 @@ import dataclasses
 from typing import ClassVar
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.models.config import BertConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class FashionBertConfig(ModelConfig):
+class FashionBertConfig(BertConfig):
     """FashionBERT (SIGIR 2020; EasyTransfer's `imagebert`); the defaults are its base model with
     8x8 patches.
 
@@ -18,6 +18,8 @@ class FashionBertConfig(ModelConfig):
     """
 
     MODEL_TYPE: ClassVar[str] = "imagebert"
+    # The original is told the length of its texts by a flag.
+    OURS: ClassVar[tuple[str, ...]] = (*BertConfig.OURS, "text_seq_len")
 
     patch_type_vocab_size: int = 2
     max_patch_position_embeddings: int = 64
@@ -31,3 +33,14 @@ class FashionBertConfig(ModelConfig):
                 f"`masked_image_token_num` must be 1 to {self.max_patch_position_embeddings - 1}"
                 f" (below the number of patches). Received: {self.masked_image_token_num}"
             )
+
+    @property
+    def max_masked_tokens(self) -> int:
+        """Most word pieces of a text that are masked."""
+        return self.masked_text_token_num
+
+    @classmethod
+    def sizes_of_records(cls, feature_size: int, num_patches: int) -> dict[str, int]:
+        """As the base class, and the number of patches."""
+        sizes = super().sizes_of_records(feature_size, num_patches)
+        return {**sizes, "max_patch_position_embeddings": num_patches}

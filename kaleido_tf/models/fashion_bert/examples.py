@@ -4,23 +4,33 @@ random (its section 3.2).
 
 import tensorflow as tf
 
-from kaleido_tf.data.pipeline import row_text
-from kaleido_tf.data.sampling import fold, row_seed
+from kaleido_tf.data.examples_config import ExamplesConfig
+from kaleido_tf.data.pipeline import TEXT_INPUTS, RecordExamples, row_text
+from kaleido_tf.data.record_table import open_records
+from kaleido_tf.data.sampling import Draw, fold, row_seed
 from kaleido_tf.data.token_masking import MaskingConfig, choose_random_tokens, mask_tokens
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.records.record import GRIDS, Layout, parse_record
 from kaleido_tf.text import Vocabulary
 
-TEXT_INPUTS = (
-    "input_ids",
-    "input_mask",
-    "segment_ids",
-    "next_sentence_label",
-    "masked_lm_positions",
-    "masked_lm_ids",
-    "masked_lm_weights",
-)
+
+def open_examples(
+    pattern: str,
+    settings: ExamplesConfig,
+    config: FashionBertConfig,
+    tasks: tuple[str, ...],
+    vocabulary: Vocabulary,
+) -> RecordExamples:
+    """The examples that a run makes of the records at `pattern`. Raises: InputError as
+    `open_records`.
+    """
+    size, length = config.patch_feature_size, settings.text_length
+    table = open_records(pattern, layout_of(config), size, vocabulary, length)
+    masking = MaskingConfig.of(settings, config.max_masked_tokens)
+    return RecordExamples(
+        table, example_maker(config, tasks, vocabulary, masking, settings.seed), settings
+    )
 
 
 def example_maker(
@@ -51,7 +61,7 @@ def example_maker(
         if "image" in tasks:
             # The model blanks them itself, since it needs them as its target.
             chosen = tf.math.top_k(
-                tf.random.stateless_uniform([num_patches], fold(draw, 2)), masked
+                tf.random.stateless_uniform([num_patches], fold(draw, Draw.PATCHES)), masked
             ).indices
             inputs["masked_patch_positions"] = tf.sort(chosen)
         return inputs

@@ -5,13 +5,15 @@ B = batch, P = patches (8 x 8 of the photo), F = feature size, K = masked patche
 The sequence is the text, then the patches row by row.
 """
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf import losses
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.embeddings import BlankPatches, PatchEmbedding, PatchPositions
 from kaleido_tf.layers.heads import PatchReconstruction, gather_places
+from kaleido_tf.losses import PatchDivergenceLoss, adaptive_weights
 from kaleido_tf.models.cross_modal import CrossModalBert
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 
@@ -28,16 +30,31 @@ class FashionBert(CrossModalBert):
     """
 
     TASKS = ("image",)
-    TOTAL_FIGURES = ("masked_lm_weight", "next_sentence_weight", "image_weight")
-    TOTAL_IS_LINEAR = False
+    total_is_linear = False
 
     def __init__(
         self,
         config: FashionBertConfig,
         tasks: tuple[str, ...] | None = None,
         text_length: int | None = None,
+        loss_weights: Mapping[str, float] | None = None,
     ):
-        super().__init__(config, tasks, text_length, config.max_patch_position_embeddings)
+        patches = config.max_patch_position_embeddings
+        super().__init__(config, tasks, text_length, loss_weights, patches)
+
+    @classmethod
+    def check_settings(cls, config, tasks, loss_weights):
+        """As the base class. Raises: InputError for a loss weight: the family weighs its losses
+        itself.
+        """
+        super().check_settings(config, tasks, loss_weights)
+        given = {name: weight for name, weight in (loss_weights or {}).items() if weight != 1.0}
+        if given:
+            named = ", ".join(f"{name} {weight:g}" for name, weight in given.items())
+            raise InputError(
+                "FashionBERT weighs its losses itself: --matching_weight must be 1. Received a"
+                f" factor for {named}"
+            )
 
     def _image_layers(self):
         config = self.config
@@ -99,20 +116,15 @@ class FashionBert(CrossModalBert):
     def _run_task(self, task, patches, inputs):
         logits = self.named_layers[task](patches, inputs["masked_patch_positions"])
         target = gather_places(inputs["patch_features"], inputs["masked_patch_positions"])
-        loss = losses.PatchDivergenceLoss(joint_target=False, scale=self.config.reconstruct_scale)
+        loss = PatchDivergenceLoss(joint_target=False, scale=self.config.reconstruct_scale)
         return logits, loss(logits, target)
 
-    def total_loss(self, means, matching_weight=1.0):
+    def total(self, losses):
         """The adaptive loss (section 3.3 of the paper, as the release computes it) and its three
         weights.
         """
-        if matching_weight != 1.0:
-            raise InputError(
-                "FashionBERT weighs its losses itself: --matching_weight must be 1. Received:"
-                f" {matching_weight}"
-            )
-        values = tf.stack(
-            [means[f"{name}_loss"] for name in ("masked_lm", "next_sentence", "image")]
-        )
-        weights = losses.adaptive_weights(values)
-        return tf.reduce_sum(weights * values), dict(zip(self.TOTAL_FIGURES, tf.unstack(weights)))
+        names = ("masked_lm", "next_sentence", "image")
+        values = tf.stack([losses[f"{name}_loss"] for name in names])
+        weights = adaptive_weights(values)
+        figures = {f"{name}_weight": w for name, w in zip(names, tf.unstack(weights))}
+        return tf.reduce_sum(weights * values), figures

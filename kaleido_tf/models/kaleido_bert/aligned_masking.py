@@ -8,11 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf import patches
-from kaleido_tf.data.sampling import fold
-from kaleido_tf.data.token_masking import MaskingConfig, _fill_tokens, _maskable_words
-
-MASKED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
-"""Levels 3 to 5; levels 1 and 2 are never masked, since large patches make the task too hard."""
+from kaleido_tf.data.sampling import Draw, fold
+from kaleido_tf.data.token_masking import MaskingConfig, fill_tokens, maskable_words
 
 PATCH_BUDGETS = (1, 2, 3)
 """Masked patches of levels 3, 4 and 5 (section 3.4)."""
@@ -34,22 +31,25 @@ def choose_masked(
       is_continuation: [vocabulary] bool. budgets: patches of levels 3 to 5 to mask.
     Adds: `masked_tokens` [S] bool, `masked_patches` [55] bool.
     """
-    words, maskable, budget = _maskable_words(example, config, is_continuation)
+    words, maskable, budget = maskable_words(example, config, is_continuation)
     pairs = tf.stack([example["alignment_tokens"], example["alignment_patches"]], axis=1)
     if not config.guided:
         pairs = pairs[:0]
     sides = _pair_sides(pairs, words, maskable)
     tokens, chosen_patches = _choose_aligned(pairs, sides, budget, seed, budgets)
-    tokens = _fill_tokens(
+    tokens = fill_tokens(
         tokens,
         words,
         maskable,
         budget,
-        fold(seed, 1),
+        fold(seed, Draw.TOKENS),
         last=_partners(sides[1], chosen_patches, sides[0]),
     )
     chosen_patches = _fill_patches(
-        chosen_patches, fold(seed, 2), budgets, last=_partners(sides[0], tokens, sides[1])
+        chosen_patches,
+        fold(seed, Draw.PATCHES),
+        budgets,
+        last=_partners(sides[0], tokens, sides[1]),
     )
     return {**example, "masked_tokens": tokens, "masked_patches": chosen_patches}
 
@@ -75,8 +75,10 @@ def _choose_aligned(pairs, sides, budget, seed, patch_budgets):
     something that it is paired with was, so that no pair loses both sides.
     """
     count = tf.shape(pairs)[0]
-    order = tf.argsort(tf.random.stateless_uniform([count], fold(seed, 3)))
-    prefers_token = tf.gather(tf.random.stateless_uniform([count], fold(seed, 4)) < 0.5, order)
+    order = tf.argsort(tf.random.stateless_uniform([count], fold(seed, Draw.PAIR_ORDER)))
+    prefers_token = tf.gather(
+        tf.random.stateless_uniform([count], fold(seed, Draw.PAIR_SIDE)) < 0.5, order
+    )
     # What does not depend on the pairs before is worked out for all pairs at once: the walk itself
     # costs many small operations.
     pair_words, pair_patches = (tf.gather(side, order) for side in sides)
@@ -132,7 +134,7 @@ _LEVEL_OF_PATCH = np.repeat(
 
 def _level_budgets(patch_budgets) -> np.ndarray:
     """[5]: how many patches of each level are masked."""
-    budgets = dict(zip(MASKED_LEVELS, patch_budgets))
+    budgets = dict(zip(patches.MASKED_LEVELS, patch_budgets))
     return np.array([budgets.get(level, 0) for level in patches.LEVEL_NAMES], np.int32)
 
 
@@ -143,7 +145,7 @@ def _fill_patches(chosen, seed, patch_budgets, last):
     draws = tf.random.stateless_uniform([patches.NUM_PATCHES], seed) - tf.cast(last, tf.float32)
     priority = tf.where(chosen, 2.0, draws)
     parts = []
-    budgets = dict(zip(MASKED_LEVELS, patch_budgets))
+    budgets = dict(zip(patches.MASKED_LEVELS, patch_budgets))
     for level, size in patches.LEVEL_PATCHES.items():
         part = priority[patches.level_slice(level)]
         picked = tf.math.top_k(part, budgets.get(level, 0)).indices

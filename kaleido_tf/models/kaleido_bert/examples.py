@@ -4,20 +4,39 @@
 Each task takes one example's dict and gives the features of its level and the labels. F = feature
 size.
 In: `patch_features` [55, F], `rotated_features` [3, F], `grey_features` [16, F], `donor_patch` [F]
-  (a patch of level 3 of
-another product), `masked_patches` [55] bool (True: masked, see aligned_masking.py).
+(a patch of level 3 of another product), `masked_patches` [55] bool (True: masked, see
+aligned_masking.py).
 """
 
 import tensorflow as tf
 
 from kaleido_tf import patches
-from kaleido_tf.data.pipeline import row_text
-from kaleido_tf.data.sampling import fold, row_seed
+from kaleido_tf.data.examples_config import ExamplesConfig
+from kaleido_tf.data.pipeline import TEXT_INPUTS, RecordExamples, row_text
+from kaleido_tf.data.record_table import open_records
+from kaleido_tf.data.sampling import Draw, fold, row_seed
 from kaleido_tf.data.token_masking import MaskingConfig, mask_tokens
-from kaleido_tf.models.kaleido_bert.aligned_masking import MASKED_LEVELS, choose_masked
+from kaleido_tf.models.kaleido_bert.aligned_masking import choose_masked
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-from kaleido_tf.records.record import parse_patch, parse_record
+from kaleido_tf.records.record import KALEIDO, parse_patch, parse_record
 from kaleido_tf.text import Vocabulary
+
+
+def open_examples(
+    pattern: str,
+    settings: ExamplesConfig,
+    config: KaleidoBertConfig,
+    tasks: tuple[str, ...],
+    vocabulary: Vocabulary,
+) -> RecordExamples:
+    """The examples that a run makes of the records at `pattern`. Raises: InputError as
+    `open_records`.
+    """
+    size, length = config.patch_feature_size, settings.text_length
+    table = open_records(pattern, KALEIDO, size, vocabulary, length)
+    masking = MaskingConfig.of(settings, config.max_masked_tokens)
+    make_example = example_maker(config, tasks, vocabulary, masking, settings.seed)
+    return RecordExamples(table, make_example, settings, donors=True)
 
 
 def example_maker(
@@ -31,7 +50,7 @@ def example_maker(
     only.
     """
     is_continuation = tf.constant(vocabulary.is_continuation)
-    budgets = (1, config.masked_greymask_patch_num, config.masked_blankmask_patch_num)
+    budgets = config.patch_budgets
 
     def make(row):
         draw = row_seed(row, seed)
@@ -53,7 +72,9 @@ def draw_donor_patch(seed: tf.Tensor) -> tf.Tensor:
     number among the 55.
     """
     level = patches.level_slice("camouflage")
-    return tf.random.stateless_uniform([], fold(seed, 9), level.start, level.stop, dtype=tf.int32)
+    return tf.random.stateless_uniform(
+        [], fold(seed, Draw.DONOR_PATCH), level.start, level.stop, dtype=tf.int32
+    )
 
 
 def _alignments(example, matched) -> dict:
@@ -72,15 +93,13 @@ def _alignments(example, matched) -> dict:
 
 def _model_inputs(example, tasks, budgets) -> dict:
     """Just what the model takes, in its types and with every size known."""
-    names = ["input_ids", "input_mask", "segment_ids", "next_sentence_label"]
-    names += ["masked_lm_positions", "masked_lm_ids", "masked_lm_weights"]
-    names += [f"{level}_label" for level in ("rotation", "jigsaw", "camouflage") if level in tasks]
-    inputs = {name: example[name] for name in names}
+    labels = [f"{level}_label" for level in patches.CLASSIFIED_LEVELS if level in tasks]
+    inputs = {name: example[name] for name in (*TEXT_INPUTS, *labels)}
     boxes = tf.cast(example["patch_boxes"], tf.int32)
     for level in patches.LEVEL_NAMES:
         inputs[f"{level}_features"] = tf.cast(example[f"{level}_features"], tf.float32)
         inputs[f"{level}_boxes"] = boxes[patches.level_slice(level)]
-    for level, budget in zip(MASKED_LEVELS, budgets):
+    for level, budget in zip(patches.MASKED_LEVELS, budgets):
         if level in tasks and f"{level}_positions" in example:
             inputs[f"{level}_positions"] = tf.ensure_shape(example[f"{level}_positions"], [budget])
             if f"{level}_targets" in example:
@@ -96,7 +115,7 @@ def rotate(example: dict, seed: tf.Tensor) -> dict:
     The box keeps the proportions of the unturned crop, which would give the answer away.
     """
     label = tf.random.stateless_uniform(
-        [], fold(seed, 7), 0, len(patches.ROTATIONS), dtype=tf.int32
+        [], fold(seed, Draw.ROTATION), 0, len(patches.ROTATIONS), dtype=tf.int32
     )
     turned = tf.concat([example["patch_features"][:1], example["rotated_features"]], axis=0)
     return {"rotation_features": turned[label][None], "rotation_label": label}
@@ -107,7 +126,7 @@ def shuffle_jigsaw(example: dict, seed: tf.Tensor) -> dict:
     `JIGSAW_PERMUTATIONS`.
     """
     label = tf.random.stateless_uniform(
-        [], fold(seed, 8), 0, len(patches.JIGSAW_PERMUTATIONS), dtype=tf.int32
+        [], fold(seed, Draw.JIGSAW), 0, len(patches.JIGSAW_PERMUTATIONS), dtype=tf.int32
     )
     order = tf.gather(patches.JIGSAW_PERMUTATIONS, label)
     features = example["patch_features"][patches.level_slice("jigsaw")]

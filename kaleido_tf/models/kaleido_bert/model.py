@@ -4,6 +4,8 @@ B = batch, P = patches of a level, F = feature size, H = hidden size, K = masked
 The sequence is the text, then the levels in order: S + 1 + 4 + 9 + 16 + 25 places.
 """
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 import tf_keras
 
@@ -12,11 +14,6 @@ from kaleido_tf.layers.embeddings import BlankPatches, BoxProjection, PatchEmbed
 from kaleido_tf.layers.heads import LevelClassifier, PatchReconstruction, gather_places
 from kaleido_tf.models.cross_modal import CrossModalBert
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-
-CLASSIFIED_LEVELS = ("rotation", "jigsaw", "camouflage")
-RECONSTRUCTED_LEVELS = ("grey_to_color", "blank_to_color")
-KALEIDO_TASKS = patches.LEVEL_NAMES
-"""The five sub-tasks I to V of section 3.6; masked language and matching are always trained."""
 
 
 class KaleidoBert(CrossModalBert):
@@ -29,15 +26,17 @@ class KaleidoBert(CrossModalBert):
     `grey_to_color_targets` [B, K, F] (their features in colour).
     """
 
-    TASKS = KALEIDO_TASKS
+    TASKS = patches.LEVEL_NAMES
+    # Sub-tasks I to V of section 3.6; masked language and matching are always trained.
 
     def __init__(
         self,
         config: KaleidoBertConfig,
         tasks: tuple[str, ...] | None = None,
         text_length: int | None = None,
+        loss_weights: Mapping[str, float] | None = None,
     ):
-        super().__init__(config, tasks, text_length, patches.NUM_PATCHES)
+        super().__init__(config, tasks, text_length, loss_weights, patches.NUM_PATCHES)
 
     def _image_layers(self):
         config = self.config
@@ -95,7 +94,7 @@ class KaleidoBert(CrossModalBert):
         return {
             level: (
                 LevelClassifier(labels[level], config.initializer_range, name=level)
-                if level in CLASSIFIED_LEVELS
+                if level in patches.CLASSIFIED_LEVELS
                 else PatchReconstruction(
                     config.patch_feature_size, config.initializer_range, name=level
                 )
@@ -111,7 +110,7 @@ class KaleidoBert(CrossModalBert):
         }
         inputs = {}
         for level in self.tasks:
-            if level in CLASSIFIED_LEVELS:
+            if level in patches.CLASSIFIED_LEVELS:
                 inputs[f"{level}_label"] = tf_keras.Input([], dtype=tf.int32, name=f"{level}_label")
             else:
                 inputs[f"{level}_positions"] = tf_keras.Input(
@@ -130,9 +129,9 @@ class KaleidoBert(CrossModalBert):
             )
         return feed
 
-    def _run_task(self, task, patches, inputs):
-        hidden = _level(patches, task)
-        if task in CLASSIFIED_LEVELS:
+    def _run_task(self, task, hidden, inputs):
+        hidden = _level(hidden, task)
+        if task in patches.CLASSIFIED_LEVELS:
             logits = self.named_layers[task](hidden)
             return logits, losses.ClassificationLoss()(logits, inputs[f"{task}_label"])
         logits = self.named_layers[task](hidden, inputs[f"{task}_positions"])

@@ -10,13 +10,17 @@ import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
 from kaleido_tf.compat.checkpoints.conversion import convert
-from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
-from kaleido_tf.compat.checkpoints.weights import fill, named_variables, open_weights, recognise
+from kaleido_tf.compat.checkpoints.weights import (
+    find_weights,
+    load_weights,
+    model_for_weights,
+    named_variables,
+)
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
-from kaleido_tf.models.kaleido_bert.model import KaleidoBert
+from kaleido_tf.text import SPECIAL_TOKENS
 from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint
 from tests.golden_batches import pretraining_batch
 from tests.models.kaleido_bert.test_model import tiny_config
@@ -49,7 +53,7 @@ def converted(source, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(source):
-    return KaleidoBert(read_config(source / "config.json"))
+    return model_for_weights(read_config(source / "config.json"), None)
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +66,12 @@ def logits(model, source):
 
 
 def load(model, folder):
-    kind, path = recognise(str(folder))
-    if kind == "safetensors":
-        fill(model, open_weights(kind, path), path)
-    else:
-        (load_own_checkpoint if kind == "own" else load_original_weights)(model, path)
+    load_weights(model, find_weights(str(folder)))
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_weights_and_logits_are_equal(source, converted, model, logits, direction):
-    load_original_weights(model, str(source / "model.ckpt-1000"))
+    load_weights(model, str(source / "model.ckpt-1000"))
     expected, weights = (
         logits(),
         {name: entry.variable.numpy() for name, entry in original_variables(model).items()},
@@ -163,7 +163,7 @@ def departing(tmp_path_factory):
     task, a head that it was fine-tuned with."""
     folder = tmp_path_factory.mktemp("run")
     config = tiny_config(matching_similarity=True, patch_feature_norm="whiten")
-    model = KaleidoBert(config, ("jigsaw",), text_length=7)
+    model = model_for_weights(config, ("jigsaw",))
     model.named_layers["similarity"].bias.assign(0.75)
     model.measure_features(np.random.default_rng(0).normal(size=[40, 5]))
     saved = tf.Module()
@@ -179,7 +179,8 @@ def departing(tmp_path_factory):
         checkpoint_number=9
     )
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
-    (folder / "vocab.txt").write_text("[PAD]\n")
+    words = [*SPECIAL_TOKENS, *(f"w{number}" for number in range(config.vocab_size - 5))]
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
     return folder, {name: entry.variable.numpy() for name, entry in named_variables(model).items()}
 
 
@@ -205,7 +206,7 @@ def test_weights_of_ours_travel_in_safetensors(departing, tmp_path):
     }
     assert file.metadata["tasks"] == "jigsaw"
     convert(str(tmp_path / "safe"), str(tmp_path / "own"), "own")
-    again = KaleidoBert(read_config(tmp_path / "own" / "config.json"), ("jigsaw",), text_length=7)
+    again = model_for_weights(read_config(tmp_path / "own" / "config.json"), ("jigsaw",))
     load_own_checkpoint(again, str(tmp_path / "own" / "model.ckpt-9"))
     for name, entry in named_variables(again).items():
         np.testing.assert_array_equal(entry.variable.numpy(), expected[name], err_msg=name)
@@ -332,7 +333,7 @@ def test_inputs_that_are_none_or_too_many(converted, tmp_path):
         convert(str(tmp_path), str(tmp_path / "out"), "safetensors")
     os.remove(tmp_path / "b.index")
     write_safetensors(tmp_path / "s.safetensors", {"x": np.zeros(3)}, {"global_step": "many"})
-    with pytest.raises(InputError, match="Found at .*a, .*s.safetensors"):
+    with pytest.raises(InputError, match="One file of weights is needed.* a, s.safetensors"):
         convert(str(tmp_path), str(tmp_path / "out"), "safetensors")
     with pytest.raises(InputError, match="`global_step` must be a whole number. Received: 'many'"):
         convert(str(tmp_path / "s.safetensors"), str(tmp_path / "out"), "tf1")
@@ -351,3 +352,17 @@ def test_fine_tuned_model_is_not_converted_in_part(golden_dir, tmp_path, kind):
     ):
         convert(str(golden_dir / "finetune" / "catepred"), str(tmp_path / "out"), kind)
     assert not (tmp_path / "out").exists()
+
+
+def test_vocabulary_is_held_against_config_and_weights(converted, tmp_path):
+    folder = rewritten(converted, tmp_path / "in")
+    source = (converted["own_safetensors"][0] / "vocab.txt").read_text()
+    (folder / "vocab.txt").write_text(source + "one_more\n")
+    with pytest.raises(InputError, match="vocab.txt must have the 1000 word pieces.*1001"):
+        convert(str(folder), str(tmp_path / "out"), "own")
+    first, second, *rest = source.splitlines(keepends=True)
+    (folder / "vocab.txt").write_text("".join([*rest[-2:], first, second, *rest[:-2]]))
+    with pytest.raises(InputError, match="was trained with another vocabulary than .*vocab.txt"):
+        convert(str(folder), str(tmp_path / "out"), "own")
+    (folder / "vocab.txt").write_text(source)
+    convert(str(folder), str(tmp_path / "out"), "own")

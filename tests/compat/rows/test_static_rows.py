@@ -14,14 +14,14 @@ from kaleido_tf.compat.rows.row_columns import row_format
 from kaleido_tf.compat.rows.row_examples import RowExamples
 from kaleido_tf.compat.rows.row_files import RowFiles
 from kaleido_tf.compat.rows.static_rows import RowSettings, config_of_records, write_rows
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, read_examples
 from kaleido_tf.records.record import GRIDS, KALEIDO
-from kaleido_tf.text import DEFAULT_VOCABULARY
-from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
 from tests import small_records
 
-SETTINGS = RowSettings(text_length=9, rows_per_shard=7, seed=3)
+SETTINGS = RowSettings(rows_per_shard=7, examples=ExamplesConfig(text_length=9, seed=3))
 
 
 def written(source, folder, settings=SETTINGS):
@@ -49,10 +49,8 @@ def test_rows_are_what_training_would_have_drawn(tmp_path, layout, kind):
     )
     assert (result["rows"], result["images"], result["shards"]) == (22, 11, 4)
     config = config_of_records(str(source))
-    run = RunConfig("", "", "", str(DEFAULT_VOCABULARY), text_length=9, seed=3)
-    expected = next(
-        read_examples(str(source), run, config).training_batches(22).as_numpy_iterator()
-    )
+    drawn = read_examples(str(source), SETTINGS.examples, config, None, Vocabulary())
+    expected = next(drawn.training_batches(22).as_numpy_iterator())
     got = read_back(source, tmp_path / "rows", kind)
     assert set(got) == set(expected)
     for name, array in expected.items():
@@ -110,8 +108,14 @@ def test_second_start_skips_whole_files(tmp_path, monkeypatch):
 def test_other_settings_or_records_are_refused(tmp_path):
     source = small_records.write(tmp_path / "records", 11, per_shard=4)
     written(source, tmp_path / "rows")
-    with pytest.raises(InputError, match="made with other settings .*seed: 3 there, 4 now"):
-        written(source, tmp_path / "rows", dataclasses.replace(SETTINGS, seed=4))
+    with pytest.raises(
+        InputError, match="made with other settings .*'seed': 3.* there, .*'seed': 4.* now"
+    ):
+        written(
+            source,
+            tmp_path / "rows",
+            RowSettings(rows_per_shard=7, examples=ExamplesConfig(text_length=9, seed=4)),
+        )
     other = small_records.write(tmp_path / "others", 12, per_shard=4)
     with pytest.raises(InputError, match="made with other settings .*data_digest"):
         written(other, tmp_path / "rows")

@@ -6,12 +6,12 @@ import tensorflow as tf
 
 from data_prep.pictures.shown_example import KEPT, MASKED, RANDOM, find_example, shown_example
 from kaleido_tf import patches
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import read_serialized
 from kaleido_tf.families import read_examples
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.record import parse_record
 from kaleido_tf.text import Vocabulary
-from kaleido_tf.training.run_config import RunConfig
 from tests import small_records
 
 VOCABULARY = Vocabulary()
@@ -25,15 +25,9 @@ def folder(tmp_path_factory):
     return small_records.write(tmp_path_factory.mktemp("records"), COUNT, change=lambda n: pairs)
 
 
-def examples_of(folder, **changes):
-    run = RunConfig(
-        "",
-        "",
-        "",
-        VOCABULARY.path,
-        **{"text_length": 9, "token_fraction": 0.5, "seed": 5, **changes},
-    )
-    return read_examples(str(folder), run, CONFIG)
+def examples_of(folder, tasks=None, **changes):
+    settings = ExamplesConfig(**{"text_length": 9, "token_fraction": 0.5, "seed": 5, **changes})
+    return read_examples(str(folder), settings, CONFIG, tasks, VOCABULARY)
 
 
 def features(examples, record):

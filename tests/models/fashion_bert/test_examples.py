@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_examples
 from kaleido_tf.models.fashion_bert import examples as grid_examples
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.record import GRIDS
-from kaleido_tf.text import DEFAULT_VOCABULARY
-from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.text import Vocabulary
 from tests import small_records
 
 GRID = GRIDS[4]
@@ -27,9 +27,9 @@ def folder(tmp_path_factory):
     return small_records.write(tmp_path_factory.mktemp("grid"), 23, per_shard=5, layout=GRID)
 
 
-def examples(folder, config=CONFIG, **changes):
-    run = RunConfig(str(folder), "", "", str(DEFAULT_VOCABULARY), text_length=9, **changes)
-    return read_examples(str(folder), run, config)
+def examples(folder, config=CONFIG, tasks=None, **changes):
+    settings = ExamplesConfig(text_length=9, **changes)
+    return read_examples(str(folder), settings, config, tasks, Vocabulary())
 
 
 def take(dataset, count):
@@ -87,14 +87,14 @@ def test_half_of_the_texts_are_mismatched_and_few_tokens_masked(folder):
 
 def test_records_of_another_layout_are_refused(folder, tmp_path):
     with pytest.raises(
-        InputError, match="type imagebert needs records of layout grid_8x8. .* holds grid_4x4"
+        InputError, match="The model needs records of layout grid_8x8. .* holds grid_4x4"
     ):
         examples(folder, FashionBertConfig(patch_feature_size=6))
     kaleido = small_records.write(tmp_path / "kaleido", 7, per_shard=4)
     with pytest.raises(InputError, match="needs records of layout grid_4x4. .* holds kaleido"):
         examples(kaleido)
     with pytest.raises(
-        InputError, match="type kaleidobert needs records of layout kaleido. .* holds grid_4x4"
+        InputError, match="The model needs records of layout kaleido. .* holds grid_4x4"
     ):
         examples(folder, KaleidoBertConfig(patch_feature_size=6))
 

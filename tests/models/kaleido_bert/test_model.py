@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
-from kaleido_tf.compat.checkpoints.checkpoint_names import SCOPES, original_variables
-from kaleido_tf.compat.checkpoints.original_weights import load_original_weights
+from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
+from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.families import read_config
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-from kaleido_tf.models.kaleido_bert.model import KALEIDO_TASKS, KaleidoBert
+from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.patches import LEVEL_NAMES, LEVEL_PATCHES, NUM_PATCHES, level_slice
 from tests.golden_batches import LEVEL_COLUMNS, pretraining_batch
 
@@ -37,10 +38,22 @@ class Golden:
         self.folder = folder
         self.config = read_config(folder / "config.json")
         self.model = KaleidoBert(self.config)
-        load_original_weights(self.model, str(folder / "model.ckpt-1000"))
+        _ = self.model.pretrainer  # makes all weights
+        load_weights(self.model, str(folder / "model.ckpt-1000"))
         columns = dict(np.load(folder.parent / "inputs.npz"))
         self.batch = pretraining_batch(columns, self.config.patch_feature_size)
         self.expected = dict(np.load(folder / "outputs.npz"))
+
+
+def encoder_with_patch_mask(model):
+    """As `encoder`, with a further input `patch_mask` [B, P] (0: as if the patch were not there),
+    which the original's function takes and its scripts never give.
+    """
+    inputs = model.encoder_inputs()
+    inputs["patch_mask"] = tf_keras.Input([model.num_patches], dtype=tf.int32, name="patch_mask")
+    sequence = model._encode(*model._embed(inputs), inputs)
+    pooled = model.named_layers["pooler"](sequence)
+    return tf_keras.Model(inputs, {"sequence_output": sequence, "pooled_output": pooled})
 
 
 @pytest.fixture(scope="module", params=["ptv2", "ptv6"])
@@ -157,7 +170,7 @@ def test_calls_with_inputs_left_out(golden_dir, case):
             for place in set(places):
                 feed["blank_to_color_features"][row, place] *= 1 - places.count(place)
     feed["patch_mask"] = mask
-    outputs = golden.model.encoder_with_patch_mask()(
+    outputs = encoder_with_patch_mask(golden.model)(
         {k: tf.constant(v) for k, v in feed.items()}, training=False
     )
     expected = np.load(golden.folder / "outputs_partial.npz")
@@ -206,7 +219,7 @@ def random_feed(model, rows, seed=0):
 
 
 @pytest.mark.parametrize(
-    "tasks", [(), ("rotation",), ("rotation", "jigsaw"), ("blank_to_color",), KALEIDO_TASKS]
+    "tasks", [(), ("rotation",), ("rotation", "jigsaw"), ("blank_to_color",), KaleidoBert.TASKS]
 )
 def test_any_subset_of_tasks(tasks):
     """The paper's ablation B, B+I, ..., B+V: heads, inputs and losses of the chosen tasks only."""
@@ -217,7 +230,7 @@ def test_any_subset_of_tasks(tasks):
     }
     assert outputs["logits"]["masked_lm"].shape == (3, 4, 23)
     assert outputs["logits"]["next_sentence"].shape == (3, 2)
-    absent = set(KALEIDO_TASKS) - set(tasks)
+    absent = set(KaleidoBert.TASKS) - set(tasks)
     assert not absent & set(model.named_layers)
 
 
@@ -262,17 +275,64 @@ def test_checkpoint_of_another_shape_is_refused_whole(golden_dir):
     with pytest.raises(
         ValueError,
         match=(
-            r"does not fit the model in 6 variables:"
-            rf" {SCOPES['kaleidobert']}bert/encoder/layer_0.*needs \[32, 48\], found \[32, 64\]"
+            r"does not fit the model of its config.json. Not found: 0. Of another shape: 6"
+            r" \(kaleido_bert_pre_trained_model/bert/encoder/layer_0.*needs \[32, 48\], found"
+            r" \[32, 64\]"
         ),
     ):
-        load_original_weights(model, str(folder / "model.ckpt-1000"))
+        load_weights(model, str(folder / "model.ckpt-1000"))
     for old, variable in zip(before, model.trainable_variables):
         np.testing.assert_array_equal(old, variable.numpy())
 
 
 def test_path_that_is_no_checkpoint_is_named(tmp_path):
-    with pytest.raises(ValueError, match="TF1 checkpoint prefix.*Not found: .*model.ckpt-7.index"):
-        load_original_weights(
-            KaleidoBert(tiny_config(), (), text_length=7), str(tmp_path / "model.ckpt-7")
-        )
+    with pytest.raises(
+        ValueError, match="A checkpoint prefix is needed. .*model.ckpt-7 cannot be read"
+    ):
+        model = KaleidoBert(tiny_config(), (), text_length=7)
+        _ = model.matcher
+        load_weights(model, str(tmp_path / "model.ckpt-7"))
+
+
+def test_weights_do_not_depend_on_which_functional_model_comes_first():
+    """A run is repeated by its seed, whatever is built beside the pretrainer."""
+    weights = []
+    for first in ("matcher", "pretrainer"):
+        tf_keras.utils.set_random_seed(3)
+        model = KaleidoBert(tiny_config(matching_similarity=True), text_length=7)
+        _ = getattr(model, first)
+        weights.append([variable.numpy() for variable in model.trainable_variables])
+    assert len(weights[0]) == len(weights[1]) > 50
+    for one, other in zip(*weights):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_only_what_is_used_is_built(golden_dir):
+    model = KaleidoBert(read_config(golden_dir / "kaleidobert_tiny" / "ptv6" / "config.json"), ())
+    path = str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000")
+    with pytest.raises(RuntimeError, match="Use one of the model's functional models"):
+        load_weights(model, path)
+    feed = random_feed(model.matcher, rows=1)
+    assert not model.named_layers["masked_lm"].built
+    before = model.matcher(feed).numpy()
+    load_weights(model, path)
+    assert np.abs(model.matcher(feed).numpy() - before).max() > 1e-3
+
+
+def test_loss_weights_are_the_models():
+    model = KaleidoBert(tiny_config(), ("jigsaw",), 7, {"next_sentence": 3.0})
+    means = {"masked_lm_loss": 1.0, "next_sentence_loss": 10.0, "jigsaw_loss": 100.0}
+    assert model.total(means) == (131.0, {})
+    assert model.loss_names == tuple(means)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("xla", [False, True])
+def test_compiled_models_take_batches_of_any_size(rows, xla):
+    model = KaleidoBert(tiny_config(matching_similarity=True), text_length=7)
+    for functional in (model.matcher, model.encoder, model.pretrainer):
+        feed = random_feed(functional, rows)
+        compiled = tf.function(lambda batch, f=functional: f(batch), jit_compile=xla)
+        expected, result = (tf.nest.flatten(f(feed)) for f in (functional, compiled))
+        for one, other in zip(expected, result):
+            np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-5)

@@ -1,0 +1,84 @@
+"""What a command has opened when its work begins: the run, the model that is meant, its vocabulary
+and the form of its data.
+"""
+
+import dataclasses
+
+from absl import flags
+
+from kaleido_tf.command_line.examples import Schema, open_vocabulary, text_length
+from kaleido_tf.command_line.model_source import ModelSource, model_to_train, model_to_use
+from kaleido_tf.command_line.shared_flags import asked_length, check_declared_sizes, read_run
+from kaleido_tf.compat.rows.input_schema import parse_schema
+from kaleido_tf.errors import InputError
+from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.text import Vocabulary
+from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.training.strategy import divide_cpu
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """What the flags mean, checked.
+
+    Attributes: run; source: of the model; schema: of rows, None for records; text_length: S;
+      vocabulary: the model's.
+    """
+
+    run: RunConfig
+    source: ModelSource
+    schema: Schema
+    text_length: int
+    vocabulary: Vocabulary
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.source.config
+
+
+def begin_training(purpose: str, model_config: str | None = None) -> Session:
+    """The session of a run that trains. Args: purpose: pretraining, matching or recognition;
+    model_config: path of the config.json of a new model.
+    """
+    values = flags.FLAGS
+    records = None if values.input_schema else values.train_input_fp
+    return _open(
+        purpose,
+        lambda: model_to_train(
+            values.pretrain_model_name_or_path,
+            model_config,
+            values.model_dir,
+            records,
+            values.input_sequence_length,
+        ),
+    )
+
+
+def begin_use(purpose: str) -> Session:
+    """The session of a command that uses a trained model: --predict_checkpoint_path, or the latest
+    in --model_dir.
+    """
+    values = flags.FLAGS
+    checkpoint = values.predict_checkpoint_path or values.model_dir
+    if not checkpoint:
+        raise InputError(f"--mode={values.mode} needs --predict_checkpoint_path or --model_dir")
+    return _open(purpose, lambda: model_to_use(checkpoint, values.pretrain_model_name_or_path))
+
+
+def _open(purpose: str, find_model) -> Session:
+    run = read_run()
+    # Before anything is computed: later TensorFlow refuses.
+    divide_cpu(run.device)
+    written = flags.FLAGS.input_schema
+    schema = parse_schema(written) if written else None
+    source = find_model()
+    check_declared_sizes(source.config)
+    length = text_length(source.config, purpose, asked_length(), schema)
+    vocabulary = open_vocabulary(source.vocabulary, source.config)
+    return Session(run, source, schema, length, vocabulary)
+
+
+def print_figures(title: str, figures: dict[str, float]) -> None:
+    """The figures of an evaluation in one line; nothing where there are none."""
+    if figures:
+        print(f"{title}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))

@@ -1,0 +1,41 @@
+"""The settings of pre-training beside those of its run and its examples."""
+
+import dataclasses
+
+from kaleido_tf.settings import check_settings, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingConfig:
+    """What is pre-trained beside masked language and matching, and how a new model begins."""
+
+    tasks: tuple[str, ...] | None = setting(
+        None,
+        "kaleido_tasks",
+        "Kaleido tasks to train, of rotation, jigsaw, camouflage, grey_to_color, blank_to_color;"
+        " empty: none; default: all that the family has.",
+        decisive=True,
+    )
+    matching_weight: float = setting(
+        1.0,
+        "matching_weight",
+        "Factor of the matching loss; 1 is the paper's plain sum.",
+        decisive=True,
+        lowest=0,
+    )
+    contrastive_epochs: int = setting(
+        0,
+        "contrastive_epochs",
+        "Epochs in which the embeddings of a new model are aligned before it is trained"
+        " (kaleido_tf/objectives/contrastive_start.py); 0: plain random weights.",
+        decisive=True,
+        lowest=0,
+    )
+
+    def __post_init__(self):
+        check_settings(self)
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """As a family's model takes them."""
+        return {} if self.matching_weight == 1.0 else {"next_sentence": self.matching_weight}
