@@ -13,7 +13,7 @@ from kaleido_tf.compat.checkpoints.original_weights import (
     load_original_weights,
     start_from_original,
 )
-from kaleido_tf.compat.checkpoints.weights import fill, open_weights
+from kaleido_tf.compat.checkpoints.weights import SAFETENSORS, fill, find_weights, open_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, config_from_dict, read_config
 from kaleido_tf.files.input_files import find_files
@@ -33,7 +33,6 @@ from kaleido_tf.training.checkpoints import (
 
 ROOT = pathlib.Path(__file__).parents[2]
 BERT_CONFIG = "bert_config.json"
-SAFETENSORS = ".safetensors"
 BERT_SIZES = (
     "vocab_size",
     "hidden_size",
@@ -162,17 +161,6 @@ def model_to_use(checkpoint: str, model: str | None) -> ModelSource:
             f" None at: {checkpoint}"
         )
     return dataclasses.replace(existing_model(model or weights), start=weights)
-
-
-def find_weights(path: str) -> str | None:
-    """The prefix of a checkpoint or the path of a safetensors file: `path` itself, or in the
-    directory `path`; None if there is none.
-    """
-    if path.endswith(SAFETENSORS) and pathlib.Path(path).is_file():
-        return path
-    return find_checkpoint(path) or next(
-        (str(file) for file in pathlib.Path(path).glob(f"*{SAFETENSORS}")), None
-    )
 
 
 def load_weights(model: tf.Module, weights: str) -> None:

@@ -41,6 +41,17 @@ def find_files(pattern: str, suffixes: tuple[str, ...] = (".tfrecord",)) -> list
     return found
 
 
+def visible_files(folder: str | os.PathLike, suffix: str) -> list[str]:
+    """The paths of a folder's files that end in `suffix`, by name. Hidden ones (`._x`, which macOS
+    leaves beside `x` on foreign disks) are left out.
+    """
+    return sorted(
+        str(file)
+        for file in pathlib.Path(folder).iterdir()
+        if file.name.endswith(suffix) and not file.name.startswith(".") and file.is_file()
+    )
+
+
 def listed_count(pattern: str) -> int | None:
     """The number of examples that the first line of a list file says; None without one (R7 of the
     original's reader).

@@ -7,7 +7,6 @@ called `named_layers/...`, after their place in our models.
 import dataclasses
 import math
 import os
-import pathlib
 import re
 from collections.abc import Callable
 
@@ -18,6 +17,7 @@ from kaleido_tf.compat.checkpoints.checkpoint_names import OriginalVariable, ori
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, build_model
+from kaleido_tf.files.input_files import visible_files
 from kaleido_tf.files.safetensors_file import SafetensorsFile
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.cross_modal import CrossModalBert
@@ -29,6 +29,7 @@ from kaleido_tf.training.checkpoints import (
 )
 
 KINDS = ("own", "tf1", "safetensors")
+SAFETENSORS = ".safetensors"
 OWN_PREFIX = "named_layers/"
 STEP = "global_step"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -51,28 +52,39 @@ class Weights:
     unused: tuple[str, ...] = ()
 
 
-def recognise(path: str) -> tuple[str, str]:
-    """(kind, file or prefix) of the weights at `path`: a safetensors file, a checkpoint prefix, or
-    a folder with one of them.
+def find_weights(path: str) -> str | None:
+    """The prefix of a checkpoint or the path of a safetensors file: `path` itself, or in the folder
+    `path`; None if there is none. Hidden files are none.
 
-    Raises: InputError if there is none, or more than one and none of them is the latest by the
-      folder's `checkpoint`.
+    Raises: InputError naming all, if the folder holds more than one.
     """
-    if os.path.isfile(path) and path.endswith(".safetensors"):
-        return "safetensors", path
+    if path.endswith(SAFETENSORS) and os.path.isfile(path):
+        return path
     prefix = find_checkpoint(path)
-    files = (
-        sorted(map(str, pathlib.Path(path).glob("*.safetensors"))) if os.path.isdir(path) else []
-    )
-    found = ([prefix] if prefix else []) + files
-    if len(found) != 1:
+    files = visible_files(path, SAFETENSORS) if os.path.isdir(path) else []
+    candidates = ([prefix] if prefix else []) + files
+    if len(candidates) > 1:
+        raise InputError(
+            "One checkpoint or safetensors file is needed: name it, or give a folder with one."
+            f" Found at {path}: {', '.join(candidates)}"
+        )
+    return candidates[0] if candidates else None
+
+
+def recognise(path: str) -> tuple[str, str]:
+    """(kind, file or prefix) of the weights at `path`, see `find_weights`.
+
+    Raises: InputError if there is none, or more than one.
+    """
+    weights = find_weights(path)
+    if weights is None:
         raise InputError(
             "--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors file, or a"
-            f" folder with one of them. Found at {path}: {', '.join(found) or 'nothing'}"
+            f" folder with one of them. Found at {path}: nothing"
         )
-    if not prefix:
-        return "safetensors", files[0]
-    return ("own" if is_own_checkpoint(prefix) else "tf1"), prefix
+    if weights.endswith(SAFETENSORS):
+        return "safetensors", weights
+    return ("own" if is_own_checkpoint(weights) else "tf1"), weights
 
 
 def open_weights(kind: str, path: str, config: ModelConfig | None = None) -> Weights:
