@@ -15,6 +15,7 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.training.checkpoints import Checkpoint, CheckpointManager
 from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 
 
@@ -36,12 +37,10 @@ class EpochRun:
         self._folder, self._epochs, self._best_by = folder, epochs, best_by
         self._epoch = tf.Variable(0, dtype=tf.int64)
         self._best = tf.Variable([-1.0, 0.0])  # its figure, and its loss with the sign turned
-        checkpoint = tf.train.Checkpoint(
+        checkpoint = Checkpoint(
             model=model, optimizer=optimizer, epoch=self._epoch, best=self._best
         )
-        self._manager = tf.train.CheckpointManager(
-            checkpoint, str(folder / "checkpoints"), max_to_keep=1
-        )
+        self._manager = CheckpointManager(checkpoint, str(folder / "checkpoints"), max_to_keep=1)
 
     @property
     def has_begun(self) -> bool:

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import write_whole
-from kaleido_tf.training.checkpoints import DAMAGED
+from kaleido_tf.training.checkpoints import DAMAGED, open_checkpoint
 
 _SLOTS = (
     "Adam",
@@ -55,7 +55,7 @@ class Tf1Checkpoint:
                 f" {self.prefix}.index"
             )
         try:
-            self._reader = tf.train.load_checkpoint(self.prefix)
+            self._reader = open_checkpoint(self.prefix)
         except DAMAGED as error:
             raise InputError(f"{self.prefix}.index is damaged: {error}") from error
         self.shapes = {

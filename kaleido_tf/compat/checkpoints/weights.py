@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import OriginalVariable, original_variables
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
@@ -25,6 +24,7 @@ from kaleido_tf.training.checkpoints import (
     find_checkpoint,
     is_own_checkpoint,
     load_own_checkpoint,
+    open_checkpoint,
     tasks_of_checkpoint,
 )
 
@@ -138,7 +138,7 @@ def _weights(file, names, sizes, step, **others):
 
 
 def _open_own(prefix, config):
-    reader = tf.train.load_checkpoint(prefix)
+    reader = open_checkpoint(prefix)
     names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
     model = model_for_weights(
