@@ -9,6 +9,7 @@ from collections.abc import Callable
 from absl import app
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.flag_files import with_flag_files
 
 
 def run_command(main: Callable[[list[str]], None], arguments: tuple[str, ...] = ()) -> None:
@@ -31,9 +32,13 @@ def run_command(main: Callable[[list[str]], None], arguments: tuple[str, ...] = 
         main(argv)
 
     try:
-        app.run(checked)
+        app.run(checked, flags_parser=_parse_flags)
     except InputError as error:
         # What libraries warn of while they are torn down (TensorFlow: every value of a checkpoint
         # that went unused) would bury it.
         logging.disable(logging.WARNING)
         sys.exit(f"error: {error}")
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+    return app.parse_flags_with_usage([argv[0], *with_flag_files(argv[1:])])
