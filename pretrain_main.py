@@ -25,6 +25,7 @@ from kaleido_tf.command_line.shared_flags import (
     run_config,
 )
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_lines
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.patches import LEVEL_NAMES
@@ -167,7 +168,7 @@ def run_sample() -> None:
 
 def _use_defaults_of(path: pathlib.Path) -> None:
     """Takes the values of a flag file for every flag that the command line leaves open."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_lines(path):
         if line.startswith("--"):
             name, _, value = line[2:].partition("=")
             if not FLAGS[name].present:

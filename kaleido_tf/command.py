@@ -13,6 +13,7 @@ from collections.abc import Callable
 from absl import app, flags
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.flag_files import with_flag_files
 
 _PATHS = ("string", "comma separated list of strings")
 _NO_PATHS = ("product_id", "image_id", "split", "input_schema")
@@ -56,7 +57,7 @@ def run_command(main: Callable[[list[str]], None], arguments: tuple[str, ...] = 
         main(argv)
 
     try:
-        app.run(checked)
+        app.run(checked, flags_parser=_parse_flags)
     except Exception as error:
         message = message_of(error)
         if message is None:
@@ -65,6 +66,10 @@ def run_command(main: Callable[[list[str]], None], arguments: tuple[str, ...] = 
         # that went unused) would bury it.
         logging.disable(logging.WARNING)
         sys.exit(f"error: {message}")
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+    return app.parse_flags_with_usage([argv[0], *with_flag_files(argv[1:])])
 
 
 def expand_home(values: flags.FlagValues) -> None:
@@ -105,8 +110,5 @@ def _refusal(error: OSError) -> str | None:
         return None
     path = os.fsdecode(error.filename)
     programs = tuple(f"{folder}{os.sep}" for folder in _PROGRAMS)
-    return (
-        None
-        if os.path.abspath(path).startswith(programs)
-        else f"{path} cannot be used: {error.strerror}"
-    )
+    own = os.path.abspath(path).startswith(programs)
+    return None if own else f"{path} cannot be used: {error.strerror}"

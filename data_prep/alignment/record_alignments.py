@@ -31,7 +31,7 @@ class AlignedRecords:
     the text.
     """
 
-    record: int = 0
+    records: int = 0
     aligned: int = 0
     pairs: int = 0
     without_regions: int = 0

@@ -9,7 +9,6 @@ path must stay inside the folder, since one that climbs out is nearly always a s
 path is taken as said, wherever it leads.
 """
 
-import codecs
 import dataclasses
 import functools
 import json
@@ -26,6 +25,7 @@ from data_prep.catalogue.products import (
 )
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import check_image, read_image
+from kaleido_tf.files.text_files import decoded, open_text
 
 _TEXT_FIELDS = ("title", "description", "category", "subcategory", "split")
 
@@ -76,7 +76,7 @@ def read_entries(
     first_reason = ""
     for where, line in _lines(path):
         try:
-            entry = _entry(_json_object(_decoded(line, where), where), os.path.dirname(path), where)
+            entry = _entry(_json_object(decoded(line, where), where), os.path.dirname(path), where)
             product_id = entry.product.product_id
             if product_id in entries:
                 raise InputError(
@@ -100,24 +100,10 @@ def read_entries(
 
 def _lines(path: str) -> Iterator[tuple[str, bytes]]:
     """Yields ("<path> line <n>", bytes) for the lines that are not blank; n counts from 1."""
-    try:
-        with open(path, "rb") as stream:
-            for number, line in enumerate(stream, start=1):
-                if number == 1:
-                    line = line.removeprefix(codecs.BOM_UTF8)
-                if line.strip():
-                    yield f"{path} line {number}", line
-    except OSError as error:
-        raise InputError(
-            f"Needed: a manifest file. Came: {error.strerror}. Where: {path}."
-        ) from error
-
-
-def _decoded(line: bytes, where: str) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"Needed: UTF-8 text. Came: {error}. Where: {where}.") from error
+    with open_text(path, "manifest file") as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                yield f"{path} line {number}", line
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.candidates import DIRECTIONS
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.files.whole_files import write_json
 
 

@@ -24,6 +24,7 @@ from data_prep.sample.garment_drawing import Sketch
 from data_prep.sample.product_kinds import KINDS, Kind
 from data_prep.sample.product_photo import COLOURS, Part, Style, contrasting_colours, photograph
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_text
 
 VERSION = 1  # raise it when the same seed no longer gives the same pictures or texts
 SUMMARY = "sample.json"
@@ -116,7 +117,7 @@ def _holds(folder: pathlib.Path, summary: dict) -> bool:
             " files"
         )
     try:
-        held = json.loads(found.read_text(encoding="utf-8"))
+        held = json.loads(read_text(found))
     except ValueError as error:
         raise InputError(f"{found} does not describe a sample catalogue: {error}") from error
     if held != summary:

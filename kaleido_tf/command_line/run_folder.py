@@ -9,6 +9,7 @@ from absl import flags
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
+from kaleido_tf.files.text_files import read_lines, read_text
 from kaleido_tf.files.whole_files import write_whole
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.training.checkpoints import find_checkpoint
@@ -35,7 +36,7 @@ def leave_settings(
     names = sorted(flag.name for flag in flags.FLAGS.get_key_flags_for_module(module))
     contents = {
         "config.json": json.dumps(config.to_dict(), indent=1) + "\n",
-        "vocab.txt": pathlib.Path(vocabulary).read_text(encoding="utf-8"),
+        "vocab.txt": read_text(vocabulary),
         "flags.cfg": "".join(
             f"{flags.FLAGS[name].serialize()}\n"
             for name in names
@@ -50,7 +51,7 @@ def _refuse_other_flags(path: pathlib.Path, decisive: tuple[str, ...]) -> None:
     """A run that is gone on with must get the flags it began with, or its numbers would be those of
     neither.
     """
-    before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    before = read_lines(path) if path.is_file() else []
     by_name = {line.lstrip("-").partition("=")[0].removeprefix("no"): line for line in before}
     now = {name: flags.FLAGS[name].serialize() for name in decisive}
     changed = [

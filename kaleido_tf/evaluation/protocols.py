@@ -19,8 +19,7 @@ import dataclasses
 import numpy as np
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.candidates import DIRECTIONS
-from kaleido_tf.evaluation.rank_metrics import RetrievalMetrics, evaluate_retrieval
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, RetrievalMetrics, evaluate_retrieval
 from kaleido_tf.evaluation.result_files import ResultFile
 
 PROTOCOLS = ("average", "kaleido", "fashionbert_release")

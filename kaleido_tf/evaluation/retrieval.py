@@ -11,8 +11,8 @@ from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.candidates import DIRECTIONS
 from kaleido_tf.evaluation.protocols import PROTOCOLS, direction_in_name
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.evaluation.report import report
 from kaleido_tf.evaluation.result_files import read_result_file
 from kaleido_tf.files.whole_files import write_whole

@@ -7,6 +7,7 @@ import os
 import pathlib
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_lines
 
 LIST_SUFFIXES = (".list_csv", ".list_tfrecord")
 
@@ -66,12 +67,7 @@ def is_list_file(pattern: str) -> bool:
 
 
 def _lines(path: pathlib.Path) -> list[str]:
-    try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"A list file needs one path a line, in UTF-8. Received: {path} ({error})"
-        ) from error
+    return [line.strip() for line in read_lines(path)]
 
 
 def _is_count(line: str) -> bool:

@@ -5,6 +5,8 @@ import math
 import os
 import pathlib
 
+from kaleido_tf.files.text_files import read_text
+
 
 class MetricsLog:
     """Appends lines; a resumed run first drops what lies after its checkpoint, so that no step
@@ -54,6 +56,6 @@ def read_metrics(path: str | os.PathLike) -> list[dict]:
     path = pathlib.Path(path)
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = read_text(path).split("\n")
     # what follows the last line end is unfinished
     return [json.loads(line) for line in lines[:-1] if line]

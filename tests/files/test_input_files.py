@@ -64,5 +64,14 @@ def test_only_the_first_line_of_a_list_file_is_a_count(tmp_path, monkeypatch):
 
 def test_data_file_under_the_name_of_a_list_file(tmp_path):
     (tmp_path / "a.list_csv").write_bytes(b"\xff\x00")
-    with pytest.raises(InputError, match="one path a line, in UTF-8. Received: .*a.list_csv"):
+    with pytest.raises(InputError, match="a.list_csv: text in UTF-8 is needed"):
         find_files(str(tmp_path / "a.list_csv"))
+
+
+def test_byte_order_mark_is_no_part_of_a_list(tmp_path):
+    (tmp_path / "a.tfrecord").touch()
+    listing = tmp_path / "a.list_tfrecord"
+    for content, count in (("3\r\na.tfrecord\r\n", 3), ("a.tfrecord", None)):
+        listing.write_text(content, encoding="utf-8-sig")
+        assert find_files(str(listing)) == [str(tmp_path / "a.tfrecord")]
+        assert listed_count(str(listing)) == count

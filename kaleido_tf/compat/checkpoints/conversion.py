@@ -28,6 +28,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, read_config
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.safetensors_file import write_safetensors
+from kaleido_tf.files.text_files import read_text
 from kaleido_tf.files.whole_files import appears_whole, write_whole
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
@@ -121,7 +122,7 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
             content = _config_content(config, config_file, kind)
             write_whole(partial / "config.json", json.dumps(content, indent=2) + "\n")
         if vocabulary.is_file():
-            write_whole(partial / "vocab.txt", vocabulary.read_bytes())
+            write_whole(partial / "vocab.txt", read_text(vocabulary))
         else:
             notes.append("no vocab.txt there, so none was written")
     converted = [name for name in weights.tensors if name not in unused]

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kaleido_tf.compat.rows.input_schema import Column
 from kaleido_tf.compat.rows.row_decoding import wrong_columns
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import open_text
 
 _BLOCK = 1 << 24  # bytes indexed at once
 _ENDS = 1 << 16  # bytes at each end of a file that count for the digest
@@ -126,9 +127,10 @@ def records_of(files: list[str]) -> FilePieces:
 
 
 def _line_starts(file: str, schema: tuple[Column, ...]) -> np.ndarray:
-    starts, tabs_before = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
-    size, tabs, last = 0, 0, b""
-    with _opened(file) as stream:
+    tabs, last, tabs_before = 0, b"", [np.zeros(1, np.int64)]
+    with open_text(file) as stream:
+        first = size = stream.tell()  # a byte-order mark is no part of the first line
+        starts = [np.array([first])]
         while content := stream.read(_BLOCK):
             block = np.frombuffer(content, np.uint8)
             ends, tab_places = (
@@ -138,7 +140,7 @@ def _line_starts(file: str, schema: tuple[Column, ...]) -> np.ndarray:
             starts.append(ends + (size + 1))
             tabs_before.append(np.searchsorted(tab_places, ends) + tabs)
             size, tabs, last = size + len(block), tabs + len(tab_places), content[-1:]
-    if size and last != b"\n":  # the last line may go without its end
+    if size > first and last != b"\n":  # the last line may go without its end
         starts.append(np.array([size + 1]))
         tabs_before.append(np.array([tabs]))
     starts = np.concatenate(starts)

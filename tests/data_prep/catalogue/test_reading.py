@@ -185,7 +185,7 @@ def test_fashion_gen_is_found_by_file_glob_or_commas(tmp_path):
         ),
         (
             "none.jsonl",
-            "Needed: a manifest file. Came: No such file or directory. Where: none.jsonl.",
+            "A manifest file is needed. none.jsonl cannot be read: No such file or directory",
         ),
     ],
 )
