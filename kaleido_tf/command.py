@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from absl import app, flags
 
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.files.flag_files import with_flag_files
 
 _PATHS = ("string", "comma separated list of strings")
@@ -98,8 +98,8 @@ def message_of(error: Exception) -> str | None:
         return _refusal(error)
     tensorflow = sys.modules.get("tensorflow")  # not imported for commands that do without
     if tensorflow and isinstance(error, tensorflow.errors.OpError):
-        first = str(error.message).splitlines()[0][:300] if error.message else ""
-        return first if any(refusal in first for refusal in _REFUSALS) else None
+        reason = tensorflow_reason(error)
+        return reason if any(refusal in reason for refusal in _REFUSALS) else None
     return None
 
 

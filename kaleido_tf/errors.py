@@ -17,3 +17,12 @@ def raised_inside(error: Exception) -> InputError | None:
     """
     found = re.search(r"InputError: (.*)", str(error))
     return InputError(found[1]) if found else None
+
+
+def tensorflow_reason(error: Exception) -> str:
+    """What an error of TensorFlow says of its cause, in one line and without the names of its
+    nodes.
+    """
+    first = (str(getattr(error, "message", "") or error).strip() or "unknown").splitlines()[0]
+    text = re.sub(r"\{\{[^{}]*\}\}\s*|\s*\[Op:\w+\]( name: ?)?", "", first)
+    return text.strip()[:300]

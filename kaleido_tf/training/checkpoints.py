@@ -6,7 +6,7 @@ import tempfile
 
 import tensorflow as tf
 
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.files.input_files import visible_files
 
 DAMAGED = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
@@ -116,7 +116,7 @@ def is_own_checkpoint(prefix: str) -> bool:
         return _OBJECT_GRAPH in open_checkpoint(prefix).get_variable_to_shape_map()
     except DAMAGED as error:
         raise InputError(
-            f"A checkpoint prefix is needed. {prefix} cannot be read: {error}"
+            f"A checkpoint prefix is needed. {prefix} cannot be read: {tensorflow_reason(error)}"
         ) from error
 
 
@@ -144,9 +144,7 @@ def load_own_checkpoint(model: tf.Module, prefix: str) -> None:
     except IndexError as error:
         raise InputError(f"{prefix} is damaged: its data are cut short ({error})") from error
     except (AssertionError, *DAMAGED) as error:
-        raise InputError(
-            f"{prefix} does not fit the model: {str(error).strip().splitlines()[0][:300]}"
-        ) from error
+        raise InputError(f"{prefix} does not fit the model: {tensorflow_reason(error)}") from error
 
 
 def model_files(path: str) -> tuple[pathlib.Path, pathlib.Path]:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.training.checkpoints import Checkpoint, CheckpointManager
 from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 
@@ -104,7 +104,7 @@ class EpochRun:
             self._manager.checkpoint.restore(latest).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
             raise InputError(
-                f"{latest} cannot be read: {str(error).splitlines()[0]}. Use another --model_dir to"
+                f"{latest} cannot be read: {tensorflow_reason(error)}. Use another --model_dir to"
                 " train anew"
             ) from error
         state = "complete, after" if int(self._epoch) == self._epochs else "going on after"

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kaleido_tf.compat.rows.input_schema import Column
 from kaleido_tf.compat.rows.row_decoding import wrong_columns
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.files.text_files import open_text
 
 _BLOCK = 1 << 24  # bytes indexed at once
@@ -164,6 +164,6 @@ def _record_starts(file: str) -> np.ndarray:
         read = sum(map(len, lengths))
         raise InputError(
             f"{file}: a whole TFRecord file is needed. Damaged or none within 1024 records after"
-            f" record {read}: {error.message[:300]}"
+            f" record {read}: {tensorflow_reason(error)}"
         ) from error
     return np.concatenate([[0], np.cumsum(np.concatenate(lengths) + (_HEADER + _FOOTER))])
