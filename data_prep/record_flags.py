@@ -10,6 +10,7 @@ from data_prep.foreground.product_crops import METHODS, build_crops
 from data_prep.record_writing.product_records import check_catalogue, write_records
 from data_prep.record_writing.record_settings import TEXT_FIELDS, RecordSettings
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
 
@@ -111,6 +112,7 @@ def write_catalogue_records(layout: str) -> None:
         on_bad_record=values.on_bad_record,
         max_bad_fraction=values.max_bad_fraction,
     )
+    check_writable(values.output_dir)  # before the work whose result is to lie there
     catalogue = read_catalogue(values.catalogue, skip_unusable=values.on_bad_record == "skip")
     check_catalogue(catalogue, settings)
     splits = (

@@ -17,6 +17,7 @@ from kaleido_tf.command import run_command
 from kaleido_tf.compat.rows.static_rows import RowSettings, write_rows
 from kaleido_tf.data.sampling import NEGATIVES
 from kaleido_tf.files.input_files import find_files
+from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
 _DEFAULTS = RowSettings()
@@ -80,6 +81,7 @@ def main(_):
         rows_per_shard=FLAGS.rows_per_shard,
         seed=FLAGS.seed,
     )
+    check_writable(FLAGS.output_dir)
     beside = pathlib.Path(find_files(FLAGS.records)[0]).parent / "vocab.txt"
     result = write_rows(
         FLAGS.records,

@@ -15,6 +15,7 @@ TFDS_DATA_DIR or ~/tensorflow_datasets. Nothing is downloaded. The data set need
 
 import functools
 import glob
+import itertools
 import os
 import pathlib
 import re
@@ -22,7 +23,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
@@ -30,6 +30,7 @@ from data_prep.catalogue.manifest import ManifestEntry, entries_digest, read_ent
 from data_prep.catalogue.products import Catalogue, ProductImage, make_product, products_digest
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import is_plain, read_image
+from kaleido_tf.files.tfrecord_files import HEAD, TAIL, record_starts
 
 FEATURES = ("product_id", "image_id", "image", "title", "description", "category", "subcategory")
 _INFO_FILE = "dataset_info.json"
@@ -175,10 +176,9 @@ class _TfRecordRows(Sequence):
         for path in map(os.fspath, info.splits[split].filepaths):
             try:
                 self._add_file(path)
-            except tf.errors.OpError as error:
+            except InputError as error:
                 raise InputError(
-                    f"Needed: a whole TFRecord file. Came: {error.message}. "
-                    f"Where: {source}, {path}."
+                    f"Needed: a whole TFRecord file. Came: {error}. Where: {source}, {path}."
                 ) from error
         if len(self) != info.splits[split].num_examples:  # a file may also end between two records
             raise InputError(
@@ -187,12 +187,9 @@ class _TfRecordRows(Sequence):
             )
 
     def _add_file(self, path: str) -> None:
-        start = 0
-        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
-            # A record is its length (8 bytes), the length's check sum (4), the data, and the data's
-            # check sum (4).
-            self._places.append((path, start + 12, len(record)))
-            start += 12 + len(record) + 4
+        starts = record_starts(path).tolist()
+        for start, end in itertools.pairwise(starts):
+            self._places.append((path, start + HEAD, end - start - HEAD - TAIL))
 
     def __len__(self) -> int:
         return len(self._places)

@@ -29,7 +29,7 @@ from kaleido_tf.families import FAMILIES, read_config
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.safetensors_file import write_safetensors
 from kaleido_tf.files.text_files import read_text
-from kaleido_tf.files.whole_files import appears_whole, write_whole
+from kaleido_tf.files.whole_files import appears_whole, check_writable, write_whole
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.training.checkpoints import model_files
@@ -90,6 +90,7 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     folder = pathlib.Path(target)
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"--output must be a new folder. {target} exists already")
+    check_writable(folder.absolute().parent)
     source_kind, path = recognise(source)
     config_file, vocabulary = _files(path, config_path)
     # Between the originals' names no model is needed: a checkpoint of any size goes over tensor by
