@@ -66,6 +66,12 @@ def define_record_flags(foreground: str) -> None:
     flags.DEFINE_enum(
         "text_field", default.text_field, TEXT_FIELDS, "Which text is paired with the photos."
     )
+    flags.DEFINE_bool(
+        "keep_markup",
+        False,
+        "Keep entities and tags of HTML (&amp;, <br>) in the catalogue's texts; else they become"
+        " plain text.",
+    )
     flags.DEFINE_string("vocab", str(DEFAULT_VOCABULARY), "WordPiece vocabulary, one token a line.")
     flags.DEFINE_integer(
         "records_per_shard", default.records_per_shard, "Images a shard.", lower_bound=1
@@ -80,12 +86,12 @@ def define_record_flags(foreground: str) -> None:
         "on_bad_record",
         default.on_bad_record,
         ["fail", "skip"],
-        "What an unusable photo, text or manifest line does.",
+        "What an unusable photo, text, line or row of the catalogue does.",
     )
     flags.DEFINE_float(
         "max_bad_fraction",
         default.max_bad_fraction,
-        "With skip: fail above this share of bad images and unreadable manifest lines.",
+        "With skip: fail above this share of bad images, and of unusable lines or rows.",
     )
 
 
@@ -113,7 +119,7 @@ def write_catalogue_records(layout: str) -> None:
         max_bad_fraction=values.max_bad_fraction,
     )
     check_writable(values.output_dir)  # before the work whose result is to lie there
-    catalogue = read_catalogue(values.catalogue, skip_unusable=values.on_bad_record == "skip")
+    catalogue = read_catalogue(values.catalogue, values.on_bad_record == "skip", values.keep_markup)
     check_catalogue(catalogue, settings)
     splits = (
         [values.split]

@@ -155,6 +155,8 @@ def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
         "split": split,
         **decisive,
         **crops.identity,
+        # only where it is asked for: records made before there was a choice stay what they are
+        **({"keep_markup": True} if catalogue.keep_markup else {}),
         "patch_size": settings.patch_size or "native",
         "backbone_digest": backbone.digest,
         "vocabulary_digest": (hashlib.sha256(read_text(settings.vocabulary).encode()).hexdigest()),

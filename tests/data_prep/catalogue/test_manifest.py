@@ -215,3 +215,13 @@ def test_manifest_of_broken_lines_only_says_what_was_wrong(tmp_path):
     path.write_text("{\n[]\n")
     with pytest.raises(InputError, match="a manifest without any that can be used .*line 1"):
         read_manifest(str(path), skip_unusable=True)
+
+
+def test_markup_is_kept_where_it_is_asked_for(tmp_path):
+    row = {"product_id": "1", "image": "a.png", "title": "a &amp; b", "category": "Tops"}
+    path = tmp_path / "products.jsonl"
+    path.write_text(json.dumps(row))
+    plain, kept = read_manifest(str(path)), read_manifest(str(path), keep_markup=True)
+    assert (plain.products[0].title, plain.keep_markup) == ("a & b", False)
+    assert (kept.products[0].title, kept.keep_markup) == ("a &amp; b", True)
+    assert plain.digest != kept.digest
