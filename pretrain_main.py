@@ -22,6 +22,7 @@ from kaleido_tf.command_line.setting_flags import define_setting_flags, read_set
 from kaleido_tf.command_line.shared_flags import decisive_of, define_shared_flags, need
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_lines
 from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 
 # Flags of the original script beside the shared ones.
@@ -129,7 +130,7 @@ def use_sample() -> None:
 
 def _use_defaults_of(path: pathlib.Path) -> None:
     """Takes the values of a flag file for every flag that the command line leaves open."""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_lines(path):
         if line.startswith("--"):
             name, _, value = line[2:].partition("=")
             if not FLAGS[name].present:

@@ -20,8 +20,7 @@ from absl import flags
 from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import RecordTable, read_evenly, read_images, read_record_table
 from kaleido_tf.evaluation.candidates import read_candidate_pairs
-from kaleido_tf.evaluation.protocols import DIRECTIONS
-from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, evaluate_retrieval
 from kaleido_tf.evaluation.report import summary
 from kaleido_tf.families import build_model, read_config
 from kaleido_tf.files.input_files import find_files

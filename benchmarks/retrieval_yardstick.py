@@ -19,8 +19,7 @@ from sklearn.linear_model import Ridge
 from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import RecordTable, read_images, read_record_table
 from kaleido_tf.evaluation.candidates import read_candidate_pairs
-from kaleido_tf.evaluation.protocols import DIRECTIONS
-from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, evaluate_retrieval
 from kaleido_tf.evaluation.report import summary
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.patches import level_slice

@@ -10,6 +10,7 @@ from data_prep.foreground.product_crops import METHODS, build_crops
 from data_prep.record_writing.product_records import check_catalogue, write_records
 from data_prep.record_writing.record_settings import TEXT_FIELDS, RecordSettings
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
 
@@ -65,6 +66,12 @@ def define_record_flags(foreground: str) -> None:
     flags.DEFINE_enum(
         "text_field", default.text_field, TEXT_FIELDS, "Which text is paired with the photos."
     )
+    flags.DEFINE_bool(
+        "keep_markup",
+        False,
+        "Keep entities and tags of HTML (&amp;, <br>) in the catalogue's texts; else they become"
+        " plain text.",
+    )
     flags.DEFINE_string("vocab", str(DEFAULT_VOCABULARY), "WordPiece vocabulary, one token a line.")
     flags.DEFINE_integer(
         "records_per_shard", default.records_per_shard, "Images a shard.", lower_bound=1
@@ -79,12 +86,12 @@ def define_record_flags(foreground: str) -> None:
         "on_bad_record",
         default.on_bad_record,
         ["fail", "skip"],
-        "What an unusable photo, text or manifest line does.",
+        "What an unusable photo, text, line or row of the catalogue does.",
     )
     flags.DEFINE_float(
         "max_bad_fraction",
         default.max_bad_fraction,
-        "With skip: fail above this share of bad images and unreadable manifest lines.",
+        "With skip: fail above this share of bad images, and of unusable lines or rows.",
     )
 
 
@@ -111,7 +118,8 @@ def write_catalogue_records(layout: str) -> None:
         on_bad_record=values.on_bad_record,
         max_bad_fraction=values.max_bad_fraction,
     )
-    catalogue = read_catalogue(values.catalogue, skip_unusable=values.on_bad_record == "skip")
+    check_writable(values.output_dir)  # before the work whose result is to lie there
+    catalogue = read_catalogue(values.catalogue, values.on_bad_record == "skip", values.keep_markup)
     check_catalogue(catalogue, settings)
     splits = (
         [values.split]

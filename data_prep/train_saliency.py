@@ -20,6 +20,7 @@ from data_prep.foreground.mask_files import choose_pairs
 from data_prep.foreground.saliency import ENCODERS, UNetSettings
 from data_prep.foreground.saliency_training import WEIGHTS_NAME, TrainSettings, train
 from kaleido_tf.command import run_command
+from kaleido_tf.files.whole_files import check_writable
 
 _DEFAULT = TrainSettings()
 flags.DEFINE_list("images", [], "Folder(s) of photos.")
@@ -70,6 +71,7 @@ def main(_):
         learning_rate=FLAGS.learning_rate,
         seed=FLAGS.seed,
     )
+    check_writable(FLAGS.model_dir)  # before all photos are read
     pairs = choose_pairs(
         FLAGS.images, FLAGS.masks, FLAGS.mask_kind, FLAGS.items, FLAGS.holdout, FLAGS.seed
     )

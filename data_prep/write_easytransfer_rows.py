@@ -19,6 +19,7 @@ from kaleido_tf.compat.rows.static_rows import RowSettings, write_rows
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
+from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
 _DEFAULTS = RowSettings()
@@ -62,6 +63,7 @@ def main(_):
     settings = RowSettings(
         FLAGS.format, FLAGS.dupe_factor, FLAGS.rows_per_shard, read_settings(ExamplesConfig)
     )
+    check_writable(FLAGS.output_dir)
     beside = pathlib.Path(find_files(FLAGS.records)[0]).parent / "vocab.txt"
     result = write_rows(
         FLAGS.records,

@@ -7,6 +7,7 @@ from absl import flags, logging
 
 from data_prep.sample.sample_catalogue import write_sample_catalogue
 from kaleido_tf.command import run_command
+from kaleido_tf.files.text_files import read_lines
 
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None, "Folder to draw into; new, or empty.", required=True
@@ -22,9 +23,8 @@ def main(_):
     manifest = write_sample_catalogue(
         _OUTPUT_DIR.value, _NUM_PRODUCTS.value, _VALID_FRACTION.value, _SEED.value
     )
-    with open(manifest, encoding="utf-8") as rows:
-        for _, row in zip(range(3), rows):
-            logging.info("%s", row.rstrip())
+    for row in read_lines(manifest)[:3]:
+        logging.info("%s", row)
     logging.info("%d products in %s", _NUM_PRODUCTS.value, manifest)
 
 

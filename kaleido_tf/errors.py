@@ -38,3 +38,12 @@ def input_errors_as_themselves() -> Iterator[None]:
         if inside is None or inside is error:
             raise
         raise inside from error
+
+
+def tensorflow_reason(error: Exception) -> str:
+    """What an error of TensorFlow says of its cause, in one line and without the names of its
+    nodes.
+    """
+    first = (str(getattr(error, "message", "") or error).strip() or "unknown").splitlines()[0]
+    text = re.sub(r"\{\{[^{}]*\}\}\s*|\s*\[Op:\w+\]( name: ?)?", "", first)
+    return text.strip()[:300]

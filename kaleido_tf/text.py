@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_lines
 
 DEFAULT_VOCABULARY = pathlib.Path(__file__).parent / "vocabulary" / "bert_uncased.txt"
 """The 30,522 word pieces of bert-base-uncased (Google BERT, Apache-2.0)."""
@@ -71,10 +72,7 @@ class Vocabulary:
 def _read_lines(path: pathlib.Path) -> list[str]:
     if not path.is_file():
         raise InputError(f"A vocabulary file (one word piece a line) is needed. Not found: {path}")
-    lines = path.read_text(encoding="utf-8").split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    lines = [line.rstrip("\r") for line in lines]
+    lines = read_lines(path)
     if not lines:
         raise InputError(
             f"A vocabulary file needs one word piece a line. Received an empty file: {path}"

@@ -5,7 +5,7 @@ import pytest
 import tokenizers
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.text import DEFAULT_VOCABULARY, Tokenizer, Vocabulary, sequence
+from kaleido_tf.text import DEFAULT_VOCABULARY, SPECIAL_TOKENS, Tokenizer, Vocabulary, sequence
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +87,9 @@ def test_broken_vocabulary_is_named(tmp_path, content, message):
         path.write_text(content)
     with pytest.raises(InputError, match=message):
         Vocabulary(path)
+
+
+def test_mark_at_the_start_of_a_vocabulary_is_no_part_of_it(tmp_path):
+    path = tmp_path / "vocab.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*SPECIAL_TOKENS, "kleid"]).encode())
+    assert Vocabulary(path).tokens == (*SPECIAL_TOKENS, "kleid")

@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import os
-import pathlib
 
 import numpy as np
 
 from data_prep.alignment.alignments import Region, heat_of_box
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_lines
 from kaleido_tf.text import uncased
 from kaleido_tf.words import stem
 
@@ -34,7 +34,7 @@ def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
     if not os.path.isfile(path):
         raise InputError(f"Word-region pairs (JSON lines) are needed. Not found: {path}")
     boxes: dict[str, list[NamedBox]] = {}
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         where = f"{path} line {number}"
         if not line.strip():
             continue
@@ -66,13 +66,6 @@ def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
     if not boxes:
         raise InputError(f"Word-region pairs are needed. {path} holds none")
     return boxes
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return pathlib.Path(path).read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: needed UTF-8 text. Received: {error}") from error
 
 
 def regions_of(boxes: list[NamedBox], crop_box: np.ndarray) -> list[Region]:

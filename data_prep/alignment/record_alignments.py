@@ -75,7 +75,7 @@ def align_records(
         by_folder.setdefault(os.path.dirname(file) or ".", []).append(pathlib.Path(file))
     for folder, files in by_folder.items():
         check_layout(read_dataset_json(folder), folder)
-        there = sorted(pathlib.Path(folder).glob("*.tfrecord"))
+        there = [pathlib.Path(file) for file in find_files(folder)]
         if sorted(files) != there:
             raise InputError(
                 f"Whole folders of records are needed: {folder} holds {len(there)} shards."

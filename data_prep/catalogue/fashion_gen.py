@@ -1,12 +1,16 @@
 """Reads the Fashion-Gen HDF5 files (fashiongen_256_256_train.h5, fashiongen_256_256_validation.h5).
 
 A file has one dataset a column and N rows, one a photo: `input_image` uint8 [N, 256, 256, 3],
-`input_productID` int [N, 1], and texts as latin-1 bytes [N, 1]. A product is photographed in
-several poses, so several rows share its id; they become one product with several images, and the
-text of its first row (the others repeat it).
+`input_productID` int [N, 1], and texts as bytes [N, 1], of fixed or any length. A product is
+photographed in several poses, so several rows share its id; they become one product with several
+images, and the text of its first row (the others repeat it).
+
+The published files hold Latin-1, files written anew mostly UTF-8, and what passed through Windows
+cp1252, whatever their HDF5 type says; a column may mix them. So each value is decoded for itself,
+see `decoded_text`.
 
 The train file has 260,480 rows: text columns are read whole, in one call each, and images one by
-  one when loaded.
+one when loaded.
 N = rows; rows count from 0, as in h5py.
 """
 
@@ -19,6 +23,7 @@ from collections.abc import Sequence
 import h5py
 import numpy as np
 
+from data_prep.catalogue.omissions import Omissions
 from data_prep.catalogue.products import (
     Catalogue,
     Product,
@@ -63,7 +68,7 @@ class FashionGenFile:
         return {**self.__dict__, "_handle": None}  # a handle cannot follow into another process
 
     def column(self, name: str) -> list:
-        """The N values of a column: integers, or latin-1 bytes. Raises: InputError if the file is
+        """The N values of a column: integers, or bytes of text. Raises: InputError if the file is
         damaged there.
         """
         try:
@@ -150,53 +155,89 @@ def split_of(path: str) -> str:
     return next((_SPLIT_WORDS[word] for word in reversed(words) if word in _SPLIT_WORDS), "train")
 
 
-def read_fashion_gen(paths: Sequence[str], source: str) -> Catalogue:
+def decoded_text(value: bytes) -> str:
+    """A text of an HDF5 column: UTF-8 where it is valid UTF-8, else Latin-1.
+
+    Longer texts of other encodings are never valid UTF-8 by chance: a letter with an accent is
+    followed there by a plain one. The quotes and dashes of cp1252 are controls in Latin-1, which
+    `products.make_product` reads as Windows does.
+    """
+    try:
+        return value.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def read_fashion_gen(
+    paths: Sequence[str], source: str, skip_unusable: bool = False, keep_markup: bool = False
+) -> Catalogue:
     """Reads Fashion-Gen files as one catalogue; rows of one product may lie in several files of one
     split.
 
-    Raises: InputError as `FashionGenFile`, without any row, for a product without text, or for one
-      in two splits (it would be trained on and then evaluated).
+    Args: skip_unusable, keep_markup: as `reading.read_catalogue`.
+    Raises: InputError as `FashionGenFile`, without any row that can be used, and for a product
+      without text, or a row of a product that came before in another split (it would be trained on
+      and then evaluated), unless these are left out.
     """
     files = [FashionGenFile(path) for path in paths]
-    rows = collections.defaultdict(list)  # product id -> [(file, row), ...]
-    texts = {}  # product id -> the texts of its first row
+    omissions = Omissions(skip_unusable)
+    rows, texts = _rows_by_product(files, omissions)
+    products = []
+    for product_id, places in rows.items():
+        with omissions.listed():
+            products.append(_product(product_id, texts[product_id], places, keep_markup))
+    if not products:
+        raise omissions.nothing_left("row", "files", source)
+    digest = _digest(products, rows, files)
+    return Catalogue(source, digest, tuple(products), omissions.reasons, keep_markup)
+
+
+def _rows_by_product(
+    files: Sequence[FashionGenFile], omissions: Omissions
+) -> tuple[dict[str, list[tuple[FashionGenFile, int]]], dict[str, dict[str, str]]]:
+    """(product id -> its (file, row)s, product id -> the texts of its first row)."""
+    rows, texts = collections.defaultdict(list), {}
     for file in files:
         columns = {field: file.column(name) for field, name in _TEXT_COLUMNS.items()}
         for row, product_id in enumerate(map(str, file.column("input_productID"))):
             if product_id not in texts:
                 texts[product_id] = {
-                    field: column[row].decode("latin-1") for field, column in columns.items()
+                    field: decoded_text(column[row]) for field, column in columns.items()
                 }
-            rows[product_id].append((file, row))
-    if not rows:
-        raise InputError(f"Needed: at least one row. Came: files without any. Where: {source}.")
-    products = tuple(
-        _product(product_id, texts[product_id], places) for product_id, places in rows.items()
-    )
-    return Catalogue(source, _digest(products, rows, files), products)
+            with omissions.listed():
+                _check_split(product_id, rows[product_id], file, row)
+                rows[product_id].append((file, row))
+    return rows, texts
+
+
+def _check_split(
+    product_id: str, places: list[tuple[FashionGenFile, int]], file: FashionGenFile, row: int
+) -> None:
+    if places and places[0][0].split != file.split:
+        first_file, first_row = places[0]
+        raise InputError(
+            f"Needed: every product in one split. Came: product {product_id} in"
+            f" {first_file.split!r} and in {file.split!r}. Where: {first_file.path} row {first_row}"
+            f" and {file.path} row {row}."
+        )
 
 
 def _product(
-    product_id: str, texts: dict[str, str], places: list[tuple[FashionGenFile, int]]
+    product_id: str,
+    texts: dict[str, str],
+    places: list[tuple[FashionGenFile, int]],
+    keep_markup: bool,
 ) -> Product:
     first_file, first_row = places[0]
-    where = f"{first_file.path} row {first_row}"
-    images = []
-    for number, (file, row) in enumerate(places, start=1):
-        if file.split != first_file.split:
-            raise InputError(
-                f"Needed: every product in one split. Came: product {product_id} in"
-                f" {first_file.split!r} and in {file.split!r}. Where: {where} and {file.path} row"
-                f" {row}."
-            )
-        images.append(
-            ProductImage(
-                f"{product_id}_{number}",
-                f"{file.path} row {row}",
-                functools.partial(file.image, row),
-            )
+    images = [
+        ProductImage(
+            f"{product_id}_{number}", f"{file.path} row {row}", functools.partial(file.image, row)
         )
-    return make_product(product_id, images, {**texts, "split": first_file.split}, where)
+        for number, (file, row) in enumerate(places, start=1)
+    ]
+    texts = {**texts, "split": first_file.split}
+    where = f"{first_file.path} row {first_row}"
+    return make_product(product_id, images, texts, where, keep_markup)
 
 
 def _digest(

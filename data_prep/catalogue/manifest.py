@@ -9,14 +9,14 @@ path must stay inside the folder, since one that climbs out is nearly always a s
 path is taken as said, wherever it leads.
 """
 
-import codecs
 import dataclasses
 import functools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from data_prep.catalogue.omissions import Omissions
 from data_prep.catalogue.products import (
     Catalogue,
     Product,
@@ -26,6 +26,7 @@ from data_prep.catalogue.products import (
 )
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import check_image, read_image
+from kaleido_tf.files.text_files import decoded, open_text
 
 _TEXT_FIELDS = ("title", "description", "category", "subcategory", "split")
 
@@ -41,15 +42,15 @@ class ManifestEntry:
     paths: tuple[str, ...]
 
 
-def read_manifest(path: str, skip_unusable: bool = False) -> Catalogue:
-    """Reads a manifest file into a catalogue; `skip_unusable` as `catalogue.read_catalogue`.
+def read_manifest(path: str, skip_unusable: bool = False, keep_markup: bool = False) -> Catalogue:
+    """Reads a manifest file into a catalogue; arguments as `reading.read_catalogue`.
 
     Raises: InputError as `read_entries`.
     """
-    unusable: list[str] = []
-    entries = read_entries(path, unusable.append if skip_unusable else None)
+    omissions = Omissions(skip_unusable)
+    entries = read_entries(path, omissions, keep_markup)
     products = tuple(entry.product for entry in entries)
-    return Catalogue(path, entries_digest(entries), products, tuple(unusable))
+    return Catalogue(path, entries_digest(entries), products, omissions.reasons, keep_markup)
 
 
 def entries_digest(entries: tuple[ManifestEntry, ...]) -> str:
@@ -62,62 +63,46 @@ def entries_digest(entries: tuple[ManifestEntry, ...]) -> str:
 
 
 def read_entries(
-    path: str, on_unusable: Callable[[str], None] | None = None
+    path: str, omissions: Omissions | None = None, keep_markup: bool = False
 ) -> tuple[ManifestEntry, ...]:
     """Reads and checks every line of a manifest; image files are not opened.
 
-    Args: on_unusable: is told why a line is no product; the line is then left out. None: the first
-      one raises.
+    Args: omissions: take the lines that are no product; None: the first one raises. keep_markup: as
+      `reading.read_catalogue`.
     Raises: InputError (with the line number) if the file is missing or empty, a line is not a JSON
       object, a field is missing or of the wrong type, a path climbs out of the folder, or a
       product_id comes twice.
     """
     entries: dict[str, ManifestEntry] = {}
-    first_reason = ""
+    omissions = omissions or Omissions(skip=False)
     for where, line in _lines(path):
-        try:
-            entry = _entry(_json_object(_decoded(line, where), where), os.path.dirname(path), where)
+        with omissions.listed():
+            row = _json_object(decoded(line, where), where)
+            entry = _entry(row, os.path.dirname(path), where, keep_markup)
             product_id = entry.product.product_id
             if product_id in entries:
-                raise InputError(
-                    f"Needed: every product_id once. Came: {product_id!r} twice. "
-                    f"Where: {entries[product_id].product.where} and {where}."
-                )
-        except InputError as error:
-            if on_unusable is None:
-                raise
-            on_unusable(str(error))
-            first_reason = first_reason or f" that can be used (the first line: {error})"
-            continue
-        entries[product_id] = entry
+                raise _second(entry.product, entries[product_id].product)
+            entries[product_id] = entry
     if not entries:
-        raise InputError(
-            f"Needed: at least one product. Came: a manifest without any{first_reason}. Where:"
-            f" {path}."
-        )
+        raise omissions.nothing_left("product", "a manifest", path)
     return tuple(entries.values())
+
+
+def _second(product: Product, first: Product) -> InputError:
+    came = f"{product.product_id!r} twice"
+    if product.split != first.split:  # it would be trained on and then evaluated
+        came += f", in {first.split!r} and in {product.split!r}"
+    return InputError(
+        f"Needed: every product_id once. Came: {came}. Where: {first.where} and {product.where}."
+    )
 
 
 def _lines(path: str) -> Iterator[tuple[str, bytes]]:
     """Yields ("<path> line <n>", bytes) for the lines that are not blank; n counts from 1."""
-    try:
-        with open(path, "rb") as stream:
-            for number, line in enumerate(stream, start=1):
-                if number == 1:
-                    line = line.removeprefix(codecs.BOM_UTF8)
-                if line.strip():
-                    yield f"{path} line {number}", line
-    except OSError as error:
-        raise InputError(
-            f"Needed: a manifest file. Came: {error.strerror}. Where: {path}."
-        ) from error
-
-
-def _decoded(line: bytes, where: str) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"Needed: UTF-8 text. Came: {error}. Where: {where}.") from error
+    with open_text(path, "manifest file") as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                yield f"{path} line {number}", line
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:
@@ -135,7 +120,7 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
     return row
 
 
-def _entry(row: dict[str, Any], folder: str, where: str) -> ManifestEntry:
+def _entry(row: dict[str, Any], folder: str, where: str, keep_markup: bool) -> ManifestEntry:
     product_id = _text(row, "product_id", where)
     if product_id is None:
         raise InputError(
@@ -154,7 +139,8 @@ def _entry(row: dict[str, Any], folder: str, where: str) -> ManifestEntry:
         )
         for number, path in enumerate(paths, start=1)
     ]
-    return ManifestEntry(make_product(product_id, images, texts, where), names, paths)
+    product = make_product(product_id, images, texts, where, keep_markup)
+    return ManifestEntry(product, names, paths)
 
 
 def _text(row: dict[str, Any], field: str, where: str) -> str | None:

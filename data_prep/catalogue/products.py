@@ -4,6 +4,7 @@ each.
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -11,10 +12,17 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from data_prep.catalogue.markup import plain_text
 from kaleido_tf.errors import InputError
 
 MANIFEST_NAME = "products.jsonl"
 
+# Texts of Windows that were read as Latin-1 hold these controls for quotes, dashes and "€".
+_WINDOWS_LETTERS = {
+    code: bytes([code]).decode("cp1252")
+    for code in range(0x80, 0xA0)
+    if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)  # which stand for nothing there
+}
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 
@@ -58,23 +66,34 @@ class Product:
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
     """The products of one source, in its order; `digest` as `products_digest` gives it. `unusable`:
-    why each line or row that could not be read as a product was left out (see `read_catalogue`).
+    why each line or row that could not be read as a product was left out; `keep_markup`: whether
+    texts are as in the source, with entities and tags (see `read_catalogue`).
     """
 
     source: str
     digest: str
     products: tuple[Product, ...]
     unusable: tuple[str, ...] = ()
+    keep_markup: bool = False
 
     @property
     def category_names(self) -> tuple[str, ...]:
         """Sorted, over all splits, so that a class has one number whichever split is written."""
         return tuple(sorted({product.category for product in self.products}))
 
+    @functools.cached_property
+    def subcategories(self) -> dict[tuple[str, str], str]:
+        """(category, sub-category) -> the name that tells it from all others, sorted by that name.
+
+        The bare name where it is of one category, else "category/sub-category": "Other" under Shoes
+        and under Tops are two kinds of product.
+        """
+        return _distinct_names({(p.category, p.subcategory) for p in self.products})
+
     @property
     def subcategory_names(self) -> tuple[str, ...]:
-        """Sorted, over all splits."""
-        return tuple(sorted({product.subcategory for product in self.products}))
+        """Sorted, over all splits; as many as there are pairs of category and sub-category."""
+        return tuple(self.subcategories.values())
 
     def of_split(self, name: str) -> tuple[Product, ...]:
         """The products of one split, in the source's order. Raises: InputError if there
@@ -93,19 +112,34 @@ class Catalogue:
         return chosen
 
 
+def _distinct_names(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    names = {pair: pair[1] for pair in pairs}
+    # a longer form where the shorter one is another's name too: ("A/B", "C") and ("A", "B/C")
+    for longer in ("/".join, " > ".join, json.dumps):
+        uses = collections.Counter(names.values())
+        names = {pair: longer(pair) if uses[name] > 1 else name for pair, name in names.items()}
+    return dict(sorted(names.items(), key=lambda item: item[1]))
+
+
 def make_product(
-    product_id: str, images: Iterable[ProductImage], texts: Mapping[str, str], where: str
+    product_id: str,
+    images: Iterable[ProductImage],
+    texts: Mapping[str, str],
+    where: str,
+    keep_markup: bool = False,
 ) -> Product:
     """Builds a product from raw texts, with the rules that hold for every source.
 
     `texts` may hold title, description, category, subcategory and split; blank is the same as
     missing. Runs of white space and control characters become one space: records and result files
-    are read line by line. A missing sub-category is the category, a missing split is "train".
+    are read line by line. Control characters that stand for quotes and dashes of Windows become
+    these. Entities and tags of HTML become text, unless `keep_markup`. A missing sub-category is
+    the category, a missing split is "train".
 
     Raises: InputError if the id or the category is blank, if title and description both are, or
       without images.
     """
-    texts = {field: one_line(text) for field, text in texts.items()}
+    texts = {field: _cleaned(text, keep_markup) for field, text in texts.items()}
     images, category = tuple(images), texts.get("category", "")
     if not product_id or product_id != one_line(product_id):
         raise InputError(
@@ -135,6 +169,11 @@ def make_product(
         texts.get("split") or "train",
         where,
     )
+
+
+def _cleaned(text: str, keep_markup: bool) -> str:
+    text = text.translate(_WINDOWS_LETTERS)
+    return one_line(text if keep_markup else plain_text(text))
 
 
 def one_line(text: str) -> str:

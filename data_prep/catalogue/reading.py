@@ -17,14 +17,19 @@ _NEEDED = (
 )
 
 
-def read_catalogue(source: str, skip_unusable: bool = False) -> Catalogue:
+def read_catalogue(
+    source: str, skip_unusable: bool = False, keep_markup: bool = False
+) -> Catalogue:
     """Reads the texts of a catalogue and where its images are.
 
     Args:
       source: a manifest or its folder; Fashion-Gen HDF5 files (one, a glob, or several with
         commas); or `tfds:NAME` (see data_prep/catalogue/tfds_catalogue.py for what NAME can be).
-      skip_unusable: leaves out the lines of a manifest that are no product (broken JSON, a missing
-        field, an id that came before) and lists them in `Catalogue.unusable`, instead of raising.
+      skip_unusable: leaves out what is no product, whatever the source (a broken line or row, a
+        blank text, an id or image that came before, a row of a product that came before in another
+        split) and lists it in `Catalogue.unusable`, instead of raising.
+      keep_markup: texts with the entities and tags of HTML that they have in the source; else they
+        become plain text.
     Raises: InputError if it is none of these, or something in it is wrong. Images are checked when
       they are loaded.
     """
@@ -33,7 +38,7 @@ def read_catalogue(source: str, skip_unusable: bool = False) -> Catalogue:
     if source.startswith("tfds:"):
         from data_prep.catalogue import tfds_catalogue
 
-        return tfds_catalogue.read_tfds(source)
+        return tfds_catalogue.read_tfds(source, skip_unusable, keep_markup)
     path = os.path.expanduser(source)
     if os.path.isdir(path):
         path = os.path.join(path, MANIFEST_NAME)
@@ -44,11 +49,11 @@ def read_catalogue(source: str, skip_unusable: bool = False) -> Catalogue:
     if path.endswith(".jsonl"):
         from data_prep.catalogue import manifest
 
-        return manifest.read_manifest(path, skip_unusable)
+        return manifest.read_manifest(path, skip_unusable, keep_markup)
     if path.endswith(_HDF5_ENDINGS):
         from data_prep.catalogue import fashion_gen
 
-        return fashion_gen.read_fashion_gen(_hdf5_paths(path), source)
+        return fashion_gen.read_fashion_gen(_hdf5_paths(path), source, skip_unusable, keep_markup)
     raise InputError(f"Needed: {_NEEDED}. Came: something else. Where: {source!r}.")
 
 

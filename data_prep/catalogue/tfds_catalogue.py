@@ -15,6 +15,7 @@ TFDS_DATA_DIR or ~/tensorflow_datasets. Nothing is downloaded. The data set need
 
 import functools
 import glob
+import itertools
 import os
 import pathlib
 import re
@@ -22,14 +23,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
 from data_prep.catalogue.manifest import ManifestEntry, entries_digest, read_entries
+from data_prep.catalogue.omissions import Omissions
 from data_prep.catalogue.products import Catalogue, ProductImage, make_product, products_digest
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import is_plain, read_image
+from kaleido_tf.files.tfrecord_files import HEAD, TAIL, record_starts
 
 FEATURES = ("product_id", "image_id", "image", "title", "description", "category", "subcategory")
 _INFO_FILE = "dataset_info.json"
@@ -128,21 +130,22 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
                 key += 1
 
 
-def read_tfds(source: str) -> Catalogue:
+def read_tfds(source: str, skip_unusable: bool = False, keep_markup: bool = False) -> Catalogue:
     """Reads a prepared TFDS data set; reads every record once for its texts, and keeps no image.
 
     Args:
       source: "tfds:FOLDER" or "tfds:NAME[/config][:version]" (see above). The split "validation" is
         called "valid".
-    Raises: InputError if it is not found or prepared, lacks a feature, is damaged, or holds bad
-      texts.
+      skip_unusable, keep_markup: as `reading.read_catalogue`.
+    Raises: InputError if it is not found or prepared, lacks a feature, is damaged, or, unless these
+      are left out, holds bad texts, an image twice, or rows of one product in two splits.
     """
     builder = _builder(source)
     _check_features(builder, source)
-    reading = _Reading(source)
+    reading = _Reading(source, Omissions(skip_unusable))
     for split in builder.info.splits:
         reading.add_split(split, _rows(builder, split, source), builder.info.features)
-    return reading.catalogue()
+    return reading.catalogue(keep_markup)
 
 
 def _rows(builder: tfds.core.DatasetBuilder, split: str, source: str) -> Sequence[dict[str, Any]]:
@@ -175,10 +178,9 @@ class _TfRecordRows(Sequence):
         for path in map(os.fspath, info.splits[split].filepaths):
             try:
                 self._add_file(path)
-            except tf.errors.OpError as error:
+            except InputError as error:
                 raise InputError(
-                    f"Needed: a whole TFRecord file. Came: {error.message}. "
-                    f"Where: {source}, {path}."
+                    f"Needed: a whole TFRecord file. Came: {error}. Where: {source}, {path}."
                 ) from error
         if len(self) != info.splits[split].num_examples:  # a file may also end between two records
             raise InputError(
@@ -187,12 +189,9 @@ class _TfRecordRows(Sequence):
             )
 
     def _add_file(self, path: str) -> None:
-        start = 0
-        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
-            # A record is its length (8 bytes), the length's check sum (4), the data, and the data's
-            # check sum (4).
-            self._places.append((path, start + 12, len(record)))
-            start += 12 + len(record) + 4
+        starts = record_starts(path).tolist()
+        for start, end in itertools.pairwise(starts):
+            self._places.append((path, start + HEAD, end - start - HEAD - TAIL))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -274,8 +273,8 @@ def _check_features(builder: tfds.core.DatasetBuilder, source: str) -> None:
 class _Reading:
     """Gathers the rows of one data set by product."""
 
-    def __init__(self, source: str):
-        self.source = source
+    def __init__(self, source: str, omissions: Omissions):
+        self.source, self._omissions = source, omissions
         self._texts: dict[str, dict[str, str]] = {}  # product id -> texts of its first row
         self._where: dict[str, str] = {}  # product id -> place of its first row
         self._images: dict[str, list[ProductImage]] = {}
@@ -285,46 +284,54 @@ class _Reading:
         self, split: str, rows: Sequence[dict[str, Any]], features: tfds.features.FeaturesDict
     ) -> None:
         for number in range(len(rows)):
-            where = f"{self.source} split {split} row {number}"
-            row = rows[number]
-            texts = {
-                name: _as_text(row[name], features[name], name, where)
-                for name in FEATURES
-                if name != "image"
-            }
-            product_id, image_id = texts.pop("product_id"), texts.pop("image_id")
-            texts["split"] = "valid" if split == "validation" else split
-            self._add_product(product_id, texts, where)
-            if image_id in self._identities:
-                raise InputError(
-                    f"Needed: every image_id once. Came: {image_id!r} again. Where: {where}."
-                )
-            self._identities[image_id] = str(len(row["image"]))
-            load = functools.partial(_load, rows, number, where)
-            self._images[product_id].append(ProductImage(image_id, where, load))
+            with self._omissions.listed():
+                self._add_row(split, rows, number, features)
 
-    def _add_product(self, product_id: str, texts: dict[str, str], where: str) -> None:
-        first = self._texts.setdefault(product_id, texts)
-        if first["split"] != texts["split"]:
-            raise InputError(
-                f"Needed: every product in one split. Came: product {product_id} in"
-                f" {first['split']!r} and in {texts['split']!r}. Where: {self._where[product_id]}"
-                f" and {where}."
-            )
+    def _add_row(
+        self,
+        split: str,
+        rows: Sequence[dict[str, Any]],
+        number: int,
+        features: tfds.features.FeaturesDict,
+    ) -> None:
+        where = f"{self.source} split {split} row {number}"
+        row = rows[number]
+        texts = {
+            name: _as_text(row[name], features[name], name, where)
+            for name in FEATURES
+            if name != "image"
+        }
+        product_id, image_id = texts.pop("product_id"), texts.pop("image_id")
+        texts["split"] = "valid" if split == "validation" else split
+        self._check_place(product_id, image_id, texts["split"], where)
+        self._texts.setdefault(product_id, texts)
         self._where.setdefault(product_id, where)
-        self._images.setdefault(product_id, [])
+        self._identities[image_id] = str(len(row["image"]))
+        load = functools.partial(_load, rows, number, where)
+        self._images.setdefault(product_id, []).append(ProductImage(image_id, where, load))
 
-    def catalogue(self) -> Catalogue:
-        products = tuple(
-            make_product(product_id, self._images[product_id], texts, self._where[product_id])
-            for product_id, texts in self._texts.items()
-        )
-        if not products:
+    def _check_place(self, product_id: str, image_id: str, split: str, where: str) -> None:
+        first = self._texts.get(product_id, {"split": split})["split"]
+        if first != split:
             raise InputError(
-                "Needed: at least one product. Came: a data set without rows. Where:"
-                f" {self.source}."
+                f"Needed: every product in one split. Came: product {product_id} in {first!r} and"
+                f" in {split!r}. Where: {self._where[product_id]} and {where}."
             )
-        return Catalogue(self.source, products_digest(products, self._identities), products)
+        if image_id in self._identities:
+            raise InputError(
+                f"Needed: every image_id once. Came: {image_id!r} again. Where: {where}."
+            )
+
+    def catalogue(self, keep_markup: bool) -> Catalogue:
+        products = []
+        for product_id, texts in self._texts.items():
+            images, where = self._images[product_id], self._where[product_id]
+            with self._omissions.listed():
+                products.append(make_product(product_id, images, texts, where, keep_markup))
+        if not products:
+            raise self._omissions.nothing_left("product", "a data set", self.source)
+        digest = products_digest(products, self._identities)
+        return Catalogue(self.source, digest, tuple(products), self._omissions.reasons, keep_markup)
 
 
 def _load(rows: Sequence[dict[str, Any]], number: int, where: str) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import read_values
+from kaleido_tf.files.text_files import read_lines
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 KINDS = ("mask", "label_map")
@@ -170,11 +171,8 @@ def read_listing(path: str | pathlib.Path) -> list[MaskPair]:
         raise InputError(
             f"A listing (items.jsonl) of photos and masks was needed. Not found: {path}"
         )
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except ValueError as error:
-        raise InputError(f"{path} must be UTF-8 text. Received: {error}") from error
-    pairs = [_listed(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    lines = enumerate(read_lines(path), start=1)
+    pairs = [_listed(path, number, line) for number, line in lines if line.strip()]
     if not pairs:
         raise InputError(
             f"A listing with at least one line was needed. Received: {path}, which is empty"

@@ -11,8 +11,10 @@ import numpy as np
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.protocols import DIRECTIONS
-from kaleido_tf.files.whole_files import write_json
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
+from kaleido_tf.files.whole_files import appear_together, write_json, write_whole
+
+TOTALS_NAME = "candidates.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,14 +131,11 @@ def _products_by_subcategory(table: RecordTable) -> dict[int, list[str]]:
 def write_candidates(
     lists: dict[str, list[dict]], totals: dict, output_dir: str | os.PathLike
 ) -> None:
-    """Writes `candidates_img2txt.jsonl`, `candidates_txt2img.jsonl` and the totals, each whole or
-    not at all.
+    """Writes `candidates_img2txt.jsonl`, `candidates_txt2img.jsonl` and the totals: all of them or,
+    if the disk refuses, none.
     """
-    folder = pathlib.Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    for direction, entries in lists.items():
-        path = folder / f"candidates_{direction}.jsonl"
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
-        os.replace(partial, path)
-    write_json(folder / "candidates.json", totals)
+    with appear_together(pathlib.Path(output_dir) / TOTALS_NAME, last=TOTALS_NAME) as aside:
+        for direction, entries in lists.items():
+            lines = "".join(json.dumps(entry) + "\n" for entry in entries)
+            write_whole(aside / f"candidates_{direction}.jsonl", lines)
+        write_json(aside / TOTALS_NAME, totals)

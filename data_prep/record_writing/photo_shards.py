@@ -28,7 +28,7 @@ def write_one_shard(
     blocks = _features(crops, kept, backbone, settings)
     layout = LAYOUTS[settings.layout]
     categories = {name: number for number, name in enumerate(catalogue.category_names)}
-    subcategories = {name: number for number, name in enumerate(catalogue.subcategory_names)}
+    subcategories = {pair: number for number, pair in enumerate(catalogue.subcategories)}
     lines = []
     for number in kept:
         item, crop = shard[number], crops[number]
@@ -38,7 +38,7 @@ def write_one_shard(
             "text": item.text,
             "title": item.product.title,
             "category_id": categories[item.product.category],
-            "subcategory_id": subcategories[item.product.subcategory],
+            "subcategory_id": subcategories[item.product.category, item.product.subcategory],
             "image_size": crop.image_size,
             "crop_box": crop.box,
             "patch_boxes": layout.boxes(crop.pixels.shape[1], crop.pixels.shape[0]),

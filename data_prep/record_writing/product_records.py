@@ -24,6 +24,7 @@ from data_prep.record_writing.record_settings import Item, RecordSettings, produ
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import claim_folder
 from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.files.text_files import read_text
 from kaleido_tf.files.tfrecord_files import shard_path
 from kaleido_tf.files.whole_files import write_bytes, write_json
 from kaleido_tf.records.dataset_json import MANIFEST_NAME, read_dataset_json
@@ -100,7 +101,7 @@ def write_records(
         "skipped": skipped,
         "catalogue_lines_skipped": list(catalogue.unusable),
     }
-    write_bytes(folder / "vocab.txt", pathlib.Path(settings.vocabulary).read_bytes())
+    write_bytes(folder / "vocab.txt", read_text(settings.vocabulary).encode())
     write_json(folder / MANIFEST_NAME, dataset)
     for number in range(len(shards)):
         shard_path(folder, number, len(shards)).with_suffix(".json").unlink()
@@ -154,11 +155,11 @@ def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
         "split": split,
         **decisive,
         **crops.identity,
+        # only where it is asked for: records made before there was a choice stay what they are
+        **({"keep_markup": True} if catalogue.keep_markup else {}),
         "patch_size": settings.patch_size or "native",
         "backbone_digest": backbone.digest,
-        "vocabulary_digest": (
-            hashlib.sha256(pathlib.Path(settings.vocabulary).read_bytes()).hexdigest()
-        ),
+        "vocabulary_digest": (hashlib.sha256(read_text(settings.vocabulary).encode()).hexdigest()),
     }
 
 

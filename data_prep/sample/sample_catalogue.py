@@ -24,6 +24,8 @@ from data_prep.sample.garment_drawing import Sketch
 from data_prep.sample.product_kinds import KINDS, Kind
 from data_prep.sample.product_photo import COLOURS, Part, Style, contrasting_colours, photograph
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_text
+from kaleido_tf.files.whole_files import check_writable
 
 VERSION = 1  # raise it when the same seed no longer gives the same pictures or texts
 SUMMARY = "sample.json"
@@ -89,7 +91,7 @@ def write_sample_catalogue(
         "valid_fraction": valid_fraction,
     }
     if not _holds(folder, summary):
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        check_writable(folder.absolute().parent)
         aside = pathlib.Path(
             tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent)
         )
@@ -116,7 +118,7 @@ def _holds(folder: pathlib.Path, summary: dict) -> bool:
             " files"
         )
     try:
-        held = json.loads(found.read_text(encoding="utf-8"))
+        held = json.loads(read_text(found))
     except ValueError as error:
         raise InputError(f"{found} does not describe a sample catalogue: {error}") from error
     if held != summary:

@@ -9,6 +9,7 @@ from absl import flags
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
+from kaleido_tf.files.text_files import read_lines, read_text
 from kaleido_tf.files.whole_files import write_whole
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.text import Vocabulary
@@ -35,7 +36,7 @@ def leave_settings(
         _refuse_other_flags(place / FLAGS, decisive)
     contents = {
         CONFIG: json.dumps(config.to_dict(), indent=1) + "\n",
-        VOCABULARY: pathlib.Path(vocabulary).read_bytes(),
+        VOCABULARY: read_text(vocabulary),
         FLAGS: _flags_of(module),
     }
     for name, content in contents.items():
@@ -71,7 +72,7 @@ def _refuse_other_flags(path: pathlib.Path, decisive: tuple[str, ...]) -> None:
     """
     if not path.is_file():
         return
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_lines(path)
     before = {line.lstrip("-").partition("=")[0].removeprefix("no"): line for line in lines}
     changed = []
     for name in decisive:

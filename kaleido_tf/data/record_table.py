@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.data.record_vocabulary import check_vocabulary
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.dataset_json import MANIFEST_NAME, declared_by, layout_of, read_dataset_json
+from kaleido_tf.records.dataset_json import check_count, declared_by, layout_of, read_dataset_json
 from kaleido_tf.records.record import RECORD_VERSION, Layout, parse_record, parse_table
 from kaleido_tf.text import Vocabulary, sequence
 
@@ -89,7 +89,7 @@ def read_record_table(
     for file in files:
         parts = _read_columns(file, layout, feature_size, len(vocabulary))
         count = sum(len(part["product_id"]) for part in parts)
-        _check_count(file, count)
+        check_count(file, count)
         columns += parts
         starts.append(starts[-1] + count)
     if not starts[-1]:
@@ -147,19 +147,9 @@ def _read_columns(
     except tf.errors.OpError as error:
         raise InputError(
             f"{file}: damaged or no record of this project, within {batch} records after record"
-            f" {read}: {error.message[:300]}"
+            f" {read}: {tensorflow_reason(error)}"
         ) from error
     return parts
-
-
-def _check_count(file: str, count: int) -> None:
-    """A file cut off between two records can still be read; only its dataset.json knows."""
-    folder, name = os.path.split(file)
-    declared = read_dataset_json(folder or ".").get("shards", {}).get(name, count)
-    if count != declared:
-        raise InputError(
-            f"{file}: {declared} records are needed (its {MANIFEST_NAME}). Received: {count}"
-        )
 
 
 def _check(

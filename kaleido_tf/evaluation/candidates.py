@@ -6,13 +6,13 @@ N = pairs.
 import dataclasses
 import json
 import os
-import pathlib
 
 import numpy as np
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.protocols import DIRECTIONS
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
+from kaleido_tf.files.text_files import read_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +45,7 @@ def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordT
         (images, products) if direction == "img2txt" else (products, images)
     )
     queries, candidates, labels, lists = [], [], [], []
-    for number, line in enumerate(
-        pathlib.Path(path).read_text(encoding="utf-8").splitlines(), start=1
-    ):
+    for number, line in enumerate(read_lines(path), start=1):
         where = f"{path} line {number}"
         entry = _parse_line(line, where)
         query = _find(entry["query"], query_index, where, direction)

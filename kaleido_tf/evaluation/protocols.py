@@ -19,10 +19,9 @@ import dataclasses
 import numpy as np
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.rank_metrics import RetrievalMetrics, evaluate_retrieval
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, RetrievalMetrics, evaluate_retrieval
 from kaleido_tf.evaluation.result_files import ResultFile
 
-DIRECTIONS = ("img2txt", "txt2img")
 PROTOCOLS = ("average", "kaleido", "fashionbert_release")
 
 ORIGINAL_ADDEND = 1e-5

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+DIRECTIONS = ("img2txt", "txt2img")
 RANKS = (1, 5, 10, 100)
 
 

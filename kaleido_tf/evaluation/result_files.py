@@ -14,6 +14,7 @@ import os
 import numpy as np
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import decoded, open_text
 from kaleido_tf.files.whole_files import write_whole
 
 FIELD_SEPARATOR = "\001"
@@ -61,14 +62,12 @@ def read_result_file(path: str | os.PathLike) -> ResultFile:
       that holds something else than printed ids, labels 0 or 1 and finite numbers.
     """
     parts, starts, count = [], [], 0
-    try:
-        with open(path, encoding="utf-8", newline="\n") as file:
-            for number, line in enumerate(file, start=1):
-                parts.append(_parse_line(line.rstrip("\r\n"), f"{path} line {number}"))
-                starts.append(count)
-                count += len(parts[-1][3])
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"A result file is needed. {path} cannot be read: {error}") from error
+    with open_text(path, "result file") as file:
+        for number, line in enumerate(file, start=1):
+            where = f"{path} line {number}"
+            parts.append(_parse_line(decoded(line, where).rstrip("\r\n"), where))
+            starts.append(count)
+            count += len(parts[-1][3])
     if not count:
         raise InputError(f"A result file is needed. {path} holds no pair")
     columns = [np.concatenate(column) for column in zip(*parts)]

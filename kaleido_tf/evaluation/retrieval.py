@@ -11,10 +11,11 @@ from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.protocols import DIRECTIONS, PROTOCOLS, direction_in_name
+from kaleido_tf.evaluation.protocols import PROTOCOLS, direction_in_name
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.evaluation.report import report
 from kaleido_tf.evaluation.result_files import read_result_file
-from kaleido_tf.files.whole_files import write_whole
+from kaleido_tf.files.whole_files import check_writable, write_whole
 
 flags.DEFINE_enum(
     "type", None, DIRECTIONS, "What the queries are; default: what the file's name says."
@@ -28,6 +29,8 @@ FLAGS = flags.FLAGS
 
 def main(argv: list[str]) -> None:
     path = pathlib.Path(argv[1])
+    if FLAGS.output_json:
+        check_writable(pathlib.Path(FLAGS.output_json).parent)
     named = direction_in_name(path.name)
     direction = FLAGS.type or named
     if direction is None:

@@ -2,9 +2,11 @@
 never mixes.
 """
 
+import os
 import pathlib
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import visible_files
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.whole_files import write_json
 
@@ -18,10 +20,11 @@ def claim_folder(folder: pathlib.Path, settings: dict) -> None:
     Raises: InputError naming the settings that differ (it would mix shards), or a folder with
       foreign shards.
     """
-    foreign = sorted(path.name for path in folder.glob("*.tfrecord"))
+    foreign = visible_files(folder, ".tfrecord") if folder.is_dir() else []
     if foreign and not (folder / SETTINGS_NAME).is_file():
+        first = os.path.basename(foreign[0])
         raise InputError(
-            f"{folder} holds shards of unknown origin ({foreign[0]}, ...). Use another --output_dir"
+            f"{folder} holds shards of unknown origin ({first}, ...). Use another --output_dir"
         )
     claim_settings(folder, settings, "records made with other settings", "--output_dir")
 

@@ -4,16 +4,17 @@ import json
 import pathlib
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_text
 
 
 def read_json_object(path: str | pathlib.Path) -> dict:
-    """The object that the file at `path` holds. Raises: InputError if it is no UTF-8, no JSON, or
-    no object.
+    """The object that the file at `path` holds. Raises: InputError if it cannot be opened, is no
+    UTF-8, no JSON, or no object.
     """
-    path = pathlib.Path(path)
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of the decoder of UTF-8, or of JSON
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} must be JSON. Received: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a JSON object. Received: {type(content).__name__}")

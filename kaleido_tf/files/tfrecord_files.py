@@ -1,12 +1,16 @@
-"""Shards of records: their names, and writing one so that it appears whole or not at all."""
+"""TFRecord files: the names of shards, writing one whole, and where in a file its records lie."""
 
-import os
 import pathlib
 from collections.abc import Iterable
 
+import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
+from kaleido_tf.files.whole_files import appears_whole
+
+HEAD, TAIL = 12, 4
+"""Bytes around the content of a record: its length (8) and that one's checksum (4), and its own."""
 
 
 def shard_path(folder: pathlib.Path, number: int, count: int) -> pathlib.Path:
@@ -14,26 +18,38 @@ def shard_path(folder: pathlib.Path, number: int, count: int) -> pathlib.Path:
 
 
 def write_shard(path: pathlib.Path, records: Iterable[bytes]) -> int:
-    """Writes `records` beside `path`, then renames; returns their number.
+    """Writes `records`; the file appears whole or not at all. Returns their number.
 
-    Raises: InputError if the disk refuses (full, read-only); nothing is left under the final name
-      then.
+    Raises: InputError if the disk refuses (full, read-only).
     """
-    partial = path.with_name(path.name + ".partial")
     count = 0
-    try:
-        with tf.io.TFRecordWriter(str(partial)) as writer:
-            for record in records:
-                writer.write(record)
-                count += 1
-        os.replace(partial, path)
-    except (OSError, tf.errors.OpError) as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(
-            f"Shard {path} could not be written: {error}. Shards finished before it are kept; free"
-            " some room and start the same command again"
-        ) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with appears_whole(path) as partial:
+        try:
+            with tf.io.TFRecordWriter(str(partial)) as writer:
+                for record in records:
+                    writer.write(record)
+                    count += 1
+        except (OSError, tf.errors.OpError) as error:
+            raise OSError(
+                f"{tensorflow_reason(error)}. Shards finished before it are kept; free some room"
+                " and start the same command again"
+            ) from error
     return count
+
+
+def record_starts(path: str) -> np.ndarray:
+    """[records + 1] int64: where in a file each record begins, and one after the last would. All
+    checksums are verified.
+
+    Raises: InputError naming the file if it is damaged or no TFRecord file.
+    """
+    lengths = [np.zeros(0, np.int64)]
+    try:
+        for batch in tf.data.TFRecordDataset(path).map(tf.strings.length).batch(1024):
+            lengths.append(batch.numpy().astype(np.int64))
+    except tf.errors.OpError as error:
+        raise InputError(
+            f"{path}: a whole TFRecord file is needed. Damaged or none within 1024 records after"
+            f" record {sum(map(len, lengths))}: {tensorflow_reason(error)}"
+        ) from error
+    return np.concatenate([[0], np.cumsum(np.concatenate(lengths) + (HEAD + TAIL))])

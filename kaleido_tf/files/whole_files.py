@@ -41,13 +41,44 @@ def appears_whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     Missing folders above it are made. If the block fails, nothing is left.
     Raises: InputError if the disk refuses.
     """
+    with _aside(pathlib.Path(path)) as partial:
+        yield partial
+        os.replace(partial, path)
+
+
+@contextlib.contextmanager
+def appear_together(path: str | os.PathLike, last: str = "") -> Iterator[pathlib.Path]:
+    """A new folder to write files to, named after `path`; when the block ends well, all of them are
+    renamed into the folder of `path`, in the order of their names.
+
+    Args: last: the ending of those that come after the others, since they make them count.
+    Raises: InputError if the disk refuses; before any is renamed, where it can be known.
+    """
     path = pathlib.Path(path)
+    with _aside(path) as partial:
+        partial.mkdir()
+        yield partial
+        files = sorted(partial.iterdir(), key=lambda file: (_ends(file, last), file.name))
+        for file in files:
+            if (path.parent / file.name).is_dir():
+                raise IsADirectoryError(f"{path.parent / file.name} is a folder")
+        for file in files:
+            os.replace(file, path.parent / file.name)
+        partial.rmdir()
+
+
+def _ends(file: pathlib.Path, ending: str) -> bool:
+    return bool(ending) and file.name.endswith(ending)
+
+
+@contextlib.contextmanager
+def _aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A place beside `path` that is empty at first and gone if the block fails."""
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)  # of a process that was killed
         yield partial
-        os.replace(partial, path)
     except OSError as error:
         _remove(partial)
         raise InputError(f"{path} could not be written: {error}") from error

@@ -5,6 +5,7 @@ import pathlib
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.files.listed_shards import DATASET_JSON, shard_counts
 from kaleido_tf.records.record import KALEIDO, LAYOUTS, RECORD_VERSION, Layout
 
 
@@ -32,7 +33,7 @@ def declared_by(files: list[str]) -> dict:
     return contents[folders[0]]
 
 
-MANIFEST_NAME = "dataset.json"
+MANIFEST_NAME = DATASET_JSON
 
 
 def read_dataset_json(folder: str | pathlib.Path) -> dict:
@@ -65,3 +66,17 @@ def layout_of(dataset: dict, where: str) -> Layout:
             f"{where}: the records' layout must be one of {', '.join(LAYOUTS)}. Received: {name!r}"
         )
     return LAYOUTS[name]
+
+
+def check_count(file: str, count: int) -> None:
+    """A shard cut off between two records can still be read; only its dataset.json knows.
+
+    Raises: InputError if it lists another number than `count`; a file that is not listed may hold
+      any.
+    """
+    folder, name = os.path.split(file)
+    declared = (shard_counts(folder or ".") or {}).get(name, count)
+    if count != declared:
+        raise InputError(
+            f"{file}: {declared} records are needed (its {MANIFEST_NAME}). Received: {count}"
+        )

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
+from kaleido_tf.records.dataset_json import check_count
 
 
 def read_shards(shards: Iterable[str]) -> list[tf.train.Example]:
@@ -23,14 +24,17 @@ def read_examples(shard: str) -> list[tf.train.Example]:
 
 
 def read_shard(path: str) -> list[tf.train.Example]:
-    """All records of one shard. Raises: InputError naming it if it is damaged."""
+    """All records of one shard. Raises: InputError naming it if it is damaged, or holds
+    fewer or more than its `dataset.json` says.
+    """
     found: list[tf.train.Example] = []
     try:
         for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator():
             found.append(tf.train.Example.FromString(serialized))
     except (tf.errors.OpError, DecodeError) as error:
         raise InputError(
-            f"{path} is damaged: record {len(found)} cannot be read ({str(error).splitlines()[0]})."
+            f"{path} is damaged: record {len(found)} cannot be read ({tensorflow_reason(error)})."
             " Write it again"
         ) from error
+    check_count(path, len(found))
     return found

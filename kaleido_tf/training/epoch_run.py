@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
+from kaleido_tf.training.checkpoints import Checkpoint, CheckpointManager
 from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 
 
@@ -36,12 +37,10 @@ class EpochRun:
         self._folder, self._epochs, self._best_by = folder, epochs, best_by
         self._epoch = tf.Variable(0, dtype=tf.int64)
         self._best = tf.Variable([-1.0, 0.0])  # its figure, and its loss with the sign turned
-        checkpoint = tf.train.Checkpoint(
+        checkpoint = Checkpoint(
             model=model, optimizer=optimizer, epoch=self._epoch, best=self._best
         )
-        self._manager = tf.train.CheckpointManager(
-            checkpoint, str(folder / "checkpoints"), max_to_keep=1
-        )
+        self._manager = CheckpointManager(checkpoint, str(folder / "checkpoints"), max_to_keep=1)
 
     @property
     def has_begun(self) -> bool:
@@ -105,7 +104,7 @@ class EpochRun:
             self._manager.checkpoint.restore(latest).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
             raise InputError(
-                f"{latest} cannot be read: {str(error).splitlines()[0]}. Use another --model_dir to"
+                f"{latest} cannot be read: {tensorflow_reason(error)}. Use another --model_dir to"
                 " train anew"
             ) from error
         state = "complete, after" if int(self._epoch) == self._epochs else "going on after"

@@ -5,6 +5,9 @@ import math
 import os
 import pathlib
 
+from kaleido_tf.files.text_files import read_text
+from kaleido_tf.files.whole_files import write_whole
+
 
 class MetricsLog:
     """Appends lines; a resumed run first drops what lies after its checkpoint, so that no step
@@ -18,9 +21,7 @@ class MetricsLog:
             for line in read_metrics(self._path)
             if line["step"] <= resumed_step and resumed_step > 0
         ]
-        partial = self._path.with_name(self._path.name + ".partial")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        os.replace(partial, self._path)
+        write_whole(self._path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
         # JSON knows no NaN: a figure that overflowed (a float16 step that was skipped) is written
@@ -54,6 +55,6 @@ def read_metrics(path: str | os.PathLike) -> list[dict]:
     path = pathlib.Path(path)
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = read_text(path).split("\n")
     # what follows the last line end is unfinished
     return [json.loads(line) for line in lines[:-1] if line]

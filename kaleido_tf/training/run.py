@@ -15,7 +15,7 @@ import tf_keras
 from absl import logging
 
 from kaleido_tf.errors import InputError, input_errors_as_themselves
-from kaleido_tf.training.checkpoints import DAMAGED
+from kaleido_tf.training.checkpoints import DAMAGED, Checkpoint, CheckpointManager
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.schedule import make_optimizer, plan
@@ -151,8 +151,8 @@ def _check_data(run: RunConfig, trainer: Trainer, digest: int) -> None:
         )
 
 
-def _checkpoint_manager(run, trainer, schedule, initialize) -> tf.train.CheckpointManager:
-    checkpoint = tf.train.Checkpoint(
+def _checkpoint_manager(run, trainer, schedule, initialize) -> CheckpointManager:
+    checkpoint = Checkpoint(
         model=trainer.model,
         optimizer=trainer.optimizer,
         means=trainer.means,
@@ -160,7 +160,7 @@ def _checkpoint_manager(run, trainer, schedule, initialize) -> tf.train.Checkpoi
         data=trainer.data_digest,
     )
     os.makedirs(run.model_dir, exist_ok=True)
-    return tf.train.CheckpointManager(
+    return CheckpointManager(
         checkpoint,
         run.model_dir,
         max_to_keep=run.keep_checkpoints,

@@ -221,6 +221,28 @@ def test_several_checkpoints_need_a_choice(golden, tmp_path):
         model_to_use(str(tmp_path), str(golden))
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_several_weights_in_a_folder_are_an_error_that_names_all(golden, tmp_path, names):
+    convert(str(golden), str(tmp_path / "m"), "safetensors")
+    (tmp_path / "m" / "._model.safetensors").write_bytes(b"Mac OS X")
+    assert existing_model(str(tmp_path / "m")).start == str(tmp_path / "m" / "model.safetensors")
+    for name in names:
+        shutil.copy(tmp_path / "m" / "model.safetensors", tmp_path / "m" / f"{name}.safetensors")
+    (tmp_path / "m" / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="One checkpoint .*m/a.safetensors, .*m/b.safetensors"):
+        existing_model(str(tmp_path / "m"))
+    with pytest.raises(InputError, match="One checkpoint .*m/a.safetensors, .*m/b.safetensors"):
+        model_to_use(str(tmp_path / "m"), str(golden))
+
+
+def test_checkpoint_beside_a_safetensors_file_is_an_error_that_names_both(golden, tmp_path):
+    shutil.copytree(golden, tmp_path / "m")
+    convert(str(golden), str(tmp_path / "s"), "safetensors")
+    shutil.copy(tmp_path / "s" / "model.safetensors", tmp_path / "m" / "model.safetensors")
+    with pytest.raises(InputError, match="m/model.ckpt-1000, .*m/model.safetensors"):
+        existing_model(str(tmp_path / "m"))
+
+
 @pytest.mark.parametrize("tasks", [None, ("jigsaw",)])
 def test_safetensors_are_used_without_conversion_back(golden, tmp_path, tasks):
     convert(str(golden), str(tmp_path / "handed_on"), "safetensors")

@@ -116,3 +116,12 @@ def test_no_record_at_all_is_named(tmp_path):
     (folder / "dataset.json").write_text('{"record_version": 1, "feature_size": 6}')
     with pytest.raises(InputError, match="hold none"):
         read(folder)
+
+
+def test_damage_is_told_without_noise(tmp_path):
+    folder = small_records.write(tmp_path / "r", 5)
+    shard = next(folder.glob("*.tfrecord"))
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(InputError, match="damaged or no record .* truncated record at") as error:
+        read(folder)
+    assert "{{" not in str(error.value)

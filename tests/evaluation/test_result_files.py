@@ -120,7 +120,18 @@ def test_broken_files_are_named(tmp_path, content, message):
 
 
 def test_other_bytes_and_missing_files_are_named(tmp_path):
-    (tmp_path / "r.txt").write_bytes(b"\xff\xfe")
-    for path in (tmp_path / "r.txt", tmp_path / "gone.txt", tmp_path):
+    for content, message in (
+        (b"\xff\xfe", "UTF-16"),
+        (b"a\n\xff", "line 2: .* 0xff|line 1: needed 5"),
+    ):
+        (tmp_path / "r.txt").write_bytes(content)
+        with pytest.raises(InputError, match=message):
+            read_result_file(tmp_path / "r.txt")
+    for path in (tmp_path / "gone.txt", tmp_path):
         with pytest.raises(InputError, match="A result file is needed. .* cannot be read"):
             read_result_file(path)
+
+
+def test_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
+    (tmp_path / "r.txt").write_bytes(b"\xef\xbb\xbf" + line().encode() + b"\r\n")
+    assert read_result_file(tmp_path / "r.txt").text_ids.tolist() == ["t"]

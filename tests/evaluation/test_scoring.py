@@ -6,7 +6,7 @@ from data_prep.record_writing.candidates import CandidateSettings, draw_candidat
 from kaleido_tf.data.record_table import read_images, read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.candidates import read_candidate_pairs
-from kaleido_tf.evaluation.protocols import DIRECTIONS
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.evaluation.scoring import candidate_batches, score_batches
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
@@ -109,3 +109,13 @@ def test_missing_candidate_file_is_named(folder, tmp_path):
         InputError, match="write_retrieval_candidates.* are needed. Not found: .*gone.jsonl"
     ):
         read_candidate_pairs(tmp_path / "gone.jsonl", "img2txt", read(folder))
+
+
+def test_byte_order_mark_is_no_part_of_the_first_list(folder, tmp_path):
+    lists = folder / "candidates_img2txt.jsonl"
+    (tmp_path / "marked.jsonl").write_bytes(b"\xef\xbb\xbf" + lists.read_bytes())
+    marked, plain = (
+        read_candidate_pairs(path, "img2txt", read(folder))
+        for path in (tmp_path / "marked.jsonl", lists)
+    )
+    np.testing.assert_array_equal(marked.texts, plain.texts)

@@ -14,11 +14,16 @@ def test_object_is_read(tmp_path):
     [
         (b"", "must be JSON"),
         (b"{", "must be JSON"),
-        (b'{"a": "\xff"}', "must be JSON.*utf-8"),
+        (b'{"a": "\xff"}', ": text in UTF-8 is needed"),
         (b"[1]", "must hold a JSON object. Received: list"),
     ],
 )
 def test_other_content_is_named(tmp_path, content, message):
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match=f"a.json {message}"):
+    with pytest.raises(InputError, match=f"a.json ?{message}"):
         read_json_object(tmp_path / "a.json")
+
+
+def test_byte_order_mark_is_no_part_of_the_object(tmp_path):
+    (tmp_path / "a.json").write_text('{"n": 1}', encoding="utf-8-sig")
+    assert read_json_object(tmp_path / "a.json") == {"n": 1}

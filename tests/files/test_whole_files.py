@@ -3,7 +3,7 @@ import os
 import pytest
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.files.whole_files import appears_whole, check_writable, write_whole
+from kaleido_tf.files.whole_files import appear_together, appears_whole, check_writable, write_whole
 
 
 def test_text_and_bytes_in_folders_that_are_made(tmp_path):
@@ -46,3 +46,23 @@ def test_refusing_disk_is_one_message(tmp_path):
         InputError, match="file/x could not be written: .*Not a directory|File exists"
     ):
         write_whole(tmp_path / "file" / "x", "")
+
+
+def test_files_that_belong_together_appear_together(tmp_path):
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(KeyError), appear_together(tmp_path / "set") as aside:
+        (aside / "a").write_text("half")
+        raise KeyError
+    assert (tmp_path / "a").read_text() == "before" and os.listdir(tmp_path) == ["a"]
+    with appear_together(tmp_path / "set", last="a") as aside:
+        (aside / "a").write_text("after")
+        (aside / "b").write_text("after")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"] and (tmp_path / "a").read_text() == "after"
+
+
+def test_none_of_several_files_appears_if_one_cannot(tmp_path):
+    (tmp_path / "b").mkdir()
+    with pytest.raises(InputError, match="b is a folder"), appear_together(tmp_path / "x") as aside:
+        (aside / "a").write_text("")
+        (aside / "b").write_text("")
+    assert os.listdir(tmp_path) == ["b"]

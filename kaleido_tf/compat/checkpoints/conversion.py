@@ -30,7 +30,8 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, read_config
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.safetensors_file import write_safetensors
-from kaleido_tf.files.whole_files import appears_whole, write_whole
+from kaleido_tf.files.text_files import read_text
+from kaleido_tf.files.whole_files import appears_whole, check_writable, write_whole
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.checkpoints import model_files
@@ -80,6 +81,7 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     folder = pathlib.Path(target)
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"--output must be a new folder. {target} exists already")
+    check_writable(folder.absolute().parent)
     path = find_weights(source)
     if path is None:
         raise InputError(
@@ -121,7 +123,7 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
             content = _config_content(config, config_file, kind)
             write_whole(partial / "config.json", json.dumps(content, indent=2) + "\n")
         if vocabulary is not None:
-            write_whole(partial / "vocab.txt", vocabulary_file.read_bytes())
+            write_whole(partial / "vocab.txt", read_text(vocabulary_file))
         else:
             notes.append("no vocab.txt there, so none was written")
     converted = [name for name in weights.tensors if name not in unused]

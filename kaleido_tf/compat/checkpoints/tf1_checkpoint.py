@@ -5,20 +5,18 @@ Read one tensor at a time, and written so that the Saver reads them. Whose names
 concern here.
 """
 
-import contextlib
 import math
 import os
 import pathlib
 import re
-import shutil
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.errors import InputError
-from kaleido_tf.files.whole_files import write_whole
-from kaleido_tf.training.checkpoints import DAMAGED
+from kaleido_tf.errors import InputError, tensorflow_reason
+from kaleido_tf.files.whole_files import appear_together, write_whole
+from kaleido_tf.training.checkpoints import DAMAGED, open_checkpoint
 
 _SLOTS = (
     "Adam",
@@ -55,7 +53,7 @@ class Tf1Checkpoint:
                 f" {self.prefix}.index"
             )
         try:
-            self._reader = tf.train.load_checkpoint(self.prefix)
+            self._reader = open_checkpoint(self.prefix)
         except DAMAGED as error:
             raise InputError(f"{self.prefix}.index is damaged: {error}") from error
         self.shapes = {
@@ -120,20 +118,13 @@ def write_tf1_checkpoint(
         raise InputError(f"A checkpoint needs at least one tensor. Received none for {prefix}")
     if prefix.with_name(prefix.name + ".index").exists():
         raise InputError(f"{prefix} exists already and is not replaced. Use another name")
-    aside = prefix.with_name(prefix.name + ".partial")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
-        aside.mkdir(parents=True)
-        _save(aside / prefix.name, tensors)
-        # Without its index a checkpoint does not exist, so the index comes last.
-        for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".index"):
-            os.replace(path, prefix.with_name(path.name))
-        _make_latest(prefix)
-    except (OSError, tf.errors.OpError) as error:
-        raise InputError(f"{prefix} could not be written: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(aside)
+    # Without its index a checkpoint does not exist, so the index comes last.
+    with appear_together(prefix, last=".index") as aside:
+        try:
+            _save(aside / prefix.name, tensors)
+        except tf.errors.OpError as error:
+            raise OSError(tensorflow_reason(error)) from error
+    _make_latest(prefix)
 
 
 def _save(prefix: pathlib.Path, tensors) -> None:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX, named_variables
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, build_model
+from kaleido_tf.files.input_files import visible_files
 from kaleido_tf.files.safetensors_file import SafetensorsFile
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.cross_modal import CrossModalBert
@@ -24,6 +24,7 @@ from kaleido_tf.training.checkpoints import (
     find_checkpoint,
     is_own_checkpoint,
     load_own_checkpoint,
+    open_checkpoint,
     tasks_of_checkpoint,
 )
 
@@ -62,28 +63,24 @@ class Weights:
 
 
 def find_weights(path: str | os.PathLike) -> str | None:
-    """The checkpoint prefix or safetensors file at `path`: itself, or the one in the folder `path`;
-    None if there is none.
+    """The prefix of a checkpoint or the path of a safetensors file: `path` itself, or in the folder
+    `path`; None if there is none. Hidden files are none.
 
-    Raises: InputError if there is more than one, and the folder's `checkpoint` does not say which
-      is the latest; or a checkpoint beside a safetensors file.
+    Raises: InputError naming all, if the folder holds more than one and its `checkpoint` does not
+      say which is the latest, or a checkpoint beside a safetensors file.
     """
     path = str(path)
     if path.endswith(SAFETENSORS) and os.path.isfile(path):
         return path
-    files = []
-    if os.path.isdir(path):
-        names = sorted(os.listdir(path))
-        files = [n for n in names if n.endswith(SAFETENSORS) and not n.startswith(".")]
     prefix = find_checkpoint(path)
-    there = ([prefix] if prefix else []) + [os.path.join(path, name) for name in files]
-    if len(there) > 1:
+    files = visible_files(path, SAFETENSORS) if os.path.isdir(path) else []
+    candidates = ([prefix] if prefix else []) + files
+    if len(candidates) > 1:
         raise InputError(
-            f"One file of weights is needed. {path} holds {len(there)}:"
-            f" {', '.join(os.path.basename(name) for name in there[:_LISTED])}. Name the one that"
-            " is meant"
+            "One checkpoint or safetensors file is needed: name it, or give a folder with one."
+            f" Found at {path}: {', '.join(candidates)}"
         )
-    return there[0] if there else None
+    return candidates[0] if candidates else None
 
 
 def kind_of(weights: str) -> str:
@@ -185,7 +182,7 @@ def _open_own(prefix, config):
         raise InputError(
             f"{prefix} needs the config.json of its model beside it, or --input_config"
         )
-    reader = tf.train.load_checkpoint(prefix)
+    reader = open_checkpoint(prefix)
     names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
     model = model_for_weights(

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from kaleido_tf.compat.rows.input_schema import Column, format_schema, parse_schema
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.files.listed_shards import DATASET_JSON, present_shards
 
 FORMAT = "easytransfer_rows_1"
-MANIFEST_NAME = "dataset.json"
+MANIFEST_NAME = DATASET_JSON
 SETTINGS_NAME = "settings.json"
 
 IMAGE_NUMBER = Column("image_number", "int", 1)
@@ -69,14 +70,10 @@ class ConvertedRows:
     listed_count: int | None
 
     def files(self, shards: dict[str, int]) -> list[str]:
-        """The paths of some shards. Raises: InputError if one is missing."""
-        missing = [name for name in shards if not (self.folder / name).is_file()]
-        if missing:
-            raise InputError(
-                f"{self.folder} needs the shards of its {MANIFEST_NAME}. Missing:"
-                f" {', '.join(missing[:3])}"
-            )
-        return [str(self.folder / name) for name in shards]
+        """The paths of some shards. Raises: InputError if one is missing or
+        empty.
+        """
+        return present_shards(self.folder, shards)
 
     def check_schema(self, schema: tuple[Column, ...]) -> None:
         """Raises InputError unless every column of `schema` is here; others may be left out, and

@@ -8,15 +8,15 @@ import hashlib
 import os
 
 import numpy as np
-import tensorflow as tf
 
 from kaleido_tf.compat.rows.input_schema import Column
 from kaleido_tf.compat.rows.row_decoding import wrong_columns
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import open_text
+from kaleido_tf.files.tfrecord_files import HEAD, TAIL, record_starts
 
 _BLOCK = 1 << 24  # bytes indexed at once
 _ENDS = 1 << 16  # bytes at each end of a file that count for the digest
-_HEADER, _FOOTER = 12, 4  # bytes around a TFRecord: length and its checksum, checksum of the data
 
 
 class FilePieces:
@@ -121,14 +121,15 @@ def records_of(files: list[str]) -> FilePieces:
     InputError for a damaged file.
     """
     return FilePieces(
-        tuple(files), [_record_starts(file) for file in files], _HEADER, _FOOTER, kind="record"
+        tuple(files), [record_starts(file) for file in files], HEAD, TAIL, kind="record"
     )
 
 
 def _line_starts(file: str, schema: tuple[Column, ...]) -> np.ndarray:
-    starts, tabs_before = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
-    size, tabs, last = 0, 0, b""
-    with _opened(file) as stream:
+    tabs, last, tabs_before = 0, b"", [np.zeros(1, np.int64)]
+    with open_text(file) as stream:
+        first = size = stream.tell()  # a byte-order mark is no part of the first line
+        starts = [np.array([first])]
         while content := stream.read(_BLOCK):
             block = np.frombuffer(content, np.uint8)
             ends, tab_places = (
@@ -138,7 +139,7 @@ def _line_starts(file: str, schema: tuple[Column, ...]) -> np.ndarray:
             starts.append(ends + (size + 1))
             tabs_before.append(np.searchsorted(tab_places, ends) + tabs)
             size, tabs, last = size + len(block), tabs + len(tab_places), content[-1:]
-    if size and last != b"\n":  # the last line may go without its end
+    if size > first and last != b"\n":  # the last line may go without its end
         starts.append(np.array([size + 1]))
         tabs_before.append(np.array([tabs]))
     starts = np.concatenate(starts)
@@ -151,17 +152,3 @@ def _line_starts(file: str, schema: tuple[Column, ...]) -> np.ndarray:
             f" {wrong_columns(schema, columns[wrong[0]], blank[wrong[0]])}"
         )
     return starts
-
-
-def _record_starts(file: str) -> np.ndarray:
-    lengths = [np.zeros(0, np.int64)]
-    try:
-        for batch in tf.data.TFRecordDataset(file).map(tf.strings.length).batch(1024):
-            lengths.append(batch.numpy().astype(np.int64))
-    except tf.errors.OpError as error:
-        read = sum(map(len, lengths))
-        raise InputError(
-            f"{file}: a whole TFRecord file is needed. Damaged or none within 1024 records after"
-            f" record {read}: {error.message[:300]}"
-        ) from error
-    return np.concatenate([[0], np.cumsum(np.concatenate(lengths) + (_HEADER + _FOOTER))])

@@ -23,7 +23,7 @@ from kaleido_tf.compat.rows.row_decoding import (
     field_digests,
 )
 from kaleido_tf.errors import InputError
-from kaleido_tf.files.input_files import find_files, listed_count
+from kaleido_tf.files.input_files import find_files, listed_count, visible_files
 
 SUFFIXES = (".csv", ".tfrecord")
 """Which files of a directory are rows."""
@@ -104,7 +104,10 @@ def _as_they_are(pattern: str, schema: tuple[Column, ...]) -> "_Lines | _Example
         raise InputError(
             f"{pattern} is not complete (no list file): start the command that writes it again"
         )
-    files = find_files(pattern, SUFFIXES)
+    lists = visible_files(folder, (".list_csv", ".list_tfrecord")) if folder.is_dir() else []
+    own_list = [name for name in lists if os.path.basename(name).startswith("rows.")]
+    # a folder that this project wrote: its list says which of the files there are its rows
+    files = find_files(own_list[0] if len(own_list) == 1 else pattern, SUFFIXES)
     for folder in {os.path.dirname(file) for file in files}:
         converted = converted_rows.find_converted(folder)
         # else they are plain examples

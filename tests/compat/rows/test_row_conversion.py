@@ -232,7 +232,7 @@ def test_damaged_converted_folders_are_named(tmp_path):
     shard.unlink()
     with pytest.raises(
         InputError,
-        match="needs the shards of its dataset.json. Missing: rows-00001-of-00003.tfrecord",
+        match="1 of the 3 shards .* cannot be read: rows-00001-of-00003.tfrecord is missing",
     ):
         RowFiles(str(out), PAIRS)
     shard.write_bytes(content)

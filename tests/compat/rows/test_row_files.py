@@ -208,3 +208,20 @@ def test_digests_say_which_rows_share_columns(tmp_path):
     records = RowFiles(str(tmp_path / "*.tfrecord"), SCHEMA)
     of_b = records.digests(np.arange(3), {"b"})
     assert of_b[0] == of_b[1] != of_b[2]
+
+
+def test_byte_order_mark_is_no_part_of_the_first_row(tmp_path):
+    rows = rows_of(tmp_path, b"\xef\xbb\xbf7\t1,2,3\n8\t4,5,6")
+    assert len(rows) == 2 and rows.read(np.array([1, 0]))["a"].reshape(-1).tolist() == [8, 7]
+    with pytest.raises(InputError, match="rows.csv: text in UTF-8 is needed. Received: UTF-16"):
+        rows_of(tmp_path, "7\t1,2,3\n".encode("utf-16"))
+
+
+def test_rows_of_a_written_folder_are_those_of_its_list(tmp_path):
+    (tmp_path / "rows-1.csv").write_text("a\t1,2\n")
+    (tmp_path / "rows.list_csv").write_text("rows-1.csv\n")
+    for name in ("._rows-1.csv", "rows-1 (1).csv"):
+        (tmp_path / name).write_text("Mac OS X")
+    assert RowFiles(str(tmp_path), parse_schema("x:str:1,y:int:2")).files == (
+        str(tmp_path / "rows-1.csv"),
+    )

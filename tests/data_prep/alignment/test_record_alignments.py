@@ -269,5 +269,5 @@ def test_pairs_that_are_no_text_and_empty_lines(tmp_path):
     (tmp_path / "pairs.jsonl").write_bytes(
         b'{"image_id": "\xff", "word": "x", "box": [0, 0, 1, 1]}\n'
     )
-    with pytest.raises(InputError, match="pairs.jsonl: needed UTF-8 text"):
+    with pytest.raises(InputError, match="pairs.jsonl: text in UTF-8 is needed"):
         read_named_boxes(str(tmp_path / "pairs.jsonl"))

@@ -86,11 +86,49 @@ def test_images_are_read_by_row(tmp_path):
     assert (copied.load() == np.array([10, 11, 12])).all()
 
 
-def test_texts_are_latin_1(tmp_path):
-    datasets = columns([31])
-    datasets["input_name"] = np.array([["Robe d\u00e9collet\u00e9e".encode("latin-1")]])
+WORDS = "Women’s “décolletée” – Weiße Röcke, 30 €…"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("column_type", ["S60", h5py.string_dtype("utf-8"), h5py.string_dtype()])
+def test_texts_are_decoded_by_what_they_hold(tmp_path, encoding, column_type):
+    datasets = columns([31, 17])
+    datasets["input_name"] = np.array([[WORDS.encode(encoding)], [b"plain"]], dtype=column_type)
     path = written(tmp_path / "f.h5", datasets)
-    assert read_fashion_gen([path], path).products[0].title == "Robe d\u00e9collet\u00e9e"
+    assert [p.title for p in read_fashion_gen([path], path).products] == [WORDS, "plain"]
+
+
+def test_a_column_may_mix_encodings(tmp_path):
+    datasets = columns([31, 17, 8])
+    texts = ["Robe décolletée".encode("latin-1"), "Café".encode(), b"\x81 \x93gr\xfcn\x94 \x96"]
+    datasets["input_description"] = np.array([[text] for text in texts])
+    path = written(tmp_path / "f.h5", datasets)
+    descriptions = [p.description for p in read_fashion_gen([path], path).products]
+    assert descriptions == ["Robe décolletée", "Café", "\x81 “grün” –"]
+
+
+def test_what_is_left_out_is_listed(tmp_path):
+    datasets = columns([31, 17, 8])
+    for name in ("input_name", "input_description"):
+        datasets[name] = np.array([[b"a"], [b" "], [b"c"]])
+    train = written(tmp_path / "f_train.h5", datasets)
+    valid = written(tmp_path / "f_validation.h5", columns([8, 9]))
+    assert "Needed: a title or a description." in message(train)
+    catalogue = read_fashion_gen([train, valid], "both", skip_unusable=True)
+    assert [(p.product_id, p.split) for p in catalogue.products] == [
+        ("31", "train"),
+        ("8", "train"),
+        ("9", "valid"),
+    ]
+    assert [len(p.images) for p in catalogue.products] == [1, 1, 1]
+    other_split, blank = catalogue.unusable
+    assert "product 8 in 'train' and in 'valid'" in other_split
+    assert "Needed: a title or a description." in blank and f"Where: {train} row 1" in blank
+    for name in ("input_name", "input_description"):
+        datasets[name] = np.array([[b" "]] * 3)
+    path = written(tmp_path / "blank.h5", datasets)
+    with pytest.raises(InputError, match="files without any that can be used .the first: Needed"):
+        read_fashion_gen([path], path, skip_unusable=True)
 
 
 def test_texts_of_any_length_and_flat_columns_are_read(tmp_path):

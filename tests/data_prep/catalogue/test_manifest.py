@@ -144,7 +144,7 @@ def test_bytes_that_are_not_utf8(tmp_path):
     path = tmp_path / "products.jsonl"
     path.write_bytes(b'{"title": "caf\xe9"}\n')
     text = message(str(path))
-    assert "Needed: UTF-8 text." in text and f"Where: {path} line 1." in text
+    assert text.startswith(f"{path} line 1: text in UTF-8 is needed.") and "0xe9" in text
 
 
 def test_a_product_id_that_comes_twice_names_both_lines(tmp_path):
@@ -168,7 +168,8 @@ def test_an_empty_manifest(tmp_path, text):
 def test_a_missing_manifest(tmp_path):
     path = str(tmp_path / "products.jsonl")
     assert (
-        message(path) == f"Needed: a manifest file. Came: No such file or directory. Where: {path}."
+        message(path)
+        == f"A manifest file is needed. {path} cannot be read: No such file or directory"
     )
 
 
@@ -214,3 +215,13 @@ def test_manifest_of_broken_lines_only_says_what_was_wrong(tmp_path):
     path.write_text("{\n[]\n")
     with pytest.raises(InputError, match="a manifest without any that can be used .*line 1"):
         read_manifest(str(path), skip_unusable=True)
+
+
+def test_markup_is_kept_where_it_is_asked_for(tmp_path):
+    row = {"product_id": "1", "image": "a.png", "title": "a &amp; b", "category": "Tops"}
+    path = tmp_path / "products.jsonl"
+    path.write_text(json.dumps(row))
+    plain, kept = read_manifest(str(path)), read_manifest(str(path), keep_markup=True)
+    assert (plain.products[0].title, plain.keep_markup) == ("a & b", False)
+    assert (kept.products[0].title, kept.keep_markup) == ("a &amp; b", True)
+    assert plain.digest != kept.digest

@@ -102,6 +102,36 @@ def test_make_product_refuses(product_id, images, texts, words):
     assert words in str(caught.value)
 
 
+def test_markup_and_windows_letters_become_text_in_every_field_but_ids():
+    texts = {
+        "title": "Tops &amp;<br/>tees \x96 new",
+        "description": "<p>a</p>",
+        "category": "Tops &amp; tees",
+        "subcategory": "<b>Vests</b>",
+    }
+    made = make_product("7&amp;", [image("7_1")], texts, "line 3")
+    assert (made.product_id, made.title, made.description) == ("7&amp;", "Tops & tees – new", "a")
+    assert (made.category, made.subcategory) == ("Tops & tees", "Vests")
+    kept = make_product("7", [image("7_1")], texts, "line 3", keep_markup=True)
+    assert (kept.title, kept.category) == ("Tops &amp;<br/>tees – new", "Tops &amp; tees")
+    with pytest.raises(InputError, match="a title or a description. Came: neither"):
+        make_product("7", [], {"category": "Tops", "title": "<p>&nbsp;</p>"}, "line 3")
+
+
+def test_a_sub_category_is_a_name_within_a_category():
+    pairs = [("Tops", "Other"), ("Tops", "Vest"), ("Shoes", "Other"), ("Shoes", "Shoes")]
+    products = tuple(product(str(n), *pair) for n, pair in enumerate(pairs))
+    catalogue = Catalogue("shop.jsonl", "00", products)
+    assert catalogue.subcategory_names == ("Shoes", "Shoes/Other", "Tops/Other", "Vest")
+    assert catalogue.subcategories["Tops", "Other"] == "Tops/Other"
+
+
+def test_names_of_sub_categories_differ_whatever_they_hold():
+    pairs = [("A", "B/C"), ("A/B", "C"), ("X", "C"), ("X", "B/C"), ("X", "X/C")]
+    catalogue = Catalogue("s", "0", tuple(product(str(n), *pair) for n, pair in enumerate(pairs)))
+    assert len(set(catalogue.subcategory_names)) == len(pairs)
+
+
 def test_one_line():
     assert one_line("  a \u00a0 b\r\nc\x00d ") == "a b c d"
 
@@ -185,7 +215,7 @@ def test_fashion_gen_is_found_by_file_glob_or_commas(tmp_path):
         ),
         (
             "none.jsonl",
-            "Needed: a manifest file. Came: No such file or directory. Where: none.jsonl.",
+            "A manifest file is needed. none.jsonl cannot be read: No such file or directory",
         ),
     ],
 )

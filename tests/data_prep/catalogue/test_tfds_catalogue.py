@@ -324,6 +324,11 @@ def test_bad_rows_are_named(tmp_path, validation, words):
     source = other(tmp_path, FEATURES, {"train": [example(4, "4_1")], "validation": [validation]})
     text = message(read_catalogue, source)
     assert words in text and f"{source} split validation row 0" in text
+    catalogue = read_catalogue(source, skip_unusable=True)
+    assert [(p.product_id, p.split, len(p.images)) for p in catalogue.products] == [
+        ("4", "train", 1)
+    ]
+    assert catalogue.unusable == (text,)
 
 
 def test_missing_features_are_named_with_those_there_are(tmp_path):

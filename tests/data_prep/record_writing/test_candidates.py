@@ -92,3 +92,11 @@ def test_files(table, tmp_path):
     lines = (tmp_path / "out" / "candidates_img2txt.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == lists["img2txt"]
     assert json.loads((tmp_path / "out" / "candidates.json").read_text()) == totals
+
+
+def test_lists_of_both_directions_appear_or_none(table, tmp_path):
+    (tmp_path / "out" / "candidates_txt2img.jsonl").mkdir(parents=True)
+    lists, totals = draw_candidates(table, CandidateSettings(num_others=6))
+    with pytest.raises(InputError, match="candidates_txt2img.jsonl is a folder"):
+        write_candidates(lists, totals, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["candidates_txt2img.jsonl"]

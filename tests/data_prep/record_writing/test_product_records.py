@@ -113,6 +113,31 @@ def test_other_split_keeps_the_same_category_ids(tmp_path, backbone):
     assert dataset["subcategories"] == ["even", "odd"] and dataset["records"] == 1
 
 
+def test_sub_category_of_two_categories_has_two_ids(tmp_path, backbone):
+    def change(number, entry):
+        return {**entry, "category": "Tops" if number % 4 else "Shoes"}
+
+    catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos", change)))
+    dataset = write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+    assert dataset["subcategories"] == ["Shoes/even", "Tops/even", "odd"]
+    records = read_all(tmp_path / "records" / "train")
+    assert [int(r["subcategory_id"]) for r in records] == [0, 2, 1, 1, 2, 0, 2]
+
+
+def test_markup_decides_the_records_only_where_it_is_kept(tmp_path, backbone):
+    def change(number, entry):
+        return {**entry, "description": f"A &amp; B, number {number}."}
+
+    manifest = str(write_catalogue(tmp_path / "photos", change))
+    plain, kept = read_catalogue(manifest), read_catalogue(manifest, keep_markup=True)
+    dataset = write_records(plain, "valid", tmp_path / "records", SETTINGS, backbone)
+    assert "keep_markup" not in dataset
+    (record,) = read_all(tmp_path / "records" / "valid")
+    assert record["text"].numpy() == b"A & B, number 6."
+    with pytest.raises(InputError, match="keep_markup: None there, True now"):
+        write_records(kept, "valid", tmp_path / "records", SETTINGS, backbone)
+
+
 @pytest.mark.parametrize(
     "field, expected",
     [("title", "black thing"), ("title_and_description", "black thing. A black thing, number 3.")],
