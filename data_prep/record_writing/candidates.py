@@ -86,6 +86,7 @@ def draw_candidates(
             for group, products in sorted(members.items())
             if len(products) <= settings.num_others
         },
+        "products_with_others_of_the_same_text": sum(count > 0 for count in equal.values()),
         "queries_with_others_of_the_same_text": sum(equal[p] > 0 for p in queries),
         "others_of_the_same_text_excluded": sum(equal[p] for p in queries),
         "queries_with_fewer_others": sum(entry["missing"] > 0 for entry in lists["img2txt"]),
