@@ -250,7 +250,9 @@ def _write_scores(output: pathlib.Path, direction: str, scored, logits) -> None:
         logits,
         FLAGS.predict_batch_size,
     )
-    metrics = evaluate_retrieval(scored.queries, scored.labels, logits)
+    metrics = evaluate_retrieval(
+        scored.queries, scored.labels, logits, equal_texts=scored.equal_texts
+    )
     named = "retrieval_metrics.json"
     name = named if FLAGS.output_dir else f"{direction}_{named}"
     write_metrics(output / name, metrics, direction, ties="average")

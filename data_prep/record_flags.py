@@ -4,6 +4,7 @@ they describe.
 
 from absl import flags
 
+from data_prep.catalogue.duplicates import duplicates_across_splits, in_words
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.foreground.product_crops import METHODS, build_crops
@@ -121,6 +122,9 @@ def write_catalogue_records(layout: str) -> None:
     check_writable(values.output_dir)  # before the work whose result is to lie there
     catalogue = read_catalogue(values.catalogue, values.on_bad_record == "skip", values.keep_markup)
     check_catalogue(catalogue, settings)
+    note = in_words(duplicates_across_splits(catalogue.products))
+    if note:
+        print(f"note: {note}")
     splits = (
         [values.split]
         if values.split

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from absl import app, flags
 
-from kaleido_tf.errors import InputError, tensorflow_reason
+from kaleido_tf.errors import InputError, raised_inside, tensorflow_reason
 from kaleido_tf.files.flag_files import with_flag_files
 
 _PATHS = ("string", "comma separated list of strings")
@@ -92,8 +92,9 @@ def message_of(error: Exception) -> str | None:
     Beside InputError these are the operating system's refusals of a user's path, where nobody
     nearer to it had a better message.
     """
-    if isinstance(error, InputError):
-        return str(error)
+    inside = raised_inside(error)  # TensorFlow may have wrapped it
+    if inside is not None:
+        return str(inside)
     if isinstance(error, OSError):
         return _refusal(error)
     tensorflow = sys.modules.get("tensorflow")  # not imported for commands that do without

@@ -16,6 +16,7 @@ import time
 
 from absl import logging
 
+from data_prep.catalogue.duplicates import duplicates_across_splits
 from data_prep.catalogue.products import Catalogue
 from data_prep.features.backbones import Backbone, build_backbone
 from data_prep.foreground.product_crops import ProductCrops, build_crops
@@ -100,6 +101,14 @@ def write_records(
         "crops_kept_whole": crops_kept_whole,
         "skipped": skipped,
         "catalogue_lines_skipped": list(catalogue.unusable),
+        "also_in_other_splits": sorted(
+            {
+                product.product_id
+                for duplicate in duplicates_across_splits(catalogue.products)
+                for product in (duplicate.first, duplicate.second)
+                if product.split == split
+            }
+        ),
     }
     write_bytes(folder / "vocab.txt", read_text(settings.vocabulary).encode())
     write_json(folder / MANIFEST_NAME, dataset)
