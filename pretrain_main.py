@@ -140,7 +140,6 @@ def _use_defaults_of(path: pathlib.Path) -> None:
 
 def train(evaluates: bool) -> dict:
     """Trains and, if asked, evaluates; returns the figures of the last evaluation."""
-    from kaleido_tf.command_line.examples import open_examples
     from kaleido_tf.command_line.run_folder import leave_settings
     from kaleido_tf.command_line.session import begin_training, print_figures
     from kaleido_tf.compat.checkpoints.weights import load_start
@@ -153,13 +152,8 @@ def train(evaluates: bool) -> dict:
     config, source = session.config, session.source
     start = (lambda model: load_start(model, source.start)) if source.start else None
     objective = Pretraining(config, settings, session.text_length, start)
-    examples = read_settings(ExamplesConfig, text_length=session.text_length)
-    train_data, eval_data = (
-        open_examples(pattern, examples, config, settings.tasks, session.vocabulary, session.schema)
-        if pattern
-        else None
-        for pattern in (FLAGS.train_input_fp, FLAGS.eval_input_fp if evaluates else None)
-    )
+    train_data = _open_examples(FLAGS.train_input_fp, session, settings.tasks)
+    eval_data = _open_examples(FLAGS.eval_input_fp, session, settings.tasks) if evaluates else None
     starter = objective.starter(train_data, session.run.seed)
     decisive = decisive_of(ExamplesConfig, PretrainingConfig)
     leave_settings(FLAGS.model_dir, config, source.vocabulary, sys.modules[__name__], decisive)
@@ -170,7 +164,6 @@ def train(evaluates: bool) -> dict:
 
 def evaluate() -> None:
     """Losses and accuracies of a checkpoint on --eval_input_fp."""
-    from kaleido_tf.command_line.examples import open_examples
     from kaleido_tf.command_line.model_source import tasks_there
     from kaleido_tf.command_line.session import begin_use, print_figures
     from kaleido_tf.compat.checkpoints.weights import load_weights
@@ -184,14 +177,24 @@ def evaluate() -> None:
     if settings.tasks is None:
         settings = dataclasses.replace(settings, tasks=tasks_there(weights, config))
     objective = Pretraining(config, settings, session.text_length)
-    examples = read_settings(ExamplesConfig, text_length=session.text_length)
-    data = open_examples(
-        FLAGS.eval_input_fp, examples, config, settings.tasks, session.vocabulary, session.schema
-    )
+    data = _open_examples(FLAGS.eval_input_fp, session, settings.tasks)
     figures = run_evaluation(
         session.run, objective.build, data, lambda model: load_weights(model, weights)
     )
     print_figures(f"evaluation of {weights}", figures)
+
+
+def _open_examples(pattern: str, session, tasks: tuple[str, ...] | None):
+    """The examples at `pattern`: records, or with --input_schema rows of the originals."""
+    from kaleido_tf.command_line.examples import open_rows
+    from kaleido_tf.families import read_examples
+
+    config = session.config
+    if session.schema is not None:
+        seed = session.run.seed
+        return open_rows(pattern, "pretraining", seed, config, tasks, session.schema)
+    settings = read_settings(ExamplesConfig, text_length=session.text_length)
+    return read_examples(pattern, settings, config, tasks, session.vocabulary)
 
 
 def predict(direction: str, pairs: str | None, candidates: str | None) -> None:

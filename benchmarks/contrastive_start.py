@@ -25,8 +25,8 @@ from kaleido_tf.evaluation.report import summary
 from kaleido_tf.families import build_model, read_config
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.layers.heads import unit_means
+from kaleido_tf.models.cross_modal import MEASURED_IMAGES
 from kaleido_tf.objectives.contrastive_start import align_embeddings, embedder_inputs
-from kaleido_tf.objectives.pretraining import MEASURED_IMAGES
 from kaleido_tf.records.dataset_json import feature_size_of
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.run_config import DeviceConfig
@@ -77,8 +77,9 @@ def main(_):
     with strategy.scope():
         model = build_model(config, (), length)
         _ = model.embedder  # makes the weights in the strategy's scope
-    if model.normalises_features:
-        model.measure_features(read_evenly(table, MEASURED_IMAGES)[1])
+    normalisation = model.named_layers.get("feature_normalisation")
+    if normalisation:
+        normalisation.measure(read_evenly(table, MEASURED_IMAGES)[1])
     align_embeddings(model, table, strategy, FLAGS.epochs, FLAGS.seed)
     table = read_record_table(find_files(FLAGS.test), vocabulary, length, size)
     texts, images = encode(model, table, *read_images(table, np.arange(len(table)))[1:])

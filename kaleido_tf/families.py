@@ -33,7 +33,8 @@ class Family:
       config: class of its `config.json`.
       model: its class, a `training.trainer.Trainable`: `model(config, tasks, text_length,
         loss_weights)` builds one, `model.check_settings(config, tasks, loss_weights)` refuses what
-        it cannot be, `model.TASKS` names what may be trained.
+        it cannot be, `model.TASKS` names what may be trained, and `prepare(examples)` lets a new
+        model look at its training examples before the first step.
       open_examples: (pattern, settings, config, tasks, vocabulary) -> the examples that a run makes
         of the records at `pattern`.
       layouts: of the patch records that its models read; () for a family that reads others.

@@ -13,16 +13,14 @@ from kaleido_tf.compat.rows.input_schema import Column
 from kaleido_tf.compat.rows.row_columns import IDENTITY, row_format
 from kaleido_tf.compat.rows.row_examples import RowExamples
 from kaleido_tf.compat.rows.row_files import RowFiles
-from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import open_records
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.candidates import read_candidate_pairs
 from kaleido_tf.evaluation.scoring import candidate_batches
-from kaleido_tf.families import FAMILIES, read_examples, tasks_of
+from kaleido_tf.families import FAMILIES, tasks_of
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.text import Vocabulary
-from kaleido_tf.training.run import Examples
 
 Schema = tuple[Column, ...] | None
 """The columns of rows; None: the inputs are records."""
@@ -61,20 +59,6 @@ def open_vocabulary(path: str, config: ModelConfig) -> Vocabulary:
             f" {vocabulary.path} has {len(vocabulary)} tokens. They must agree"
         )
     return vocabulary
-
-
-def open_examples(
-    pattern: str,
-    settings: ExamplesConfig,
-    config: ModelConfig,
-    tasks: tuple[str, ...] | None,
-    vocabulary: Vocabulary,
-    schema: Schema,
-) -> Examples:
-    """The examples at `pattern` that a model is pre-trained on or is evaluated on."""
-    if schema is None:
-        return read_examples(pattern, settings, config, tasks, vocabulary)
-    return open_rows(pattern, "pretraining", settings.seed, config, tasks, schema)
 
 
 def open_rows(

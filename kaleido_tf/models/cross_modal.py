@@ -19,6 +19,9 @@ from kaleido_tf.layers.embeddings import LAYER_NORM_EPSILON, FeatureNormalisatio
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, Pooler
 from kaleido_tf.models.config import BertConfig
 
+MEASURED_IMAGES = 1000
+"""Images whose features are looked at for the normalisation of a new model."""
+
 
 class CrossModalBert(tf.Module):
     """A family's model: named layers, and functional models that share them, each built when it is
@@ -302,14 +305,13 @@ class CrossModalBert(tf.Module):
             logits += tf.stack([tf.zeros_like(term), term], axis=1)
         return logits
 
-    @property
-    def normalises_features(self) -> bool:
-        """Whether `measure_features` is needed before a new model is trained."""
-        return "feature_normalisation" in self.named_layers
-
-    def measure_features(self, features) -> None:
-        """Measures training features [..., F] for the normalisation."""
-        self.named_layers["feature_normalisation"].measure(features)
+    def prepare(self, examples) -> None:
+        """Measures the features of a new model's training examples for their normalisation, where
+        the config asks for it.
+        """
+        if "feature_normalisation" in self.named_layers:
+            features = examples.sample_features(MEASURED_IMAGES)
+            self.named_layers["feature_normalisation"].measure(features)
 
 
 def gelu(x):

@@ -12,9 +12,6 @@ from kaleido_tf.objectives.contrastive_start import start_from_scratch
 from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 from kaleido_tf.training.run import Examples
 
-MEASURED_IMAGES = 1000
-"""Images whose features are looked at for the normalisation of a new model."""
-
 
 class Pretraining:
     """Builds and begins a family's model for `training.run.train`.
@@ -64,8 +61,7 @@ class Pretraining:
                     )
                 self._load_start(model)
                 return
-            if model.normalises_features:
-                model.measure_features(examples.sample_features(MEASURED_IMAGES))
+            model.prepare(examples)
             if epochs:
                 start_from_scratch(model, examples.table, strategy, epochs, seed)
 

@@ -3,16 +3,20 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from data_prep.record_writing.candidates import CandidateSettings, draw_candidates, write_candidates
 from kaleido_tf.data.record_table import read_images, read_record_table
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.candidates import read_candidate_pairs
+from kaleido_tf.evaluation.candidates import Pairs, read_candidate_pairs
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.evaluation.scoring import candidate_batches, score_batches
+from kaleido_tf.families import build_model
 from kaleido_tf.files.input_files import find_files
+from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.patches import LEVEL_NAMES, level_slice
+from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Vocabulary
 from tests import small_records
 from tests.models.kaleido_bert.test_model import tiny_config
@@ -134,3 +138,44 @@ def test_candidates_of_the_truths_text_are_right(tmp_path, direction):
     (tmp_path / "lists.jsonl").write_text(json.dumps(entry))
     pairs = read_candidate_pairs(tmp_path / "lists.jsonl", direction, read(tmp_path))
     assert pairs.labels.tolist() == [True, True, False] and pairs.equal_texts == 1
+
+
+@pytest.fixture(params=["float32", "mixed_bfloat16"])
+def precision(request):
+    tf_keras.mixed_precision.set_global_policy(request.param)
+    yield request.param
+    tf_keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("family", ["kaleidobert", "imagebert"])
+def test_any_number_of_pairs_is_scored(folder, tmp_path, precision, replicas, family):
+    """A single pair is what a served model is asked for most; 5 at batches of 4 leave one."""
+    sizes = {"vocab_size": 30522, "patch_feature_size": 6, "initializer_range": 0.3}
+    if family == "kaleidobert":
+        config, records = tiny_config(**sizes), folder
+    else:
+        config = FashionBertConfig(
+            hidden_size=12,
+            num_hidden_layers=1,
+            num_attention_heads=3,
+            intermediate_size=20,
+            max_position_embeddings=11,
+            max_patch_position_embeddings=16,
+            **sizes,
+        )
+        records = small_records.write(tmp_path / "grid", 7, layout=GRIDS[4])
+    table = read(records)
+    numbers = np.arange(5, dtype=np.int32)
+    strategy = tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(replicas)])
+    with strategy.scope():
+        model = build_model(config, (), 9)
+        matcher = model.matcher
+    scores = {}
+    for count in (1, 2, 5):
+        pairs = Pairs(numbers[:count], numbers[:count], np.ones(count, bool), numbers[:count])
+        batches = candidate_batches(model, table, pairs, 4)
+        scores[count] = score_batches(matcher, strategy, batches, count)
+        assert scores[count].shape == (count, 2)
+    np.testing.assert_allclose(scores[1][0], scores[5][0], atol=2e-2)
+    np.testing.assert_allclose(scores[2], scores[5][:2], atol=2e-2)

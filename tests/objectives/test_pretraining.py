@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -9,8 +10,13 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.command_line.examples import open_vocabulary, text_length
+from kaleido_tf.data.sampling import ExampleOrder
 from kaleido_tf.errors import InputError
+from kaleido_tf.models.fashion_bert.config import FashionBertConfig
+from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.objectives import pretraining
+from kaleido_tf.objectives.pretraining import Pretraining
+from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 from kaleido_tf.text import DEFAULT_VOCABULARY
 from kaleido_tf.training import run as training
 from kaleido_tf.training.checkpoints import find_checkpoint, load_own_checkpoint
@@ -35,8 +41,8 @@ def data(tmp_path_factory):
 
 run_config = runs.settings
 
-FROM_NOTHING = dict(matching_similarity=True, patch_feature_norm="standard")
-WHOLE = tiny_config(**DROPOUT, **FROM_NOTHING)
+FROM_SCRATCH = dict(matching_similarity=True, patch_feature_norm="standard")
+WHOLE = tiny_config(**DROPOUT, **FROM_SCRATCH)
 
 
 def whole_config(data, model_dir, **changes):
@@ -182,7 +188,7 @@ def test_model_from_nothing_goes_on_exactly_in_bfloat16(data, tmp_path, monkeypa
     whole, parts = (
         run_config(data, tmp_path / name, log_steps=1, **settings) for name in ("whole", "parts")
     )
-    config = tiny_config(**NO_DROPOUT, **FROM_NOTHING)
+    config = tiny_config(**NO_DROPOUT, **FROM_SCRATCH)
     _, figures = pretrain(whole, config)
     assert np.isfinite(list(figures.values())).all()
     starts = counted_starts(monkeypatch)
@@ -356,3 +362,66 @@ def test_checkpoint_of_another_model_is_refused(data, whole_run):
             tiny_config(**NO_DROPOUT, num_hidden_layers=3),
             lambda model: load_own_checkpoint(model, find_checkpoint(str(whole_run))),
         )
+
+
+@pytest.mark.parametrize(
+    "changes, valid",
+    [
+        ({"precision": "bfloat16"}, 5),
+        ({"cpu_replicas": 2, "train_batch_size": 1, "eval_batch_size": 2}, 5),
+        ({"train_batch_size": 1, "xla": True, "eval_batch_size": 1}, 2),
+    ],
+)
+def test_batches_of_one(data, tmp_path, changes, valid):
+    """The last batch of an evaluation, a batch of training, a whole data set of one example."""
+    small_records.write(tmp_path / "valid", valid, per_shard=5)
+    shutil.copytree(data / "train", tmp_path / "train")
+    settings = {"num_epochs": 0.3, "eval_batch_size": 4, "log_steps": 1, "tasks": ("rotation",)}
+    run = run_config(tmp_path, tmp_path / "run", **{**settings, **changes})
+    config = tiny_config(**NO_DROPOUT, **FROM_SCRATCH)
+    _, figures = pretrain(run, config)
+    assert np.isfinite(list(figures.values())).all() and "rotation_accuracy" in figures
+
+
+def test_refusals_inside_a_traced_step_reach_the_user_as_they_are(data, tmp_path, monkeypatch):
+    """TensorFlow wraps what is raised while it traces a step in an error of its own."""
+
+    def refuse(self, losses):
+        raise InputError("--matching_weight must be something else")
+
+    monkeypatch.setattr(KaleidoBert, "total", refuse)
+    with pytest.raises(InputError, match="^--matching_weight must be something else$"):
+        pretrain(run_config(data, tmp_path), tiny_config(**NO_DROPOUT), evaluates=False)
+
+
+def test_refusals_inside_a_data_function_reach_the_user_as_they_are(data, tmp_path, monkeypatch):
+    def refuse(self, start, epochs):
+        raise InputError("record 3 of shard 1 cannot be read")
+        yield
+
+    monkeypatch.setattr(ExampleOrder, "blocks", refuse)
+    with pytest.raises(InputError, match="^record 3 of shard 1 cannot be read$"):
+        pretrain(run_config(data, tmp_path), tiny_config(**NO_DROPOUT), evaluates=False)
+
+
+def test_settings_that_a_family_refuses_are_refused_before_anything_is_made(tmp_path):
+    config = FashionBertConfig()
+    with pytest.raises(InputError, match="--matching_weight must be 1"):
+        Pretraining(config, PretrainingConfig(matching_weight=2.0), 64)
+    assert not list(tmp_path.iterdir())
+
+
+def test_examples_per_second_are_of_training_steps_alone(data, tmp_path, monkeypatch):
+    """Neither evaluation nor saving counts, nor the first step, which compiles."""
+    run = run_config(data, tmp_path, log_steps=6, save_steps=2, eval_steps=2, tasks=())
+    original = training.Evaluator.evaluate
+
+    def slow(self, steps):
+        time.sleep(0.7)
+        return original(self, steps)
+
+    monkeypatch.setattr(training.Evaluator, "evaluate", slow)
+    pretrain(run, tiny_config(**NO_DROPOUT))
+    rates = [line["examples_per_second"] for line in lines(tmp_path, ()) if line["kind"] == "train"]
+    # Two evaluations lie within the six steps of 4 examples: 24 / 1.4 = 17 at the very most.
+    assert len(rates) == 2 and rates[1] > 20

@@ -268,7 +268,7 @@ def _check_built(model: CrossModalBert) -> None:
     """A model without a functional model in use has next to no weights: filling it would look like
     success.
     """
-    if not getattr(model, "backbone", model).is_built:
+    if not getattr(getattr(model, "backbone", model), "is_built", True):
         raise RuntimeError("Use one of the model's functional models before its weights are filled")
 
 

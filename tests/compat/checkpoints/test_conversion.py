@@ -165,7 +165,9 @@ def departing(tmp_path_factory):
     config = tiny_config(matching_similarity=True, patch_feature_norm="whiten")
     model = model_for_weights(config, ("jigsaw",))
     model.named_layers["similarity"].bias.assign(0.75)
-    model.measure_features(np.random.default_rng(0).normal(size=[40, 5]))
+    model.named_layers["feature_normalisation"].measure(
+        np.random.default_rng(0).normal(size=[40, 5])
+    )
     saved = tf.Module()
     saved.named_layers = {**model.named_layers, "further_dense": tf.Module()}
     saved.named_layers["further_dense"].bias = tf.Variable([1.0, 2.0])
