@@ -145,6 +145,8 @@ def train(
     }
     identities = {
         split: {name: dataset.get(name) for name in _DECISIVE}
+        # only where it is said: runs on records of an older version stay what they are
+        | {name: dataset[name] for name in ("content_digest",) if name in dataset}
         for split, dataset in datasets.items()
     }
     claim_settings(

@@ -15,13 +15,16 @@ from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.records.dataset_json import MANIFEST_NAME, layout_of, read_dataset_json
+from kaleido_tf.records.dataset_json import (
+    ALIGNMENTS_ASIDE,
+    MANIFEST_NAME,
+    layout_of,
+    read_dataset_json,
+)
 from kaleido_tf.records.record import KALEIDO
 from kaleido_tf.records.shards import read_shard
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import words_of
-
-_ASIDE = "alignments.partial"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +102,12 @@ def check_layout(dataset: dict, folder: str) -> None:
 def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecords:
     dataset = read_dataset_json(folder)
     vocabulary = Vocabulary(folder / "vocab.txt")
-    aside, said = folder / _ASIDE, {**dataclasses.asdict(settings), **source}
-    if aside.is_dir() and _said_before(aside) != said:
+    aside, said = folder / ALIGNMENTS_ASIDE, {**dataclasses.asdict(settings), **source}
+    # what was made of the shards before photos or texts changed does not count either
+    claim = {**said, "content_digest": dataset.get("content_digest")}
+    if aside.is_dir() and _said_before(aside) != claim:
         shutil.rmtree(aside)  # a killed run with other settings: nothing of it counts
-    claim_settings(aside, said, "alignments made with other settings", "--records")
+    claim_settings(aside, claim, "alignments made with other settings", "--records")
     total = AlignedRecords()
     for file in files:
         report = aside / f"{file.stem}.json"

@@ -14,20 +14,19 @@ import os
 import pathlib
 import time
 
-from absl import logging
-
 from data_prep.catalogue.products import Catalogue
 from data_prep.features.backbones import Backbone, build_backbone
 from data_prep.foreground.product_crops import ProductCrops, build_crops
+from data_prep.record_writing.finished_shards import FinishedShards, Shard
 from data_prep.record_writing.photo_shards import write_one_shard
 from data_prep.record_writing.record_settings import Item, RecordSettings, product_text
+from data_prep.record_writing.shard_sources import shard_sources
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import claim_folder
-from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.text_files import read_text
 from kaleido_tf.files.tfrecord_files import shard_path
-from kaleido_tf.files.whole_files import write_bytes, write_json
-from kaleido_tf.records.dataset_json import MANIFEST_NAME, read_dataset_json
+from kaleido_tf.files.whole_files import write_bytes
+from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.records.record import LAYOUTS, RECORD_VERSION
 from kaleido_tf.text import Tokenizer, Vocabulary
 
@@ -54,41 +53,53 @@ def write_records(
     crops = crops or build_crops(
         settings.foreground, settings.foreground_weights, settings.foreground_masks
     )
-    identity = _identity(catalogue, products, split, settings, backbone, crops)
-    claim_folder(folder, identity)
-    if (folder / MANIFEST_NAME).is_file():
-        logging.info("%s is complete already: nothing to do", folder)
-        return read_dataset_json(folder)
+    identity = _identity(catalogue, split, settings, backbone, crops)
+    finished = FinishedShards(folder)
+    claim_folder(folder, identity, outdated=("products_digest",))
     items, skipped = _items(products, settings, Tokenizer(vocabulary))
-    shards = [
-        items[i : i + settings.records_per_shard]
-        for i in range(0, len(items), settings.records_per_shard)
-    ]
-    progress = _Progress(len(items), split)
-    crops_kept_whole, counts = 0, {}
+    plan = _plan(folder, items, catalogue, settings, crops)
+    shards = {name: finished.find(name, source) for name, (source, _) in plan.items()}
     tally = _BadTally(settings, len(items) + len(skipped), folder)
-    tally.check(skipped + _bad_headers(folder, shards, settings, crops))
-    for number, shard in enumerate(shards):
-        path = shard_path(folder, number, len(shards))
-        report_path = path.with_suffix(".json")
-        if not (path.is_file() and report_path.is_file()):
-            report = write_one_shard(
-                path, report_path, shard, catalogue, settings, backbone, crops, number == 0
-            )
-            progress.done(len(shard))
-        else:
-            report = read_json_object(report_path)
-            progress.skipped(len(shard))
-        counts[path.name] = report["records"]
-        crops_kept_whole += report["crops_kept_whole"]
-        skipped += report["skipped"]
-        tally.check(skipped)
-    dataset = {
-        **identity,
+    waiting = [item for name, (_, part) in plan.items() if not shards[name] for item in part]
+    tally.check(skipped + _skipped_in(shards) + _bad_headers(waiting, settings, crops))
+    progress = _Progress(len(items), split)
+    progress.skipped(len(items) - len(waiting))
+    for name, (source, part) in plan.items():
+        if shards[name] is None:
+            path = finished.place / name
+            report = write_one_shard(path, source, part, catalogue, settings, backbone, crops)
+            shards[name] = Shard(path, report)
+            progress.done(len(part))
+            tally.check(skipped + _skipped_in(shards))
+    skipped += _skipped_in(shards)
+    dataset = _dataset(catalogue, items, skipped, settings, backbone, shards)
+    return _complete(finished, folder, {**identity, **dataset}, shards, settings)
+
+
+def _plan(folder, items, catalogue, settings, crops) -> dict[str, tuple[str, list[Item]]]:
+    """Name of each shard -> what it is made of (see `shard_sources`), and its items."""
+    size = settings.records_per_shard
+    shards = [items[i : i + size] for i in range(0, len(items), size)]
+    names = [shard_path(folder, number, len(shards)).name for number in range(len(shards))]
+    sources = shard_sources(shards, catalogue, crops)
+    return dict(zip(names, zip(sources, shards, strict=True), strict=True))
+
+
+def _skipped_in(shards: dict[str, Shard | None]) -> list[dict]:
+    return [entry for shard in shards.values() if shard for entry in shard.report["skipped"]]
+
+
+def _dataset(catalogue, items, skipped, settings, backbone, shards: dict[str, Shard]) -> dict:
+    """What `dataset.json` says beside the settings."""
+    reports = {name: shard.report for name, shard in shards.items()}
+    sources = [report["source"] for report in reports.values()]
+    return {
         "catalogue": catalogue.source,
         "catalogue_digest": catalogue.digest,
-        "records": sum(counts.values()),
-        "shards": counts,
+        "products_digest": _products_digest(catalogue, items),
+        "content_digest": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
+        "records": sum(report["records"] for report in reports.values()),
+        "shards": {name: report["records"] for name, report in reports.items()},
         "products": len({item.product.product_id for item in items}),
         "categories": list(catalogue.category_names),
         "subcategories": list(catalogue.subcategory_names),
@@ -97,15 +108,49 @@ def write_records(
             name: [rows, backbone.feature_size]
             for name, rows in LAYOUTS[settings.layout].blocks.items()
         },
-        "crops_kept_whole": crops_kept_whole,
+        "crops_kept_whole": sum(report["crops_kept_whole"] for report in reports.values()),
         "skipped": skipped,
         "catalogue_lines_skipped": list(catalogue.unusable),
     }
-    write_bytes(folder / "vocab.txt", read_text(settings.vocabulary).encode())
-    write_json(folder / MANIFEST_NAME, dataset)
-    for number in range(len(shards)):
-        shard_path(folder, number, len(shards)).with_suffix(".json").unlink()
-    return dataset
+
+
+def _complete(
+    finished: FinishedShards,
+    folder: pathlib.Path,
+    dataset: dict,
+    shards: dict[str, Shard],
+    settings: RecordSettings,
+) -> dict:
+    """Puts the shards in their places and returns the `dataset.json` that it writes."""
+    alignments = finished.alignments(shards)
+    if alignments:
+        dataset["alignments"] = alignments
+    _say_what_changed(finished, folder, shards, alignments)
+    finished.put_in_place(shards)
+    if not (folder / "vocab.txt").is_file():
+        write_bytes(folder / "vocab.txt", read_text(settings.vocabulary).encode())
+    finished.complete(dataset, shards)
+    return read_dataset_json(folder)
+
+
+def _say_what_changed(finished, folder, shards, alignments) -> None:
+    rewritten = sum(not shard.is_old for shard in shards.values())
+    if not finished.before:
+        return
+    if not rewritten:
+        print(f"{folder} is complete already: nothing to do", flush=True)
+        return
+    print(
+        f"{folder}: {rewritten} of {len(shards)} shards were written anew, since photos, texts or"
+        " classes changed",
+        flush=True,
+    )
+    if alignments:
+        print(
+            f"{folder}: the alignments of these shards went with them. Training refuses the records"
+            " until data_prep.write_alignments is run on them again",
+            flush=True,
+        )
 
 
 def check_catalogue(catalogue: Catalogue, settings: RecordSettings) -> None:
@@ -120,24 +165,10 @@ def check_catalogue(catalogue: Catalogue, settings: RecordSettings) -> None:
         )
 
 
-def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
-    """What decides the content of every shard; two runs that agree here write the same records.
-
-    Photos count by their names, not their bytes: a photo that was missing or broken can be mended
-    and the run started again without losing what is finished.
+def _identity(catalogue, split, settings, backbone, crops) -> dict:
+    """The settings that decide the content of every shard; records of others are refused. What is
+    different from shard to shard is in `shard_sources`.
     """
-    rows = [
-        [
-            p.product_id,
-            product_text(p, settings.text_field),
-            p.title,
-            p.category,
-            p.subcategory,
-            [image.image_id for image in p.images],
-        ]
-        for p in products
-    ]
-    names = [catalogue.category_names, catalogue.subcategory_names]
     decisive = dataclasses.asdict(settings)
     for name in (
         "images_per_batch",
@@ -151,7 +182,6 @@ def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
         decisive.pop(name)
     return {
         "record_version": RECORD_VERSION,
-        "products_digest": hashlib.sha256(json.dumps([names, rows]).encode()).hexdigest(),
         "split": split,
         **decisive,
         **crops.identity,
@@ -161,6 +191,23 @@ def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
         "backbone_digest": backbone.digest,
         "vocabulary_digest": (hashlib.sha256(read_text(settings.vocabulary).encode()).hexdigest()),
     }
+
+
+def _products_digest(catalogue: Catalogue, items: list[Item]) -> str:
+    """Of the texts, classes and photos' names of a split."""
+    rows = [
+        [
+            item.product.product_id,
+            item.text,
+            item.product.title,
+            item.product.category,
+            item.product.subcategory,
+            item.image.image_id,
+        ]
+        for item in items
+    ]
+    names = [catalogue.category_names, catalogue.subcategory_names]
+    return hashlib.sha256(json.dumps([names, rows]).encode()).hexdigest()
 
 
 def _items(
@@ -203,16 +250,12 @@ class _BadTally:
             )
 
 
-def _bad_headers(
-    folder: pathlib.Path, shards: list[list[Item]], settings: RecordSettings, crops: ProductCrops
-) -> list[dict]:
+def _bad_headers(waiting: list[Item], settings: RecordSettings, crops: ProductCrops) -> list[dict]:
     """What the headers of the photos (and masks) still to be read show to be bad, before hours go
     into the good ones.
 
     Raises: InputError for the first one, unless bad ones are skipped.
     """
-    paths = [shard_path(folder, number, len(shards)) for number in range(len(shards))]
-    waiting = [item for path, shard in zip(paths, shards) if not path.is_file() for item in shard]
 
     def check(item: Item) -> InputError | None:
         try:
