@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
 from data_prep.features.backbones import Backbone
 from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import appears_whole
-from kaleido_tf.records.shards import read_examples
+from kaleido_tf.records.record import Record
+from kaleido_tf.records.shards import read_shards
 
 _PIXEL_STEP, _MOST_PIXELS = 16, 1024
 _BATCH = 16
@@ -69,20 +69,14 @@ class CropMaps:
     def __init__(self, photos: RecordPhotos, backbone: Backbone, cells: int):
         self._photos, self._backbone, self._side = photos, backbone, pixels_for(backbone, cells)
 
-    def of(self, examples: Iterable[tf.train.Example]) -> np.ndarray:
+    def of(self, records: Iterable[Record]) -> np.ndarray:
         """[records, M, M, F] float32. Raises: InputError for a photo that cannot be had."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            crops = list(pool.map(self._crop, examples))
+            crops = list(pool.map(self._crop, records))
         return maps_of(crops, self._backbone, self._side)
 
-    def _crop(self, example: tf.train.Example) -> np.ndarray:
-        feature = example.features.feature
-        name = feature["image_id"].bytes_list.value[0].decode()
-        return self._photos.crop(
-            name,
-            tuple(feature["image_size"].int64_list.value),
-            tuple(feature["crop_box"].int64_list.value),
-        )
+    def _crop(self, record: Record) -> np.ndarray:
+        return self._photos.crop(record.image_id, record.image_size, record.crop_box)
 
 
 class KeptMaps:
@@ -118,7 +112,7 @@ def keep_maps(shards: Sequence[str], maps: CropMaps, folder: pathlib.Path, name:
             continue
         # Random weights can leave float16's range; maps are normalised by who reads them, so a cut
         # at its end loses nothing that counts.
-        found = np.clip(maps.of(read_examples(shard)), -_FLOAT16_MOST, _FLOAT16_MOST).astype(
+        found = np.clip(maps.of(read_shards([shard])), -_FLOAT16_MOST, _FLOAT16_MOST).astype(
             np.float16
         )
         with appears_whole(file) as partial, open(partial, "wb") as stream:

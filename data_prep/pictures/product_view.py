@@ -3,7 +3,6 @@
 import os
 
 import numpy as np
-import tensorflow as tf
 
 from data_prep.alignment.alignments import Alignments, Region
 from data_prep.alignment.caption_regions import CaptionRegions
@@ -19,7 +18,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_examples
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.dataset_json import read_dataset_json
-from kaleido_tf.records.record import parse_record
+from kaleido_tf.records.record import Record, parse_record
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.words import STOP_WORDS, words_of
@@ -123,7 +122,7 @@ class ProductViews:
         if self._captioner is None:
             return None
         ((caption, regions),) = self._captioner.describe(
-            folder, [tf.train.Example.FromString(read_serialized(self._table, row).numpy())]
+            folder, [Record.parse(read_serialized(self._table, row).numpy())]
         )
         return self._vocabulary.text_of(caption.token_ids), [
             region for region in regions if region.word not in STOP_WORDS

@@ -72,10 +72,7 @@ def made(tmp_path_factory):
     boxes = [NamedBox("thing", BUTTON, 1.0)]
     align_records(
         str(records),
-        lambda _, examples: [
-            regions_of(boxes, list(example.features.feature["crop_box"].int64_list.value))
-            for example in examples
-        ],
+        lambda _, examples: [regions_of(boxes, list(example.crop_box)) for example in examples],
         AlignmentSettings(),
         {"source": "made up"},
     )

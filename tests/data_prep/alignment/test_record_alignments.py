@@ -54,12 +54,7 @@ def button_regions(_, examples):
         "P004_1": [NamedBox("Buttons", box_of_patch("camouflage", 4), 0.5)],
         "P002_1": [NamedBox("zebra", box_of_patch("camouflage", 4), 0.5)],
     }
-    return [
-        regions_of(
-            boxes.get(example.features.feature["image_id"].bytes_list.value[0].decode(), []), CROP
-        )
-        for example in examples
-    ]
+    return [regions_of(boxes.get(example.image_id, []), CROP) for example in examples]
 
 
 def test_pairs_are_stored_and_nothing_else_changes(tmp_path):
