@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import pathlib
-import time
 
 from data_prep.catalogue.products import Catalogue
 from data_prep.features.backbones import Backbone, build_backbone
@@ -26,6 +25,7 @@ from kaleido_tf.files.claimed_folders import claim_folder
 from kaleido_tf.files.text_files import read_text
 from kaleido_tf.files.tfrecord_files import shard_path
 from kaleido_tf.files.whole_files import write_bytes
+from kaleido_tf.progress import Progress
 from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.records.record import LAYOUTS, RECORD_VERSION
 from kaleido_tf.text import Tokenizer, Vocabulary
@@ -62,15 +62,15 @@ def write_records(
     tally = _BadTally(settings, len(items) + len(skipped), folder)
     waiting = [item for name, (_, part) in plan.items() if not shards[name] for item in part]
     tally.check(skipped + _skipped_in(shards) + _bad_headers(waiting, settings, crops))
-    progress = _Progress(len(items), split)
-    progress.skipped(len(items) - len(waiting))
-    for name, (source, part) in plan.items():
-        if shards[name] is None:
-            path = finished.place / name
-            report = write_one_shard(path, source, part, catalogue, settings, backbone, crops)
-            shards[name] = Shard(path, report)
-            progress.done(len(part))
-            tally.check(skipped + _skipped_in(shards))
+    with Progress(split, len(items), "images") as progress:
+        progress.skipped(len(items) - len(waiting))
+        for name, (source, part) in plan.items():
+            if shards[name] is None:
+                path = finished.place / name
+                report = write_one_shard(path, source, part, catalogue, settings, backbone, crops)
+                shards[name] = Shard(path, report)
+                progress.done(len(part))
+                tally.check(skipped + _skipped_in(shards))
     skipped += _skipped_in(shards)
     dataset = _dataset(catalogue, items, skipped, settings, backbone, shards)
     return _complete(finished, folder, {**identity, **dataset}, shards, settings)
@@ -271,25 +271,3 @@ def _bad_headers(waiting: list[Item], settings: RecordSettings, crops: ProductCr
     if bad and settings.on_bad_record == "fail":
         raise bad[0][1]
     return [{"image_id": item.image.image_id, "why": str(error)} for item, error in bad]
-
-
-class _Progress:
-    """One line a shard: images a second and the time left."""
-
-    def __init__(self, total: int, split: str):
-        self._total, self._split = total, split
-        self._done = self._skipped = 0
-        self._start = time.monotonic()
-
-    def skipped(self, count: int) -> None:
-        self._skipped += count
-
-    def done(self, count: int) -> None:
-        self._done += count
-        rate = self._done / max(time.monotonic() - self._start, 1e-6)
-        left = (self._total - self._skipped - self._done) / rate
-        print(
-            f"{self._split}: {self._done + self._skipped}/{self._total} images, {rate:.1f}"
-            f" images/s, {left / 60:.1f} min left",
-            flush=True,
-        )
