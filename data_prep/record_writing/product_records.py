@@ -6,6 +6,7 @@ Each split gets its own folder: shards, `settings.json` (what decides their cont
 complete, `dataset.json` (counts, shapes, digests, what was skipped and why) and `vocab.txt`.
 """
 
+import collections
 import concurrent.futures
 import dataclasses
 import hashlib
@@ -17,7 +18,7 @@ import time
 from absl import logging
 
 from data_prep.catalogue.duplicates import duplicates_across_splits
-from data_prep.catalogue.products import Catalogue
+from data_prep.catalogue.products import Catalogue, image_owners
 from data_prep.features.backbones import Backbone, build_backbone
 from data_prep.foreground.product_crops import ProductCrops, build_crops
 from data_prep.record_writing.photo_shards import write_one_shard
@@ -53,7 +54,10 @@ def write_records(
     vocabulary = Vocabulary(settings.vocabulary)
     backbone = backbone or build_backbone(settings.backbone, settings.backbone_weights)
     crops = crops or build_crops(
-        settings.foreground, settings.foreground_weights, settings.foreground_masks
+        settings.foreground,
+        settings.foreground_weights,
+        settings.foreground_masks,
+        image_owners(catalogue),
     )
     identity = _identity(catalogue, products, split, settings, backbone, crops)
     claim_folder(folder, identity)
@@ -66,7 +70,7 @@ def write_records(
         for i in range(0, len(items), settings.records_per_shard)
     ]
     progress = _Progress(len(items), split)
-    crops_kept_whole, counts = 0, {}
+    crops_kept_whole, counts, reasons = 0, {}, collections.Counter()
     tally = _BadTally(settings, len(items) + len(skipped), folder)
     tally.check(skipped + _bad_headers(folder, shards, settings, crops))
     for number, shard in enumerate(shards):
@@ -82,6 +86,7 @@ def write_records(
             progress.skipped(len(shard))
         counts[path.name] = report["records"]
         crops_kept_whole += report["crops_kept_whole"]
+        reasons.update(report.get("reasons_for_whole", {}))
         skipped += report["skipped"]
         tally.check(skipped)
     dataset = {
@@ -99,6 +104,7 @@ def write_records(
             for name, rows in LAYOUTS[settings.layout].blocks.items()
         },
         "crops_kept_whole": crops_kept_whole,
+        "reasons_for_whole": dict(reasons.most_common()),
         "skipped": skipped,
         "catalogue_lines_skipped": list(catalogue.unusable),
         "also_in_other_splits": sorted(

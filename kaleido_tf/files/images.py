@@ -79,7 +79,7 @@ def read_values(source: str | os.PathLike, where: str, max_pixels: int = MAX_PIX
     """Reads the numbers of a mask or label map: of a palette image its indices, of a grey one its
     levels.
 
-    A colour image counts if it is grey (its three channels agree).
+    A colour image counts if it is grey (its three channels agree). An EXIF orientation is applied.
     Returns: [H, W] uint8 (black and white: 0 and 255), or int32 of 16-bit images.
     Raises: InputError as `read_image`, and for colours or transparency, which say nothing certain
       about a mask.
@@ -88,7 +88,7 @@ def read_values(source: str | os.PathLike, where: str, max_pixels: int = MAX_PIX
     with _opened(source, place) as image:
         _check_pixels(image, max_pixels, place)
         try:
-            image = load_whole(image, _content(source))
+            image = ImageOps.exif_transpose(load_whole(image, _content(source)))
             values = np.asarray(image.convert("L") if image.mode == "1" else image)
         except _DAMAGE as error:
             raise InputError(
