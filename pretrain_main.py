@@ -278,7 +278,9 @@ def predict(direction: str | None, pairs: str | None, candidates: str | None) ->
         logits,
         FLAGS.predict_batch_size,
     )
-    metrics = evaluate_retrieval(scored.queries, scored.labels, logits)
+    metrics = evaluate_retrieval(
+        scored.queries, scored.labels, logits, equal_texts=scored.equal_texts
+    )
     name = "retrieval_metrics.json" if FLAGS.output_dir else f"{direction}_retrieval_metrics.json"
     write_metrics(output / name, metrics, direction, ties="average")
     print(summary(metrics, direction))

@@ -89,7 +89,12 @@ def main(_):
         scores = np.sum(texts[pairs.texts] * images[pairs.images], axis=1)
         print(
             summary(
-                evaluate_retrieval(pairs.lists, pairs.labels, np.stack([-scores, scores], axis=1)),
+                evaluate_retrieval(
+                    pairs.lists,
+                    pairs.labels,
+                    np.stack([-scores, scores], axis=1),
+                    equal_texts=pairs.equal_texts,
+                ),
                 direction,
             )
         )

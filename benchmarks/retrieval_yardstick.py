@@ -74,7 +74,12 @@ def main(_):
             os.path.join(folder, f"candidates_{direction}.jsonl"), direction, table
         )
         scores = cosine_rows(predicted[pairs.texts], seen[pairs.images])
-        metrics = evaluate_retrieval(pairs.lists, pairs.labels, np.stack([-scores, scores], axis=1))
+        metrics = evaluate_retrieval(
+            pairs.lists,
+            pairs.labels,
+            np.stack([-scores, scores], axis=1),
+            equal_texts=pairs.equal_texts,
+        )
         print(summary(metrics, direction))
 
 

@@ -55,9 +55,15 @@ def main(_):
     print(
         f"{output_dir}: {totals['queries']} queries a direction, 1 + {settings.num_others}"
         f" candidates of one sub-category; {totals['products_in_too_small_subcategories']} products"
-        f" are in sub-categories that are too small ({len(totals['left_out'])} left out,"
+        f" have too few others in their sub-category ({len(totals['left_out'])} left out,"
         f" {totals['queries_with_fewer_others']} kept with fewer)"
     )
+    if totals["others_of_the_same_text_excluded"]:
+        print(
+            f"{totals['queries_with_others_of_the_same_text']} queries have others of their very"
+            f" text in their sub-category: {totals['others_of_the_same_text_excluded']} in all,"
+            " left out of the lists, since they are no wrong answers"
+        )
     if totals["queries_asked_for"] and totals["queries"] < totals["queries_asked_for"]:
         print(
             f"only {totals['queries']} of the {totals['queries_asked_for']} queries asked for could"

@@ -87,6 +87,10 @@ class FashionGenFile:
                 f"Needed: an image. Came: {error}. Where: {self.path} row {row}."
             ) from error
 
+    def content(self, row: int) -> bytes:
+        """The bytes of an image's pixels. Raises: InputError as `image`."""
+        return self.image(row).tobytes()
+
     def _file(self) -> h5py.File:
         if self._handle is None:
             try:
@@ -231,7 +235,10 @@ def _product(
     first_file, first_row = places[0]
     images = [
         ProductImage(
-            f"{product_id}_{number}", f"{file.path} row {row}", functools.partial(file.image, row)
+            f"{product_id}_{number}",
+            f"{file.path} row {row}",
+            functools.partial(file.image, row),
+            content=functools.partial(file.content, row),
         )
         for number, (file, row) in enumerate(places, start=1)
     ]

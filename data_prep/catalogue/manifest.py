@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import json
 import os
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -136,6 +137,7 @@ def _entry(row: dict[str, Any], folder: str, where: str, keep_markup: bool) -> M
             path,
             functools.partial(read_image, path, owner),
             functools.partial(check_image, path, owner),
+            pathlib.Path(path).read_bytes,
         )
         for number, path in enumerate(paths, start=1)
     ]

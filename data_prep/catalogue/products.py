@@ -32,6 +32,10 @@ def _nothing_to_check() -> None:
     """
 
 
+def _no_content() -> bytes:
+    return b""
+
+
 @dataclasses.dataclass(frozen=True)
 class ProductImage:
     """One photo of a product.
@@ -41,12 +45,15 @@ class ProductImage:
     messages: a path, or "file.h5 row 12". `load()` gives [H, W, 3] uint8 RGB or raises InputError;
       `check()` raises the
     same for what can be seen without decoding (a missing file, another kind, a pixel bomb).
+    `content()` gives its bytes as they are stored, to tell copies (OSError or InputError if they
+    cannot be read).
     """
 
     image_id: str
     where: str
     load: Callable[[], np.ndarray]
     check: Callable[[], None] = _nothing_to_check
+    content: Callable[[], bytes] = _no_content
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +117,15 @@ class Catalogue:
                 f" {there or 'none'}. Where: {self.source}."
             )
         return chosen
+
+
+def image_owners(catalogue: Catalogue) -> dict[str, str]:
+    """Image id -> id of its product, of all splits."""
+    return {
+        image.image_id: product.product_id
+        for product in catalogue.products
+        for image in product.images
+    }
 
 
 def _distinct_names(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -308,7 +308,8 @@ class _Reading:
         self._where.setdefault(product_id, where)
         self._identities[image_id] = str(len(row["image"]))
         load = functools.partial(_load, rows, number, where)
-        self._images.setdefault(product_id, []).append(ProductImage(image_id, where, load))
+        image = ProductImage(image_id, where, load, content=functools.partial(_bytes, rows, number))
+        self._images.setdefault(product_id, []).append(image)
 
     def _check_place(self, product_id: str, image_id: str, split: str, where: str) -> None:
         first = self._texts.get(product_id, {"split": split})["split"]
@@ -335,7 +336,11 @@ class _Reading:
 
 
 def _load(rows: Sequence[dict[str, Any]], number: int, where: str) -> np.ndarray:
-    return read_image(bytes(rows[number]["image"]), where)
+    return read_image(_bytes(rows, number), where)
+
+
+def _bytes(rows: Sequence[dict[str, Any]], number: int) -> bytes:
+    return bytes(rows[number]["image"])
 
 
 def _as_text(value: Any, feature: tfds.features.FeatureConnector, name: str, where: str) -> str:

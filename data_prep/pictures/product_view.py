@@ -153,11 +153,9 @@ class ProductViews:
         """What lies behind the records of a folder; read once."""
         if folder not in self._sources:
             dataset = read_dataset_json(folder)
-            self._sources[folder] = (
-                dataset,
-                RecordPhotos(dataset, folder, self._catalogue),
-                ProductMasks(dataset, folder, *self._mask_sources),
-            )
+            photos = RecordPhotos(dataset, folder, self._catalogue)
+            masks = ProductMasks(dataset, folder, *self._mask_sources, photos.owners)
+            self._sources[folder] = (dataset, photos, masks)
         return self._sources[folder]
 
     def _crop(self, row: int) -> np.ndarray:

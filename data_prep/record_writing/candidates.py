@@ -1,7 +1,10 @@
 """Candidate lists for retrieval (Kaleido-BERT, section 4.2): the truth and 100 others of the same
 sub-category.
+
+Another product with the very text of the truth is no wrong answer, and so in no list.
 """
 
+import collections
 import dataclasses
 import json
 import os
@@ -20,8 +23,8 @@ TOTALS_NAME = "candidates.json"
 @dataclasses.dataclass(frozen=True)
 class CandidateSettings:
     """`num_queries` None: every product that can be one. `short_lists`: what happens to a query
-    whose sub-category has fewer than `num_others` other products: `leave_out` it, or `keep` it with
-    what there is (and say so).
+    whose sub-category has fewer than `num_others` products of another text: `leave_out` it, or
+    `keep` it with what there is (and say so).
     """
 
     num_queries: int | None = None
@@ -41,6 +44,7 @@ def draw_candidates(
     Returns: ({direction: [{"query", "positive", "candidates", "subcategory_id", "missing"}]},
       totals). `candidates` holds the positive at a random place; `missing` is the number of others
       that the sub-category lacked (they never come from elsewhere).
+      Products with the very text of the query's are left out of its list, and counted.
     Raises: InputError if no list can be drawn.
     """
     if settings.short_lists not in ("leave_out", "keep"):
@@ -51,24 +55,23 @@ def draw_candidates(
     images = _images_by_product(table)
     members = _products_by_subcategory(table)
     group_of = {product: group for group, products in members.items() for product in products}
-    enough = [p for p in images if len(members[group_of[p]]) > settings.num_others]
-    short = [p for p in images if len(members[group_of[p]]) <= settings.num_others]
+    texts = dict(zip(table.product_ids, table.whole_texts.tolist()))
+    sizes = collections.Counter((group_of[p], texts[p]) for p in images)
+    equal = {p: sizes[group_of[p], texts[p]] - 1 for p in images}
+    others_of = {p: len(members[group_of[p]]) - 1 - equal[p] for p in images}
+    enough = [p for p in images if others_of[p] >= settings.num_others]
+    short = [p for p in images if others_of[p] < settings.num_others]
     pool = enough if settings.short_lists == "leave_out" else list(images)
     if not pool:
-        largest = max(len(products) for products in members.values())
-        raise InputError(
-            f"No sub-category has more than {settings.num_others} products (the largest has"
-            f" {largest}). Lower --num_others or pass --short_lists=keep"
-        )
+        raise _no_list(settings, members, others_of)
     count = min(settings.num_queries or len(pool), len(pool))
     queries = [pool[i] for i in sorted(generator.permutation(len(pool))[:count])]
     lists: dict[str, list[dict]] = {direction: [] for direction in DIRECTIONS}
     for product in queries:
         group = group_of[product]
         for direction in DIRECTIONS:
-            others = [p for p in generator.permutation(members[group]) if p != product][
-                : settings.num_others
-            ]
+            drawn = generator.permutation(members[group])
+            others = [p for p in drawn if texts[p] != texts[product]][: settings.num_others]
             lists[direction].append(
                 _query(direction, product, others, images, generator, group, settings)
             )
@@ -85,14 +88,30 @@ def draw_candidates(
             for group, products in sorted(members.items())
             if len(products) <= settings.num_others
         },
+        "products_with_others_of_the_same_text": sum(count > 0 for count in equal.values()),
+        "queries_with_others_of_the_same_text": sum(equal[p] > 0 for p in queries),
+        "others_of_the_same_text_excluded": sum(equal[p] for p in queries),
         "queries_with_fewer_others": sum(entry["missing"] > 0 for entry in lists["img2txt"]),
         "left_out": (
-            [{"product_id": p, "others_there_are": len(members[group_of[p]]) - 1} for p in short]
+            [{"product_id": p, "others_there_are": others_of[p]} for p in short]
             if settings.short_lists == "leave_out"
             else []
         ),
     }
     return lists, totals
+
+
+def _no_list(settings: CandidateSettings, members: dict, others_of: dict) -> InputError:
+    largest = max(len(products) for products in members.values())
+    came = (
+        f"No sub-category has more than {settings.num_others} products (the largest has {largest})"
+    )
+    if largest > settings.num_others:
+        came = (
+            f"No product has {settings.num_others} others of another text in its sub-category (at"
+            f" most {max(others_of.values())}; products of the very same text are no wrong answers)"
+        )
+    return InputError(f"{came}. Lower --num_others or pass --short_lists=keep")
 
 
 def _query(direction, product, others, images, generator, group, settings) -> dict:

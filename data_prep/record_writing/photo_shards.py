@@ -1,5 +1,6 @@
 """One shard of records: its photos read, cropped, turned into features and written."""
 
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -69,6 +70,9 @@ def write_one_shard(
     report = {
         "records": len(lines),
         "crops_kept_whole": sum(crops[number].whole for number in kept),
+        "reasons_for_whole": collections.Counter(
+            crops[number].reason or "no product was found" for number in kept if crops[number].whole
+        ),
         "skipped": skipped,
         "source": source,
     }

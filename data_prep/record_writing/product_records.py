@@ -9,15 +9,15 @@ complete, `dataset.json` (counts, shapes, digests, what was skipped and why) and
 import concurrent.futures
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 
-from data_prep.catalogue.products import Catalogue
+from data_prep.catalogue.products import Catalogue, image_owners
 from data_prep.features.backbones import Backbone, build_backbone
 from data_prep.foreground.product_crops import ProductCrops, build_crops
 from data_prep.record_writing.finished_shards import FinishedShards, Shard
 from data_prep.record_writing.photo_shards import write_one_shard
+from data_prep.record_writing.record_description import description
 from data_prep.record_writing.record_settings import Item, RecordSettings, product_text
 from data_prep.record_writing.shard_sources import shard_sources
 from kaleido_tf.errors import InputError
@@ -27,7 +27,7 @@ from kaleido_tf.files.tfrecord_files import shard_path
 from kaleido_tf.files.whole_files import write_bytes
 from kaleido_tf.progress import Progress
 from kaleido_tf.records.dataset_json import read_dataset_json
-from kaleido_tf.records.record import LAYOUTS, RECORD_VERSION
+from kaleido_tf.records.record import RECORD_VERSION
 from kaleido_tf.text import Tokenizer, Vocabulary
 
 
@@ -51,7 +51,10 @@ def write_records(
     vocabulary = Vocabulary(settings.vocabulary)
     backbone = backbone or build_backbone(settings.backbone, settings.backbone_weights)
     crops = crops or build_crops(
-        settings.foreground, settings.foreground_weights, settings.foreground_masks
+        settings.foreground,
+        settings.foreground_weights,
+        settings.foreground_masks,
+        image_owners(catalogue),
     )
     identity = _identity(catalogue, split, settings, backbone, crops)
     finished = FinishedShards(folder)
@@ -72,7 +75,8 @@ def write_records(
                 progress.done(len(part))
                 tally.check(skipped + _skipped_in(shards))
     skipped += _skipped_in(shards)
-    dataset = _dataset(catalogue, items, skipped, settings, backbone, shards)
+    reports = {name: shard.report for name, shard in shards.items()}
+    dataset = description(catalogue, split, items, skipped, settings, backbone, reports)
     return _complete(finished, folder, {**identity, **dataset}, shards, settings)
 
 
@@ -87,31 +91,6 @@ def _plan(folder, items, catalogue, settings, crops) -> dict[str, tuple[str, lis
 
 def _skipped_in(shards: dict[str, Shard | None]) -> list[dict]:
     return [entry for shard in shards.values() if shard for entry in shard.report["skipped"]]
-
-
-def _dataset(catalogue, items, skipped, settings, backbone, shards: dict[str, Shard]) -> dict:
-    """What `dataset.json` says beside the settings."""
-    reports = {name: shard.report for name, shard in shards.items()}
-    sources = [report["source"] for report in reports.values()]
-    return {
-        "catalogue": catalogue.source,
-        "catalogue_digest": catalogue.digest,
-        "products_digest": _products_digest(catalogue, items),
-        "content_digest": hashlib.sha256(json.dumps(sources).encode()).hexdigest(),
-        "records": sum(report["records"] for report in reports.values()),
-        "shards": {name: report["records"] for name, report in reports.items()},
-        "products": len({item.product.product_id for item in items}),
-        "categories": list(catalogue.category_names),
-        "subcategories": list(catalogue.subcategory_names),
-        "feature_size": backbone.feature_size,
-        "feature_shapes": {
-            name: [rows, backbone.feature_size]
-            for name, rows in LAYOUTS[settings.layout].blocks.items()
-        },
-        "crops_kept_whole": sum(report["crops_kept_whole"] for report in reports.values()),
-        "skipped": skipped,
-        "catalogue_lines_skipped": list(catalogue.unusable),
-    }
 
 
 def _complete(
@@ -191,23 +170,6 @@ def _identity(catalogue, split, settings, backbone, crops) -> dict:
         "backbone_digest": backbone.digest,
         "vocabulary_digest": (hashlib.sha256(read_text(settings.vocabulary).encode()).hexdigest()),
     }
-
-
-def _products_digest(catalogue: Catalogue, items: list[Item]) -> str:
-    """Of the texts, classes and photos' names of a split."""
-    rows = [
-        [
-            item.product.product_id,
-            item.text,
-            item.product.title,
-            item.product.category,
-            item.product.subcategory,
-            item.image.image_id,
-        ]
-        for item in items
-    ]
-    names = [catalogue.category_names, catalogue.subcategory_names]
-    return hashlib.sha256(json.dumps([names, rows]).encode()).hexdigest()
 
 
 def _items(

@@ -80,6 +80,7 @@ class PairsToScore:
       text_ids, image_ids, image_file_ids: [N] str, of the text's product, the image's product and
         the image.
       labels: [N] 1 if they belong together. queries: [N] what a pair is grouped by.
+      equal_texts: how many of them do by their text alone.
       batches: (model, batch size) -> dataset of the matcher's inputs.
     """
 
@@ -89,6 +90,7 @@ class PairsToScore:
     labels: np.ndarray
     queries: np.ndarray
     batches: Callable[[tf.Module, int], tf.data.Dataset]
+    equal_texts: int = 0
 
 
 def pairs_of_candidates(
@@ -107,6 +109,7 @@ def pairs_of_candidates(
         pairs.labels,
         pairs.lists,
         lambda model, batch_size: candidate_batches(model, table, pairs, batch_size),
+        pairs.equal_texts,
     )
 
 

@@ -69,6 +69,12 @@ class RecordExamples:
                 f"{cut} of {len(table.lengths)} texts fill all {length} places of"
                 " --input_sequence_length or are cut off there"
             )
+        shared = _records_with_shared_text(table)
+        if shared:
+            notes.append(
+                f"{shared} images share their text with another product: they are never mismatched"
+                " with it"
+            )
         alone = ExampleOrder(table, self.config.seed, negatives=self.config.negatives).alone
         if alone:
             notes.append(
@@ -111,6 +117,13 @@ class RecordExamples:
         )
         dataset = dataset.batch(batch_size, drop_remainder=epochs is None)
         return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _records_with_shared_text(table: RecordTable) -> int:
+    products: dict[int, set[str]] = {}
+    for text, product in zip(table.texts.tolist(), table.product_ids):
+        products.setdefault(text, set()).add(product)
+    return sum(len(products[text]) > 1 for text in table.texts.tolist())
 
 
 def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Dataset:

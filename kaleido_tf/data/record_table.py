@@ -25,6 +25,7 @@ class RecordTable:
       files: the shards. file_starts: [files + 1] number of the first record of each, and N.
       product_ids, image_ids: [N] str. categories, subcategories: [N] int32.
       texts: [N] int32, the row of each record's own text in `sequences`.
+      whole_texts: [N] int32, equal where whole texts are (`texts`: where they are as far as S).
       sequences: [T, S] int32, [CLS] tokens [SEP] and padding. lengths: [T] int32 places used.
       feature_size: floats a patch. layout: which patches a record holds.
       alignments: what the `dataset.json` of each folder says of its alignments, as JSON; "" if none
@@ -40,6 +41,7 @@ class RecordTable:
     categories: np.ndarray
     subcategories: np.ndarray
     texts: np.ndarray
+    whole_texts: np.ndarray
     sequences: np.ndarray
     lengths: np.ndarray
     feature_size: int
@@ -86,6 +88,7 @@ def read_record_table(
         categories=np.concatenate([part["category_id"] for part in columns]).astype(np.int32),
         subcategories=np.concatenate([part["subcategory_id"] for part in columns]).astype(np.int32),
         texts=texts,
+        whole_texts=_numbered(token_ids),
         sequences=sequences,
         lengths=lengths,
         feature_size=feature_size,
@@ -189,6 +192,13 @@ def _distinct_sequences(
             lengths.append(used)
         texts.append(row)
     return np.array(texts, np.int32), np.stack(sequences), np.array(lengths, np.int32)
+
+
+def _numbered(token_ids: list[list[int]]) -> np.ndarray:
+    """[N] int32, the same number for the same ids."""
+    numbers: dict[bytes, int] = {}
+    keys = (np.array(ids, np.int32).tobytes() for ids in token_ids)
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int32)
 
 
 def read_serialized(table: RecordTable, record: int) -> tf.Tensor:

@@ -18,17 +18,22 @@ from kaleido_tf.files.text_files import read_lines
 @dataclasses.dataclass(frozen=True)
 class Pairs:
     """Pairs to be scored: record numbers of the text's and the image's side [N] int, labels [N]
-    bool (own text), and the number of the candidate list that each pair stands in [N] int.
+    bool (the image's own text, word for word), and the number of the candidate list that each pair
+    stands in [N] int. `equal_texts`: how many pairs are right by their text alone, as two products
+    share it.
     """
 
     texts: np.ndarray
     images: np.ndarray
     labels: np.ndarray
     lists: np.ndarray
+    equal_texts: int = 0
 
 
 def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordTable) -> Pairs:
     """The pairs of a candidate file (data_prep.write_retrieval_candidates), list after list.
+
+    A candidate with the very text of the truth is no wrong answer, whatever the list calls it.
 
     Raises: InputError naming the line for a broken line, an id that the records do not hold, or the
       other direction.
@@ -57,12 +62,10 @@ def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordT
     if not queries:
         raise InputError(f"Candidate lists are needed. {path} holds none")
     sides = (candidates, queries) if direction == "img2txt" else (queries, candidates)
-    return Pairs(
-        np.array(sides[0], np.int32),
-        np.array(sides[1], np.int32),
-        np.array(labels),
-        np.array(lists),
-    )
+    texts, seen = (np.array(side, np.int32) for side in sides)
+    named = np.array(labels)
+    same = table.whole_texts[texts] == table.whole_texts[seen]
+    return Pairs(texts, seen, named | same, np.array(lists), int((same & ~named).sum()))
 
 
 def _parse_line(line: str, where: str) -> dict:

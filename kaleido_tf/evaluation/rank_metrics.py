@@ -23,7 +23,8 @@ class RetrievalMetrics:
     interval of the share over the queries}; `accuracy` of the label (match if its logit is larger)
     and `accuracy_chance` (always saying the more frequent one); `auc` over all pairs; `queries`,
     `queries_without_positive` (count as never found), `queries_with_ties` (a positive shares its
-    score with another candidate), `candidates` (smallest, mean, largest).
+    score with another candidate), `candidates` (smallest, mean, largest), `equal_texts` (pairs of
+    two products that count as right since these share their text).
     """
 
     rank: dict[int, float]
@@ -37,21 +38,28 @@ class RetrievalMetrics:
     queries_with_ties: int
     candidates: tuple[int, float, int]
     examples: int
+    equal_texts: int = 0
 
 
 def evaluate_retrieval(
-    queries: Sequence[str], labels: np.ndarray, logits: np.ndarray, ties: str = "average"
+    queries: Sequence[str],
+    labels: np.ndarray,
+    logits: np.ndarray,
+    ties: str = "average",
+    equal_texts: int = 0,
 ) -> RetrievalMetrics:
     """Figures from scored pairs.
 
     Args:
       queries: [N] query id of each pair; pairs of a query need not stand together.
-      labels: [N] 1 for the query's own text or image, 0 for another's.
+      labels: [N] 1 for the query's own text or image, or one with the very text of it; 0 for
+        another's.
       logits: [N, 2] of (mismatch, match); the score of a pair is the match logit, as in the
         original.
       ties: `average` counts a positive that ties with m others at the border by its expected place,
         which no order of lines can change (default); `file_order` ranks equal scores in the order
         of the pairs, as the original.
+      equal_texts: how many labels are 1 by the text alone; it is handed on.
     Raises: ValueError for arrays of unequal length or without any pair.
     """
     labels, logits = np.asarray(labels).astype(bool), np.asarray(logits, np.float64)
@@ -89,6 +97,7 @@ def evaluate_retrieval(
         queries_with_ties=int(tied),
         candidates=(min(sizes), float(np.mean(sizes)), max(sizes)),
         examples=len(labels),
+        equal_texts=equal_texts,
     )
 
 

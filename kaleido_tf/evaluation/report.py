@@ -34,6 +34,11 @@ def summary(metrics: RetrievalMetrics, direction: str) -> str:
         f"  {metrics.examples} examples, {metrics.queries_without_positive} queries without a"
         f" positive, {metrics.queries_with_ties} with ties"
     )
+    if metrics.equal_texts:
+        lines.append(
+            f"  {metrics.equal_texts} candidates of other products have the very text of the truth:"
+            " they count as right"
+        )
     return "\n".join(lines)
 
 
@@ -49,6 +54,7 @@ def metrics_content(
         "candidates_per_query": dict(zip(("smallest", "mean", "largest"), metrics.candidates)),
         "queries_without_positive": metrics.queries_without_positive,
         "queries_with_ties": metrics.queries_with_ties,
+        "candidates_of_the_same_text": metrics.equal_texts,
         "ties_counted": ties,
         "accuracy": metrics.accuracy,
         "accuracy_chance": metrics.accuracy_chance,

@@ -176,3 +176,15 @@ def test_shards_in_several_blocks_give_the_same_records(table, monkeypatch):
         [b["rotation_features"][:, 0, 0] for b in take(source.training_batches(1), 23)]
     )
     np.testing.assert_array_equal(np.sort(seen), np.sort(whole))
+
+
+def test_shared_texts_are_noted(tmp_path):
+    """Products 0 and 3 share a text; the two photos of product 1 are no second product."""
+    small_records.write(
+        tmp_path,
+        8,
+        images_a_product=2,
+        change=lambda n: {"token_ids": [1037]} if n in (0, 1, 6) else {},
+    )
+    notes = examples(read_table(tmp_path)).notes()
+    assert any(note.startswith("3 images share their text with another product") for note in notes)

@@ -215,7 +215,7 @@ def test_masks_by_the_records_method(made, tmp_path):
     )
     empty = np.full_like(image, 200)
     assert (
-        "no product found: the mask covers 0"
+        "no product found: the mask covers less than 0.2%"
         in ProductMasks({"foreground": "border"}, "records").find(
             dataclasses.replace(photo, image=empty), box
         )[1]

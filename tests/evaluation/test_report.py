@@ -57,3 +57,12 @@ def test_the_broken_protocol_never_comes_alone(golden_dir):
     )
     assert content["honest"]["queries"] == 14 and content["honest"]["ties_counted"] == "average"
     assert "honest" not in report(result, "img2txt", "kaleido")[1]
+
+
+def test_candidates_of_the_same_text_are_counted():
+    metrics = evaluate_retrieval(["a"] * 4, np.array([1, 0, 1, 0]), LOGITS, equal_texts=1)
+    assert "1 candidates of other products have the very text" in summary(metrics, "img2txt")
+    content = metrics_content(metrics, "img2txt", "average")
+    assert content["candidates_of_the_same_text"] == 1
+    plain = evaluate_retrieval(["a"] * 4, np.array([1, 0, 1, 0]), LOGITS)
+    assert "very text" not in summary(plain, "img2txt")

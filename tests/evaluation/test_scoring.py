@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -118,3 +120,16 @@ def test_byte_order_mark_is_no_part_of_the_first_list(folder, tmp_path):
         for path in (tmp_path / "marked.jsonl", lists)
     )
     np.testing.assert_array_equal(marked.texts, plain.texts)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_candidates_of_the_truths_text_are_right(tmp_path, direction):
+    """Lists made elsewhere: products 0 and 3 share a text, 6 does not."""
+    change = {0: {"token_ids": [1037]}, 3: {"token_ids": [1037]}}
+    small_records.write(tmp_path, 7, change=lambda n: change.get(n, {}))
+    products, images = ["P000", "P003", "P006"], ["P000_1", "P003_1", "P006_1"]
+    queries, candidates = (images, products) if direction == "img2txt" else (products, images)
+    entry = {"query": queries[0], "positive": candidates[0], "candidates": candidates}
+    (tmp_path / "lists.jsonl").write_text(json.dumps(entry))
+    pairs = read_candidate_pairs(tmp_path / "lists.jsonl", direction, read(tmp_path))
+    assert pairs.labels.tolist() == [True, True, False] and pairs.equal_texts == 1

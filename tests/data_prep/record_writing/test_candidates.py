@@ -100,3 +100,48 @@ def test_lists_of_both_directions_appear_or_none(table, tmp_path):
     with pytest.raises(InputError, match="candidates_txt2img.jsonl is a folder"):
         write_candidates(lists, totals, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["candidates_txt2img.jsonl"]
+
+
+@pytest.fixture
+def twins(tmp_path):
+    """24 products, 8 a sub-category; of the first one's, products 0, 6 and 12 share a text, and so
+    does 1, of another sub-category.
+    """
+    text = {"text": "a dress", "token_ids": [1037, 4377]}
+    return read(tmp_path, 24, change=lambda n: text if n in (0, 1, 6, 12) else {})
+
+
+@pytest.mark.parametrize("direction", ["img2txt", "txt2img"])
+def test_others_of_the_same_text_are_in_no_list(twins, direction):
+    lists, totals = draw_candidates(twins, CandidateSettings(num_others=5))
+    same = {"P000", "P006", "P012"}
+    for entry in lists[direction]:
+        ids = {identifier.split("_")[0] for identifier in entry["candidates"]}
+        truth = entry["positive"].split("_")[0]
+        assert len(ids) == 6 and (truth not in same or ids & same == {truth})
+    assert totals["queries"] == 24
+    assert totals["queries_with_others_of_the_same_text"] == 3
+    assert totals["others_of_the_same_text_excluded"] == 6
+
+
+def test_others_of_another_text_decide_whether_there_are_enough(twins):
+    _, totals = draw_candidates(twins, CandidateSettings(num_others=6))
+    assert [entry["product_id"] for entry in totals["left_out"]] == ["P000", "P006", "P012"]
+    assert {entry["others_there_are"] for entry in totals["left_out"]} == {5}
+    lists, _ = draw_candidates(twins, CandidateSettings(num_others=6, short_lists="keep"))
+    assert [entry["missing"] for entry in lists["txt2img"] if entry["missing"]] == [1, 1, 1]
+
+
+def test_texts_that_part_late_are_two(tmp_path):
+    """The table cuts at 9 places; the lists look at the whole text."""
+    ids = list(range(2000, 2020))
+    table = read(tmp_path, 9, change=lambda n: {"token_ids": [*ids, 3000 + n]})
+    assert len(set(table.texts)) == 1
+    _, totals = draw_candidates(table, CandidateSettings(num_others=2))
+    assert totals["others_of_the_same_text_excluded"] == 0 and totals["queries"] == 9
+
+
+def test_only_equal_texts_are_an_error_of_their_own(tmp_path):
+    table = read(tmp_path, 9, change=lambda n: {"token_ids": [1037]})
+    with pytest.raises(InputError, match="No product has 2 others of another text in .*at most 0"):
+        draw_candidates(table, CandidateSettings(num_others=2))
