@@ -21,7 +21,10 @@ def description(
     backbone: Backbone,
     reports: dict[str, dict],
 ) -> dict:
-    """What `dataset.json` says beside the settings. Args: reports: by shard, see `finished_shards`."""
+    """What `dataset.json` says beside the settings.
+
+    Args: reports: by shard, see `finished_shards`.
+    """
     sources = [report["source"] for report in reports.values()]
     return {
         "catalogue": catalogue.source,
