@@ -27,7 +27,8 @@ from kaleido_tf import patches
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.shards import read_examples
+from kaleido_tf.records.record import Record
+from kaleido_tf.records.shards import read_shards
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import stem, words_of
 
@@ -57,12 +58,11 @@ def level_of(patch: int) -> str:
     )
 
 
-def judge(example, parts: list[dict], vocabulary: Vocabulary):
+def judge(record: Record, parts: list[dict], vocabulary: Vocabulary):
     """Yields (word, whether it names a part, level, whether the pair is right, chance) of each pair
     whose word has a box, and None for others.
     """
-    feature = example.features.feature
-    crop_box = list(feature["crop_box"].int64_list.value)
+    crop_box = list(record.crop_box)
     truth = true_patches(
         [NamedBox(part["word"], tuple(part["box"]), 1.0) for part in parts], crop_box
     )
@@ -74,14 +74,12 @@ def judge(example, parts: list[dict], vocabulary: Vocabulary):
         for part in parts
         if (part["box"][2] - part["box"][0]) * (part["box"][3] - part["box"][1]) == widest
     }
-    words = words_of(list(feature["token_ids"].int64_list.value), vocabulary)
+    words = words_of(record.token_ids, vocabulary)
     word_at = {token: word for word in words for token in range(word.start, word.end)}
+    tokens, places, _ = record.alignments
     pairs = {
         (word_at[token].start, patch)
-        for token, patch in zip(
-            feature["alignment_tokens"].int64_list.value,
-            feature["alignment_patches"].int64_list.value,
-        )
+        for token, patch in zip(tokens.tolist(), places.tolist(), strict=True)
     }
     for start, patch in sorted(pairs):
         word, level = word_at[start], level_of(patch)
@@ -98,20 +96,17 @@ def main(_):
         products = {row["product_id"]: row for row in map(json.loads, lines)}
     vocabulary = Vocabulary(os.path.join(FLAGS.records, "vocab.txt"))
     judged, without, aligned, count = [], 0, 0, 0
-    for shard in find_files(FLAGS.records):
-        for example in read_examples(shard):
-            product = products.get(
-                example.features.feature["product_id"].bytes_list.value[0].decode()
+    for record in read_shards(find_files(FLAGS.records)):
+        product = products.get(record.product_id)
+        if product is None or not product.get("parts"):
+            raise InputError(
+                f"A drawn catalogue with `parts` is needed. {FLAGS.catalogue} has none for a"
+                f" product of {FLAGS.records}"
             )
-            if product is None or not product.get("parts"):
-                raise InputError(
-                    f"A drawn catalogue with `parts` is needed. {FLAGS.catalogue} has none for a"
-                    f" product of {FLAGS.records}"
-                )
-            found = list(judge(example, product["parts"], vocabulary))
-            count, aligned = count + 1, aligned + bool(found)
-            without += found.count(None)
-            judged += [verdict for verdict in found if verdict]
+        found = list(judge(record, product["parts"], vocabulary))
+        count, aligned = count + 1, aligned + bool(found)
+        without += found.count(None)
+        judged += [verdict for verdict in found if verdict]
     if not judged:
         raise InputError(
             f"Records with aligned pairs are needed (data_prep.write_alignments). {FLAGS.records}"

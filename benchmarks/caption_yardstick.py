@@ -40,10 +40,7 @@ FLAGS = flags.FLAGS
 def read(folder: str, vocabulary: Vocabulary) -> tuple[list[str], np.ndarray]:
     """(texts as words, features of the whole crops [N, F])"""
     shards = find_files(folder)
-    texts = [
-        words_in(list(example.features.feature["token_ids"].int64_list.value), vocabulary)
-        for example in read_shards(shards)
-    ]
+    texts = [words_in(record.token_ids, vocabulary) for record in read_shards(shards)]
     size = read_dataset_json(folder)["feature_size"]
     wholes = [
         parse_patch(line, tf.constant(0), size).numpy() for line in tf.data.TFRecordDataset(shards)

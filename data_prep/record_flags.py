@@ -5,6 +5,7 @@ they describe.
 from absl import flags
 
 from data_prep.catalogue.duplicates import duplicates_across_splits, in_words
+from data_prep.catalogue.products import image_owners
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.foreground.product_crops import METHODS, build_crops
@@ -132,7 +133,12 @@ def write_catalogue_records(layout: str) -> None:
     )
     for split in splits:
         catalogue.of_split(split)  # an unknown split is told before the backbone is built
-    crops = build_crops(settings.foreground, settings.foreground_weights, settings.foreground_masks)
+    crops = build_crops(
+        settings.foreground,
+        settings.foreground_weights,
+        settings.foreground_masks,
+        image_owners(catalogue),
+    )
     backbone = build_backbone(settings.backbone, settings.backbone_weights)
     for split in splits:
         dataset = write_records(catalogue, split, values.output_dir, settings, backbone, crops)
@@ -142,6 +148,8 @@ def write_catalogue_records(layout: str) -> None:
             f" patch, {dataset['crops_kept_whole']} photos kept whole, {len(dataset['skipped'])}"
             " skipped"
         )
+        for reason, count in dataset["reasons_for_whole"].items():
+            print(f"  kept whole: {count} photos, since {reason}")
 
 
 def _foreground(values: flags.FlagValues) -> str:

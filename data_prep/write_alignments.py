@@ -100,20 +100,14 @@ def _from_pairs():
     if foreign:
         print(f"{len(foreign)} of {len(boxes)} ids in {FLAGS.pairs} are not in these records")
 
-    def find_regions(_, examples):
-        found = []
-        for example in examples:
-            feature = example.features.feature
-            names = [
-                feature[name].bytes_list.value[0].decode() for name in ("image_id", "product_id")
-            ]
-            found.append(
-                regions_of(
-                    [box for name in names for box in boxes.get(name, [])],
-                    list(feature["crop_box"].int64_list.value),
-                )
+    def find_regions(_, records):
+        return [
+            regions_of(
+                [box for name in (r.image_id, r.product_id) for box in boxes.get(name, [])],
+                list(r.crop_box),
             )
-        return found
+            for r in records
+        ]
 
     return find_regions, {
         "source": os.path.basename(FLAGS.pairs),

@@ -5,7 +5,9 @@ T = tokens of a text without [CLS] and [SEP]; S = `input_sequence_length`.
 
 import functools
 import hashlib
+import itertools
 import pathlib
+import re
 import unicodedata
 
 import numpy as np
@@ -19,6 +21,23 @@ DEFAULT_VOCABULARY = pathlib.Path(__file__).parent / "vocabulary" / "bert_uncase
 """The 30,522 word pieces of bert-base-uncased (Google BERT, Apache-2.0)."""
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+LONGEST_WORD = 200
+"""Characters of the longest word that is cut into pieces (`max_input_chars_per_word`)."""
+
+_LONG_RUN = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
+_IN_NO_VOCABULARY = "\ue000"  # for private use
+_CJK = (  # the ideographs that BERT's tokenization.py names
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
 
 
 class Vocabulary:
@@ -83,6 +102,9 @@ def _read_lines(path: pathlib.Path) -> list[str]:
 class Tokenizer:
     """BERT's uncased tokenizer: lower case, accents stripped, split at punctuation and CJK, then
     WordPiece.
+
+    The reference is the original (tokenization.py of google-research/bert): a word of more than 200
+    characters is [UNK]. (Hugging Face stops at 100 characters, tensorflow-text at 100 bytes.)
     """
 
     def __init__(self, vocabulary: Vocabulary):
@@ -97,13 +119,18 @@ class Tokenizer:
         )
         # tensorflow-text would lower with NFKC case folding ("…" becomes three full stops), BERT
         # does not.
-        self._tokenizer = tf_text.BertTokenizer(table, lower_case=False, token_out_type=tf.int64)
+        self._tokenizer = tf_text.BertTokenizer(
+            table,
+            lower_case=False,
+            token_out_type=tf.int64,
+            max_bytes_per_word=4 * LONGEST_WORD,  # a character has up to four in UTF-8
+        )
 
     def __call__(self, texts: list[str]) -> list[list[int]]:
         """Word piece ids of each text, without [CLS] and [SEP], not truncated."""
         if not texts:
             return []
-        ids = self._tokenizer.tokenize([uncased(text) for text in texts])
+        ids = self._tokenizer.tokenize([_without_long_words(uncased(text)) for text in texts])
         return ids.merge_dims(-2, -1).to_list()
 
 
@@ -115,6 +142,29 @@ def uncased(text: str) -> str:
     kept = (c for c in spaced if c != "\ufffd" and not unicodedata.category(c).startswith("C"))
     decomposed = unicodedata.normalize("NFD", "".join(kept).lower())
     return "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+
+
+def _without_long_words(text: str) -> str:
+    """Words of more than `LONGEST_WORD` characters become one that no vocabulary has."""
+    return _LONG_RUN.sub(lambda run: _shortened(run[0]), text)
+
+
+def _shortened(run: str) -> str:
+    parts = itertools.groupby(run, key=_stands_alone)
+    words = ((alone, "".join(characters)) for alone, characters in parts)
+    return "".join(
+        word if alone or len(word) <= LONGEST_WORD else _IN_NO_VOCABULARY for alone, word in words
+    )
+
+
+def _stands_alone(character: str) -> bool:
+    """Whether BERT makes a word of the character alone: punctuation, signs of ASCII, CJK."""
+    code = ord(character)
+    if code < 128:
+        return not character.isalnum()
+    return unicodedata.category(character).startswith("P") or any(
+        first <= code <= last for first, last in _CJK
+    )
 
 
 def sequence(token_ids: list[int], length: int, vocabulary: Vocabulary) -> tuple[np.ndarray, int]:

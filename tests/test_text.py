@@ -49,7 +49,7 @@ def test_a_hundred_real_descriptions(vocabulary, golden_dir):
         "日本のドレス and kimono 着物",
         "emoji 👗 and zero\u200bwidth and soft\u00adhyphen",
         "a\u0000b\ufffdc\u0007d",
-        "x" * 120 + " pneumonoultramicroscopicsilicovolcanoconiosis",
+        "x" * 100 + " pneumonoultramicroscopicsilicovolcanoconiosis",
         "wrong [MASK] and [SEP] in a text",
         "",
         "   ",
@@ -62,6 +62,45 @@ def test_odd_texts(vocabulary, text):
         assert not set(ours) & {vocabulary.mask_id, vocabulary.sep_id}
         return
     assert ours == oracle().encode(text, add_special_tokens=False).ids
+
+
+def word_pieces(word, vocabulary):
+    """WordpieceTokenizer of google-research/bert, tokenization.py, for one word."""
+    index = {token: number for number, token in enumerate(vocabulary.tokens)}
+    if len(word) > 200:
+        return [vocabulary.unk_id]
+    pieces, start = [], 0
+    while start < len(word):
+        ends = range(len(word), start, -1)
+        names = (("##" if start else "") + word[start:end] for end in ends)
+        end, name = next(((e, n) for e, n in zip(ends, names) if n in index), (0, ""))
+        if not end:
+            return [vocabulary.unk_id]
+        pieces.append(index[name])
+        start = end
+    return pieces
+
+
+@pytest.mark.parametrize("letter", ["a", "е", "ʻ", "ا", "𝒳", "ß"])
+@pytest.mark.parametrize("length", [1, 25, 26, 49, 50, 51, 99, 100, 101, 199, 200, 201, 202, 900])
+def test_words_of_every_length(vocabulary, letter, length):
+    """Letters of one to four bytes, with neighbours that must stay what they are."""
+    word = letter * length
+    expected = word_pieces(word, vocabulary)
+    tokenizer = Tokenizer(vocabulary)
+    dress, dot, red = 4377, 1012, 2417
+    texts = [word, f"dress {word}.red", f"{word}.{word}"]
+    assert tokenizer(texts) == [expected, [dress, *expected, dot, red], [*expected, dot, *expected]]
+
+
+def test_accents_do_not_count_and_signs_part_long_runs(vocabulary):
+    tokenizer = Tokenizer(vocabulary)
+    assert tokenizer(["é" * 200]) == tokenizer(["e" * 200]) != [[vocabulary.unk_id]]
+    run = ("red-" * 80, "着" * 300, "a" * 150 + "+" + "b" * 150)
+    pieces = tokenizer(list(run))
+    assert pieces[0] == [2417, 1011] * 80 and len(pieces[1]) == 300
+    assert vocabulary.unk_id not in pieces[2]
+    assert tokenizer(["着" + "a" * 201])[0][1:] == [vocabulary.unk_id]
 
 
 def test_sequence_is_cut_and_padded(vocabulary):

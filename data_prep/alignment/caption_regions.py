@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from data_prep.alignment.alignments import Region
 from data_prep.alignment.captions import Caption, Speaker, regions_of_words
@@ -18,6 +17,7 @@ from data_prep.features.backbones import Backbone, check_backbone
 from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.dataset_json import read_dataset_json
+from kaleido_tf.records.record import Record
 from kaleido_tf.text import Vocabulary
 
 WORDS = ("own", "generated")
@@ -89,7 +89,7 @@ class CaptionRegions:
         )
 
     def describe(
-        self, folder: str, examples: Sequence[tf.train.Example]
+        self, folder: str, records: Sequence[Record]
     ) -> list[tuple[Caption, list[Region]]]:
         """What the captioner says (or reads) of each record, and where the words that can be seen
         are seen.
@@ -98,8 +98,8 @@ class CaptionRegions:
             self.check(folder)
         crops, vocabulary = self._folders[folder]
         found = []
-        for start in range(0, len(examples), _BATCH):
-            batch = examples[start : start + _BATCH]
+        for start in range(0, len(records), _BATCH):
+            batch = records[start : start + _BATCH]
             maps = crops.of(batch)
             found += [
                 (
@@ -110,16 +110,13 @@ class CaptionRegions:
             ]
         return found
 
-    def __call__(self, folder: str, examples: Sequence[tf.train.Example]) -> list[list[Region]]:
-        return [regions for _, regions in self.describe(folder, examples)]
+    def __call__(self, folder: str, records: Sequence[Record]) -> list[list[Region]]:
+        return [regions for _, regions in self.describe(folder, records)]
 
-    def _captions(self, maps: np.ndarray, examples: Sequence[tf.train.Example]) -> list[Caption]:
+    def _captions(self, maps: np.ndarray, records: Sequence[Record]) -> list[Caption]:
         if self._settings.words == "generated":
             return self._speaker.describe(maps)
-        return self._speaker.read(
-            maps,
-            [list(example.features.feature["token_ids"].int64_list.value) for example in examples],
-        )
+        return self._speaker.read(maps, [record.token_ids for record in records])
 
     def _cells(self, caption: Caption, maps: np.ndarray) -> np.ndarray:
         """[T, M, M] of the caption's pieces."""

@@ -145,6 +145,8 @@ def train(
     }
     identities = {
         split: {name: dataset.get(name) for name in _DECISIVE}
+        # only where it is said: runs on records of an older version stay what they are
+        | {name: dataset[name] for name in ("content_digest",) if name in dataset}
         for split, dataset in datasets.items()
     }
     claim_settings(
@@ -192,16 +194,14 @@ def _dataset(folder: str) -> dict:
 
 def _read(folder: str, crops: CropMaps, maps_folder: pathlib.Path, name: str) -> CaptionData:
     shards = find_files(folder)
-    examples = read_shards(shards)
+    records = read_shards(shards)
     maps = keep_maps(shards, crops, maps_folder, name)
-    if len(maps) != len(examples):
+    if len(maps) != len(records):
         raise InputError(
-            f"{maps_folder} holds maps of {len(maps)} photos, {folder} {len(examples)} records:"
+            f"{maps_folder} holds maps of {len(maps)} photos, {folder} {len(records)} records:"
             " delete that folder to make them again"
         )
-    return CaptionData(
-        [list(example.features.feature["token_ids"].int64_list.value) for example in examples], maps
-    )
+    return CaptionData([record.token_ids for record in records], maps)
 
 
 class _Run:

@@ -9,18 +9,18 @@ each shard of records. M = cells a side, F = channels.
 import concurrent.futures
 import os
 import pathlib
-import time
 from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
 from data_prep.features.backbones import Backbone
 from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import appears_whole
-from kaleido_tf.records.shards import read_examples
+from kaleido_tf.progress import Progress
+from kaleido_tf.records.record import Record
+from kaleido_tf.records.shards import read_shards
 
 _PIXEL_STEP, _MOST_PIXELS = 16, 1024
 _BATCH = 16
@@ -69,20 +69,14 @@ class CropMaps:
     def __init__(self, photos: RecordPhotos, backbone: Backbone, cells: int):
         self._photos, self._backbone, self._side = photos, backbone, pixels_for(backbone, cells)
 
-    def of(self, examples: Iterable[tf.train.Example]) -> np.ndarray:
+    def of(self, records: Iterable[Record]) -> np.ndarray:
         """[records, M, M, F] float32. Raises: InputError for a photo that cannot be had."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            crops = list(pool.map(self._crop, examples))
+            crops = list(pool.map(self._crop, records))
         return maps_of(crops, self._backbone, self._side)
 
-    def _crop(self, example: tf.train.Example) -> np.ndarray:
-        feature = example.features.feature
-        name = feature["image_id"].bytes_list.value[0].decode()
-        return self._photos.crop(
-            name,
-            tuple(feature["image_size"].int64_list.value),
-            tuple(feature["crop_box"].int64_list.value),
-        )
+    def _crop(self, record: Record) -> np.ndarray:
+        return self._photos.crop(record.image_id, record.image_size, record.crop_box)
 
 
 class KeptMaps:
@@ -110,23 +104,16 @@ def keep_maps(shards: Sequence[str], maps: CropMaps, folder: pathlib.Path, name:
     """Writes the maps of every shard into `folder`, except those that are there. Args: name: of the
     records, for the progress lines.
     """
-    files, started, done = [], time.monotonic(), 0
-    for number, shard in enumerate(shards, start=1):
-        file = folder / f"{pathlib.Path(shard).stem}.npy"
-        files.append(file)
-        if file.is_file():
-            continue
-        # Random weights can leave float16's range; maps are normalised by who reads them, so a cut
-        # at its end loses nothing that counts.
-        found = np.clip(maps.of(read_examples(shard)), -_FLOAT16_MOST, _FLOAT16_MOST).astype(
-            np.float16
-        )
-        with appears_whole(file) as partial, open(partial, "wb") as stream:
-            np.save(stream, found, allow_pickle=False)
-        done += len(found)
-        print(
-            f"{name}: maps of shard {number}/{len(shards)},"
-            f" {done / (time.monotonic() - started):.1f} images/s",
-            flush=True,
-        )
+    files = [folder / f"{pathlib.Path(shard).stem}.npy" for shard in shards]
+    with Progress(f"{name}: maps", len(shards), "shards") as progress:
+        for shard, file in zip(shards, files, strict=True):
+            if file.is_file():
+                progress.skipped(1)
+                continue
+            # Random weights can leave float16's range; maps are normalised by who reads them, so a
+            # cut at its end loses nothing that counts.
+            arrays = np.clip(maps.of(read_shards([shard])), -_FLOAT16_MOST, _FLOAT16_MOST)
+            with appears_whole(file) as partial, open(partial, "wb") as stream:
+                np.save(stream, arrays.astype(np.float16), allow_pickle=False)
+            progress.done(1)
     return KeptMaps(files)

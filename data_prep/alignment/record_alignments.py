@@ -6,22 +6,23 @@ import pathlib
 import shutil
 from collections.abc import Callable
 
-import tensorflow as tf
-
-from data_prep.alignment.alignments import Alignments, AlignmentSettings, Region, align
+from data_prep.alignment.alignments import AlignmentSettings, Region, align
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import SETTINGS_NAME, claim_settings
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.records.dataset_json import MANIFEST_NAME, layout_of, read_dataset_json
-from kaleido_tf.records.record import KALEIDO
-from kaleido_tf.records.shards import read_shard
+from kaleido_tf.records.dataset_json import (
+    ALIGNMENTS_ASIDE,
+    MANIFEST_NAME,
+    layout_of,
+    read_dataset_json,
+)
+from kaleido_tf.records.record import KALEIDO, Record
+from kaleido_tf.records.shards import read_shard, read_shards
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import words_of
-
-_ASIDE = "alignments.partial"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +49,15 @@ def ids_in(pattern: str) -> set[str]:
     shard.
     """
     return {
-        example.features.feature[name].bytes_list.value[0].decode()
-        for file in find_files(pattern)
-        for example in read_shard(file)
-        for name in ("image_id", "product_id")
+        name
+        for record in read_shards(find_files(pattern))
+        for name in (record.image_id, record.product_id)
     }
 
 
 def align_records(
     pattern: str,
-    find_regions: Callable[[str, list[tf.train.Example]], list[list[Region]]],
+    find_regions: Callable[[str, list[Record]], list[list[Region]]],
     settings: AlignmentSettings,
     source: dict,
 ) -> AlignedRecords:
@@ -99,10 +99,12 @@ def check_layout(dataset: dict, folder: str) -> None:
 def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecords:
     dataset = read_dataset_json(folder)
     vocabulary = Vocabulary(folder / "vocab.txt")
-    aside, said = folder / _ASIDE, {**dataclasses.asdict(settings), **source}
-    if aside.is_dir() and _said_before(aside) != said:
+    aside, said = folder / ALIGNMENTS_ASIDE, {**dataclasses.asdict(settings), **source}
+    # what was made of the shards before photos or texts changed does not count either
+    claim = {**said, "content_digest": dataset.get("content_digest")}
+    if aside.is_dir() and _said_before(aside) != claim:
         shutil.rmtree(aside)  # a killed run with other settings: nothing of it counts
-    claim_settings(aside, said, "alignments made with other settings", "--records")
+    claim_settings(aside, claim, "alignments made with other settings", "--records")
     total = AlignedRecords()
     for file in files:
         report = aside / f"{file.stem}.json"
@@ -139,11 +141,11 @@ def _align_shard(
     find_regions,
     settings: AlignmentSettings,
 ) -> AlignedRecords:
-    examples = read_shard(str(file))
-    counts = AlignedRecords()
-    for example, regions in zip(examples, find_regions(str(file.parent), examples), strict=True):
-        found = align(words_of(_ints(example, "token_ids"), vocabulary), regions, settings)
-        _store(example, found)
+    records = read_shard(str(file))
+    counts, aligned = AlignedRecords(), []
+    for record, regions in zip(records, find_regions(str(file.parent), records), strict=True):
+        found = align(words_of(record.token_ids, vocabulary), regions, settings)
+        aligned.append(record.with_alignments(found.tokens, found.patches, found.scores))
         counts += AlignedRecords(
             1,
             int(len(found.tokens) > 0),
@@ -151,22 +153,5 @@ def _align_shard(
             int(not regions),
             int(bool(regions) and not found.shared),
         )
-    write_shard(target, (example.SerializeToString() for example in examples))
+    write_shard(target, (record.serialize() for record in aligned))
     return counts
-
-
-def _ints(example: tf.train.Example, name: str) -> list[int]:
-    return list(example.features.feature[name].int64_list.value)
-
-
-def _store(example: tf.train.Example, found: Alignments) -> None:
-    feature = example.features.feature
-    feature["alignment_tokens"].CopyFrom(
-        tf.train.Feature(int64_list=tf.train.Int64List(value=found.tokens.tolist()))
-    )
-    feature["alignment_patches"].CopyFrom(
-        tf.train.Feature(int64_list=tf.train.Int64List(value=found.patches.tolist()))
-    )
-    feature["alignment_scores"].CopyFrom(
-        tf.train.Feature(float_list=tf.train.FloatList(value=found.scores.tolist()))
-    )

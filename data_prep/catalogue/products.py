@@ -119,6 +119,15 @@ class Catalogue:
         return chosen
 
 
+def image_owners(catalogue: Catalogue) -> dict[str, str]:
+    """Image id -> id of its product, of all splits."""
+    return {
+        image.image_id: product.product_id
+        for product in catalogue.products
+        for image in product.images
+    }
+
+
 def _distinct_names(pairs: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
     names = {pair: pair[1] for pair in pairs}
     # a longer form where the shorter one is another's name too: ("A/B", "C") and ("A", "B/C")

@@ -19,7 +19,7 @@ class Crop:
 
     box: (x1, x2, y1, y2) in pixels, half-open.
     fallback: true if no product was found and the box is the whole picture for that reason.
-    reason: why it fell back; empty otherwise.
+    reason: why it fell back, the same words for the same reason, to be counted; empty otherwise.
     """
 
     box: Box
@@ -52,9 +52,9 @@ def degenerate(mask: np.ndarray) -> str:
     """Why `mask` [H, W] cannot be a product; empty if it can."""
     share = mask.mean()
     if share < MIN_AREA:
-        return f"the mask covers {share:.2%} of the picture, less than {MIN_AREA:.1%}"
+        return f"the mask covers less than {MIN_AREA:.1%} of the picture"
     if share > MAX_AREA:
-        return f"the mask covers {share:.0%} of the picture, more than {MAX_AREA:.0%}"
+        return f"the mask covers more than {MAX_AREA:.0%} of the picture"
     if border_contrast.touches_all_edges(mask):
         return "the mask touches all four edges of the picture"
     return ""

@@ -1,7 +1,8 @@
 """Foreground masks as files: one mask, and folders of photos and masks to learn from.
 
 A mask marks the foreground by values above 127, a label map (0 = background, else the number of a
-label) by any above 0. H, W = size of the photo in pixels.
+label) by any above 0. A mask that has values above 0 but none above 127 is no mask, but nearly
+always a label map (0 and 1) or fractions. H, W = size of the photo in pixels.
 """
 
 import dataclasses
@@ -28,22 +29,43 @@ def read_mask(
     """[H, W] bool, true on the foreground, as large as the photo.
 
     A mask of the photo's proportions and another size (within `SIZE_TOLERANCE`) is resized.
-    Raises: InputError if it is missing, no image, or of other proportions; with both sizes.
+    Raises: InputError if it is missing, no image, of other proportions (with both sizes), or as
+      `check_values`.
     """
     values = read_values(path, where)
-    deep = values.dtype != np.uint8
-    mask = values > (0 if kind == "label_map" else 127 * 257 if deep else 127)
+    if kind == "mask":
+        check_values(values, path, where)
+    mask = values > (0 if kind == "label_map" else _threshold(values))
     height, width = photo_shape[:2]
     if mask.shape == (height, width):
         return mask
-    if not proportional(mask.shape, (height, width)):
+    turned = proportional(mask.shape[::-1], (height, width))
+    if mask.shape == (width, height) or not proportional(mask.shape, (height, width)):
+        hint = ", as if one of the two were turned (photos are turned by their EXIF)" * turned
         raise InputError(
             f"Needed: a mask of the photo's size {width} x {height}, or in proportion to it within"
-            f" {SIZE_TOLERANCE} pixel. Came: {mask.shape[1]} x {mask.shape[0]}. Where: {path}"
+            f" {SIZE_TOLERANCE} pixel. Came: {mask.shape[1]} x {mask.shape[0]}{hint}. Where: {path}"
             f" ({where})."
         )
     interpolation = cv2.INTER_AREA if mask.shape[0] > height else cv2.INTER_LINEAR
     return cv2.resize(mask.astype(np.float32), (width, height), interpolation=interpolation) > 0.5
+
+
+def check_values(values: np.ndarray, path: pathlib.Path, where: str) -> None:
+    """Raises InputError, with the values, unless a mask's values [H, W] can mark a product or say
+    that there is none (all 0).
+    """
+    levels = np.unique(values)
+    if 0 < levels[-1] <= _threshold(values):
+        came = ", ".join(map(str, levels[:5])) + (f", ... {levels[-1]}" if len(levels) > 5 else "")
+        raise InputError(
+            f"Needed: a mask, with values above {_threshold(values)} on the product. Came: the"
+            f" values {came}, none of them above it. Where: {path} ({where})."
+        )
+
+
+def _threshold(values: np.ndarray) -> int:
+    return 127 if values.dtype == np.uint8 else 127 * 257
 
 
 def proportional(mask: tuple[int, ...], photo: tuple[int, ...]) -> bool:

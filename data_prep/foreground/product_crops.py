@@ -7,13 +7,13 @@ whole. H, W = size in pixels.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from data_prep.foreground import border_contrast, methods, saliency
 from data_prep.foreground.crops import Crop, crop_of_mask
-from data_prep.foreground.mask_files import read_mask
+from data_prep.foreground.mask_files import check_values, read_mask
 from data_prep.foreground.methods import find_crop
 from kaleido_tf.errors import InputError
 from kaleido_tf.files import images
@@ -68,9 +68,12 @@ class NetworkCrops:
 class MaskFolderCrops:
     """PNGs in a folder: `<image_id>.png`, else `<product_id>.png`. `identity`: the folder, since
     masks, like photos, can be mended between two starts.
+
+    Args: owners: image id -> product id, of the whole catalogue. Where the image id of one product
+      is the id of another ("100_1"), they tell whose mask "100_1.png" is.
     """
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, owners: Mapping[str, str] | None = None):
         self._folder = pathlib.Path(folder)
         if not self._folder.is_dir():
             raise InputError(
@@ -82,22 +85,51 @@ class MaskFolderCrops:
                 " which has none"
             )
         self.identity = {"foreground_masks": str(self._folder.resolve())}
+        self._owners = owners or {}
+        self._images: dict[str, list[str]] = {}
+        for image_id, product_id in self._owners.items():
+            self._images.setdefault(product_id, []).append(image_id)
 
     def path(self, product_id: str, image_id: str, where: str) -> pathlib.Path:
-        """The mask of a photo. Raises: InputError naming both places if there is none."""
+        """The mask of a photo. Raises: InputError naming both places if there is none, or both
+        products if it may be of either.
+        """
         for name in (image_id, product_id):
-            # An id may hold anything; one with a folder in it must not lead out of this one.
-            path = self._folder / f"{name}.png"
-            if path.parent == self._folder and path.is_file():
+            path = self._file(name)
+            if path and self._owner(name, where) in (product_id, None):
                 return path
         raise InputError(
             f"Needed: the mask {image_id}.png or {product_id}.png in {self._folder}. Came: neither."
             f" Where: {where}."
         )
 
+    def _file(self, name: str) -> pathlib.Path | None:
+        # An id may hold anything; one with a folder in it must not lead out of this one.
+        path = self._folder / f"{name}.png"
+        return path if path.parent == self._folder and path.is_file() else None
+
+    def _owner(self, name: str, where: str) -> str | None:
+        """The product that a mask's name means; None where only one can be meant."""
+        by_image = self._owners.get(name)
+        if by_image in (None, name) or name not in self._images:
+            return None
+        by_product = all(self._file(image_id) for image_id in self._images[name])
+        if self._file(by_image) and not by_product:
+            return name  # the one product has its mask, and the other needs this one
+        if by_product and not self._file(by_image):
+            return by_image
+        raise InputError(
+            f"Needed: masks whose names mean one product. Came: {name}.png, which is the photo"
+            f" {name} of product {by_image} or the product {name} (masks {by_image}.png and"
+            f" {self._images[name][0]}.png would tell). Where: {self._folder}, {where}."
+        )
+
     def check(self, product_id: str, image_id: str, where: str) -> None:
-        """Raises InputError for a mask that is missing or, by its header, no image."""
-        images.check_image(self.path(product_id, image_id, where), where)
+        """Raises InputError for a mask that is missing, ambiguous or no image, or whose values mark
+        nothing.
+        """
+        path = self.path(product_id, image_id, where)
+        check_values(images.read_values(path, where), path, where)
 
     def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
         return list(each(self._find_one, photos))
@@ -108,9 +140,11 @@ class MaskFolderCrops:
             mask = read_mask(path, photo.image.shape, photo.where)
         except InputError as error:
             return error
-        if not mask.any():
-            return dataclasses.replace(crop_of_mask(mask), reason=f"the mask {path} is empty")
-        return crop_of_mask(mask)
+        crop = crop_of_mask(mask)
+        if mask.all() or not mask.any():
+            level = "above 127" if mask.all() else "0"
+            return dataclasses.replace(crop, reason=f"all values of the mask are {level}")
+        return crop
 
 
 ProductCrops = WeightlessCrops | NetworkCrops | MaskFolderCrops
@@ -133,15 +167,18 @@ def check_choice(method: str, weights: str, masks: str) -> None:
             )
 
 
-def build_crops(method: str, weights: str = "", masks: str = "") -> ProductCrops:
-    """What finds the products. Args: weights: of `unet`; masks: folder of `masks`.
+def build_crops(
+    method: str, weights: str = "", masks: str = "", owners: Mapping[str, str] | None = None
+) -> ProductCrops:
+    """What finds the products. Args: weights: of `unet`; masks: folder of `masks`; owners: as
+    `MaskFolderCrops`.
 
     Raises: InputError as `check_choice`, and for a file or folder that cannot be used.
     """
     check_choice(method, weights, masks)
     if method == "unet":
         return NetworkCrops(weights)
-    return MaskFolderCrops(masks) if method == "masks" else WeightlessCrops(method)
+    return MaskFolderCrops(masks, owners) if method == "masks" else WeightlessCrops(method)
 
 
 def crop_of_probabilities(probabilities: np.ndarray) -> Crop:

@@ -1,6 +1,7 @@
 """The mask that a record's crop was made from, found once more: records keep the box alone."""
 
 import os
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,12 +19,19 @@ class ProductMasks:
     Args:
       dataset: the `dataset.json` of the records. where: their folder, for messages.
       weights: with `unet`: the file of the network. masks: with `masks`: their folder; empty: where
-        `dataset.json` says it was.
+        `dataset.json` says it was. owners: of the catalogue's photos, as `MaskFolderCrops`.
     Raises: InputError for weights or masks that cannot be used, or that are not of the records'
       method.
     """
 
-    def __init__(self, dataset: dict, where: str | os.PathLike, weights: str = "", masks: str = ""):
+    def __init__(
+        self,
+        dataset: dict,
+        where: str | os.PathLike,
+        weights: str = "",
+        masks: str = "",
+        owners: Mapping[str, str] | None = None,
+    ):
         self._method = dataset["foreground"]
         for needed, flag, value in (
             ("unet", "--foreground_weights", weights),
@@ -42,7 +50,7 @@ class ProductMasks:
             )
         folder = masks or (dataset.get("foreground_masks", "") if self._method == "masks" else "")
         self._folder = (
-            MaskFolderCrops(folder) if folder and (masks or os.path.isdir(folder)) else None
+            MaskFolderCrops(folder, owners) if folder and (masks or os.path.isdir(folder)) else None
         )
 
     def find(

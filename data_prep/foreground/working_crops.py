@@ -18,13 +18,14 @@ batch.
 class WorkingCrop:
     """A product's crop at its working size: `pixels` [h, w, 3] uint8, `box` (x1, x2, y1, y2) in
     photo pixels, `image_size` (width, height) of the photo, `whole` True if no foreground was found
-    and the photo kept whole.
+    and the photo kept whole, `reason` why.
     """
 
     pixels: np.ndarray
     box: tuple[int, int, int, int]
     image_size: tuple[int, int]
     whole: bool
+    reason: str = ""
 
 
 def crop_product(image: np.ndarray, foreground: str, crop_size: int) -> WorkingCrop:
@@ -51,7 +52,11 @@ def cut_crop(image: np.ndarray, found: Crop, crop_size: int) -> WorkingCrop:
         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )
     return WorkingCrop(
-        pixels, tuple(int(v) for v in found.box), (image.shape[1], image.shape[0]), found.fallback
+        pixels,
+        tuple(int(v) for v in found.box),
+        (image.shape[1], image.shape[0]),
+        found.fallback,
+        found.reason,
     )
 
 

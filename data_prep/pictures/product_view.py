@@ -4,7 +4,6 @@ import os
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 
 from data_prep.alignment.alignments import Alignments, Region
 from data_prep.alignment.caption_regions import CaptionRegions
@@ -22,7 +21,7 @@ from kaleido_tf.families import read_examples
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.dataset_json import read_dataset_json
-from kaleido_tf.records.record import parse_record
+from kaleido_tf.records.record import Record, parse_record
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import STOP_WORDS, words_of
 
@@ -126,7 +125,7 @@ class ProductViews:
         if self._captioner is None:
             return None
         ((caption, regions),) = self._captioner.describe(
-            folder, [tf.train.Example.FromString(read_serialized(self._table, row).numpy())]
+            folder, [Record.parse(read_serialized(self._table, row).numpy())]
         )
         return self._vocabulary.text_of(caption.token_ids), [
             region for region in regions if region.word not in STOP_WORDS
@@ -157,11 +156,9 @@ class ProductViews:
         """What lies behind the records of a folder; read once."""
         if folder not in self._sources:
             dataset = read_dataset_json(folder)
-            self._sources[folder] = (
-                dataset,
-                RecordPhotos(dataset, folder, self._catalogue),
-                ProductMasks(dataset, folder, *self._mask_sources),
-            )
+            photos = RecordPhotos(dataset, folder, self._catalogue)
+            masks = ProductMasks(dataset, folder, *self._mask_sources, photos.owners)
+            self._sources[folder] = (dataset, photos, masks)
         return self._sources[folder]
 
     def _crop(self, row: int) -> np.ndarray:

@@ -1,18 +1,22 @@
 """One shard of records: its photos read, cropped, turned into features and written."""
 
+import collections
 import concurrent.futures
 import os
+import pathlib
 
 import numpy as np
 from absl import logging
 
+from data_prep.catalogue.products import Catalogue
+from data_prep.features.backbones import Backbone
 from data_prep.features.patch_features import extract_features
 from data_prep.foreground.product_crops import Photo, ProductCrops
 from data_prep.foreground.working_crops import WorkingCrop, cut_crop
+from data_prep.record_writing.finished_shards import write_report
 from data_prep.record_writing.record_settings import Item, RecordSettings
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.tfrecord_files import write_shard
-from kaleido_tf.files.whole_files import write_json
 from kaleido_tf.records.record import LAYOUTS, serialize_record
 
 # in memory, decoded, while their products are looked for; so many share the network's batches
@@ -20,9 +24,19 @@ _PHOTOS_AT_ONCE = 32
 
 
 def write_one_shard(
-    path, report_path, shard, catalogue, settings, backbone, product_crops, log_first: bool
+    path: pathlib.Path,
+    source: str,
+    shard: list[Item],
+    catalogue: Catalogue,
+    settings: RecordSettings,
+    backbone: Backbone,
+    product_crops: ProductCrops,
 ) -> dict:
-    """Reads, crops and features one shard's photos; writes its report, then the shard itself."""
+    """Reads, crops and features one shard's photos; writes the shard, then its report, which it
+    returns.
+
+    Args: source: what the shard is made of, see `shard_sources`.
+    """
     crops, skipped = _load_crops(shard, settings, product_crops)
     kept = [number for number, crop in enumerate(crops) if crop is not None]
     blocks = _features(crops, kept, backbone, settings)
@@ -45,7 +59,7 @@ def write_one_shard(
             "token_ids": item.token_ids,
             **{name: block[number] for name, block in blocks.items()},
         }
-        if log_first and len(lines) < 2:
+        if "-00000-of-" in path.name and len(lines) < 2:
             _log_record(fields)
         try:
             lines.append(serialize_record(fields, layout))
@@ -56,10 +70,14 @@ def write_one_shard(
     report = {
         "records": len(lines),
         "crops_kept_whole": sum(crops[number].whole for number in kept),
+        "reasons_for_whole": collections.Counter(
+            crops[number].reason or "no product was found" for number in kept if crops[number].whole
+        ),
         "skipped": skipped,
+        "source": source,
     }
-    write_json(report_path, report)
     write_shard(path, lines)
+    write_report(path, report)
     return report
 
 

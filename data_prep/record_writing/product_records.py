@@ -9,27 +9,25 @@ complete, `dataset.json` (counts, shapes, digests, what was skipped and why) and
 import concurrent.futures
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
-import time
 
-from absl import logging
-
-from data_prep.catalogue.duplicates import duplicates_across_splits
-from data_prep.catalogue.products import Catalogue
+from data_prep.catalogue.products import Catalogue, image_owners
 from data_prep.features.backbones import Backbone, build_backbone
 from data_prep.foreground.product_crops import ProductCrops, build_crops
+from data_prep.record_writing.finished_shards import FinishedShards, Shard
 from data_prep.record_writing.photo_shards import write_one_shard
+from data_prep.record_writing.record_description import description
 from data_prep.record_writing.record_settings import Item, RecordSettings, product_text
+from data_prep.record_writing.shard_sources import shard_sources
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import claim_folder
-from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.text_files import read_text
 from kaleido_tf.files.tfrecord_files import shard_path
-from kaleido_tf.files.whole_files import write_bytes, write_json
-from kaleido_tf.records.dataset_json import MANIFEST_NAME, read_dataset_json
-from kaleido_tf.records.record import LAYOUTS, RECORD_VERSION
+from kaleido_tf.files.whole_files import write_bytes
+from kaleido_tf.progress import Progress
+from kaleido_tf.records.dataset_json import read_dataset_json
+from kaleido_tf.records.record import RECORD_VERSION
 from kaleido_tf.text import Tokenizer, Vocabulary
 
 
@@ -53,68 +51,85 @@ def write_records(
     vocabulary = Vocabulary(settings.vocabulary)
     backbone = backbone or build_backbone(settings.backbone, settings.backbone_weights)
     crops = crops or build_crops(
-        settings.foreground, settings.foreground_weights, settings.foreground_masks
+        settings.foreground,
+        settings.foreground_weights,
+        settings.foreground_masks,
+        image_owners(catalogue),
     )
-    identity = _identity(catalogue, products, split, settings, backbone, crops)
-    claim_folder(folder, identity)
-    if (folder / MANIFEST_NAME).is_file():
-        logging.info("%s is complete already: nothing to do", folder)
-        return read_dataset_json(folder)
+    identity = _identity(catalogue, split, settings, backbone, crops)
+    finished = FinishedShards(folder)
+    claim_folder(folder, identity, outdated=("products_digest",))
     items, skipped = _items(products, settings, Tokenizer(vocabulary))
-    shards = [
-        items[i : i + settings.records_per_shard]
-        for i in range(0, len(items), settings.records_per_shard)
-    ]
-    progress = _Progress(len(items), split)
-    crops_kept_whole, counts = 0, {}
+    plan = _plan(folder, items, catalogue, settings, crops)
+    shards = {name: finished.find(name, source) for name, (source, _) in plan.items()}
     tally = _BadTally(settings, len(items) + len(skipped), folder)
-    tally.check(skipped + _bad_headers(folder, shards, settings, crops))
-    for number, shard in enumerate(shards):
-        path = shard_path(folder, number, len(shards))
-        report_path = path.with_suffix(".json")
-        if not (path.is_file() and report_path.is_file()):
-            report = write_one_shard(
-                path, report_path, shard, catalogue, settings, backbone, crops, number == 0
-            )
-            progress.done(len(shard))
-        else:
-            report = read_json_object(report_path)
-            progress.skipped(len(shard))
-        counts[path.name] = report["records"]
-        crops_kept_whole += report["crops_kept_whole"]
-        skipped += report["skipped"]
-        tally.check(skipped)
-    dataset = {
-        **identity,
-        "catalogue": catalogue.source,
-        "catalogue_digest": catalogue.digest,
-        "records": sum(counts.values()),
-        "shards": counts,
-        "products": len({item.product.product_id for item in items}),
-        "categories": list(catalogue.category_names),
-        "subcategories": list(catalogue.subcategory_names),
-        "feature_size": backbone.feature_size,
-        "feature_shapes": {
-            name: [rows, backbone.feature_size]
-            for name, rows in LAYOUTS[settings.layout].blocks.items()
-        },
-        "crops_kept_whole": crops_kept_whole,
-        "skipped": skipped,
-        "catalogue_lines_skipped": list(catalogue.unusable),
-        "also_in_other_splits": sorted(
-            {
-                product.product_id
-                for duplicate in duplicates_across_splits(catalogue.products)
-                for product in (duplicate.first, duplicate.second)
-                if product.split == split
-            }
-        ),
-    }
-    write_bytes(folder / "vocab.txt", read_text(settings.vocabulary).encode())
-    write_json(folder / MANIFEST_NAME, dataset)
-    for number in range(len(shards)):
-        shard_path(folder, number, len(shards)).with_suffix(".json").unlink()
-    return dataset
+    waiting = [item for name, (_, part) in plan.items() if not shards[name] for item in part]
+    tally.check(skipped + _skipped_in(shards) + _bad_headers(waiting, settings, crops))
+    with Progress(split, len(items), "images") as progress:
+        progress.skipped(len(items) - len(waiting))
+        for name, (source, part) in plan.items():
+            if shards[name] is None:
+                path = finished.place / name
+                report = write_one_shard(path, source, part, catalogue, settings, backbone, crops)
+                shards[name] = Shard(path, report)
+                progress.done(len(part))
+                tally.check(skipped + _skipped_in(shards))
+    skipped += _skipped_in(shards)
+    reports = {name: shard.report for name, shard in shards.items()}
+    dataset = description(catalogue, split, items, skipped, settings, backbone, reports)
+    return _complete(finished, folder, {**identity, **dataset}, shards, settings)
+
+
+def _plan(folder, items, catalogue, settings, crops) -> dict[str, tuple[str, list[Item]]]:
+    """Name of each shard -> what it is made of (see `shard_sources`), and its items."""
+    size = settings.records_per_shard
+    shards = [items[i : i + size] for i in range(0, len(items), size)]
+    names = [shard_path(folder, number, len(shards)).name for number in range(len(shards))]
+    sources = shard_sources(shards, catalogue, crops)
+    return dict(zip(names, zip(sources, shards, strict=True), strict=True))
+
+
+def _skipped_in(shards: dict[str, Shard | None]) -> list[dict]:
+    return [entry for shard in shards.values() if shard for entry in shard.report["skipped"]]
+
+
+def _complete(
+    finished: FinishedShards,
+    folder: pathlib.Path,
+    dataset: dict,
+    shards: dict[str, Shard],
+    settings: RecordSettings,
+) -> dict:
+    """Puts the shards in their places and returns the `dataset.json` that it writes."""
+    alignments = finished.alignments(shards)
+    if alignments:
+        dataset["alignments"] = alignments
+    _say_what_changed(finished, folder, shards, alignments)
+    finished.put_in_place(shards)
+    if not (folder / "vocab.txt").is_file():
+        write_bytes(folder / "vocab.txt", read_text(settings.vocabulary).encode())
+    finished.complete(dataset, shards)
+    return read_dataset_json(folder)
+
+
+def _say_what_changed(finished, folder, shards, alignments) -> None:
+    rewritten = sum(not shard.is_old for shard in shards.values())
+    if not finished.before:
+        return
+    if not rewritten:
+        print(f"{folder} is complete already: nothing to do", flush=True)
+        return
+    print(
+        f"{folder}: {rewritten} of {len(shards)} shards were written anew, since photos, texts or"
+        " classes changed",
+        flush=True,
+    )
+    if alignments:
+        print(
+            f"{folder}: the alignments of these shards went with them. Training refuses the records"
+            " until data_prep.write_alignments is run on them again",
+            flush=True,
+        )
 
 
 def check_catalogue(catalogue: Catalogue, settings: RecordSettings) -> None:
@@ -129,24 +144,10 @@ def check_catalogue(catalogue: Catalogue, settings: RecordSettings) -> None:
         )
 
 
-def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
-    """What decides the content of every shard; two runs that agree here write the same records.
-
-    Photos count by their names, not their bytes: a photo that was missing or broken can be mended
-    and the run started again without losing what is finished.
+def _identity(catalogue, split, settings, backbone, crops) -> dict:
+    """The settings that decide the content of every shard; records of others are refused. What is
+    different from shard to shard is in `shard_sources`.
     """
-    rows = [
-        [
-            p.product_id,
-            product_text(p, settings.text_field),
-            p.title,
-            p.category,
-            p.subcategory,
-            [image.image_id for image in p.images],
-        ]
-        for p in products
-    ]
-    names = [catalogue.category_names, catalogue.subcategory_names]
     decisive = dataclasses.asdict(settings)
     for name in (
         "images_per_batch",
@@ -160,7 +161,6 @@ def _identity(catalogue, products, split, settings, backbone, crops) -> dict:
         decisive.pop(name)
     return {
         "record_version": RECORD_VERSION,
-        "products_digest": hashlib.sha256(json.dumps([names, rows]).encode()).hexdigest(),
         "split": split,
         **decisive,
         **crops.identity,
@@ -212,16 +212,12 @@ class _BadTally:
             )
 
 
-def _bad_headers(
-    folder: pathlib.Path, shards: list[list[Item]], settings: RecordSettings, crops: ProductCrops
-) -> list[dict]:
+def _bad_headers(waiting: list[Item], settings: RecordSettings, crops: ProductCrops) -> list[dict]:
     """What the headers of the photos (and masks) still to be read show to be bad, before hours go
     into the good ones.
 
     Raises: InputError for the first one, unless bad ones are skipped.
     """
-    paths = [shard_path(folder, number, len(shards)) for number in range(len(shards))]
-    waiting = [item for path, shard in zip(paths, shards) if not path.is_file() for item in shard]
 
     def check(item: Item) -> InputError | None:
         try:
@@ -237,25 +233,3 @@ def _bad_headers(
     if bad and settings.on_bad_record == "fail":
         raise bad[0][1]
     return [{"image_id": item.image.image_id, "why": str(error)} for item, error in bad]
-
-
-class _Progress:
-    """One line a shard: images a second and the time left."""
-
-    def __init__(self, total: int, split: str):
-        self._total, self._split = total, split
-        self._done = self._skipped = 0
-        self._start = time.monotonic()
-
-    def skipped(self, count: int) -> None:
-        self._skipped += count
-
-    def done(self, count: int) -> None:
-        self._done += count
-        rate = self._done / max(time.monotonic() - self._start, 1e-6)
-        left = (self._total - self._skipped - self._done) / rate
-        print(
-            f"{self._split}: {self._done + self._skipped}/{self._total} images, {rate:.1f}"
-            f" images/s, {left / 60:.1f} min left",
-            flush=True,
-        )

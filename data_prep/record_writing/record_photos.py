@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from data_prep.catalogue.products import ProductImage
+from data_prep.catalogue.products import ProductImage, image_owners
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.foreground.crops import Crop
 from data_prep.foreground.working_crops import cut_crop
@@ -23,6 +23,7 @@ class RecordPhotos:
       dataset: the `dataset.json` of the records. where: their folder, for messages.
       catalogue: where the catalogue is now, as `catalogue.read_catalogue` takes it; empty: where
         `dataset.json` says it was.
+    Attributes: owners: image id -> product id, of the whole catalogue.
     Raises: InputError if there is no catalogue.
     """
 
@@ -36,6 +37,7 @@ class RecordPhotos:
                 f"The photos behind {where} are needed: {error} Say with --catalogue where the"
                 " catalogue is now"
             ) from error
+        self.owners = image_owners(found)
         self._images = {
             image.image_id: image for product in found.products for image in product.images
         }

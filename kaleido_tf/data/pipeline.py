@@ -64,6 +64,7 @@ class RecordExamples:
         digest = hashlib.sha256(self.table.sequences[self.table.texts].tobytes())
         digest.update("\n".join(self.table.image_ids).encode())
         digest.update(self.table.alignments.encode())
+        digest.update(self.table.contents.encode())
         return int.from_bytes(digest.digest()[:8], "big", signed=True)
 
     def describe(self) -> str:

@@ -32,6 +32,8 @@ class RecordTable:
       feature_size: floats a patch. layout: which patches a record holds.
       alignments: what the `dataset.json` of each folder says of its alignments, as JSON; "" if none
         has any.
+      contents: the digests of photos and texts in the `dataset.json` of each folder; "" if none has
+        one, as in older ones.
     """
 
     files: tuple[str, ...]
@@ -47,6 +49,7 @@ class RecordTable:
     feature_size: int
     layout: Layout
     alignments: str = ""
+    contents: str = ""
 
     def __len__(self) -> int:
         return len(self.product_ids)
@@ -112,18 +115,28 @@ def read_record_table(
         feature_size=feature_size,
         layout=layout,
         alignments=_alignments_in(files),
+        contents=_contents_of(files),
     )
 
 
+def _folders_of(files: list[str]) -> list[str]:
+    return sorted({os.path.dirname(file) or "." for file in files})
+
+
+def _contents_of(files: list[str]) -> str:
+    digests = [read_dataset_json(folder).get("content_digest") for folder in _folders_of(files)]
+    return ",".join(filter(None, digests))
+
+
 def _alignments_in(files: list[str]) -> str:
-    folders = sorted({os.path.dirname(file) or "." for file in files})
+    folders = _folders_of(files)
     said = [read_dataset_json(folder).get("alignments") for folder in folders]
     for folder, alignments in zip(folders, said):
         if alignments and "unfinished" in alignments:
             raise InputError(
-                f"{folder}: some shards have new alignments and some old ones, since"
-                " data_prep.write_alignments was stopped there. Start it again with the same"
-                " command"
+                f"{folder}: not all shards have the alignments that its dataset.json speaks of,"
+                " since data_prep.write_alignments was stopped there or shards were written anew"
+                " after it. Start it again with the same command"
             )
     return json.dumps(said, sort_keys=True) if any(said) else ""
 

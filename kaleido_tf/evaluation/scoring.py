@@ -4,8 +4,6 @@ Each image's features are read once, however many pairs it stands in. N = pairs,
 feature size.
 """
 
-import time
-
 import numpy as np
 import tensorflow as tf
 import tf_keras
@@ -14,6 +12,7 @@ from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable, read_images
 from kaleido_tf.errors import input_errors_as_themselves
 from kaleido_tf.evaluation.candidates import Pairs
+from kaleido_tf.progress import Progress
 
 
 def candidate_batches(model, table: RecordTable, pairs: Pairs, batch_size: int) -> tf.data.Dataset:
@@ -49,17 +48,10 @@ def score_batches(
     def score(batch):
         return strategy.run(lambda part: matcher(part, training=False), args=(batch,))
 
-    results, start, said = [], time.monotonic(), time.monotonic()
-    with input_errors_as_themselves():
+    results = []
+    with input_errors_as_themselves(), Progress("scoring", count, "pairs") as progress:
         for batch in strategy.experimental_distribute_dataset(dataset.prefetch(2)):
-            results += [part.numpy() for part in strategy.experimental_local_results(score(batch))]
-            done = sum(map(len, results))
-            if time.monotonic() - said > 20:
-                said = time.monotonic()
-                left = (said - start) * (count / done - 1)
-                print(
-                    f"scored {done}/{count} pairs, {done / (said - start):.0f} pairs/s,"
-                    f" {left / 60:.1f} min left",
-                    flush=True,
-                )
+            parts = strategy.experimental_local_results(score(batch))
+            results += [part.numpy() for part in parts]
+            progress.done(sum(map(len, parts)))
     return np.concatenate(results)

@@ -13,7 +13,7 @@ from kaleido_tf.files.whole_files import write_json
 SETTINGS_NAME = "settings.json"
 
 
-def claim_folder(folder: pathlib.Path, settings: dict) -> None:
+def claim_folder(folder: pathlib.Path, settings: dict, outdated: tuple[str, ...] = ()) -> None:
     """Makes `folder` the place of one set of records, or checks that it already is; see
     `claim_settings`.
 
@@ -26,14 +26,18 @@ def claim_folder(folder: pathlib.Path, settings: dict) -> None:
         raise InputError(
             f"{folder} holds shards of unknown origin ({first}, ...). Use another --output_dir"
         )
-    claim_settings(folder, settings, "records made with other settings", "--output_dir")
+    other = "records made with other settings"
+    claim_settings(folder, settings, other, "--output_dir", outdated)
 
 
-def claim_settings(folder: pathlib.Path, settings: dict, other: str, flag: str) -> None:
+def claim_settings(
+    folder: pathlib.Path, settings: dict, other: str, flag: str, outdated: tuple[str, ...] = ()
+) -> None:
     """Keeps `settings` (what decides the content) as `settings.json` in `folder`, or checks that
     they are those there.
 
-    Args: other: what the folder holds if they are not. flag: that named the folder.
+    Args: other: what the folder holds if they are not. flag: that named the folder. outdated: names
+      that older folders have and that do not count any more.
     Raises: InputError naming the settings that differ.
     """
     try:
@@ -47,7 +51,7 @@ def claim_settings(folder: pathlib.Path, settings: dict, other: str, flag: str) 
     differ = [
         f"{key}: {before.get(key)!r} there, {settings.get(key)!r} now"
         for key in sorted({*before, *settings})
-        if before.get(key) != settings.get(key)
+        if before.get(key) != settings.get(key) and key not in outdated
     ]
     if differ:
         raise InputError(f"{folder} holds {other} ({'; '.join(differ)}). Use another {flag}")

@@ -3,7 +3,7 @@
 Catalogues come from crawls, so an "image" may be an error page named .jpg, an empty file, half a
 download, or a small file that unpacks to gigabytes. All of these are found by the header, before
 anything is decoded, or while decoding, and all of them end as an `InputError` that says where the
-image is named.
+image is named. (Not to be found: an uncompressed BMP or TIFF whose missing rows were filled up.)
 
 H, W = height and width in pixels, after the EXIF orientation is applied.
 """
@@ -11,19 +11,24 @@ H, W = height and width in pixels, after the EXIF orientation is applied.
 import contextlib
 import io
 import os
+import pathlib
 import struct
 import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.colour_profiles import in_srgb, names_other_colours
+from kaleido_tf.files.image_ends import load_whole
 
 MAX_PIXELS = 50_000_000
 # Named to Pillow, so that none of its forty other decoders ever sees the bytes. JPEG includes MPO
 # (phone cameras).
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF") + (
+    ("AVIF",) if features.check("avif") else ()
+)
 
 _ORIENTATION_TAG = 0x0112
 # What Pillow's decoders raise on damaged data. Wide on purpose: which one it is depends on the byte
@@ -46,9 +51,9 @@ def read_image(
 ) -> np.ndarray:
     """Reads an image file, or the bytes of one.
 
-    The first frame of an animation is taken, the EXIF orientation is applied, transparent pixels
-    are laid on white (the usual background of product photos), and palettes, grey, CMYK and 16-bit
-    images become 8-bit RGB.
+    The first frame of an animation is taken, the EXIF orientation is applied, colours are those of
+    sRGB whatever profile is embedded, transparent pixels are laid on white (the usual background of
+    product photos), and palettes, grey, CMYK and 16-bit images become 8-bit RGB.
 
     Args:
       source: path, or the encoded bytes.
@@ -61,8 +66,8 @@ def read_image(
     with _opened(source, place) as image:
         _check_pixels(image, max_pixels, place)
         try:
-            image.load()
-            return _rgb(ImageOps.exif_transpose(image))
+            whole = load_whole(image, _content(source))
+            return _rgb(ImageOps.exif_transpose(whole))
         except _DAMAGE as error:
             raise InputError(
                 f"Needed: a whole {image.format} image. Came: one that cannot be decoded ({error})."
@@ -74,7 +79,7 @@ def read_values(source: str | os.PathLike, where: str, max_pixels: int = MAX_PIX
     """Reads the numbers of a mask or label map: of a palette image its indices, of a grey one its
     levels.
 
-    A colour image counts if it is grey (its three channels agree).
+    A colour image counts if it is grey (its three channels agree). An EXIF orientation is applied.
     Returns: [H, W] uint8 (black and white: 0 and 255), or int32 of 16-bit images.
     Raises: InputError as `read_image`, and for colours or transparency, which say nothing certain
       about a mask.
@@ -83,7 +88,7 @@ def read_values(source: str | os.PathLike, where: str, max_pixels: int = MAX_PIX
     with _opened(source, place) as image:
         _check_pixels(image, max_pixels, place)
         try:
-            image.load()
+            image = ImageOps.exif_transpose(load_whole(image, _content(source)))
             values = np.asarray(image.convert("L") if image.mode == "1" else image)
         except _DAMAGE as error:
             raise InputError(
@@ -127,6 +132,7 @@ def is_plain(source: str | os.PathLike | bytes, where: str) -> bool:
             and image.mode in ("RGB", "L")
             and not turned
             and "transparency" not in image.info
+            and not names_other_colours(image)
         )
 
 
@@ -171,6 +177,10 @@ def _stream(source: str | os.PathLike | bytes, place: str) -> io.BufferedIOBase:
         ) from error
 
 
+def _content(source: str | os.PathLike | bytes) -> bytes:
+    return source if isinstance(source, bytes) else pathlib.Path(source).read_bytes()
+
+
 def _check_pixels(image: Image.Image, max_pixels: int, place: str) -> None:
     width, height = image.size
     if not 0 < width * height <= max_pixels:
@@ -186,6 +196,7 @@ def _rgb(image: Image.Image) -> np.ndarray:
     """
     if image.mode == "F" or image.mode.startswith("I"):
         return _from_deep_grey(image)
+    image = in_srgb(image)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

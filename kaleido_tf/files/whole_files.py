@@ -29,7 +29,7 @@ def check_writable(folder: str | os.PathLike) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(
-            f"A folder to write into is needed. Received: {folder} ({error})"
+            f"A folder to write into is needed. Received: {folder} ({error.strerror})"
         ) from error
 
 

@@ -34,6 +34,8 @@ def declared_by(files: list[str]) -> dict:
 
 
 MANIFEST_NAME = DATASET_JSON
+ALIGNMENTS_ASIDE = "alignments.partial"
+"""The folder beside the shards in which new alignments are made, until all are."""
 
 
 def read_dataset_json(folder: str | pathlib.Path) -> dict:

@@ -96,6 +96,104 @@ TABLE_FEATURES = (
 """What a run reads once of every record at its start (see data/record_table.py)."""
 
 
+class Record:
+    """One record as Python sees it: fields by name, its features as they are stored until a block
+    is asked for.
+
+    Args: example: a record of any layout, which the view takes over.
+    """
+
+    def __init__(self, example: tf.train.Example):
+        self._features = example.features.feature
+
+    @classmethod
+    def parse(cls, serialized: bytes) -> "Record":
+        """Raises: google.protobuf.message.DecodeError, or ValueError naming a field that is
+        missing.
+        """
+        record = cls(tf.train.Example.FromString(serialized))
+        missing = [name for name in _FIXED if name not in record._features]
+        if missing:
+            raise ValueError(f"no {', '.join(missing)} in it")
+        return record
+
+    @property
+    def product_id(self) -> str:
+        return self._text("product_id")
+
+    @property
+    def image_id(self) -> str:
+        return self._text("image_id")
+
+    @property
+    def text(self) -> str:
+        return self._text("text")
+
+    @property
+    def token_ids(self) -> list[int]:
+        """WordPiece ids of `text`, without [CLS] and [SEP]."""
+        return self._ints("token_ids")
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Width and height of the photo in pixels."""
+        return tuple(self._ints("image_size"))
+
+    @property
+    def crop_box(self) -> tuple[int, int, int, int]:
+        """x1, x2, y1, y2 in pixels of the photo, half-open."""
+        return tuple(self._ints("crop_box"))
+
+    @property
+    def alignments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tokens, patches [A] int64 and scores [A] float32 of the aligned pairs."""
+        scores = self._features["alignment_scores"].float_list.value
+        return (
+            np.array(self._ints("alignment_tokens"), np.int64),
+            np.array(self._ints("alignment_patches"), np.int64),
+            np.array(scores, np.float32),
+        )
+
+    def block(self, name: str) -> np.ndarray:
+        """[rows, F] float16 of a block of the layout, e.g. `patch_features`.
+
+        Args: name: of `Layout.blocks`; the rows are those of the layout that has the block.
+        """
+        values = np.frombuffer(self._features[name].bytes_list.value[0], "<f2")
+        return values.reshape(self._rows(name), -1)
+
+    def _rows(self, name: str) -> int:
+        if name != "patch_features":
+            return KALEIDO.blocks[name]
+        return len(self._ints("patch_boxes")) // 5
+
+    def with_alignments(self, tokens, patches, scores) -> "Record":
+        """A copy that holds these pairs ([A] ints, ints, floats) and no others."""
+        example = tf.train.Example()
+        copy = Record(example)
+        for name, feature in self._features.items():
+            copy._features[name].CopyFrom(feature)
+        for name, feature in _alignment_features(tokens, patches, scores).items():
+            copy._features[name].CopyFrom(feature)
+        return copy
+
+    def without_features(self) -> "Record":
+        """The same without its blocks, which are nearly all of its bytes; this one loses them."""
+        for name in KALEIDO.blocks:
+            self._features.pop(name, None)
+        return self
+
+    def serialize(self) -> bytes:
+        features = tf.train.Features(feature=dict(self._features))
+        return tf.train.Example(features=features).SerializeToString()
+
+    def _text(self, name: str) -> str:
+        return self._features[name].bytes_list.value[0].decode()
+
+    def _ints(self, name: str) -> list[int]:
+        return list(self._features[name].int64_list.value)
+
+
 def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> bytes:
     """One record from its fields; absent alignments are written as empty lists.
 
@@ -114,13 +212,18 @@ def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> 
         features[name] = _ints(np.asarray(fields[name]).reshape(-1))
     for name, rows in layout.blocks.items():
         features[name] = _bytes(_float16_bytes(name, fields[name], rows))
-    for name in ("alignment_tokens", "alignment_patches"):
-        features[name] = _ints(fields.get(name, ()))
-    scores = tf.train.FloatList(
-        value=[float(score) for score in fields.get("alignment_scores", ())]
-    )
-    features["alignment_scores"] = tf.train.Feature(float_list=scores)
+    pairs = [fields.get(f"alignment_{part}", ()) for part in ("tokens", "patches", "scores")]
+    features |= _alignment_features(*pairs)
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def _alignment_features(tokens, patches, scores) -> dict[str, tf.train.Feature]:
+    floats = tf.train.FloatList(value=[float(score) for score in scores])
+    return {
+        "alignment_tokens": _ints(tokens),
+        "alignment_patches": _ints(patches),
+        "alignment_scores": tf.train.Feature(float_list=floats),
+    }
 
 
 def _float16_bytes(name: str, rows, count: int) -> bytes:

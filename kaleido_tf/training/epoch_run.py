@@ -23,7 +23,7 @@ class EpochRun:
     """Args:
     folder: a claimed one (`record_writer.claim_settings`). epochs: how many.
     best_by: name of the figure whose highest value is the best epoch; among equals the one with the
-      lowest `valid_loss`.
+      lowest `valid_loss`. An epoch in which one of the two is no number is never the best.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class EpochRun:
           learn: epoch (from 1) -> mean training loss. judge: (TensorBoard writer, epoch) -> figures
             by name.
           keep: writes the model as the best so far. tell: the figures in words.
-        Raises: InputError if the loss is no number, or a checkpoint cannot be read.
+        Raises: InputError if the loss is no number, or the `valid_loss` of every epoch, or a
+          checkpoint cannot be read.
         """
         self._restore()
         log = MetricsLog(self._folder / "metrics.jsonl", int(self._epoch))
@@ -89,11 +90,10 @@ class EpochRun:
                     tf.summary.scalar(name, value)
             writer.flush()
             took = time.perf_counter() - started
-            print(
-                f"epoch {epoch}/{self._epochs}: {tell(values)}, {took:.1f}"
-                f" s{', the best so far' if better else ''}",
-                flush=True,
-            )
+            note = ", the best so far" if better else ""
+            if rank[0] == -np.inf:
+                note = f", not counted: its valid_loss or {self._best_by} is no number"
+            print(f"epoch {epoch}/{self._epochs}: {tell(values)}, {took:.1f} s{note}", flush=True)
         return self._best_epoch()
 
     def _restore(self) -> None:
@@ -111,7 +111,8 @@ class EpochRun:
         print(f"{self._folder}: {state} epoch {int(self._epoch)} of {self._epochs}", flush=True)
 
     def _rank(self, values: dict[str, float]) -> tuple[float, float]:
-        return values[self._best_by], -values["valid_loss"]
+        rank = values[self._best_by], -values["valid_loss"]
+        return rank if np.isfinite(rank).all() else (-np.inf, -np.inf)
 
     def _best_epoch(self) -> dict[str, float]:
         lines = read_metrics(self._folder / "metrics.jsonl")
@@ -121,6 +122,12 @@ class EpochRun:
                 " --model_dir to train anew"
             )
         best = max(lines, key=self._rank)
+        if self._rank(best)[0] == -np.inf:
+            raise InputError(
+                f"In no epoch of the run in {self._folder} were both {self._best_by} and valid_loss"
+                " numbers, so there is no best one. Use another --model_dir and a lower"
+                " --learning_rate"
+            )
         return {
             "epoch": best["step"],
             **{name: value for name, value in best.items() if name not in ("kind", "step")},

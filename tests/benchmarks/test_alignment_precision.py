@@ -1,11 +1,10 @@
 """What counts as right, and as chance, where the truth is known."""
 
 import pytest
-import tensorflow as tf
 
 from benchmarks.alignment_precision import judge, level_of, true_patches
 from data_prep.alignment.named_boxes import NamedBox
-from kaleido_tf.records.record import serialize_record
+from kaleido_tf.records.record import Record, serialize_record
 from kaleido_tf.text import Tokenizer, Vocabulary
 from tests import small_records
 
@@ -27,7 +26,7 @@ def record(pairs):
         alignment_patches=patches,
         alignment_scores=[1.0] * len(pairs),
     )
-    return tf.train.Example.FromString(serialize_record(fields))
+    return Record.parse(serialize_record(fields))
 
 
 def test_patches_of_a_box():

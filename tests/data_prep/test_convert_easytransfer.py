@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 
 import numpy as np
 
@@ -26,9 +27,9 @@ def test_killed_conversion_goes_on(tmp_path):
         "--rows_per_shard=5",
     ]
     process = start(*COMMAND, *flags, cwd=tmp_path)
-    for line in process.stdout:
-        if line.startswith("rows-00001"):
-            break
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob("rows-00001-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.tfrecord")}

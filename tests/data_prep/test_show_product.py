@@ -65,10 +65,7 @@ def made(tmp_path_factory):
     boxes = [NamedBox("thing", BUTTON, 1.0)]
     align_records(
         str(records),
-        lambda _, examples: [
-            regions_of(boxes, list(example.features.feature["crop_box"].int64_list.value))
-            for example in examples
-        ],
+        lambda _, examples: [regions_of(boxes, list(example.crop_box)) for example in examples],
         AlignmentSettings(),
         {"source": "made up"},
     )
@@ -209,7 +206,7 @@ def test_masks_by_the_records_method(made, tmp_path):
     )
     empty = np.full_like(image, 200)
     assert (
-        "no product found: the mask covers 0"
+        "no product found: the mask covers less than 0.2%"
         in ProductMasks({"foreground": "border"}, "records").find(
             dataclasses.replace(photo, image=empty), box
         )[1]

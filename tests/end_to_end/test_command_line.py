@@ -32,7 +32,7 @@ def prepared(tmp_path_factory):
         "--records_per_shard=32",
         cwd=folder,
     )
-    assert re.search(r"train: 64/\d+ images, [\d.]+ images/s, [\d.]+ min left", output)
+    assert re.search(r"train: (\d+)/\1 images, +[\d.]+ images/s, [\d:]+ left", output)
     assert "photos kept whole" in output
     output = run(
         "-m",

@@ -145,7 +145,7 @@ def test_a_text_file_with_an_image_name_is_refused_by_content(tmp_path):
     path = tmp_path / "page.jpg"
     path.write_text("<html>404 not found</html>")
     text = message(path)
-    assert "Needed: an image (JPEG, PNG, WEBP, BMP, GIF, TIFF)." in text
+    assert "Needed: an image (JPEG, PNG, WEBP, BMP, GIF, TIFF" in text
     assert "beginning with b'<html>404 not fo'" in text and "page.jpg (product 12)" in text
 
 

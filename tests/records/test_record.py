@@ -6,7 +6,14 @@ import tensorflow as tf
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.dataset_json import read_dataset_json
-from kaleido_tf.records.record import KALEIDO, parse_patch, parse_record, serialize_record
+from kaleido_tf.records.record import (
+    GRIDS,
+    KALEIDO,
+    Record,
+    parse_patch,
+    parse_record,
+    serialize_record,
+)
 from tests import small_records
 
 
@@ -68,3 +75,46 @@ def test_dataset_json_of_another_version_is_refused(tmp_path):
     (tmp_path / "dataset.json").write_text("[")
     with pytest.raises(InputError, match="must be JSON"):
         read_dataset_json(tmp_path)
+
+
+@pytest.mark.parametrize("layout", [KALEIDO, GRIDS[4]])
+def test_view_shows_the_fields_that_were_written(layout):
+    fields = small_records.fields_of(4, layout=layout)
+    record = Record.parse(serialize_record(fields, layout))
+    names = ("product_id", "image_id", "text", "token_ids")
+    assert [getattr(record, name) for name in names] == [fields[name] for name in names]
+    assert record.image_size == (40, 60) and record.crop_box == (3, 37, 5, 55)
+    for name in layout.blocks:
+        np.testing.assert_array_equal(record.block(name), fields[name].astype(np.float16))
+    assert [len(part) for part in record.alignments] == [0, 0, 0]
+
+
+def test_alignments_change_nothing_else():
+    serialized = serialize_record(small_records.fields_of(3))
+    record = Record.parse(serialized)
+    pairs = {
+        "alignment_tokens": [2, 5],
+        "alignment_patches": [7, 40],
+        "alignment_scores": [0.5, 0.1],
+    }
+    aligned = record.with_alignments(*pairs.values())
+    expected = serialize_record(small_records.fields_of(3, **pairs))
+    for got, fields in ((aligned, expected), (record, serialized)):
+        assert tf.train.Example.FromString(got.serialize()) == tf.train.Example.FromString(fields)
+    tokens, patches, scores = aligned.alignments
+    assert tokens.tolist() == [2, 5] and patches.tolist() == [7, 40]
+    np.testing.assert_allclose(scores, [0.5, 0.1])
+
+
+def test_view_without_features_is_small_and_has_the_rest():
+    record = Record.parse(serialize_record(small_records.fields_of(3))).without_features()
+    assert record.image_id == "P003_1" and len(record.serialize()) < 5000
+    with pytest.raises(IndexError):
+        record.block("grey_features")
+
+
+def test_foreign_examples_are_no_records():
+    foreign = tf.train.Example()
+    foreign.features.feature["image_id"].bytes_list.value.append(b"1_1")
+    with pytest.raises(ValueError, match="no record_version, product_id, text"):
+        Record.parse(foreign.SerializeToString())

@@ -1,5 +1,9 @@
 import json
+import math
 
+import pytest
+
+from kaleido_tf.errors import InputError
 from kaleido_tf.training.metrics_log import MetricsLog, read_metrics
 
 
@@ -34,3 +38,24 @@ def test_new_run_starts_empty(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"kind": "train", "step": 5}\n')
     MetricsLog(tmp_path / "metrics.jsonl", resumed_step=0)
     assert read_metrics(tmp_path / "metrics.jsonl") == []
+
+
+def test_what_is_no_number_is_null_in_the_file_and_nan_when_read(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    MetricsLog(path, resumed_step=0).write("eval", 3, {"loss": float("inf"), "accuracy": 0.5})
+    for log in (MetricsLog(path, resumed_step=3), MetricsLog(path, resumed_step=4)):
+        assert json.loads(path.read_text()) == {
+            "kind": "eval",
+            "step": 3,
+            "loss": None,
+            "accuracy": 0.5,
+        }
+        figures = {name: float(value) for name, value in log.last("eval").items()}
+        assert math.isnan(figures["loss"]) and figures["accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", '{"kind": "train"}', '"text"'])
+def test_broken_lines_are_named(tmp_path, line):
+    (tmp_path / "metrics.jsonl").write_text(f'{{"kind": "train", "step": 1}}\n{line}\n')
+    with pytest.raises(InputError, match="metrics.jsonl line 2: a JSON object with `kind`"):
+        read_metrics(tmp_path / "metrics.jsonl")

@@ -25,6 +25,7 @@ from kaleido_tf.files.claimed_folders import claim_folder
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_bytes, write_json
+from kaleido_tf.progress import Progress
 
 FLOAT_TYPES = ("float32", "float16")
 SHARED_ROWS = 0.2
@@ -101,13 +102,14 @@ def to_tfrecord(
     first_rows = (
         np.unique(image_of_row, return_index=True)[1] if of_image else np.zeros(0, np.int64)
     )
-    progress = _Progress(len(source) + len(first_rows))
-    image_shards = _write_shards(
-        folder, "images", "tfrecord", first_rows, rows_per_shard, encode_images, progress
-    )
-    row_shards = _write_shards(
-        folder, "rows", "tfrecord", np.arange(len(source)), rows_per_shard, encode_rows, progress
-    )
+    numbers = np.arange(len(source))
+    with Progress(folder.name, len(source) + len(first_rows), "rows and images") as progress:
+        image_shards = _write_shards(
+            folder, "images", "tfrecord", first_rows, rows_per_shard, encode_images, progress
+        )
+        row_shards = _write_shards(
+            folder, "rows", "tfrecord", numbers, rows_per_shard, encode_rows, progress
+        )
     dataset = {
         **settings,
         "rows": len(source),
@@ -142,15 +144,9 @@ def to_csv(source: RowFiles, output_dir: str, rows_per_shard: int = 256) -> Conv
             _read(source, rows, source.schema), source.schema, lambda n: source.where(rows[n])
         )
 
-    shards = _write_shards(
-        folder,
-        "rows",
-        "csv",
-        np.arange(len(source)),
-        rows_per_shard,
-        encode,
-        _Progress(len(source)),
-    )
+    rows = np.arange(len(source))
+    with Progress(folder.name, len(rows), "rows") as progress:
+        shards = _write_shards(folder, "rows", "csv", rows, rows_per_shard, encode, progress)
     write_bytes(
         folder / "rows.list_csv", "".join(f"{line}\n" for line in (len(source), *shards)).encode()
     )
@@ -224,16 +220,11 @@ def _image_of_row(source: RowFiles, folder: pathlib.Path) -> np.ndarray | None:
 def _digests(source: RowFiles, columns: list[Column]) -> Iterator[bytes]:
     """The digest of each row's image columns."""
     names = {column.name for column in columns}
-    start = time.monotonic()
-    for number, shard in enumerate(_batches(np.arange(len(source)), 64 * _ROWS_AT_ONCE), start=1):
-        for digests in _in_threads(lambda rows: source.digests(rows, names), shard):
-            yield from digests
-        done = min(number * 64 * _ROWS_AT_ONCE, len(source))
-        print(
-            f"looking for images that rows share: {done}/{len(source)} rows, "
-            f"{done / max(time.monotonic() - start, 1e-6):.0f} rows/s",
-            flush=True,
-        )
+    with Progress("looking for images that rows share", len(source), "rows") as progress:
+        for shard in _batches(np.arange(len(source)), 64 * _ROWS_AT_ONCE):
+            for digests in _in_threads(lambda rows: source.digests(rows, names), shard):
+                yield from digests
+            progress.done(len(shard))
 
 
 def _batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
@@ -253,7 +244,7 @@ def _write_shards(
     rows: np.ndarray,
     per_shard: int,
     encode: Callable,
-    progress: "_Progress",
+    progress: Progress,
 ) -> dict[str, int]:
     """Writes the shards of one kind that are not there yet; names and counts of all."""
     counts = {}
@@ -268,26 +259,6 @@ def _write_shards(
                 write_bytes(path, b"".join(pieces))
             else:
                 write_shard(path, pieces)
-            progress.done(path.name, len(shard))
+            progress.done(len(shard))
         counts[path.name] = len(shard)
     return counts
-
-
-class _Progress:
-    """One line a shard: rows and images a second and the time left."""
-
-    def __init__(self, total: int):
-        self._total, self._done, self._skipped, self._start = total, 0, 0, time.monotonic()
-
-    def skipped(self, count: int) -> None:
-        self._skipped += count
-
-    def done(self, name: str, count: int) -> None:
-        self._done += count
-        rate = self._done / max(time.monotonic() - self._start, 1e-6)
-        left = (self._total - self._skipped - self._done) / rate
-        print(
-            f"{name}: {self._done + self._skipped}/{self._total} rows and images, {rate:.0f} a"
-            f" second, {left / 60:.1f} min left",
-            flush=True,
-        )

@@ -8,7 +8,6 @@ read.
 import dataclasses
 import math
 import pathlib
-import time
 
 from kaleido_tf.compat.rows.input_schema import Column, format_schema
 from kaleido_tf.compat.rows.row_columns import pretraining_columns, pretraining_schema
@@ -21,6 +20,7 @@ from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_bytes, write_json
 from kaleido_tf.models.config import BertConfig
+from kaleido_tf.progress import Progress
 from kaleido_tf.records.dataset_json import declared_by, layout_of
 from kaleido_tf.text import Vocabulary
 
@@ -70,29 +70,16 @@ def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSett
     )
     total = len(examples) * settings.dupe_factor
     count = math.ceil(total / settings.rows_per_shard)
-    names, start = [], time.monotonic()
-    for number in range(count):
-        path = folder / f"rows-{number:05d}-of-{count:05d}.{settings.format}"
-        names.append(path.name)
-        if path.is_file():
-            continue
-        first = number * settings.rows_per_shard
-        _write_shard(
-            path,
-            examples,
-            config,
-            schema,
-            first,
-            min(settings.rows_per_shard, total - first),
-            settings.format,
-        )
-        done = min(first + settings.rows_per_shard, total)
-        print(
-            f"{done}/{total} rows,"
-            f" {(time.monotonic() - start) / (number + 1) * (count - number - 1) / 60:.1f} min"
-            " left",
-            flush=True,
-        )
+    names = [f"rows-{n:05d}-of-{count:05d}.{settings.format}" for n in range(count)]
+    with Progress(folder.name, total, "rows") as progress:
+        for number, name in enumerate(names):
+            first = number * settings.rows_per_shard
+            size = min(settings.rows_per_shard, total - first)
+            if (folder / name).is_file():
+                progress.skipped(size)
+                continue
+            _write_shard(folder / name, examples, config, schema, first, size, settings.format)
+            progress.done(size)
     write_bytes(folder / "schema.txt", (format_schema(schema) + "\n").encode())
     size = sum((folder / name).stat().st_size for name in names)
     result = {

@@ -89,7 +89,7 @@ def test_unusable_masks_are_errors_of_their_photo_alone(tmp_path):
     assert (
         empty.fallback
         and empty.box == (0, width, 0, height)
-        and "P0_2.png is empty" in empty.reason
+        and empty.reason == "all values of the mask are 0"
     )
     assert (
         isinstance(wide, InputError)
@@ -106,6 +106,65 @@ def test_unusable_masks_are_errors_of_their_photo_alone(tmp_path):
     (tmp_path / "P0_1.png").write_text("text")
     with pytest.raises(InputError, match="beginning with b'text'"):
         finder.check("P0", "P0_1", "line 0")
+
+
+def mask_names(tmp_path, names, photos):
+    """The masks that photos (product id, image id) get, by name; or the message that says why not.
+
+    Product 100 has one photo, product 100_1 (a colour of it) two.
+    """
+    for name in names:
+        save(tmp_path / f"{name}.png", np.ones((3, 4), bool))
+    owners = {"100_1": "100", "100_1_1": "100_1", "100_1_2": "100_1"}
+    crops = build_crops("masks", masks=str(tmp_path), owners=owners)
+    found = []
+    for product_id, image_id in photos:
+        try:
+            found.append(crops.path(product_id, image_id, "line 1").stem)
+        except InputError as error:
+            found.append(str(error))
+    return found
+
+
+PHOTOS = (("100", "100_1"), ("100_1", "100_1_1"), ("100_1", "100_1_2"))
+
+
+@pytest.mark.parametrize(
+    "names, expected",
+    [
+        (["100", "100_1"], ["100", "100_1", "100_1"]),
+        (["100_1", "100_1_1", "100_1_2"], ["100_1", "100_1_1", "100_1_2"]),
+        (["100", "100_1", "100_1_1"], ["100", "100_1_1", "100_1"]),
+        (["100", "100_1_1", "100_1_2"], ["100", "100_1_1", "100_1_2"]),
+    ],
+)
+def test_masks_are_of_the_product_that_is_meant(tmp_path, names, expected):
+    assert mask_names(tmp_path, names, PHOTOS) == expected
+
+
+@pytest.mark.parametrize("names", [["100_1"], ["100", "100_1", "100_1_1", "100_1_2"]])
+def test_name_of_two_products_is_refused(tmp_path, names):
+    message = mask_names(tmp_path, names, PHOTOS)[0]
+    assert "100_1.png, which is the photo 100_1 of product 100 or the product 100_1" in message
+
+
+@pytest.mark.parametrize("values", [[0, 1], [0, 1, 2, 7, 9, 90], [1], [0, 127]])
+def test_values_that_mark_nothing_are_told_before_the_work(tmp_path, values):
+    Image.fromarray(np.resize(np.array(values, np.uint8), (30, 40))).save(tmp_path / "P0.png")
+    crops = build_crops("masks", masks=str(tmp_path))
+    came = "0, 1, 2, 7, 9, ... 90" if len(values) > 5 else ", ".join(map(str, values))
+    with pytest.raises(InputError, match=f"Came: the values {came}, none of them above it"):
+        crops.check("P0", "P0_1", "line 0")
+
+
+@pytest.mark.parametrize("value, words", [(0, "0"), (255, "above 127")])
+def test_masks_of_one_value_keep_the_photo_whole_and_say_why(tmp_path, value, words):
+    photo = photos(1)[0]
+    Image.new("L", photo.image.shape[1::-1], value).save(tmp_path / "P0.png")
+    crops = build_crops("masks", masks=str(tmp_path))
+    crops.check("P0", "P0_1", "line 0")
+    (crop,) = crops.find([photo])
+    assert crop.fallback and crop.reason == f"all values of the mask are {words}"
 
 
 def test_ids_do_not_lead_out_of_the_folder(tmp_path):

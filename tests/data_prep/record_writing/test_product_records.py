@@ -307,9 +307,7 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
             self.file.close()
 
     monkeypatch.setattr(tf.io, "TFRecordWriter", FullDisk)
-    with pytest.raises(
-        InputError, match="Shard .*records-00000.* could not be written: No space left"
-    ):
+    with pytest.raises(InputError, match="records-00000.* could not be written: No space left"):
         write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
     folder = tmp_path / "records" / "train"
     assert (
@@ -435,6 +433,7 @@ def test_records_of_masks_made_elsewhere(tmp_path, backbone):
         and dataset["crops_kept_whole"] == 1
         and dataset["foreground"] == "masks"
     )
+    assert dataset["reasons_for_whole"] == {"all values of the mask are 0": 1}
     assert dataset["foreground_masks"] == str(tmp_path / "masks")
     boxes = [r["crop_box"].numpy() for r in read_all(tmp_path / "records" / "train")]
     assert boxes[3].tolist() == [0, 92, 0, 120]
