@@ -6,7 +6,7 @@ import ast
 import pathlib
 
 ROOT = pathlib.Path(__file__).parents[1]
-LEAVES = {"errors", "files"}
+LEAVES = {"errors", "files", "progress"}
 READING = LEAVES | {"data", "records", "text"}
 PREPARING = READING | {"patches", "words", "training", "evaluation"}
 
@@ -16,6 +16,7 @@ ALLOWED = {
     "patches": set(),
     "losses": set(),
     "layers": set(),
+    "progress": set(),
     "settings": {"errors"},
     "files": {"errors"},
     "command": LEAVES,
