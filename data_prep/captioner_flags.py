@@ -7,8 +7,10 @@ import pathlib
 from absl import flags
 
 from data_prep.alignment.caption_regions import HEATS, WORDS, CaptionRegions, CaptionSettings
-from data_prep.alignment.captioner_training import WEIGHTS_NAME
+from data_prep.alignment.captioner_training import WEIGHTS_NAME as CAPTIONER_NAME
 from data_prep.alignment.show_attend_tell import load_captioner
+from data_prep.alignment.word_evidence import WEIGHTS_NAME as EVIDENCE_NAME
+from data_prep.alignment.word_evidence import load_evidence
 from data_prep.features.backbones import build_backbone
 
 
@@ -18,11 +20,16 @@ def define_captioner_flags(words: str) -> None:
     """
     default = CaptionSettings()
     flags.DEFINE_string("captioner", "", "Folder or file that data_prep.train_captioner wrote.")
+    flags.DEFINE_string(
+        "evidence",
+        "",
+        "Folder or file that data_prep.train_word_evidence wrote; default: beside --captioner.",
+    )
     flags.DEFINE_enum(
         "words",
         words,
         WORDS,
-        "own: the captioner reads the product's own text; generated: it speaks freely.",
+        "own: the words of the product's own text; generated: those that a captioner finds.",
     )
     flags.DEFINE_enum(
         "heat",
@@ -44,25 +51,35 @@ def define_captioner_flags(words: str) -> None:
     )
 
 
-def captioner_of_flags() -> tuple[CaptionRegions, dict]:
-    """(the captioner at work, what `dataset.json` is to say of it). Raises: InputError for files
-    that cannot be used.
+def captions_are_asked_for() -> bool:
+    """Whether a network is named that finds words in photos."""
+    return bool(flags.FLAGS.captioner or flags.FLAGS.evidence)
+
+
+def regions_of_flags() -> CaptionRegions:
+    """What finds words in photos, as the flags say. Raises: InputError for files that cannot be
+    used.
     """
     values = flags.FLAGS
-    path = pathlib.Path(values.captioner)
-    captioner = load_captioner(path / WEIGHTS_NAME if path.is_dir() else path)
-    backbone = build_backbone(captioner.settings.backbone, values.backbone_weights)
-    regions = CaptionRegions(
-        captioner,
-        backbone,
-        CaptionSettings(values.words, values.heat, values.beam),
-        values.catalogue,
-    )
-    beam = {"beam": values.beam} if values.words == "generated" else {}
-    return regions, {
-        "source": "captioner",
-        "captioner_digest": captioner.digest,
-        "words": values.words,
-        "heat": values.heat,
-        **beam,
-    }
+    words = values.words
+    if not values.captioner and not flags.FLAGS["words"].present:
+        words = "own"  # evidence alone says nothing of its own
+    settings = CaptionSettings(words, values.heat, values.beam)
+    captioner = evidence = None
+    if settings.needs_captioner and values.captioner:
+        captioner = load_captioner(_file(values.captioner, CAPTIONER_NAME))
+    if settings.heat == "evidence" and captions_are_asked_for():
+        # Training a captioner leaves evidence beside it.
+        place = pathlib.Path(values.evidence or values.captioner)
+        place = place if place.is_dir() or values.evidence else place.parent
+        evidence = load_evidence(_file(place, EVIDENCE_NAME))
+    network = captioner or evidence
+    if network is None:  # says what is missing
+        return CaptionRegions(None, settings, captioner, evidence)
+    backbone = build_backbone(network.settings.backbone, values.backbone_weights)
+    return CaptionRegions(backbone, settings, captioner, evidence, values.catalogue)
+
+
+def _file(path: str | pathlib.Path, name: str) -> pathlib.Path:
+    path = pathlib.Path(path)
+    return path / name if path.is_dir() else path

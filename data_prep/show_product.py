@@ -19,7 +19,11 @@ import urllib.parse
 from absl import flags
 
 from data_prep import captioner_flags
-from data_prep.captioner_flags import captioner_of_flags, define_captioner_flags
+from data_prep.captioner_flags import (
+    captions_are_asked_for,
+    define_captioner_flags,
+    regions_of_flags,
+)
 from data_prep.pictures.product_view import ProductViews
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
@@ -87,7 +91,7 @@ def main(_):
     config = dataclasses.replace(
         config, patch_feature_size=feature_size_of(find_files(FLAGS.records))
     )
-    captioner = captioner_of_flags()[0] if FLAGS.captioner else None
+    captioner = regions_of_flags() if captions_are_asked_for() else None
     views = ProductViews(
         FLAGS.records,
         settings,

@@ -1,11 +1,14 @@
-"""Alignments into records, by which training then masks (docs/alignments.md):
+r"""Alignments into records, by which training then masks (docs/alignments.md):
 
-    python -m data_prep.write_alignments --records=records/train --captioner=captioner
+    python -m data_prep.write_alignments --records=records/train --evidence=evidence
+    python -m data_prep.write_alignments --records=records/train --captioner=captioner \
+        --words=generated
     python -m data_prep.write_alignments --records=records/train --pairs=pairs.jsonl
 
-A captioner (data_prep.train_captioner) says, or reads, the words of each photo and shows where it
-looked; or pairs of a word and a region of the photo come from elsewhere. Features are not computed
-again; interrupted runs go on with the same command.
+By default the words are those of the product's own text, and what the cells of its photo show of
+each (data_prep.train_word_evidence); a captioner (data_prep.train_captioner) can find the words, or
+its attention be the heat, as in the paper; or pairs of a word and a region of the photo come from
+elsewhere. Features are not computed again; interrupted runs go on with the same command.
 """
 
 import hashlib
@@ -21,7 +24,11 @@ from data_prep import captioner_flags
 from data_prep.alignment.alignments import AlignmentSettings
 from data_prep.alignment.named_boxes import read_named_boxes, regions_of
 from data_prep.alignment.record_alignments import align_records, ids_in
-from data_prep.captioner_flags import captioner_of_flags, define_captioner_flags
+from data_prep.captioner_flags import (
+    captions_are_asked_for,
+    define_captioner_flags,
+    regions_of_flags,
+)
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
@@ -65,12 +72,13 @@ FLAGS = flags.FLAGS
 
 
 def main(_):
-    if bool(FLAGS.captioner) == bool(FLAGS.pairs):
+    if captions_are_asked_for() == bool(FLAGS.pairs):
         raise InputError(
-            f"Either --captioner or --pairs is needed. Received: --captioner={FLAGS.captioner!r},"
+            "Either --evidence (or --captioner) or --pairs is needed. Received:"
+            f" --evidence={FLAGS.evidence!r}, --captioner={FLAGS.captioner!r},"
             f" --pairs={FLAGS.pairs!r}"
         )
-    find_regions, source = _from_captioner() if FLAGS.captioner else _from_pairs()
+    find_regions, source = _from_photos() if captions_are_asked_for() else _from_pairs()
     settings = AlignmentSettings(FLAGS.mass, FLAGS.overlap, FLAGS.patches_a_level)
     result = align_records(FLAGS.records, find_regions, settings, source)
     print(
@@ -80,12 +88,12 @@ def main(_):
     )
 
 
-def _from_captioner():
-    """(what finds the regions, what it is)"""
-    regions, source = captioner_of_flags()
+def _from_photos():
+    """(what finds the regions, what it is)."""
+    regions = regions_of_flags()
     for folder in sorted({os.path.dirname(file) or "." for file in find_files(FLAGS.records)}):
         regions.check(folder)
-    return regions, source
+    return regions, regions.source
 
 
 def _from_pairs():

@@ -13,45 +13,27 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from data_prep.alignment import word_evidence
 from data_prep.alignment.captions import Speaker
-from data_prep.alignment.feature_maps import CropMaps, KeptMaps, keep_maps
+from data_prep.alignment.evidence_training import learn_evidence
+from data_prep.alignment.mapped_records import MappedRecords, RecordMaps
 from data_prep.alignment.show_attend_tell import (
-    UNKNOWN,
     Captioner,
     CaptionerSettings,
     TrainedCaptioner,
     caption_loss,
     inputs_of,
-    pieces_of,
     save_captioner,
     targets_of,
 )
-from data_prep.features.backbones import Backbone, check_backbone
-from data_prep.record_writing.record_photos import RecordPhotos
+from data_prep.features.backbones import Backbone
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.caption_metrics import bleu_4, words_in
 from kaleido_tf.files.claimed_folders import claim_settings
-from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.dataset_json import layout_of, read_dataset_json
-from kaleido_tf.records.record import KALEIDO
-from kaleido_tf.records.shards import read_shards
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.epoch_run import EpochRun, WarmCosine
 
 WEIGHTS_NAME = "captioner.safetensors"
 _SHOWN = 6  # captions in TensorBoard
-_DECISIVE = (
-    "products_digest",
-    "catalogue_digest",
-    "vocabulary_digest",
-    "foreground",
-    "foreground_digest",
-    "foreground_masks",
-    "crop_size",
-    "shards",
-)
-"""What `dataset.json` says of photos, crops, texts and their order."""
 # batches whose captions are sorted by length, so that short ones do not wait for long ones
 _SORTED = 8
 
@@ -101,14 +83,6 @@ class TrainSettings:
             raise InputError(f"Numbers must be above 0 and `dropout` below 1. Received: {self}")
 
 
-@dataclasses.dataclass(frozen=True)
-class CaptionData:
-    """The photos of a split: `texts` (vocabulary ids), `maps` in the same order."""
-
-    texts: list[list[int]]
-    maps: KeptMaps
-
-
 def train(
     records_folder: str,
     valid_folder: str,
@@ -118,7 +92,7 @@ def train(
     catalogue: str = "",
 ) -> dict[str, float]:
     """Trains on one folder of records, chooses the best epoch on another and returns that epoch's
-    figures.
+    figures. The word evidence of the same photos is written beside the captioner.
 
     Args: backbone: the one of the records. catalogue: where the photos are now, if not where the
       records say.
@@ -126,82 +100,46 @@ def train(
       holds another run.
     """
     folder = pathlib.Path(model_dir)
-    datasets = {
-        split: _dataset(path)
+    records = {
+        split: RecordMaps(path, backbone, settings.cells, catalogue)
         for split, path in (("train", records_folder), ("valid", valid_folder))
     }
-    for path, dataset in zip((records_folder, valid_folder), datasets.values()):
-        check_backbone(backbone, dataset, path)
-    if datasets["train"]["vocabulary_digest"] != datasets["valid"]["vocabulary_digest"]:
+    digests = [part.dataset["vocabulary_digest"] for part in records.values()]
+    if digests[0] != digests[1]:
         raise InputError(
             f"{records_folder} and {valid_folder} hold word pieces of different vocabularies"
-            f" ({datasets['train']['vocabulary_digest'][:12]} and"
-            f" {datasets['valid']['vocabulary_digest'][:12]})"
+            f" ({digests[0][:12]} and {digests[1][:12]})"
         )
-    vocabulary = Vocabulary(pathlib.Path(records_folder) / "vocab.txt")
-    crops = {
-        split: CropMaps(RecordPhotos(datasets[split], path, catalogue), backbone, settings.cells)
-        for split, path in (("train", records_folder), ("valid", valid_folder))
-    }
-    identities = {
-        split: {name: dataset.get(name) for name in _DECISIVE}
-        # only where it is said: runs on records of an older version stay what they are
-        | {name: dataset[name] for name in ("content_digest",) if name in dataset}
-        for split, dataset in datasets.items()
-    }
+    identities = {split: part.identity for split, part in records.items()}
     claim_settings(
         folder,
         {**dataclasses.asdict(settings), "backbone_digest": backbone.digest, **identities},
         "a run with other settings or records",
         "--model_dir",
     )
-    data = {
-        split: _read(path, crops[split], folder / "maps" / split, split)
-        for split, path in (("train", records_folder), ("valid", valid_folder))
-    }
+    data = {split: part.read(folder / "maps" / split, split) for split, part in records.items()}
+    vocabulary = Vocabulary(pathlib.Path(records_folder) / "vocab.txt")
+    evidence = learn_evidence(
+        folder, data["train"], vocabulary, backbone, settings.cells, settings.longest
+    )
     tf_keras.utils.set_random_seed(settings.seed)
-    sizes = {
-        name: getattr(settings, name)
-        for name in ("cells", "embedding", "units", "attention_units", "longest")
-    }
+    names = ("cells", "embedding", "units", "attention_units", "longest")
     network = CaptionerSettings(
-        pieces=pieces_of(data["train"].texts, vocabulary),
+        pieces=evidence.settings.pieces,
         backbone=backbone.name,
         backbone_digest=backbone.digest,
-        vocabulary_digest=datasets["train"]["vocabulary_digest"],
+        vocabulary_digest=digests[0],
         channels=backbone.feature_size,
-        **sizes,
+        **{name: getattr(settings, name) for name in names},
     )
     print(
         f"{len(data['train'].texts)} photos to learn from, {len(data['valid'].texts)} held out,"
         f" {len(network.pieces)} pieces to say",
         flush=True,
     )
-    return _Run(
-        folder, settings, Captioner(network, settings.dropout), data, vocabulary
-    ).to_the_end()
-
-
-def _dataset(folder: str) -> dict:
-    dataset = read_dataset_json(folder)
-    if layout_of(dataset, folder) != KALEIDO:
-        raise InputError(
-            f"Captions are of the crops of kaleido records. {folder} holds records of layout"
-            f" {dataset['layout']}"
-        )
-    return dataset
-
-
-def _read(folder: str, crops: CropMaps, maps_folder: pathlib.Path, name: str) -> CaptionData:
-    shards = find_files(folder)
-    records = read_shards(shards)
-    maps = keep_maps(shards, crops, maps_folder, name)
-    if len(maps) != len(records):
-        raise InputError(
-            f"{maps_folder} holds maps of {len(maps)} photos, {folder} {len(records)} records:"
-            " delete that folder to make them again"
-        )
-    return CaptionData([record.token_ids for record in records], maps)
+    model = Captioner(network, settings.dropout)
+    model.standardise(evidence.evidence.mean, evidence.evidence.scale)
+    return _Run(folder, settings, model, data, vocabulary).to_the_end()
 
 
 class _Run:
@@ -212,7 +150,7 @@ class _Run:
         folder: pathlib.Path,
         settings: TrainSettings,
         model: Captioner,
-        data: dict[str, CaptionData],
+        data: dict[str, MappedRecords],
         vocabulary: Vocabulary,
     ):
         self._settings, self._model, self._data, self._vocabulary = (
@@ -243,28 +181,11 @@ class _Run:
         self._speaker = Speaker(TrainedCaptioner(network, model), beam=1)
 
     def to_the_end(self) -> dict[str, float]:
-        if not self._run.has_begun:  # later it is in the checkpoint
-            evidence = word_evidence.fit(
-                self._data["train"].maps,
-                self._data["train"].texts,
-                self._model.settings.pieces,
-                silent=UNKNOWN + 1,
-            )
-            self._model.keep_evidence(evidence)
-            best = [
-                self._vocabulary.tokens[self._model.settings.pieces[n]]
-                for n in np.argsort(-evidence.visible)[:8]
-            ]
-            print(
-                f"{(evidence.visible > 0).sum()} word pieces can be seen in photos left out, best:"
-                f" {', '.join(best)}",
-                flush=True,
-            )
         return self._run.to_the_end(
             self._train_epoch,
             self._evaluate,
             lambda: save_captioner(self._best_path, self._model),
-            _told,
+            _epoch_line,
         )
 
     def _train_epoch(self, epoch: int) -> float:
@@ -315,15 +236,15 @@ class _Run:
             for batch in np.array_split(chosen, -(-len(chosen) // size))
             for caption in self._speaker.describe(data.maps[batch])
         ]
-        said = [words_in(caption.token_ids, self._vocabulary) for caption in captions]
-        meant = [words_in(data.texts[n], self._vocabulary) for n in chosen]
+        captions = [words_in(caption.token_ids, self._vocabulary) for caption in captions]
+        texts = [words_in(data.texts[n], self._vocabulary) for n in chosen]
         with writer.as_default(epoch):
-            for number, (ours, theirs) in enumerate(list(zip(said, meant))[:_SHOWN]):
+            for number, (ours, theirs) in enumerate(list(zip(captions, texts))[:_SHOWN]):
                 tf.summary.text(f"caption/{number}", f"{ours}\n\n(its text: {theirs})")
-        return {"valid_loss": total / pieces, "bleu_4": bleu_4(said, meant)}
+        return {"valid_loss": total / pieces, "bleu_4": bleu_4(captions, texts)}
 
 
-def _told(values: dict[str, float]) -> str:
+def _epoch_line(values: dict[str, float]) -> str:
     return (
         f"loss {values['loss']:.4f}, valid loss {values['valid_loss']:.4f}, BLEU-4"
         f" {values['bleu_4']:.2f}"

@@ -13,28 +13,22 @@ import numpy as np
 import tensorflow as tf
 
 from data_prep.alignment.alignments import RASTER, Region
-from data_prep.alignment.show_attend_tell import (
-    END,
-    PAD,
-    START,
-    UNKNOWN,
-    TrainedCaptioner,
-    inputs_of,
-    targets_of,
-)
+from data_prep.alignment.pieces import END, PAD, START, UNKNOWN
+from data_prep.alignment.show_attend_tell import TrainedCaptioner, inputs_of, targets_of
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import words_of
 
 
 @dataclasses.dataclass(frozen=True)
 class Caption:
-    """`token_ids`: T vocabulary ids. `attention` [T, M, M] float32: where it looked for each, sums
-    of 1. `score`: mean log probability a piece, with the end.
+    """`token_ids`: T vocabulary ids. `attention` [T, M, M] float32: where the captioner looked for
+    each, sums of 1; None where no captioner read or made it. `score`: mean log probability a piece,
+    with the end.
     """
 
     token_ids: tuple[int, ...]
-    attention: np.ndarray
-    score: float
+    attention: np.ndarray | None = None
+    score: float = float("nan")
 
 
 class Speaker:

@@ -17,13 +17,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from data_prep.alignment.word_evidence import WordEvidence, standard_cells
+from data_prep.alignment.pieces import END, PAD, START, UNKNOWN, numbers_of
+from data_prep.alignment.word_evidence import standard_cells
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.network_file import network_digest, read_network, write_network
-from kaleido_tf.text import Vocabulary
 
-PAD, START, END, UNKNOWN = range(4)
-"""What the first four of a captioner's pieces are."""
 _KIND = "captioner of kaleido_tf"
 
 
@@ -62,14 +60,6 @@ class CaptionerSettings:
                 f"a captioner's sizes must be at least 1 and its pieces more than {UNKNOWN}."
                 f" Received: {sizes}, {len(self.pieces)}"
             )
-
-
-def pieces_of(texts: list[list[int]], vocabulary: Vocabulary) -> tuple[int, ...]:
-    """The pieces that texts are made of, after the four special ones (the end is [SEP], the start
-    [CLS]).
-    """
-    special = (vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.unk_id)
-    return (*special, *sorted({int(number) for text in texts for number in text} - set(special)))
 
 
 class AttentionCell(tf_keras.layers.Layer):
@@ -132,33 +122,16 @@ class Captioner(tf_keras.Model):
         self._of_hidden = layers.Dense(settings.embedding, name="output_hidden")
         self._of_seen = layers.Dense(settings.embedding, use_bias=False, name="output_seen")
         self._to_pieces = layers.Dense(pieces, name="output_pieces")
-        self._evidence = {
-            name: self.add_weight(
-                f"evidence_{name}",
-                shape,
-                trainable=False,
-                initializer="ones" if name == "scale" else "zeros",
-            )
-            for name, shape in (
-                ("mean", [settings.channels]),
-                ("scale", [settings.channels]),
-                ("weights", [settings.channels, pieces]),
-                ("visible", [pieces]),
-            )
-        }
+        size = [settings.channels]
+        self._mean = self.add_weight("map_mean", size, trainable=False, initializer="zeros")
+        self._scale = self.add_weight("map_scale", size, trainable=False, initializer="ones")
         maps = tf.zeros([1, settings.cells, settings.cells, settings.channels])
         self(maps, tf.zeros([1, 1], tf.int32))  # makes the weights
 
-    @property
-    def evidence(self) -> WordEvidence:
-        """What the cells of a map say for each piece; learnt apart from the decoder (see
-        `word_evidence`) and kept with it.
-        """
-        return WordEvidence(**{name: weight.numpy() for name, weight in self._evidence.items()})
-
-    def keep_evidence(self, evidence: WordEvidence) -> None:
-        for name, weight in self._evidence.items():
-            weight.assign(getattr(evidence, name))
+    def standardise(self, mean: np.ndarray, scale: np.ndarray) -> None:
+        """Takes mean and scale [F] of the cells of the training photos, in which maps are read."""
+        self._mean.assign(mean)
+        self._scale.assign(scale)
 
     def call(self, maps, inputs, seed=None):
         """Reads captions along with their photos ("teacher forcing").
@@ -177,7 +150,7 @@ class Captioner(tf_keras.Model):
 
     def begin(self, maps):
         """Maps to (places [N, L, F], their projection [N, L, A], first states ([N, H], [N, H]))."""
-        maps = standard_cells(maps, self._evidence["mean"], self._evidence["scale"])
+        maps = standard_cells(maps, self._mean, self._scale)
         places = tf.reshape(maps, [-1, self.settings.cells**2, self.settings.channels])
         mean = tf.reduce_mean(places, axis=1)
         return places, self._project(places), [self._first_hidden(mean), self._first_memory(mean)]
@@ -263,11 +236,10 @@ def targets_of(
 
     Pieces that no training text held become `UNKNOWN`.
     """
-    number_of = {piece: number for number, piece in enumerate(settings.pieces)}
     longest = min(settings.longest, max(len(text) for text in texts)) if length is None else length
     targets = np.full([len(texts), longest + 1], PAD, np.int32)
     for row, text in zip(targets, texts):
-        kept = [number_of.get(int(piece), UNKNOWN) for piece in text[:longest]]
+        kept = numbers_of(text[:longest], settings.pieces)
         row[: len(kept) + 1] = [*kept, END]
     return targets
 

@@ -14,15 +14,14 @@ from PIL import Image
 from data_prep.alignment.alignments import AlignmentSettings
 from data_prep.alignment.caption_regions import CaptionRegions, CaptionSettings
 from data_prep.alignment.named_boxes import NamedBox, regions_of
+from data_prep.alignment.pieces import pieces_of
 from data_prep.alignment.record_alignments import align_records
-from data_prep.alignment.show_attend_tell import (
-    Captioner,
-    CaptionerSettings,
-    load_captioner,
-    pieces_of,
-    save_captioner,
+from data_prep.alignment.word_evidence import (
+    EvidenceSettings,
+    WordEvidence,
+    load_evidence,
+    save_evidence,
 )
-from data_prep.alignment.word_evidence import WordEvidence
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.foreground.product_crops import Photo
@@ -310,37 +309,28 @@ def test_bad_input_ends_in_one_message_and_writes_nothing(made, tmp_path, flags,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fashion.json", "file"]
 
 
-def test_caption_is_what_a_captioner_says(made, tmp_path):
-    """A captioner with random weights and evidence: the picture's words are those of its caption,
-    each with its heat.
-    """
+def test_caption_is_the_text_with_what_its_photo_shows(made, tmp_path):
+    """Random evidence: the picture's words are those of the text, each with its heat."""
     _, folder = made
     dataset = read_dataset_json(folder)
     vocabulary = Vocabulary()
     pieces = pieces_of(Tokenizer(vocabulary)(["red thing number"]), vocabulary)
-    captioner = Captioner(
-        CaptionerSettings(
-            pieces,
-            "squeezenet",
-            dataset["backbone_digest"],
-            dataset["vocabulary_digest"],
-            channels=512,
-            cells=3,
-            embedding=5,
-            units=7,
-            attention_units=4,
-            longest=6,
-        )
+    settings = EvidenceSettings(
+        pieces,
+        "squeezenet",
+        dataset["backbone_digest"],
+        dataset["vocabulary_digest"],
+        channels=512,
+        cells=3,
+        longest=6,
     )
     weights = np.random.default_rng(1).normal(size=[512, len(pieces)]).astype(np.float32)
-    captioner.keep_evidence(
-        WordEvidence(np.zeros(512), np.ones(512), weights, np.ones(len(pieces)))
-    )
-    save_captioner(tmp_path / "captioner.safetensors", captioner)
+    evidence = WordEvidence(np.zeros(512), np.ones(512), weights, np.ones(len(pieces)))
+    save_evidence(tmp_path / "evidence.safetensors", settings, evidence)
     regions = CaptionRegions(
-        load_captioner(tmp_path / "captioner.safetensors"),
         build_backbone("squeezenet", "random"),
         CaptionSettings("own"),
+        evidence=load_evidence(tmp_path / "evidence.safetensors"),
     )
     caption, seen = ProductViews(str(folder), SHOWN, CONFIG, captioner=regions).view("P0_1").caption
     assert caption == "a red thing , number 0"  # six pieces of "A red thing, number 0."

@@ -314,15 +314,13 @@ def test_captioner_is_trained_and_aligns_records(prepared):
         f"captioned: {said['aligned']} of 32 records have aligned pairs, {said['pairs']} in all"
         in output
     )
-    assert said["aligned"] > 16 and (said["source"], said["words"], said["heat"]) == (
-        "captioner",
-        "own",
-        "evidence",
-    )
+    assert said["aligned"] > 16
+    # Training a captioner leaves evidence beside it, which alone is needed here.
+    assert (said["source"], said["words"], said["heat"]) == ("evidence", "own", "evidence")
     output = run(*align, "--pairs=pairs.jsonl", cwd=prepared, status=1)
     assert (
-        "error: Either --captioner or --pairs is needed. Received: --captioner='captioner',"
-        " --pairs='pairs.jsonl'" in output
+        "error: Either --evidence (or --captioner) or --pairs is needed. Received: --evidence='',"
+        " --captioner='captioner', --pairs='pairs.jsonl'" in output
     )
     output = run(
         "-m",

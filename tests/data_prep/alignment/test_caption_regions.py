@@ -9,10 +9,11 @@ import pytest
 
 from data_prep.alignment.alignments import RASTER
 from data_prep.alignment.caption_regions import CaptionRegions, CaptionSettings
-from data_prep.alignment.captioner_training import WEIGHTS_NAME
+from data_prep.alignment.captioner_training import WEIGHTS_NAME as CAPTIONER_NAME
 from data_prep.alignment.captions import heat_maps
-from data_prep.alignment.show_attend_tell import Captioner, TrainedCaptioner, load_captioner
-from data_prep.alignment.word_evidence import WordEvidence, cells_say
+from data_prep.alignment.show_attend_tell import load_captioner
+from data_prep.alignment.word_evidence import WEIGHTS_NAME as EVIDENCE_NAME
+from data_prep.alignment.word_evidence import evidence_of_cells, load_evidence, save_evidence
 from data_prep.features.backbones import build_backbone
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
@@ -22,15 +23,20 @@ from kaleido_tf.text import Vocabulary
 
 @pytest.fixture(scope="module")
 def captioner(captioner_run):
-    """A trained one; evidence for every piece, since seven photos are too few to learn any."""
-    trained = load_captioner(captioner_run[0] / WEIGHTS_NAME)
+    return load_captioner(captioner_run[0] / CAPTIONER_NAME)
+
+
+@pytest.fixture(scope="module")
+def evidence(captioner_run, tmp_path_factory):
+    """For every piece, since seven photos are too few to learn any."""
+    trained = load_evidence(captioner_run[0] / EVIDENCE_NAME)
     generator, settings = np.random.default_rng(1), trained.settings
     weights = generator.normal(size=[settings.channels, len(settings.pieces)]).astype(np.float32)
-    before = trained.model.evidence
-    trained.model.keep_evidence(
-        WordEvidence(before.mean, before.scale, weights, np.ones(len(settings.pieces), np.float32))
-    )
-    return trained
+    visible = np.ones(len(settings.pieces), np.float32)
+    known = dataclasses.replace(trained.evidence, weights=weights, visible=visible)
+    path = tmp_path_factory.mktemp("evidence") / EVIDENCE_NAME
+    save_evidence(path, settings, known)
+    return load_evidence(path)
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +44,21 @@ def examples(captioner_records):
     return read_shards(find_files(str(captioner_records)))
 
 
-def test_own_text_is_read_with_what_cells_say_for_it(
-    captioner, squeezenet, captioner_records, examples
-):
-    regions = CaptionRegions(captioner, squeezenet, CaptionSettings(words="own"))
+def test_own_text_needs_evidence_alone(evidence, squeezenet, captioner_records, examples):
+    regions = CaptionRegions(squeezenet, CaptionSettings(words="own"), evidence=evidence)
+    assert regions.source["source"] == "evidence" and "captioner_digest" not in regions.source
     found = regions.describe(str(captioner_records), examples)
     vocabulary = Vocabulary()
     for example, (caption, seen) in zip(examples, found, strict=True):
         ids = example.token_ids
-        assert list(caption.token_ids) == ids[: captioner.settings.longest]
+        assert list(caption.token_ids) == ids[: evidence.settings.longest]
         assert {region.word for region in seen} <= set(vocabulary.text_of(ids).split())
     caption, seen = found[0]
     maps = regions._folders[str(captioner_records)][0].of(examples[:1])[0]
-    cells = cells_say(
+    cells = evidence_of_cells(
         maps,
-        [captioner.settings.pieces.index(piece) for piece in caption.token_ids],
-        captioner.model.evidence,
+        [evidence.settings.pieces.index(piece) for piece in caption.token_ids],
+        evidence.evidence,
     )
     region = next(
         region for region in seen if region.word == vocabulary.tokens[caption.token_ids[1]]
@@ -67,7 +72,7 @@ def test_attention_is_the_heat_where_it_is_asked_for(
     captioner, squeezenet, captioner_records, examples
 ):
     ((caption, seen),) = CaptionRegions(
-        captioner, squeezenet, CaptionSettings(heat="attention")
+        squeezenet, CaptionSettings(heat="attention"), captioner
     ).describe(str(captioner_records), examples[:1])
     assert [region.word for region in seen][:3] == ["a", "red", "thing"]
     np.testing.assert_allclose(
@@ -75,10 +80,11 @@ def test_attention_is_the_heat_where_it_is_asked_for(
     )
 
 
-def test_own_words_are_generated(captioner, squeezenet, captioner_records, examples):
-    found = CaptionRegions(
-        captioner, squeezenet, CaptionSettings(words="generated", beam=2)
-    ).describe(str(captioner_records), examples)
+def test_words_are_generated(captioner, evidence, squeezenet, captioner_records, examples):
+    settings = CaptionSettings(words="generated", beam=2)
+    regions = CaptionRegions(squeezenet, settings, captioner, evidence)
+    assert set(regions.source) >= {"captioner_digest", "evidence_digest", "beam"}
+    found = regions.describe(str(captioner_records), examples)
     said = [Vocabulary().text_of(caption.token_ids) for caption, _ in found]
     meant = [Vocabulary().text_of(example.token_ids) for example in examples]
     # of eight photos that it learnt by heart
@@ -86,15 +92,17 @@ def test_own_words_are_generated(captioner, squeezenet, captioner_records, examp
 
 
 def test_what_does_not_belong_together_is_refused(
-    captioner, squeezenet, captioner_records, examples, tmp_path
+    evidence, squeezenet, captioner_records, examples, tmp_path
 ):
     other = build_backbone("squeezenet", "random", seed=7)
     with pytest.raises(InputError, match=f"Received: squeezenet with weights {other.digest[:12]}"):
-        CaptionRegions(captioner, other, CaptionSettings())(str(captioner_records), examples)
+        CaptionRegions(other, CaptionSettings(), evidence=evidence)(
+            str(captioner_records), examples
+        )
     for change, message in (
         (
             {"vocabulary_digest": "f" * 64},
-            "speaks the word pieces of vocabulary ffffffffffff .* of vocabulary",
+            "word pieces are of vocabulary ffffffffffff .* of vocabulary",
         ),
         (
             {"backbone_digest": "e" * 64},
@@ -104,11 +112,12 @@ def test_what_does_not_belong_together_is_refused(
             ),
         ),
     ):
-        settings = dataclasses.replace(captioner.settings, **change)
+        settings = dataclasses.replace(evidence.settings, **change)
         with pytest.raises(InputError, match=message):
-            CaptionRegions(
-                TrainedCaptioner(settings, Captioner(settings)), squeezenet, CaptionSettings()
-            ).check(str(captioner_records))
+            foreign = dataclasses.replace(evidence, settings=settings)
+            CaptionRegions(squeezenet, CaptionSettings(), evidence=foreign).check(
+                str(captioner_records)
+            )
 
 
 @pytest.mark.parametrize("change", [{"words": "x"}, {"heat": "x"}, {"beam": 0}])
@@ -121,3 +130,16 @@ def test_settings_out_of_range(change):
         ),
     ):
         CaptionSettings(**change)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (CaptionSettings(words="generated"), "--words=generated .* needs --captioner"),
+        (CaptionSettings(heat="attention"), "--heat=attention needs --captioner"),
+        (CaptionSettings(), "--heat=evidence needs --evidence"),
+    ],
+)
+def test_a_missing_network_is_named(squeezenet, settings, message):
+    with pytest.raises(InputError, match=message):
+        CaptionRegions(squeezenet, settings)

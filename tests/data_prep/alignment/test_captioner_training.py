@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.alignment import captioner_training
+from data_prep.alignment import captioner_training, evidence_training
 from data_prep.alignment.captioner_training import TrainSettings, batches_of, train
 from data_prep.alignment.show_attend_tell import load_captioner
 from data_prep.features.backbones import build_backbone
@@ -61,9 +61,7 @@ def test_killed_run_ends_as_one_that_was_not(train_captioner, captioner_run, tmp
     monkeypatch.setattr(captioner_training._Run, "_train_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
         train_captioner(tmp_path / "model")
-    monkeypatch.setattr(
-        captioner_training.word_evidence, "fit", lambda *_: pytest.fail("fitted again")
-    )
+    monkeypatch.setattr(evidence_training, "fit", lambda *_, **__: pytest.fail("fitted again"))
     best = train_captioner(tmp_path / "model")
     assert epochs == [1, 2, 3, *range(3, 41)]
     assert lines(tmp_path / "model") == lines(captioner_run[0]) and best == captioner_run[1]

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from data_prep.alignment.pieces import pieces_of
 from data_prep.alignment.show_attend_tell import (
     END,
     PAD,
@@ -19,7 +20,6 @@ from data_prep.alignment.show_attend_tell import (
     caption_loss,
     inputs_of,
     load_captioner,
-    pieces_of,
     save_captioner,
     targets_of,
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.alignment import word_evidence
-from data_prep.alignment.word_evidence import FEWEST, cells_say, fit
+from data_prep.alignment.word_evidence import FEWEST, evidence_of_cells, fit
 
 CELLS, CHANNELS = 4, 9
 THINGS = {11: 2, 12: 5, 13: 7}  # piece: its channel
@@ -40,7 +40,8 @@ def learnt():
 def test_cells_that_show_a_word_say_it(learnt):
     maps, _, places = drawn(40, 2)
     right = [
-        cells_say(maps[photo], [PIECES.index(piece)], learnt)[0].argmax() == row * CELLS + column
+        evidence_of_cells(maps[photo], [PIECES.index(piece)], learnt)[0].argmax()
+        == row * CELLS + column
         for (photo, piece), (row, column) in places.items()
     ]
     assert len(right) > 40 and np.mean(right) > 0.95  # chance: 1 in 16
@@ -51,9 +52,9 @@ def test_words_of_one_text_are_told_apart(learnt):
     maps = np.full([CELLS, CELLS, CHANNELS], 3.0, np.float32)
     first, second = (PIECES.index(piece) for piece in (11, 12))
     maps[0, 1, [2, 5]], maps[3, 2, 5] = (8.0, 5.0), 4.5
-    alone = cells_say(maps, [second], learnt)[0]
+    alone = evidence_of_cells(maps, [second], learnt)[0]
     assert np.unravel_index(alone.argmax(), alone.shape) == (0, 1)
-    both = cells_say(maps, [first, second, PIECES.index(20)], learnt)
+    both = evidence_of_cells(maps, [first, second, PIECES.index(20)], learnt)
     assert [np.unravel_index(said.argmax(), said.shape) for said in both[:2]] == [(0, 1), (3, 2)]
     assert not both[2].any()  # not visible
 
