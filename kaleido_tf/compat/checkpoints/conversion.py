@@ -24,7 +24,7 @@ from kaleido_tf.compat.checkpoints.weights import (
     open_weights,
     recognise,
 )
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.families import FAMILIES, read_config
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.safetensors_file import write_safetensors
@@ -219,7 +219,9 @@ def _write_own(
     try:
         manager.save(checkpoint_number=weights.step)
     except tf.errors.OpError as error:
-        raise InputError(f"A checkpoint could not be written to {folder}: {error}") from error
+        raise InputError(
+            f"A checkpoint could not be written to {folder}: {tensorflow_reason(error)}"
+        ) from error
     return unused
 
 
