@@ -14,7 +14,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import dataclasses
 import pathlib
-import urllib.parse
 
 from absl import flags
 
@@ -31,6 +30,7 @@ from kaleido_tf.command_line.shared_flags import asked_length
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, check_settings, read_config
+from kaleido_tf.files.file_names import picture_names
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
@@ -106,9 +106,8 @@ def main(_):
     wanted = [(name, views.first_image(name)) for name in FLAGS.product_id] + [
         (name, views.check_image(name)) for name in FLAGS.image_id
     ]
-    for name, image_id in wanted:
-        # an id may hold anything, slashes too
-        path = pathlib.Path(FLAGS.output_dir) / f"{urllib.parse.quote(name, safe=' ')}.png"
+    for file, image_id in picture_names(wanted).items():
+        path = pathlib.Path(FLAGS.output_dir) / file
         sheet = views.draw(image_id, FLAGS.epoch)
         sheet.save(path)
         print(f"{path}: {sheet.width} x {sheet.height} pixels, image {image_id}", flush=True)

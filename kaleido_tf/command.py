@@ -13,6 +13,7 @@ from collections.abc import Callable
 from absl import app, flags
 
 from kaleido_tf.errors import InputError, raised_inside, tensorflow_reason
+from kaleido_tf.files.file_names import present_form
 from kaleido_tf.files.flag_files import with_flag_files
 
 _PATHS = ("string", "comma separated list of strings")
@@ -74,16 +75,21 @@ def _parse_flags(argv: list[str]) -> list[str]:
 
 def expand_home(values: flags.FlagValues) -> None:
     """Replaces `~` and `~user` at the beginning of paths, which shells leave as they are after
-    `--flag=`. In lists, and in strings that are lists by commas, of every part.
+    `--flag=`, and takes paths in the Unicode form that they have on the disk. In lists, and in
+    strings that are lists by commas, of every part.
     """
     for name in values:
         flag = values[name]
         if flag.flag_type() not in _PATHS or name in _NO_PATHS or not flag.value:
             continue
         if isinstance(flag.value, str):
-            flag.value = ",".join(map(os.path.expanduser, flag.value.split(",")))
+            flag.value = ",".join(map(_path_there, flag.value.split(",")))
         else:
-            flag.value = [os.path.expanduser(part) for part in flag.value]
+            flag.value = [_path_there(part) for part in flag.value]
+
+
+def _path_there(path: str) -> str:
+    return present_form(os.path.expanduser(path))
 
 
 def message_of(error: Exception) -> str | None:

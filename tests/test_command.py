@@ -63,3 +63,11 @@ def test_faults_of_the_program_keep_their_stack_trace(tmp_path):
         (pathlib.Path(kaleido_tf.__file__).parent / "no such file").read_bytes()
     faults = (own.value, KeyError("x"), OSError(), tf.errors.InvalidArgumentError(None, None, "x"))
     assert [message_of(fault) for fault in faults] == [None] * 4
+
+
+def test_paths_are_taken_as_the_disk_spells_them(tmp_path):
+    (tmp_path / "e\u0301te\u0301").mkdir()
+    values = flags_of(f"--records={tmp_path}/été,été", f"--parts={tmp_path}/été")
+    expand_home(values)
+    assert values.records == f"{tmp_path}/e\u0301te\u0301,été"
+    assert values.parts == [f"{tmp_path}/e\u0301te\u0301"]

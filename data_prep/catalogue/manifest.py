@@ -26,6 +26,7 @@ from data_prep.catalogue.products import (
     products_digest,
 )
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.file_names import present_form
 from kaleido_tf.files.images import check_image, read_image
 from kaleido_tf.files.text_files import decoded, open_text
 
@@ -194,17 +195,17 @@ def _image_names(row: dict[str, Any], where: str) -> tuple[str, ...]:
 
 
 def _inside(folder: str, name: str, where: str) -> str:
-    """The path of an image. Links are not followed: a linked image folder inside the catalogue is
-    fine.
+    """The path of an image, in the Unicode form that it has on the disk. Links are not followed: a
+    linked image folder inside the catalogue is fine.
     """
     if os.path.isabs(name):
-        return name
+        return present_form(name)
     if os.path.normpath(name).split(os.sep)[0] == os.pardir:
         raise InputError(
             "Needed: an image path inside the manifest's folder, or an absolute one. "
             f"Came: {name!r}. Where: {where}."
         )
-    return os.path.join(folder, name)
+    return present_form(os.path.join(folder, name))
 
 
 def _file_size(path: str) -> str:

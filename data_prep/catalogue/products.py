@@ -14,6 +14,7 @@ import numpy as np
 
 from data_prep.catalogue.markup import plain_text
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.file_names import check_folder_name
 
 MANIFEST_NAME = "products.jsonl"
 
@@ -175,6 +176,8 @@ def make_product(
         raise InputError(
             f"Needed: at least one image. Came: none. Where: {where}, product {product_id}."
         )
+    split = texts.get("split") or "train"
+    check_folder_name(split, "split", f"{where}, product {product_id}")
     return Product(
         product_id,
         images,
@@ -182,7 +185,7 @@ def make_product(
         texts.get("description", ""),
         category,
         texts.get("subcategory") or category,
-        texts.get("split") or "train",
+        split,
         where,
     )
 

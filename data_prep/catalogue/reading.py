@@ -9,6 +9,7 @@ import os
 
 from data_prep.catalogue.products import MANIFEST_NAME, Catalogue
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.input_files import literal_prefix
 
 _HDF5_ENDINGS = (".h5", ".hdf5")
 _NEEDED = (
@@ -64,7 +65,8 @@ def _hdf5_paths(source: str) -> list[str]:
     parts = [source] if os.path.isfile(source) else [part.strip() for part in source.split(",")]
     paths = []
     for part in parts:
-        found = [part] if os.path.isfile(part) else sorted(glob.glob(os.path.expanduser(part)))
+        pattern = literal_prefix(os.path.expanduser(part))
+        found = [part] if os.path.isfile(part) else sorted(glob.glob(pattern))
         if not found or not all(path.endswith(_HDF5_ENDINGS) for path in found):
             came = f"{found} for" if found else "no file for"
             raise InputError(

@@ -17,6 +17,7 @@ from data_prep.foreground.mask_files import check_values, read_mask
 from data_prep.foreground.methods import find_crop
 from kaleido_tf.errors import InputError
 from kaleido_tf.files import images
+from kaleido_tf.files.file_names import present_form
 
 METHODS = (*methods.METHODS, "unet", "masks")
 PIECES = 0.1  # a region found by the network counts if it has this share of the largest one's area
@@ -106,7 +107,10 @@ class MaskFolderCrops:
     def _file(self, name: str) -> pathlib.Path | None:
         # An id may hold anything; one with a folder in it must not lead out of this one.
         path = self._folder / f"{name}.png"
-        return path if path.parent == self._folder and path.is_file() else None
+        if path.parent != self._folder:
+            return None
+        path = pathlib.Path(present_form(str(path)))
+        return path if path.is_file() else None
 
     def _owner(self, name: str, where: str) -> str | None:
         """The product that a mask's name means; None where only one can be meant."""

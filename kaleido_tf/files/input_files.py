@@ -8,6 +8,7 @@ import os
 import pathlib
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.file_names import present_form
 from kaleido_tf.files.listed_shards import present_shards, shard_counts
 from kaleido_tf.files.text_files import read_lines
 
@@ -121,7 +122,7 @@ def _listed_files(path: pathlib.Path) -> list[str]:
         raise InputError(f"A list file needs one path a line. Received an empty list: {path}")
     files = []
     for name in map(os.path.expanduser, names):
-        places = [path.parent / name, pathlib.Path(name)]
+        places = [pathlib.Path(present_form(str(p))) for p in (path.parent / name, name)]
         there = next((place for place in places if place.is_file()), None)
         if there is None:
             raise InputError(

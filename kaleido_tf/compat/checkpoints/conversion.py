@@ -26,7 +26,7 @@ from kaleido_tf.compat.checkpoints.weights import (
     model_for_weights,
     open_weights,
 )
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.families import FAMILIES, read_config
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.safetensors_file import write_safetensors
@@ -218,7 +218,9 @@ def _write_own(folder: pathlib.Path, weights: Weights, config: ModelConfig) -> t
     try:
         manager.save(checkpoint_number=weights.step)
     except tf.errors.OpError as error:
-        raise InputError(f"A checkpoint could not be written to {folder}: {error}") from error
+        raise InputError(
+            f"A checkpoint could not be written to {folder}: {tensorflow_reason(error)}"
+        ) from error
     return unused
 
 

@@ -225,3 +225,20 @@ def test_markup_is_kept_where_it_is_asked_for(tmp_path):
     assert (plain.products[0].title, plain.keep_markup) == ("a & b", False)
     assert (kept.products[0].title, kept.keep_markup) == ("a &amp; b", True)
     assert plain.digest != kept.digest
+
+
+@pytest.mark.parametrize("split", ["../outside", "/abs", "a/b", "..", "a\\b", "con", "a:b", ".x"])
+def test_split_that_leads_elsewhere_is_named(tmp_path, split):
+    (tmp_path / "1.png").write_bytes(b"")
+    row = {"product_id": "7", "image": "1.png", "title": "a", "category": "b", "split": split}
+    (tmp_path / "products.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(InputError, match="a split that can .*products.jsonl line 1, product 7"):
+        read_manifest(str(tmp_path / "products.jsonl"))
+
+
+def test_photos_are_found_in_another_unicode_form(tmp_path):
+    (tmp_path / "e\u0301.png").write_bytes(b"")
+    row = {"product_id": "7", "image": "é.png", "title": "a", "category": "b"}
+    (tmp_path / "products.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n")
+    (product,) = read_manifest(str(tmp_path / "products.jsonl")).products
+    assert product.images[0].where == str(tmp_path / "e\u0301.png")

@@ -225,3 +225,11 @@ def test_other_sources_are_refused(tmp_path, monkeypatch, source, words):
     with pytest.raises(InputError) as caught:
         read_catalogue(source)
     assert words in str(caught.value)
+
+
+def test_globs_of_hdf5_files_below_a_folder_that_is_called_like_a_glob(tmp_path):
+    folder = tmp_path / "shop [2024] *new*"
+    folder.mkdir()
+    write_hdf5(folder / "f_train.h5", 11)
+    catalogue = read_catalogue(f"{folder}/f_*.h5")
+    assert [product.product_id for product in catalogue.products] == ["11"]
