@@ -68,7 +68,8 @@ class _Lines:
 
     def write(self, text: str) -> None:
         line = text.strip("\r\n ")
-        if line:
+        # Before a unit is done there is nothing to say.
+        if line and ", ? " not in line:
             self._stream.write(f"{line}\n")
 
     def flush(self) -> None:
