@@ -46,6 +46,12 @@ def recognition() -> pathlib.Path:
     return models_in("finetune", "meta.json")[0]
 
 
+def predictions(family: str) -> pathlib.Path:
+    """Result files of the original's predict mode for "kaleidobert" or "fashionbert"."""
+    (folder,) = (golden_folder() / "prediction_analysis").glob(f"e2e_{family}*")
+    return folder
+
+
 def training_checkpoint() -> str:
     """Prefix of a checkpoint with the optimizer's slots."""
     return checkpoint_in(

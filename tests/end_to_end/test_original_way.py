@@ -14,7 +14,14 @@ import pytest
 from kaleido_tf.evaluation.result_files import read_result_file
 from kaleido_tf.training.metrics_log import read_metrics
 from tests.end_to_end.commands import ROOT, run
-from tests.golden_files import checkpoint_in, golden_folder, kaleido_bert, read_json, recognition
+from tests.golden_files import (
+    checkpoint_in,
+    golden_folder,
+    kaleido_bert,
+    predictions,
+    read_json,
+    recognition,
+)
 
 MODELS = {  # name in the zoo: (its folder there, golden model)
     "pai-kaleidobert-base-en": ("kaleidobert", kaleido_bert()),
@@ -187,7 +194,7 @@ def test_kaleido_bert_predicts_the_golden_result_file(
         [part.split(":")[0] for part in schemas["kaleidobert_predict"].split(",")],
     )
     check_prediction(
-        golden / "prediction_analysis" / "e2e_kaleidobert_ptv6",
+        predictions("kaleidobert"),
         rows,
         names,
         home,
@@ -221,7 +228,7 @@ def test_fashion_bert_predicts_the_golden_result_file(
             tmp_path / "pai-imagebert-base-en",
         )
     check_prediction(
-        golden / "prediction_analysis" / "e2e_fashionbert",
+        predictions("fashionbert"),
         rows,
         names,
         home,

@@ -7,7 +7,7 @@ import pytest
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.protocols import count_result_file, direction_in_name
 from kaleido_tf.evaluation.result_files import ResultFile, read_result_file
-from tests.golden_files import golden_folder
+from tests.golden_files import golden_folder, predictions
 
 ANALYSIS = golden_folder() / "prediction_analysis"
 FILES = sorted(path.name for path in ANALYSIS.glob("*2*.txt"))
@@ -18,8 +18,8 @@ SCRIPTS = {
 CASES = [(protocol, SCRIPTS[protocol], name) for protocol in SCRIPTS for name in FILES] + [
     (protocol, f"{folder}/metrics.json", f"{folder}/result_{direction}.txt")
     for protocol, folder in (
-        ("kaleido", "e2e_kaleidobert_ptv6"),
-        ("fashionbert_release", "e2e_fashionbert"),
+        ("kaleido", predictions("kaleidobert").name),
+        ("fashionbert_release", predictions("fashionbert").name),
     )
     for direction in ("img2txt", "txt2img")
 ]
@@ -43,8 +43,8 @@ def test_figures_of_the_released_scripts(golden_dir, protocol, figures, name):
 
 
 @pytest.mark.parametrize("direction", ["img2txt", "txt2img"])
-def test_number_of_queries_that_the_script_printed(golden_dir, direction):
-    folder = golden_dir / "prediction_analysis" / "e2e_kaleidobert_ptv6"
+def test_number_of_queries_that_the_script_printed(direction):
+    folder = predictions("kaleidobert")
     printed = (folder / f"stdout_{direction}.txt").read_text()
     (counts,) = re.findall(r"Read Examples_cnt (\d+), Queries (\d+),", printed)
     metrics = count_result_file(

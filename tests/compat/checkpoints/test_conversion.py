@@ -34,7 +34,7 @@ from tests.golden_files import (
     variable_bytes,
     variable_shapes,
 )
-from tests.models.kaleido_bert.test_model import tiny_config
+from tests.tiny_models import tiny_config
 
 SCOPE = "kaleido_bert_pre_trained_model/"
 VARIABLES, BYTES = len(variable_shapes(kaleido_bert())), variable_bytes(kaleido_bert())

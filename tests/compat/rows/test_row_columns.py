@@ -12,7 +12,7 @@ from kaleido_tf.models.fashion_bert.model import FashionBert
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from tests import golden_files, golden_rows
-from tests.models.kaleido_bert.test_model import tiny_config
+from tests.tiny_models import tiny_config
 
 KALEIDO = KaleidoBertConfig()
 KALEIDO_PRETRAINING, FASHION_BERT_PRETRAINING = (
