@@ -61,3 +61,30 @@ def fashion_bert_batch(columns: dict, feature_size: int) -> dict[str, tf.Tensor]
         name: tf.constant(array.astype(np.int32) if array.dtype.kind == "i" else array)
         for name, array in batch.items()
     }
+
+
+KALEIDO_LOGITS = {
+    "masked_lm": "mlm_logits",
+    "next_sentence": "nsp_logits",
+    "rotation": "rotation_logits",
+    "jigsaw": "jigsaw_logits",
+    "camouflage": "camouflage_logits",
+    "grey_to_color": "greymask_logits",
+    "blank_to_color": "blankmask_logits",
+}
+FASHION_BERT_LOGITS = {
+    "masked_lm": "mlm_logits",
+    "next_sentence": "nsp_logits",
+    "image": "mpm_logits",
+}
+
+
+def blanked(batch: dict, features: str, positions: str) -> dict[str, tf.Tensor]:
+    """`batch` with the features of the masked patches as the original's TRAIN and EVAL modes feed
+    them: multiplied by 1 - how often the patch is listed.
+    """
+    array = batch[features].numpy().copy()
+    for row, places in enumerate(batch[positions].numpy().tolist()):
+        for place in set(places):
+            array[row, place] *= 1 - places.count(place)
+    return {**batch, features: tf.constant(array)}

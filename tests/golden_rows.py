@@ -1,13 +1,13 @@
-"""The golden data files of the original's reader, as kept in tests/golden/csv_bundle."""
+"""The golden data files of the original's reader, as kept in csv_bundle of the golden files."""
 
 import json
-import pathlib
 
 import numpy as np
 
 from kaleido_tf.compat.rows.input_schema import Column, parse_schema
+from tests.golden_files import golden_folder
 
-FOLDER = pathlib.Path(__file__).parent / "golden" / "csv_bundle"
+FOLDER = golden_folder() / "csv_bundle"
 SETS = json.loads((FOLDER / "schemas.json").read_text())
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+import pytest
+
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.families import read_examples
 from kaleido_tf.objectives.pretraining import Pretraining
@@ -11,6 +13,7 @@ from kaleido_tf.text import Vocabulary
 from kaleido_tf.training import run as training
 from kaleido_tf.training.metrics_log import read_metrics
 from kaleido_tf.training.run_config import DeviceConfig, RunConfig
+from kaleido_tf.training.trainer import Trainer
 
 CLASSES = (DeviceConfig, RunConfig, ExamplesConfig, PretrainingConfig)
 
@@ -67,6 +70,21 @@ def pretrain(given: Settings, config, evaluates=True, load_start=None):
     eval_data = examples_of(given.valid, given, config) if evaluates else None
     starter = objective.starter(train_data, given.run.seed)
     return training.train(given.run, objective.build, train_data, eval_data, starter)
+
+
+def interrupted(run, config, stop_at, monkeypatch):
+    """A run that is interrupted once `stop_at` steps are done."""
+    original = Trainer.train_loop_end
+
+    def stop(self):
+        if int(self.global_step.numpy()) >= stop_at:
+            raise KeyboardInterrupt
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train_loop_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(run, config)
 
 
 def evaluate(given: Settings, config, load):

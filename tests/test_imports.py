@@ -169,3 +169,17 @@ def test_no_file_asks_which_family_a_model_is_of():
             if isinstance(node, ast.Attribute) and node.attr == "MODEL_TYPE":
                 wrong.append(f"{path} line {node.lineno}: {ast.unparse(node)}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_test_imports_another():
+    """What several tests use stands beside them, in modules that are none."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [part for alias in node.names for part in alias.name.split(".")]
+            else:
+                continue
+            tests = [name for name in names if name.startswith("test_") or name == "conftest"]
+            assert not (names[0] == "tests" and tests), f"{path}:{node.lineno} imports {tests}"

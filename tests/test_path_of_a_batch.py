@@ -11,7 +11,7 @@ from kaleido_tf.data.pipeline import read_row
 from kaleido_tf.families import build_model, read_examples
 from kaleido_tf.text import Vocabulary
 from tests import small_records
-from tests.models.kaleido_bert.test_model import tiny_config
+from tests.tiny_models import tiny_config
 
 ROOT = pathlib.Path(__file__).parents[1]
 LARGEST = 18

@@ -1,4 +1,5 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -30,10 +31,10 @@ def oracle():
     return tokenizers.BertWordPieceTokenizer(str(DEFAULT_VOCABULARY), lowercase=True)
 
 
-def test_a_hundred_real_descriptions(vocabulary, golden_dir):
+def test_a_hundred_real_descriptions(vocabulary):
     """Against an independent tokenizer; texts from FashionIQ (see texts/README.md)."""
     texts = json.loads(
-        (golden_dir.parent / "texts" / "descriptions.json").read_text(encoding="utf-8")
+        (pathlib.Path(__file__).parent / "texts" / "descriptions.json").read_text(encoding="utf-8")
     )
     assert len(texts) == 100
     expected = [encoding.ids for encoding in oracle().encode_batch(texts, add_special_tokens=False)]

@@ -23,22 +23,38 @@ from kaleido_tf.records.record import GRIDS, KALEIDO
 from kaleido_tf.text import DEFAULT_VOCABULARY
 from tests import small_records
 from tests.end_to_end.commands import ROOT
+from tests.golden_files import checkpoint_in, kaleido_bert, read_json
 
+BERT_SIZES = (
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "type_vocab_size",
+    "vocab_size",
+)
 SCOPE = "kaleido_bert_pre_trained_model/"
 TINY = str(ROOT / "run_configs" / "tiny_kaleido_bert.json")
 
 
 @pytest.fixture
-def golden(golden_dir):
-    return golden_dir / "kaleidobert_tiny" / "ptv6"
+def golden():
+    return kaleido_bert()
 
 
 @pytest.fixture
-def bert(golden, tmp_path):
+def sizes(golden):
+    """The config of the golden model."""
+    return read_json(golden / "config.json")
+
+
+@pytest.fixture
+def bert(golden, sizes, tmp_path):
     """A folder as Google releases BERT: bert_config.json, vocab.txt, bert_model.ckpt; tiny."""
-    folder = tmp_path / "uncased_L-2_H-32_A-4"
+    folder = tmp_path / "uncased_bert"
     folder.mkdir()
-    checkpoint = Tf1Checkpoint(str(golden / "model.ckpt-1000"))
+    checkpoint = Tf1Checkpoint(checkpoint_in(golden))
     names = [
         name
         for name in checkpoint.shapes
@@ -54,30 +70,25 @@ def bert(golden, tmp_path):
         "directionality": "bidi",
         "hidden_act": "gelu",
         "hidden_dropout_prob": 0.2,
-        "hidden_size": 32,
         "initializer_range": 0.02,
-        "intermediate_size": 64,
-        "max_position_embeddings": 64,
-        "num_attention_heads": 4,
-        "num_hidden_layers": 2,
         "pooler_fc_size": 768,
         "pooler_type": "first_token_transform",
-        "type_vocab_size": 2,
-        "vocab_size": 1000,
+        **{name: sizes[name] for name in BERT_SIZES},
     }
     (folder / "bert_config.json").write_text(json.dumps(config))
     shutil.copy(golden / "vocab.txt", folder / "vocab.txt")
     return folder
 
 
-def test_model_of_a_family_is_trained_on_as_it_is(golden, tmp_path):
+def test_model_of_a_family_is_trained_on_as_it_is(golden, sizes, tmp_path):
     source = model_to_train(str(golden), None, str(tmp_path), None, 64)
-    assert source.config.hidden_size == 32 and source.start == str(golden / "model.ckpt-1000")
+    assert source.config.hidden_size == sizes["hidden_size"]
+    assert source.start == checkpoint_in(golden)
     assert source.vocabulary == str(golden / "vocab.txt")
 
 
 @pytest.mark.parametrize("family", [KaleidoBertConfig, FashionBertConfig])
-def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, tmp_path, family, capsys):
+def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, sizes, tmp_path, family, capsys):
     layout = KALEIDO if family is KaleidoBertConfig else GRIDS[4]
     data = small_records.write(tmp_path / "records", 5, layout=layout)
     (tmp_path / "new.json").write_text(
@@ -89,27 +100,28 @@ def test_plain_bert_gives_sizes_vocabulary_and_first_weights(bert, tmp_path, fam
         config.hidden_size,
         config.vocab_size,
         config.hidden_dropout_prob,
-    ) == (32, 1000, 0.2)
+    ) == (sizes["hidden_size"], sizes["vocab_size"], 0.2)
     assert (config.patch_feature_size, config.text_seq_len) == (small_records.FEATURE_SIZE, 24)
     assert source.vocabulary == str(bert / "vocab.txt") and source.start == str(
         bert / "bert_model.ckpt"
     )
     model = model_for_weights(config, ())
     load_start(model, source.start)
-    assert "start: 39 of " in capsys.readouterr().out
+    count = len(Tf1Checkpoint(source.start).shapes)
+    assert f"start: {count} of " in capsys.readouterr().out
     theirs = Tf1Checkpoint(source.start).read("bert/embeddings/word_embeddings")
     assert (model.named_layers["text_embedding"].word_embeddings.numpy() == theirs).all()
 
 
-def test_sizes_of_the_config_must_be_those_of_bert(bert, tmp_path):
-    (tmp_path / "new.json").write_text(
-        json.dumps({"model_type": "kaleidobert", "hidden_size": 64, "hidden_dropout_prob": 0.0})
-    )
+def test_sizes_of_the_config_must_be_those_of_bert(bert, sizes, tmp_path):
+    hidden = sizes["hidden_size"]
+    changed = {"hidden_size": 2 * hidden, "hidden_dropout_prob": 0.0}
+    (tmp_path / "new.json").write_text(json.dumps({"model_type": "kaleidobert", **changed}))
     with pytest.raises(
         InputError,
         match=(
-            "must have the sizes of the BERT it starts from, or leave them out: hidden_size 64"
-            " there, 32 in BERT"
+            "must have the sizes of the BERT it starts from, or leave them out: hidden_size"
+            f" {2 * hidden} there, {hidden} in BERT"
         ),
     ):
         model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24)
@@ -126,21 +138,20 @@ def test_sizes_of_the_config_must_be_those_of_bert(bert, tmp_path):
     )
 
 
-def test_bert_whose_config_has_the_usual_name(bert, tmp_path):
+def test_bert_whose_config_has_the_usual_name(bert, sizes, tmp_path):
     (bert / "bert_config.json").rename(bert / "config.json")
     (tmp_path / "new.json").write_text(
         json.dumps({"model_type": "kaleidobert", "matching_similarity": False})
     )
-    assert (
-        model_to_train(
-            str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24
-        ).config.hidden_size
-        == 32
-    )
+    config = model_to_train(str(bert), str(tmp_path / "new.json"), str(tmp_path), None, 24).config
+    assert config.hidden_size == sizes["hidden_size"]
 
 
-def test_config_beside_a_model_of_a_family_is_said_to_be_left_alone(golden, tmp_path, capsys):
-    assert model_to_train(str(golden), TINY, str(tmp_path), None, 64).config.hidden_size == 32
+def test_config_beside_a_model_of_a_family_is_said_to_be_left_alone(
+    golden, sizes, tmp_path, capsys
+):
+    config = model_to_train(str(golden), TINY, str(tmp_path), None, 64).config
+    assert config.hidden_size == sizes["hidden_size"]
     assert "--model_config is for new models" in capsys.readouterr().out
 
 
@@ -196,7 +207,7 @@ def test_folder_without_weights_or_vocabulary_is_named(golden, tmp_path):
 def test_weights_and_config_may_come_from_two_places(golden, tmp_path):
     """As in the original's commands: the model of the zoo, the weights of a checkpoint."""
     for ending in ("index", "data-00000-of-00001"):
-        shutil.copy(golden / f"model.ckpt-1000.{ending}", tmp_path / f"kaleidobert.ckpt-7.{ending}")
+        shutil.copy(f"{checkpoint_in(golden)}.{ending}", tmp_path / f"kaleidobert.ckpt-7.{ending}")
     source = model_to_use(str(tmp_path / "kaleidobert.ckpt-7"), str(golden))
     assert source.start == str(tmp_path / "kaleidobert.ckpt-7") and source.vocabulary == str(
         golden / "vocab.txt"
@@ -213,7 +224,7 @@ def test_several_checkpoints_need_a_choice(golden, tmp_path):
     for number in (1, 2):
         for ending in ("index", "data-00000-of-00001"):
             shutil.copy(
-                golden / f"model.ckpt-1000.{ending}", tmp_path / f"model.ckpt-{number}.{ending}"
+                f"{checkpoint_in(golden)}.{ending}", tmp_path / f"model.ckpt-{number}.{ending}"
             )
     with pytest.raises(
         InputError, match="One checkpoint is needed. .* holds 2 .*give the prefix of one"
@@ -239,7 +250,7 @@ def test_checkpoint_beside_a_safetensors_file_is_an_error_that_names_both(golden
     shutil.copytree(golden, tmp_path / "m")
     convert(str(golden), str(tmp_path / "s"), "safetensors")
     shutil.copy(tmp_path / "s" / "model.safetensors", tmp_path / "m" / "model.safetensors")
-    with pytest.raises(InputError, match="m/model.ckpt-1000, .*m/model.safetensors"):
+    with pytest.raises(InputError, match=r"m/model.ckpt-\d+, .*m/model.safetensors"):
         existing_model(str(tmp_path / "m"))
 
 
@@ -251,7 +262,7 @@ def test_safetensors_are_used_without_conversion_back(golden, tmp_path, tasks):
     assert tasks_there(source.start, source.config) == KaleidoBert.TASKS
     model, expected = (model_for_weights(source.config, tasks) for _ in range(2))
     load_weights(model, source.start)
-    load_weights(expected, str(golden / "model.ckpt-1000"))
+    load_weights(expected, checkpoint_in(golden))
     for ours, theirs in zip(model.trainable_variables, expected.trainable_variables, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert (

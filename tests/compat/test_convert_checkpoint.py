@@ -5,6 +5,13 @@ import itertools
 import re
 
 from tests.end_to_end.commands import ROOT, run
+from tests.golden_files import (
+    checkpoint_in,
+    checkpoint_step,
+    kaleido_bert,
+    variable_bytes,
+    variable_shapes,
+)
 
 
 def convert(*arguments, cwd, status=0):
@@ -13,13 +20,15 @@ def convert(*arguments, cwd, status=0):
     return output
 
 
-def test_report_and_errors(golden_dir, tmp_path):
-    source = golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"
+def test_report_and_errors(tmp_path):
+    source = checkpoint_in(kaleido_bert())
+    count, size = len(variable_shapes(kaleido_bert())), variable_bytes(kaleido_bert())
+    step = checkpoint_step(source)
     command = [f"--input={source}", f"--output={tmp_path}/new", "--to=safetensors"]
     output = convert(*command, cwd=tmp_path)
     assert (
         "(tf1) -> " in output
-        and "converted: 75 variables, 304,444 bytes, global step 1000" in output
+        and f"converted: {count} variables, {size:,} bytes, global step {step}" in output
     )
     assert (tmp_path / "new" / "model.safetensors").is_file()
     assert "error: --output must be a new folder." in convert(*command, cwd=tmp_path, status=1)

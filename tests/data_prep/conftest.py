@@ -4,24 +4,12 @@ import dataclasses
 
 import pytest
 
-from data_prep.alignment.captioner_training import TrainSettings, train
+from data_prep.alignment.captioner_training import train
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.record_writing.product_records import write_records
-from tests.data_prep.record_writing.test_product_records import SETTINGS, write_catalogue
-
-CAPTIONER = TrainSettings(
-    cells=3,
-    embedding=12,
-    units=20,
-    attention_units=8,
-    longest=9,
-    epochs=40,
-    batch_size=3,
-    learning_rate=0.03,
-    dropout=0.05,
-    seed=4,
-)
+from tests.drawn_catalogue import SETTINGS, write_catalogue
+from tests.tiny_captioner import TRAINING
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +36,7 @@ def train_captioner(captioner_records, squeezenet):
         str(captioner_records),
         str(folder),
         squeezenet,
-        dataclasses.replace(CAPTIONER, **changes),
+        dataclasses.replace(TRAINING, **changes),
     )
 
 

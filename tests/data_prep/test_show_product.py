@@ -39,7 +39,7 @@ from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Tokenizer, Vocabulary
 from tests import small_records
-from tests.data_prep.record_writing.test_product_records import SETTINGS, write_catalogue
+from tests.drawn_catalogue import SETTINGS, write_catalogue
 from tests.end_to_end.commands import run
 
 CONFIG = KaleidoBertConfig(patch_feature_size=512)

@@ -4,6 +4,7 @@ the original's numbers.
 
 import ast
 import json
+import pathlib
 import re
 import shutil
 
@@ -13,10 +14,18 @@ import pytest
 from kaleido_tf.evaluation.result_files import read_result_file
 from kaleido_tf.training.metrics_log import read_metrics
 from tests.end_to_end.commands import ROOT, run
+from tests.golden_files import (
+    checkpoint_in,
+    golden_folder,
+    kaleido_bert,
+    predictions,
+    read_json,
+    recognition,
+)
 
-MODELS = {  # name in the zoo: (its folder there, golden weights, config without dropout)
-    "pai-kaleidobert-base-en": ("kaleidobert", "kaleidobert_tiny/ptv6", "optimizer/adam_wd0"),
-    "pai-imagebert-base-en": ("imagebert", "fashionbert_tiny", "fashionbert_tiny"),
+MODELS = {  # name in the zoo: (its folder there, golden model)
+    "pai-kaleidobert-base-en": ("kaleidobert", kaleido_bert()),
+    "pai-imagebert-base-en": ("imagebert", golden_folder() / "fashionbert_tiny"),
 }
 
 
@@ -26,24 +35,22 @@ def golden(golden_dir):
 
 
 @pytest.fixture(scope="module")
-def home(golden, tmp_path_factory):
+def home(tmp_path_factory):
     """A user's home with the tiny models in EasyTransfer's zoo, as the release's
     archives unpack.
     """
     home = tmp_path_factory.mktemp("home")
-    for name, (folder, weights, config) in MODELS.items():
+    for name, (folder, model) in MODELS.items():
         place = home / ".eztransfer_modelzoo" / folder / name
         place.mkdir(parents=True)
         for ending in ("index", "data-00000-of-00001"):
-            shutil.copy(
-                golden / weights / f"model.ckpt-1000.{ending}", place / f"model.ckpt.{ending}"
-            )
-        content = json.loads((golden / config / "config.json").read_text())
+            shutil.copy(f"{checkpoint_in(model)}.{ending}", place / f"model.ckpt.{ending}")
+        content = read_json(model / "config.json")
         # Losses can be compared with the golden ones only where nothing is dropped.
         (place / "config.json").write_text(
             json.dumps({**content, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})
         )
-        shutil.copy(golden / "kaleidobert_tiny" / "ptv6" / "vocab.txt", place / "vocab.txt")
+        shutil.copy(kaleido_bert() / "vocab.txt", place / "vocab.txt")
     return home
 
 
@@ -61,6 +68,17 @@ def bundle_rows(golden, name):
     columns = [part.split(":")[0] for part in schema["input_schema"].split(",")]
     lines = (golden / "csv_bundle" / schema["files"][0]).read_text().splitlines()
     return [dict(zip(columns, line.split("\t"), strict=True)) for line in lines]
+
+
+def rows_of_a_batch(folder):
+    """Rows of the golden batch, which are the first of the bundle."""
+    with np.load(folder / "inputs.npz") as inputs:
+        return len(inputs["input_ids"])
+
+
+def values_of(schema, name):
+    """Values a row that `schema` declares for column `name`."""
+    return int(dict(part.split(":")[::2] for part in schema.split(","))[name])
 
 
 def write_list(folder, name, *files):
@@ -83,12 +101,13 @@ def flags_of(name, **changes):
 
 @pytest.fixture(scope="module")
 def kaleido_run(golden, home, schemas, tmp_path_factory):
-    """run_pretrain.sh on the four golden rows (evaluated on all twenty)."""
+    """run_pretrain.sh on the rows of the golden batch (evaluated on all of the bundle)."""
     folder = tmp_path_factory.mktemp("kaleido")
+    count = rows_of_a_batch(kaleido_bert().parent)
     source = golden / "csv_bundle" / "kaleidobert_pretrain_part-00000.csv"
     (folder / "dataset").mkdir()
     (folder / "dataset" / "pretrain_train_0").write_text(
-        "".join(source.read_text().splitlines(keepends=True)[:4])
+        "".join(source.read_text().splitlines(keepends=True)[:count])
     )
     shutil.copy(source, folder / "dataset" / "pretrain_valid_0")
     write_list(folder / "dataset", "train_list.list_csv", "dataset/pretrain_train_0")
@@ -98,7 +117,7 @@ def kaleido_run(golden, home, schemas, tmp_path_factory):
         *flags_of(
             "original_pretrain.cfg",
             input_schema=schemas["kaleidobert_pretrain"],
-            train_batch_size=4,
+            train_batch_size=count,
             num_epochs=10,
             log_step_count_steps=1,
         ),
@@ -108,13 +127,13 @@ def kaleido_run(golden, home, schemas, tmp_path_factory):
     return folder, output
 
 
-def test_pretraining_starts_with_the_originals_losses(golden, kaleido_run):
+def test_pretraining_starts_with_the_originals_losses(kaleido_run):
     """The first update has rate 0, so the evaluation after it is that of the golden weights."""
     folder, output = kaleido_run
     assert "--workerGPU=4: this machine has 0 GPU(s)" in output and re.search(
         r"start: (\d+) of \1 variables", output
     )
-    expected = np.load(golden / "kaleidobert_tiny" / "ptv6" / "outputs.npz")
+    expected = np.load(kaleido_bert() / "outputs.npz")
     lines = read_metrics(folder / "checkpoint" / "pretrained" / "metrics.jsonl")
     train, evaluation = lines[:2]
     names = {
@@ -131,9 +150,7 @@ def test_pretraining_starts_with_the_originals_losses(golden, kaleido_run):
     for ours, theirs in names.items():
         assert train[ours] == pytest.approx(float(expected[theirs]), rel=1e-5, abs=2e-6), ours
     assert (train["step"], train["learning_rate"]) == (1, 0.0)
-    golden_evaluation = json.loads(
-        (golden / "kaleidobert_tiny" / "ptv6" / "meta.json").read_text()
-    )["estimator_eval"]
+    golden_evaluation = read_json(kaleido_bert() / "meta.json")["estimator_eval"]
     names = {
         "mean_batch_loss": "loss",
         "masked_lm_loss": "eval_masked_lm_loss",
@@ -150,7 +167,7 @@ def test_pretraining_starts_with_the_originals_losses(golden, kaleido_run):
 
 
 def test_cadence_is_the_originals(kaleido_run):
-    """4 examples, batches of 4, 10 epochs: 11 steps; a checkpoint at 0 and every epoch,
+    """One batch of examples, 10 epochs: 11 steps; a checkpoint at 0 and every epoch,
     ten kept.
     """
     folder = kaleido_run[0] / "checkpoint" / "pretrained"
@@ -177,9 +194,8 @@ def test_kaleido_bert_predicts_the_golden_result_file(
         [part.split(":")[0] for part in schemas["kaleidobert_predict"].split(",")],
     )
     check_prediction(
-        golden / "prediction_analysis" / "e2e_kaleidobert_ptv6",
+        predictions("kaleidobert"),
         rows,
-        12,
         names,
         home,
         tmp_path,
@@ -187,10 +203,9 @@ def test_kaleido_bert_predicts_the_golden_result_file(
         flags_of(
             config,
             input_schema=schemas["kaleidobert_predict"],
-            predict_batch_size=4,
             predict_input_fp="./rows.list_csv",
             output_dir="./out",
-            predict_checkpoint_path=golden / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000",
+            predict_checkpoint_path=checkpoint_in(kaleido_bert()),
         ),
     )
 
@@ -202,7 +217,7 @@ def test_kaleido_bert_predicts_the_golden_result_file(
 def test_fashion_bert_predicts_the_golden_result_file(
     golden, home, schemas, tmp_path, direction, config
 ):
-    """The golden file has eight pairs, the golden bundle the features of the first six."""
+    """The golden bundle may have the features of the first pairs of the golden file only."""
     rows, names = (
         bundle_rows(golden, "fashionbert_train"),
         [part.split(":")[0] for part in schemas["fashionbert_predict"].split(",")],
@@ -213,9 +228,8 @@ def test_fashion_bert_predicts_the_golden_result_file(
             tmp_path / "pai-imagebert-base-en",
         )
     check_prediction(
-        golden / "prediction_analysis" / "e2e_fashionbert",
+        predictions("fashionbert"),
         rows,
-        6,
         names,
         home,
         tmp_path,
@@ -223,20 +237,18 @@ def test_fashion_bert_predicts_the_golden_result_file(
         flags_of(
             config,
             input_schema=schemas["fashionbert_predict"],
-            predict_batch_size=4,
             predict_input_fp="./rows.list_csv",
             output_dir="./out",
-            image_feature_size=4096,
-            predict_checkpoint_path=golden / "fashionbert_tiny" / "model.ckpt-1000",
+            image_feature_size=values_of(schemas["fashionbert_predict"], "image_feature"),
+            predict_checkpoint_path=checkpoint_in(golden / "fashionbert_tiny"),
         ),
     )
 
 
-def check_prediction(expected, rows, count, names, home, folder, direction, flags):
-    """Predicts `count` pairs made as the golden result files were, and compares ids, labels and
-    logits.
-    """
-    lines = []
+def check_prediction(expected, rows, names, home, folder, direction, flags):
+    """Predicts pairs made as the golden result files were, and compares ids, labels and logits."""
+    theirs, lines = read_result_file(expected / f"result_{direction}.txt"), []
+    count, batch = min(len(theirs.labels), len(rows)), theirs.batch_starts[1]
     for number, row in enumerate(rows[:count]):
         identity = {
             "text_prod_id": f"T{number // 3:03d}",
@@ -248,19 +260,14 @@ def check_prediction(expected, rows, count, names, home, folder, direction, flag
         lines.append("\t".join({**row, **identity}[name] for name in names) + "\n")
     (folder / "rows.csv").write_text("".join(lines))
     (folder / "rows.list_csv").write_text("rows.csv\n")
+    flags = [*flags, f"--predict_batch_size={batch}"]
     output = run(ROOT / "pretrain_main.py", *flags, cwd=folder, home=home)
     assert re.search(rf"{direction}: \d+ queries", output)
-    ours, theirs = (
-        read_result_file(path)
-        for path in (
-            folder / "out" / f"eval_{direction}_results.txt",
-            expected / f"result_{direction}.txt",
-        )
-    )
+    ours = read_result_file(folder / "out" / f"eval_{direction}_results.txt")
     for name in ("text_ids", "image_ids", "image_file_ids", "labels"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name)[:count])
     np.testing.assert_allclose(ours.logits, theirs.logits[:count], atol=2e-5, rtol=1e-5)
-    assert ours.batch_starts.tolist() == list(range(0, count, 4))
+    assert ours.batch_starts.tolist() == list(range(0, count, batch))
     if len(theirs.labels) == count:
         # To the letter, but for the last digits of the logits.
         for a, b in zip(
@@ -289,11 +296,9 @@ def check_prediction(expected, rows, count, names, home, folder, direction, flag
 
 
 def test_fashion_bert_trains_as_its_guide_says(golden, home, schemas, tmp_path):
-    lines = (
-        (golden / "csv_bundle" / "fashionbert_train_part-00000.csv")
-        .read_text()
-        .splitlines(keepends=True)[:4]
-    )
+    source = golden / "csv_bundle" / "fashionbert_train_part-00000.csv"
+    count = rows_of_a_batch(golden / "fashionbert_tiny")
+    lines = source.read_text().splitlines(keepends=True)[:count]
     (tmp_path / "rows").write_text("".join(lines))
     for name in ("train_list.list_csv", "dev_list.list_csv"):
         (tmp_path / name).write_text(f"{tmp_path}/rows\n")  # the guide's lists hold absolute paths
@@ -302,7 +307,7 @@ def test_fashion_bert_trains_as_its_guide_says(golden, home, schemas, tmp_path):
         *flags_of(
             "fashion_bert_train.cfg",
             input_schema=schemas["fashionbert_train"],
-            image_feature_size=4096,
+            image_feature_size=values_of(schemas["fashionbert_train"], "image_feature"),
             num_epochs=10,
             log_step_count_steps=1,
         ),
@@ -323,9 +328,7 @@ def test_fashion_bert_trains_as_its_guide_says(golden, home, schemas, tmp_path):
     for ours, theirs in names.items():
         assert train[ours] == pytest.approx(float(expected[theirs]), rel=1e-5, abs=2e-6), ours
     assert train["gradient_norm"] == pytest.approx(
-        json.loads((golden / "fashionbert_tiny" / "meta.json").read_text())["losses"][
-            "grad_global_norm_dense"
-        ],
+        read_json(golden / "fashionbert_tiny" / "meta.json")["losses"]["grad_global_norm_dense"],
         rel=1e-5,
     )
     assert evaluation["loss"] == pytest.approx(float(expected["total_loss"]), rel=1e-5)
@@ -335,8 +338,8 @@ def test_fashion_bert_trains_as_its_guide_says(golden, home, schemas, tmp_path):
     "config, task",
     [("original_catepred.cfg", "catepred"), ("original_subcatepred.cfg", "subcatepred")],
 )
-def test_recognition_runs_and_learns(golden, home, tmp_path, config, task):
-    folder = golden / "finetune" / "catepred"
+def test_recognition_runs_and_learns(home, tmp_path, config, task):
+    folder = recognition()
     schema = json.loads((folder / "meta.json").read_text())["input_schema"]
     shutil.copy(folder / "finetune.csv", tmp_path / "finetune_train_0")
     (tmp_path / "dataset").mkdir()
@@ -365,18 +368,18 @@ def test_recognition_runs_and_learns(golden, home, tmp_path, config, task):
     assert {"accuracy", "micro_f1", "macro_f1", "weighted_f1"} <= set(lines[-1])
 
 
-def test_fine_tuned_checkpoint_gives_the_originals_figures(golden, tmp_path):
-    folder = golden / "finetune" / "catepred"
-    for name in ("config.json", "model.ckpt-50.index", "model.ckpt-50.data-00000-of-00001"):
-        shutil.copy(folder / name, tmp_path / name)
-    shutil.copy(golden / "kaleidobert_tiny" / "ptv6" / "vocab.txt", tmp_path / "vocab.txt")
+def test_fine_tuned_checkpoint_gives_the_originals_figures(tmp_path):
+    folder, prefix = recognition(), checkpoint_in(recognition())
+    for path in (folder / "config.json", *folder.glob("model.ckpt-*")):
+        shutil.copy(path, tmp_path / path.name)
+    shutil.copy(kaleido_bert() / "vocab.txt", tmp_path / "vocab.txt")
     meta = json.loads((folder / "meta.json").read_text())
     output = run(
         ROOT / "finetune_main.py",
         "--mode=evaluate",
-        "--task=catepred",
+        f"--task={meta['task']}",
         f"--eval_input_fp={folder}/finetune.csv",
-        "--predict_checkpoint_path=model.ckpt-50",
+        f"--predict_checkpoint_path={pathlib.Path(prefix).name}",
         f"--input_schema={meta['input_schema']}",
         cwd=tmp_path,
     )
@@ -403,12 +406,12 @@ def test_fine_tuned_checkpoint_gives_the_originals_figures(golden, tmp_path):
             ["--input_sequence_length=60"],
             (
                 "--input_sequence_length=60 must be the length of `input_ids` in --input_schema."
-                " Declared: 64"
+                r" Declared: \d+"
             ),
         ),
         (
             ["--vocab_size=30522"],
-            "--vocab_size=30522 must be the model's. Its config.json says 1000",
+            "--vocab_size=30522 must be the model's. Its config.json says \\d+",
         ),
         (["--train_input_fp=gone.list_csv"], "Nothing matches: 'gone.list_csv'"),
     ],

@@ -5,23 +5,24 @@ import pytest
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.result_files import read_result_file, write_result_file
+from tests.golden_files import predictions
 
 E2E = [
-    f"{folder}/result_{direction}.txt"
-    for folder in ("e2e_kaleidobert_ptv6", "e2e_fashionbert")
+    predictions(family) / f"result_{direction}.txt"
+    for family in ("kaleidobert", "fashionbert")
     for direction in ("img2txt", "txt2img")
 ]
 
 
-@pytest.mark.parametrize("name", E2E)
-def test_result_file_is_the_originals_to_the_letter(golden_dir, tmp_path, name):
-    path = golden_dir / "prediction_analysis" / name
+@pytest.mark.parametrize("path", E2E, ids=lambda path: "/".join(path.parts[-2:]))
+def test_result_file_is_the_originals_to_the_letter(tmp_path, path):
     lines = [line.split("\001") for line in path.read_text().splitlines()]
     columns = [[row[0] for line in lines for row in ast.literal_eval(line[n])] for n in range(4)]
+    size = len(ast.literal_eval(lines[0][0]))
     logits = np.array([v for line in lines for v in ast.literal_eval(line[4])], np.float32).reshape(
         -1, 2
     )
-    write_result_file(tmp_path / "out.txt", *columns, logits, batch_size=4)
+    write_result_file(tmp_path / "out.txt", *columns, logits, batch_size=size)
     assert (tmp_path / "out.txt").read_text() == path.read_text()
     result = read_result_file(path)
     for read, column in zip(
@@ -29,7 +30,7 @@ def test_result_file_is_the_originals_to_the_letter(golden_dir, tmp_path, name):
     ):
         assert read.tolist() == column
     np.testing.assert_array_equal(result.logits, logits.astype(np.float64))
-    assert result.batch_starts.tolist() == list(range(0, len(logits), 4))
+    assert result.batch_starts.tolist() == list(range(0, len(logits), size))
 
 
 def test_what_is_written_is_read_back(tmp_path):

@@ -19,7 +19,7 @@ from kaleido_tf.patches import LEVEL_NAMES, level_slice
 from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Vocabulary
 from tests import small_records
-from tests.models.kaleido_bert.test_model import tiny_config
+from tests.tiny_models import tiny_config
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,14 @@ from safetensors.numpy import load_file, save_file
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
+from tests.golden_files import checkpoint_in, kaleido_bert, training_checkpoint
 
 
 @pytest.mark.parametrize(
-    "name", ["kaleidobert_tiny/ptv6/model.ckpt-1000", "optimizer/adam_wd0/model.ckpt-12"]
+    "prefix", [checkpoint_in(kaleido_bert()), training_checkpoint()], ids=["model", "training"]
 )
-def test_round_trip_of_a_checkpoint_is_equal_to_the_bit(golden_dir, tmp_path, name):
-    source = Tf1Checkpoint(golden_dir / name)
+def test_round_trip_of_a_checkpoint_is_equal_to_the_bit(tmp_path, prefix):
+    source = Tf1Checkpoint(prefix)
     lazy = {key: lambda key=key: source.read(key) for key in source.shapes}
     tensors = {
         key: read if number % 2 else read() for number, (key, read) in enumerate(lazy.items())

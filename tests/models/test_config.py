@@ -6,6 +6,7 @@ import pytest
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, config_from_dict, read_config
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
+from tests.golden_files import models_in, read_json
 
 
 def test_defaults_are_the_papers_base_model():
@@ -18,14 +19,19 @@ def test_defaults_are_the_papers_base_model():
     assert config.patch_feature_size == 2048
 
 
-def test_original_file_means_the_original_behaviour(golden_dir):
-    config = read_config(golden_dir / "kaleidobert_tiny" / "ptv2" / "config.json")
+@pytest.mark.parametrize("folder", models_in("kaleidobert_tiny"), ids=lambda folder: folder.name)
+def test_original_file_means_the_original_behaviour(folder):
+    content = read_json(folder / "config.json")
+    config = read_config(folder / "config.json")
     assert (config.box_unit, config.grey_target, config.patch_type_vocab_size) == (
         "pixel",
         "joint",
-        2,
+        content["patch_type_vocab_size"],
     )
-    assert (config.hidden_size, config.vocab_size) == (32, 1000)
+    assert (config.hidden_size, config.vocab_size) == (
+        content["hidden_size"],
+        content["vocab_size"],
+    )
 
 
 def test_own_file_is_read_back_equal(tmp_path):

@@ -26,7 +26,7 @@ from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.run_config import DeviceConfig
 from kaleido_tf.training.strategy import make_strategy
 from tests import small_records
-from tests.models.kaleido_bert.test_model import tiny_config
+from tests.tiny_models import tiny_config
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.records.record import GRIDS
 from kaleido_tf.training.trainer import Trainer
 from tests import small_records
-from tests.objectives.test_pretraining import interrupted, lines, pretrain, run_config
+from tests.runs import interrupted, lines, pretrain
+from tests.runs import settings as run_config
 
 CONFIG = FashionBertConfig(
     hidden_size=12,

@@ -21,11 +21,10 @@ from kaleido_tf.text import DEFAULT_VOCABULARY
 from kaleido_tf.training import run as training
 from kaleido_tf.training.checkpoints import find_checkpoint, load_own_checkpoint
 from kaleido_tf.training.optimizer import BertAdam
-from kaleido_tf.training.trainer import Trainer
 from tests import runs, small_records
-from tests.models.kaleido_bert.test_model import tiny_config
 from tests.runs import evaluate as evaluate_model
-from tests.runs import lines, pretrain
+from tests.runs import interrupted, lines, pretrain
+from tests.tiny_models import tiny_config
 
 NO_DROPOUT = dict(vocab_size=30522, patch_feature_size=small_records.FEATURE_SIZE)
 DROPOUT = dict(NO_DROPOUT, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)
@@ -154,21 +153,6 @@ def fail_at_third_call(owner, method, error, do, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(owner, method, full)
         do()
-
-
-def interrupted(run, config, stop_at, monkeypatch):
-    """A run that is interrupted once `stop_at` steps are done."""
-    original = Trainer.train_loop_end
-
-    def stop(self):
-        if int(self.global_step.numpy()) >= stop_at:
-            raise KeyboardInterrupt
-        return original(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "train_loop_end", stop)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain(run, config)
 
 
 def counted_starts(monkeypatch):

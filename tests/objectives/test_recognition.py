@@ -1,7 +1,5 @@
 """Recognition: golden parity with the original's fine-tuned model, and what is trained."""
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,41 +11,56 @@ from kaleido_tf.compat.rows.row_columns import row_format
 from kaleido_tf.compat.rows.row_files import RowFiles
 from kaleido_tf.families import read_config
 from kaleido_tf.objectives.recognition import Classifier
+from tests.golden_files import checkpoint_in, read_json, recognition
 
 
 @pytest.fixture(scope="module")
-def folder(golden_dir):
-    return golden_dir / "finetune" / "catepred"
+def folder():
+    return recognition()
 
 
 @pytest.fixture(scope="module")
-def model(folder):
-    model = Classifier(read_config(folder / "config.json"), "catepred", 48, 64)
-    load_weights(model, str(folder / "model.ckpt-50"))
+def meta(folder):
+    """Task, number of classes and of rows, rows a batch, schema."""
+    return read_json(folder / "meta.json")
+
+
+@pytest.fixture(scope="module")
+def schema(meta):
+    return parse_schema(meta["input_schema"])
+
+
+@pytest.fixture(scope="module")
+def model(folder, meta, schema):
+    text_length = {column.name: column.values for column in schema}["input_ids"]
+    config = read_config(folder / "config.json")
+    model = Classifier(config, meta["task"], meta["classes"], text_length)
+    load_weights(model, checkpoint_in(folder))
     return model
 
 
 @pytest.fixture(scope="module")
-def batch(folder, model):
-    """All 24 rows."""
-    schema = parse_schema(json.loads((folder / "meta.json").read_text())["input_schema"])
+def batch(folder, model, meta, schema):
+    """All rows."""
     form = row_format(schema, model.config, "recognition")
-    columns = form.rename(RowFiles(str(folder / "finetune.csv"), schema).read(np.arange(24)))
+    columns = form.rename(
+        RowFiles(str(folder / "finetune.csv"), schema).read(np.arange(meta["num_examples"]))
+    )
     inputs = {**form.model_inputs(columns), "label": columns["img_category_id"][:, 0]}
     return {name: tf.constant(array) for name, array in inputs.items()}
 
 
-def test_logits_and_predictions_of_all_rows(folder, model, batch):
+def test_logits_and_predictions_of_all_rows(folder, model, meta, batch):
     expected = np.load(folder / "outputs.npz")
-    logits = model.objective(batch, training=False)["logits"]["catepred"]
+    logits = model.objective(batch, training=False)["logits"][meta["task"]]
     np.testing.assert_allclose(logits, expected["all_logits"], atol=2e-5, rtol=1e-5)
     np.testing.assert_array_equal(
         np.argmax(logits, axis=1), expected["all_predictions"].reshape(-1)
     )
 
 
-def test_loss_and_every_gradient(folder, model, batch):
-    first = {name: value[:4] for name, value in batch.items()}
+def test_loss_and_every_gradient(folder, model, meta, batch):
+    first = {name: value[: meta["batch"]] for name, value in batch.items()}
     entries = original_variables(model)
     with tf.GradientTape() as tape:
         loss = model.objective(first, training=False)["losses"]["classification_loss"].mean()
@@ -63,26 +76,27 @@ def test_loss_and_every_gradient(folder, model, batch):
         assert np.abs(array - expected[name]).max() <= tolerance, name
 
 
-def test_heads_of_pre_training_are_not_trained(folder, model):
-    left = json.loads((folder / "meta.json").read_text())["variables_without_gradient"]
+def test_heads_of_pre_training_are_not_trained(model, meta):
+    left = meta["variables_without_gradient"]
     trained = {id(variable) for variable in model.trainable_variables}
     assert trained == {id(entry.variable) for entry in original_variables(model).values()}
     assert not set(left) & set(original_variables(model))
 
 
-def test_dropout_of_the_head_is_for_training_only(model, batch):
-    first = {name: value[:4] for name, value in batch.items()}
-    still = [model.objective(first, training=False)["logits"]["catepred"] for _ in range(2)]
+def test_dropout_of_the_head_is_for_training_only(model, meta, batch):
+    first = {name: value[: meta["batch"]] for name, value in batch.items()}
+    still = [model.objective(first, training=False)["logits"][meta["task"]] for _ in range(2)]
     np.testing.assert_array_equal(*still)
-    moving = [model.objective(first, training=True)["logits"]["catepred"] for _ in range(2)]
+    moving = [model.objective(first, training=True)["logits"][meta["task"]] for _ in range(2)]
     assert np.abs(moving[0] - moving[1]).max() > 1e-3
 
 
-def test_confusion_counts_every_row(model, batch):
+def test_confusion_counts_every_row(model, meta, batch):
     sums = model.losses(batch, training=False)
     counts = sums["confusion"].total.numpy()
-    assert counts.shape == (48, 48) and counts.sum() == 24
+    classes = meta["classes"]
+    assert counts.shape == (classes, classes) and counts.sum() == meta["num_examples"]
     np.testing.assert_array_equal(
-        counts.sum(axis=1), np.bincount(batch["label"].numpy(), minlength=48)
+        counts.sum(axis=1), np.bincount(batch["label"].numpy(), minlength=classes)
     )
-    assert model.figures(sums)["micro_f1"] == 0.5
+    assert model.figures(sums)["micro_f1"] == pytest.approx(meta["estimator_eval"]["py_micro_f1"])

@@ -14,15 +14,13 @@ from kaleido_tf.training.checkpoints import (
     load_own_checkpoint,
     model_files,
 )
+from tests.golden_files import checkpoint_in, kaleido_bert
 
 
-def test_original_checkpoint_is_told_from_an_own_one(golden_dir):
-    prefix = str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000")
+def test_original_checkpoint_is_told_from_an_own_one():
+    prefix = checkpoint_in(kaleido_bert())
     assert find_checkpoint(prefix) == prefix and not is_own_checkpoint(prefix)
-    assert model_files(prefix) == (
-        golden_dir / "kaleidobert_tiny/ptv6/config.json",
-        golden_dir / "kaleidobert_tiny/ptv6/vocab.txt",
-    )
+    assert model_files(prefix) == (kaleido_bert() / "config.json", kaleido_bert() / "vocab.txt")
 
 
 def test_nothing_there(tmp_path):

@@ -5,7 +5,7 @@ import tf_keras
 
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.training.dropout import StepDropout
-from tests.models.kaleido_bert.test_model import random_feed, tiny_config
+from tests.tiny_models import random_feed, tiny_config
 
 
 def dropped(step, seed=1, number=0, layers=None):

@@ -2,8 +2,6 @@
 (tests/golden/optimizer).
 """
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,13 +16,15 @@ from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.schedule import make_optimizer, plan
 from kaleido_tf.training.trainer import Trainer
 from tests.golden_batches import pretraining_batch
+from tests.golden_files import checkpoint_in, columns, kaleido_bert, models_in, read_json
+
+RUNS = models_in("optimizer", "trajectory.npz")
 
 
-@pytest.mark.parametrize("folder", ["adam_wd0", "adam_wd0p01"])
-def test_twelve_steps_of_the_original(golden_dir, folder):
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
+def test_recorded_steps_of_the_original(folder):
     """The run's own trainer, schedule and optimizer, on the original's batches in their order."""
-    folder = golden_dir / "optimizer" / folder
-    meta = json.loads((folder / "meta.json").read_text())
+    meta = read_json(folder / "meta.json")
     trajectory = np.load(folder / "trajectory.npz")
     run = RunConfig(
         train_batch_size=meta["batch_size"],
@@ -41,11 +41,10 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
         model = KaleidoBert(read_config(folder / "config.json"))
         optimizer = make_optimizer(run, schedule.total)
         optimizer.build(model.trainable_variables)
-    load_weights(model, str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000"))
-    columns = dict(np.load(golden_dir / "csv_bundle" / "kaleidobert_pretrain_decoded.npz"))
+    load_weights(model, checkpoint_in(kaleido_bert()))
     batches = (
         tf.data.Dataset.from_tensor_slices(
-            pretraining_batch(columns, model.config.patch_feature_size)
+            pretraining_batch(columns("kaleidobert_pretrain"), model.config.patch_feature_size)
         )
         .batch(meta["batch_size"])
         .repeat()
@@ -62,7 +61,7 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
     trainer.train_dataset = strategy.experimental_distribute_dataset(batches)
     entries = original_variables(model)
     history = [name.removeprefix("history/") for name in trajectory if name.startswith("history/")]
-    assert len(history) == 3
+    assert history
     for step in range(meta["recorded_steps"]):
         report = trainer.train(tf.constant(1))
         np.testing.assert_allclose(
@@ -82,9 +81,13 @@ def test_twelve_steps_of_the_original(golden_dir, folder):
         )
 
 
-def test_full_schedule_of_the_original(golden_dir):
-    trajectory = np.load(golden_dir / "optimizer" / "adam_wd0" / "trajectory.npz")
-    rate = WarmupLinearDecay(1e-4, 31, 3)
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
+def test_full_schedule_of_the_original(folder):
+    meta, trajectory = read_json(folder / "meta.json"), np.load(folder / "trajectory.npz")
+    if "full_lr_schedule" not in trajectory:
+        trajectory = {"full_lr_schedule": trajectory["learning_rate"]}
+    steps = meta["train_steps"]
+    rate = WarmupLinearDecay(meta["learning_rate"], steps, int(meta["warmup_ratio"] * steps))
     for step, expected in enumerate(trajectory["full_lr_schedule"]):
         np.testing.assert_allclose(rate(step), expected, rtol=1e-6, atol=1e-12)
 

@@ -23,9 +23,22 @@ from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
 from kaleido_tf.text import SPECIAL_TOKENS
 from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint
 from tests.golden_batches import pretraining_batch
-from tests.models.kaleido_bert.test_model import tiny_config
+from tests.golden_files import (
+    checkpoint_in,
+    checkpoint_step,
+    golden_folder,
+    kaleido_bert,
+    read_json,
+    recognition,
+    training_checkpoint,
+    variable_bytes,
+    variable_shapes,
+)
+from tests.tiny_models import tiny_config
 
 SCOPE = "kaleido_bert_pre_trained_model/"
+VARIABLES, BYTES = len(variable_shapes(kaleido_bert())), variable_bytes(kaleido_bert())
+STEP = checkpoint_step(checkpoint_in(kaleido_bert()))
 DIRECTIONS = {  # result: (input, --to)
     "tf1_own": ("golden", "own"),
     "own_tf1": ("tf1_own", "tf1"),
@@ -37,8 +50,8 @@ DIRECTIONS = {  # result: (input, --to)
 
 
 @pytest.fixture(scope="module")
-def source(golden_dir):
-    return golden_dir / "kaleidobert_tiny" / "ptv6"
+def source():
+    return kaleido_bert()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +71,9 @@ def model(source):
 
 @pytest.fixture(scope="module")
 def logits(model, source):
-    batch = pretraining_batch(dict(np.load(source.parent / "inputs.npz")), 64)
+    batch = pretraining_batch(
+        dict(np.load(source.parent / "inputs.npz")), model.config.patch_feature_size
+    )
     return lambda: {
         name: value.numpy()
         for name, value in model.pretrainer(batch, training=False)["logits"].items()
@@ -71,7 +86,7 @@ def load(model, folder):
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_weights_and_logits_are_equal(source, converted, model, logits, direction):
-    load_weights(model, str(source / "model.ckpt-1000"))
+    load_weights(model, checkpoint_in(source))
     expected, weights = (
         logits(),
         {name: entry.variable.numpy() for name, entry in original_variables(model).items()},
@@ -84,17 +99,17 @@ def test_weights_and_logits_are_equal(source, converted, model, logits, directio
         np.testing.assert_array_equal(entry.variable.numpy(), weights[name], err_msg=name)
     for name, value in logits().items():
         np.testing.assert_array_equal(value, expected[name])
-    assert report.variables == 75 and report.num_bytes == 4 * sum(
+    assert report.variables == VARIABLES and report.num_bytes == 4 * sum(
         array.size for array in weights.values()
     )
-    assert report.step == 1000 and report.ignored == 0 and report.unused == ()
+    assert report.step == STEP and report.ignored == 0 and report.unused == ()
 
 
 @pytest.mark.parametrize(
     "direction, file",
     [
-        ("tf1_own", "model.ckpt-1000.index"),
-        ("own_tf1", "model.ckpt-1000.index"),
+        ("tf1_own", f"model.ckpt-{STEP}.index"),
+        ("own_tf1", f"model.ckpt-{STEP}.index"),
         ("own_safetensors", "model.safetensors"),
     ],
 )
@@ -104,9 +119,8 @@ def test_what_a_result_holds(source, converted, direction, file):
         source / "vocab.txt"
     ).read_bytes()
     assert read_config(folder / "config.json") == read_config(source / "config.json")
-    assert report.notes == () and "converted: 75 variables, 304,444 bytes, global step 1000" in str(
-        report
-    )
+    assert report.notes == ()
+    assert f"converted: {VARIABLES} variables, {BYTES:,} bytes, global step {STEP}" in str(report)
     assert "0 optimizer variables" in str(report) and "not used: 0" in str(report)
 
 
@@ -121,36 +135,37 @@ def test_configs_are_written_for_their_reader(source, converted):
 
 def test_step_and_kinds(converted):
     assert is_own_checkpoint(find_checkpoint(str(converted["safetensors_own"][0])))
-    tensors = Tf1Checkpoint(converted["safetensors_tf1"][0] / "model.ckpt-1000")
-    assert tensors.read("global_step") == 1000 and tensors.dtypes["global_step"] == tf.int64
+    tensors = Tf1Checkpoint(converted["safetensors_tf1"][0] / f"model.ckpt-{STEP}")
+    assert tensors.read("global_step") == STEP and tensors.dtypes["global_step"] == tf.int64
     metadata = SafetensorsFile(converted["own_safetensors"][0] / "model.safetensors").metadata
-    assert metadata["global_step"] == "1000" and metadata["model_type"] == "kaleidobert"
+    assert metadata["global_step"] == str(STEP) and metadata["model_type"] == "kaleidobert"
     assert metadata["tasks"] == "rotation,jigsaw,camouflage,grey_to_color,blank_to_color"
 
 
-def test_optimizer_slots_are_counted_and_left_out(golden_dir, tmp_path):
-    report = convert(
-        str(golden_dir / "optimizer/adam_wd0/model.ckpt-12"), str(tmp_path / "x"), "tf1"
-    )
-    assert report.ignored == 152 and report.variables == 75 and report.step == 12
+def test_optimizer_slots_are_counted_and_left_out(tmp_path):
+    prefix = training_checkpoint()
+    report = convert(prefix, str(tmp_path / "x"), "tf1")
+    assert (report.ignored, report.variables) == (2 * VARIABLES + 2, VARIABLES)
+    assert report.step == checkpoint_step(prefix)
     assert "no vocab.txt there, so none was written" in report.notes
-    assert len(Tf1Checkpoint(tmp_path / "x" / "model.ckpt-12").shapes) == 76
+    assert len(Tf1Checkpoint(checkpoint_in(tmp_path / "x")).shapes) == VARIABLES + 1
 
 
-def test_fashion_bert_goes_round(golden_dir, tmp_path):
-    source = golden_dir / "fashionbert_tiny"
+def test_fashion_bert_goes_round(tmp_path):
+    source = golden_folder() / "fashionbert_tiny"
     before = source
     for kind in ("own", "safetensors", "tf1"):
         report = convert(str(before), str(tmp_path / kind), kind)
         before = tmp_path / kind
     expected, written = (
-        Tf1Checkpoint(source / "model.ckpt-1000"),
-        Tf1Checkpoint(tmp_path / "tf1" / "model.ckpt-1000"),
+        Tf1Checkpoint(checkpoint_in(source)),
+        Tf1Checkpoint(checkpoint_in(tmp_path / "tf1")),
     )
     assert written.shapes == expected.shapes
     for name in expected.shapes:
         np.testing.assert_array_equal(written.read(name), expected.read(name))
-    assert any("--input_sequence_length=64" in note for note in report.notes)
+    length = read_json(source / "config.json")["max_position_embeddings"]
+    assert any(f"--input_sequence_length={length}" in note for note in report.notes)
     configs = [
         json.loads((folder / "config.json").read_text()) for folder in (tmp_path / "tf1", source)
     ]
@@ -271,15 +286,17 @@ def test_heads_that_were_not_trained_are_no_tf1_checkpoint(converted, tmp_path):
 
 def test_missing_and_wrong_weights_are_listed_and_nothing_is_written(converted, tmp_path):
     dense, more = "bert/pooler/dense", np.zeros(3, np.float32)
+    hidden = read_json(kaleido_bert() / "config.json")["hidden_size"]
     changes = {
         f"{dense}/kernel": None,
-        f"{dense}/bias": np.zeros(31, np.float32),
+        f"{dense}/bias": np.zeros(hidden - 1, np.float32),
         "bert/more": more,
     }
     folder = rewritten(converted, tmp_path / "in", **changes)
     message = (
         r"Not found: 1 \(\S*bert/pooler/dense/kernel\). "
-        r"Of another shape: 1 \(\S*bert/pooler/dense/bias needs \[32\], found \[31\]\). Not used: 1"
+        rf"Of another shape: 1 \(\S*bert/pooler/dense/bias needs \[{hidden}\], found"
+        rf" \[{hidden - 1}\]\). Not used: 1"
         r" \(\S*bert/more\)"
     )
     with pytest.raises(InputError, match=message):
@@ -292,17 +309,17 @@ def test_further_weights_are_named_and_not_counted(converted, tmp_path):
     report = convert(str(folder), str(tmp_path / "out"), "own")
     assert (
         report.unused == (SCOPE + "bert/more",)
-        and report.variables == 75
-        and report.num_bytes == 304444
+        and report.variables == VARIABLES
+        and report.num_bytes == BYTES
     )
     assert f"not used: 1\n    {SCOPE}bert/more" in str(report)
 
 
 def test_config_from_elsewhere(source, tmp_path):
     for ending in (".index", ".data-00000-of-00001"):
-        shutil.copy(source / f"model.ckpt-1000{ending}", tmp_path / f"m{ending}")
+        shutil.copy(checkpoint_in(source) + ending, tmp_path / f"m{ending}")
     report = convert(str(tmp_path / "m"), str(tmp_path / "bare"), "safetensors")
-    assert any("no config.json there" in note for note in report.notes) and report.step == 1000
+    assert any("no config.json there" in note for note in report.notes) and report.step == STEP
     with pytest.raises(InputError, match="A model needs its config.json. Not found: .*config.json"):
         convert(str(tmp_path / "m"), str(tmp_path / "own"), "own")
     with pytest.raises(
@@ -348,19 +365,20 @@ def test_a_step_in_the_name_counts_where_the_checkpoint_holds_none(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["own", "safetensors"])
-def test_fine_tuned_model_is_not_converted_in_part(golden_dir, tmp_path, kind):
-    with pytest.raises(
-        InputError, match=r"model.ckpt-50 is fine-tuned for recognition \(catepred_dense/"
-    ):
-        convert(str(golden_dir / "finetune" / "catepred"), str(tmp_path / "out"), kind)
+def test_fine_tuned_model_is_not_converted_in_part(tmp_path, kind):
+    folder = recognition()
+    name, task = checkpoint_in(folder), read_json(folder / "meta.json")["task"]
+    with pytest.raises(InputError, match=rf"{name} is fine-tuned for recognition \({task}_dense/"):
+        convert(str(folder), str(tmp_path / "out"), kind)
     assert not (tmp_path / "out").exists()
 
 
 def test_vocabulary_is_held_against_config_and_weights(converted, tmp_path):
     folder = rewritten(converted, tmp_path / "in")
     source = (converted["own_safetensors"][0] / "vocab.txt").read_text()
+    size = len(source.splitlines())
     (folder / "vocab.txt").write_text(source + "one_more\n")
-    with pytest.raises(InputError, match="vocab.txt must have the 1000 word pieces.*1001"):
+    with pytest.raises(InputError, match=f"vocab.txt must have the {size} word pieces.*{size + 1}"):
         convert(str(folder), str(tmp_path / "out"), "own")
     first, second, *rest = source.splitlines(keepends=True)
     (folder / "vocab.txt").write_text("".join([*rest[-2:], first, second, *rest[:-2]]))

@@ -12,8 +12,9 @@ from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
     write_tf1_checkpoint,
 )
 from kaleido_tf.errors import InputError
+from tests.golden_files import checkpoint_in, kaleido_bert, training_checkpoint, variable_shapes
 
-CHECKPOINTS = ("kaleidobert_tiny/ptv6/model.ckpt-1000", "optimizer/adam_wd0/model.ckpt-12")
+CHECKPOINTS = (checkpoint_in(kaleido_bert()), training_checkpoint())
 
 
 def arrays(prefix):
@@ -22,11 +23,11 @@ def arrays(prefix):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
-@pytest.mark.parametrize("name", CHECKPOINTS)
-def test_round_trip_is_equal_to_the_bit(golden_dir, tmp_path, name):
-    source = Tf1Checkpoint(golden_dir / name)
-    expected = arrays(golden_dir / name)
-    assert read_shapes(golden_dir / name) == {key: array.shape for key, array in expected.items()}
+@pytest.mark.parametrize("name", CHECKPOINTS, ids=["model", "training"])
+def test_round_trip_is_equal_to_the_bit(tmp_path, name):
+    source = Tf1Checkpoint(name)
+    expected = arrays(name)
+    assert read_shapes(name) == {key: array.shape for key, array in expected.items()}
     # Half of them as arrays, half on demand.
     lazy = {key: lambda key=key: source.read(key) for key in source.shapes}
     tensors = {
@@ -44,8 +45,8 @@ def test_round_trip_is_equal_to_the_bit(golden_dir, tmp_path, name):
     ]
 
 
-def test_a_tf1_saver_restores_what_is_written(golden_dir, tmp_path):
-    expected = arrays(golden_dir / CHECKPOINTS[1])
+def test_a_tf1_saver_restores_what_is_written(tmp_path):
+    expected = arrays(CHECKPOINTS[1])
     write_tf1_checkpoint(tmp_path / "model.ckpt-12", expected)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = {
@@ -59,12 +60,12 @@ def test_a_tf1_saver_restores_what_is_written(golden_dir, tmp_path):
             np.testing.assert_array_equal(restored, expected[name])
 
 
-def test_slots_of_a_training_checkpoint(golden_dir):
-    training, model = (read_shapes(golden_dir / name) for name in CHECKPOINTS[::-1])
+def test_slots_of_a_training_checkpoint():
+    training, model = (read_shapes(name) for name in CHECKPOINTS[::-1])
     assert {name for name in training if not is_optimizer_slot(name)} == {
         name for name in model if name != "global_step"
     }
-    assert sum(map(is_optimizer_slot, training)) == 2 * 75 + 3
+    assert sum(map(is_optimizer_slot, training)) == 2 * len(variable_shapes(kaleido_bert())) + 3
 
 
 @pytest.mark.parametrize(
@@ -123,9 +124,9 @@ def test_a_failure_leaves_nothing(tmp_path):
 
 
 @pytest.fixture
-def copied(golden_dir, tmp_path):
+def copied(tmp_path):
     for ending in (".index", ".data-00000-of-00001"):
-        shutil.copy(str(golden_dir / CHECKPOINTS[0]) + ending, tmp_path / ("m" + ending))
+        shutil.copy(CHECKPOINTS[0] + ending, tmp_path / ("m" + ending))
         os.chmod(tmp_path / ("m" + ending), 0o600)
     return tmp_path / "m"
 

@@ -6,12 +6,13 @@ import pytest
 from kaleido_tf.compat.rows.input_schema import format_schema, parse_schema
 from kaleido_tf.compat.rows.row_columns import pretraining_columns, pretraining_schema, row_format
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import FAMILIES
+from kaleido_tf.families import FAMILIES, read_config
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.fashion_bert.model import FashionBert
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
-from tests.models.kaleido_bert.test_model import tiny_config
+from tests import golden_files, golden_rows
+from tests.tiny_models import tiny_config
 
 KALEIDO = KaleidoBertConfig()
 KALEIDO_PRETRAINING, FASHION_BERT_PRETRAINING = (
@@ -132,10 +133,10 @@ def test_inputs_become_columns_and_inputs_again(model):
         assert array.dtype == inputs[name].dtype
 
 
-def test_only_the_tasks_inputs_are_made(golden_dir):
-    columns = dict(np.load(golden_dir / "csv_bundle" / "kaleidobert_pretrain_decoded.npz"))
-    config = KaleidoBertConfig(vocab_size=1000, patch_feature_size=64)
-    schema = pretraining_schema(config, 64, 10)
+def test_only_the_tasks_inputs_are_made():
+    columns = golden_files.columns("kaleidobert_pretrain")
+    config = read_config(golden_files.kaleido_bert() / "config.json")
+    schema = golden_rows.schema("kaleidobert_pretrain")
     form = row_format(schema, config, "pretraining", ("jigsaw",))
     inputs = form.model_inputs(columns)
     assert {"jigsaw_label", "next_sentence_label"} <= set(inputs) and not {

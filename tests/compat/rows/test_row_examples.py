@@ -5,30 +5,36 @@ import pytest
 import tensorflow as tf
 
 from kaleido_tf.compat.rows.input_schema import parse_schema
-from kaleido_tf.compat.rows.row_columns import pretraining_schema, row_format
+from kaleido_tf.compat.rows.row_columns import row_format
 from kaleido_tf.compat.rows.row_examples import RowExamples
 from kaleido_tf.compat.rows.row_files import RowFiles
 from kaleido_tf.compat.rows.row_writing import encode_lines
 from kaleido_tf.errors import InputError, raised_inside
-from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
+from kaleido_tf.families import read_config
+from kaleido_tf.patches import NUM_PATCHES
+from tests import golden_files, golden_rows
 from tests.golden_batches import pretraining_batch
 
-CONFIG = KaleidoBertConfig(vocab_size=1000, patch_feature_size=64)
-SCHEMA = pretraining_schema(CONFIG, 64, 10)
+CONFIG = read_config(golden_files.kaleido_bert() / "config.json")
+SCHEMA = golden_rows.schema("kaleidobert_pretrain")
+LENGTHS = {column.name: column.values for column in SCHEMA}
+COUNT = len(golden_files.columns("kaleidobert_pretrain")["input_ids"])
+FIRST = COUNT * 2 // 3  # rows of the first file
+LISTED = COUNT - 3
 
 
 @pytest.fixture(scope="module")
-def columns(golden_dir):
-    return dict(np.load(golden_dir / "csv_bundle" / "kaleidobert_pretrain_decoded.npz"))
+def columns():
+    return golden_files.columns("kaleidobert_pretrain")
 
 
 @pytest.fixture
 def rows(columns, tmp_path):
-    """The golden rows in two files of 13 and 7, with a list file that says 17."""
+    """The golden rows in two files, with a list file that says fewer."""
     lines = encode_lines(columns, SCHEMA, str)
-    (tmp_path / "a.csv").write_bytes(b"".join(lines[:13]))
-    (tmp_path / "b.csv").write_bytes(b"".join(lines[13:]))
-    (tmp_path / "rows.list_csv").write_text("17\na.csv\nb.csv\n")
+    (tmp_path / "a.csv").write_bytes(b"".join(lines[:FIRST]))
+    (tmp_path / "b.csv").write_bytes(b"".join(lines[FIRST:]))
+    (tmp_path / "rows.list_csv").write_text(f"{LISTED}\na.csv\nb.csv\n")
     return tmp_path / "rows.list_csv"
 
 
@@ -47,9 +53,11 @@ def take(dataset, count):
 
 
 def test_one_pass_is_in_file_order(rows, columns):
-    batches = take(examples(rows).evaluation_batches(8), 9)
-    assert [len(batch["input_ids"]) for batch in batches] == [8, 8, 4]
-    expected = pretraining_batch(columns, 64)
+    batches = take(examples(rows).evaluation_batches(8), COUNT)
+    assert [len(batch["input_ids"]) for batch in batches] == [
+        min(8, COUNT - start) for start in range(0, COUNT, 8)
+    ]
+    expected = pretraining_batch(columns, CONFIG.patch_feature_size)
     assert set(batches[0]) == set(expected)
     for name, array in expected.items():
         np.testing.assert_array_equal(np.concatenate([batch[name] for batch in batches]), array)
@@ -58,34 +66,43 @@ def test_one_pass_is_in_file_order(rows, columns):
 def test_every_epoch_is_another_permutation_and_seeds_differ(rows, columns):
     features = columns["img_feature_convert_rotation"][:, 0]
     seen = np.concatenate(
-        [b["rotation_features"][:, 0, 0] for b in take(examples(rows).training_batches(4), 10)]
+        [
+            b["rotation_features"][:, 0, 0]
+            for b in take(examples(rows).training_batches(1), 2 * COUNT)
+        ]
     )
-    np.testing.assert_array_equal(np.sort(seen[:20]), np.sort(features))
-    np.testing.assert_array_equal(np.sort(seen[20:]), np.sort(features))
-    assert (seen[:20] != seen[20:]).any() and (seen[:20] != features).any()
+    np.testing.assert_array_equal(np.sort(seen[:COUNT]), np.sort(features))
+    np.testing.assert_array_equal(np.sort(seen[COUNT:]), np.sort(features))
+    assert (seen[:COUNT] != seen[COUNT:]).any() and (seen[:COUNT] != features).any()
     other = np.concatenate(
         [
             b["rotation_features"][:, 0, 0]
-            for b in take(examples(rows, seed=6).training_batches(4), 5)
+            for b in take(examples(rows, seed=6).training_batches(1), COUNT)
         ]
     )
-    assert (other != seen[:20]).any()
+    assert (other != seen[:COUNT]).any()
 
 
-@pytest.mark.parametrize("start", [0, 6, 20, 27])
+@pytest.mark.parametrize("start", [0, 6, COUNT, COUNT + 7])
 def test_a_run_can_start_in_the_middle(rows, start):
-    whole = np.concatenate([b["input_ids"] for b in take(examples(rows).training_batches(1), 40)])
+    whole = np.concatenate(
+        [b["input_ids"] for b in take(examples(rows).training_batches(1), 2 * COUNT)]
+    )
     late = np.concatenate(
-        [b["input_ids"] for b in take(examples(rows).training_batches(1, start=start), 40 - start)]
+        [
+            b["input_ids"]
+            for b in take(examples(rows).training_batches(1, start=start), 2 * COUNT - start)
+        ]
     )
     np.testing.assert_array_equal(late, whole[start:])
 
 
 def test_listed_count_sets_the_number_of_steps(rows):
     source = examples(rows)
-    assert len(source) == 17 and source.describe() == "20 rows of 2 files"
+    assert len(source) == LISTED and source.describe() == f"{COUNT} rows of 2 files"
     assert source.notes() == [
-        "the list file says 17 examples, the files hold 20: steps are counted by the former"
+        f"the list file says {LISTED} examples, the files hold {COUNT}: steps are counted by the"
+        " former"
     ]
 
 
@@ -93,9 +110,9 @@ def test_columns_and_features_of_all_rows(rows, columns):
     source = examples(rows)
     (labels,) = source.columns(("nx_sent_labels",))
     np.testing.assert_array_equal(labels, columns["nx_sent_labels"][:, 0])
-    assert source.sample_features(7).shape == (7, 55, 64)
+    assert source.sample_features(7).shape == (7, NUM_PATCHES, CONFIG.patch_feature_size)
     np.testing.assert_array_equal(
-        source.sample_features(99)[:, 0], columns["img_feature_convert_rotation"]
+        source.sample_features(COUNT + 79)[:, 0], columns["img_feature_convert_rotation"]
     )
 
 
@@ -107,7 +124,7 @@ def test_further_inputs_come_from_columns(rows):
         1,
         lambda columns: {"twice": columns["nx_sent_labels"] * 2},
     )
-    assert set(np.unique(take(source.evaluation_batches(20), 1)[0]["twice"])) <= {0, 2}
+    assert set(np.unique(take(source.evaluation_batches(COUNT), 1)[0]["twice"])) <= {0, 2}
 
 
 def test_row_that_cannot_be_read_is_named_when_its_turn_comes(rows):
@@ -115,7 +132,7 @@ def test_row_that_cannot_be_read_is_named_when_its_turn_comes(rows):
     content[2] = content[2].replace(b",", b",x", 1)
     rows.with_name("b.csv").write_bytes(b"\n".join(content))
     with pytest.raises(tf.errors.OpError) as error:
-        take(examples(rows).evaluation_batches(8), 9)
+        take(examples(rows).evaluation_batches(8), COUNT)
     assert isinstance(raised_inside(error.value), InputError)
     assert "b.csv line 3, column input_ids" in str(raised_inside(error.value))
 
@@ -125,10 +142,18 @@ def test_row_that_cannot_be_read_is_named_when_its_turn_comes(rows):
     [
         ("img_rotate_gt", 7, "img_rotate_gt: 0 to 3 are needed for this model. Received: 7"),
         ("nx_sent_labels", 2, "nx_sent_labels: 0 to 1"),
-        ("input_ids", 5000, "input_ids: 0 to 999 .* Received: 5000"),
-        ("input_ids", 4294967301, "input_ids: 0 to 999 .* Received: 4294967301"),
+        ("input_ids", 50000, f"input_ids: 0 to {CONFIG.vocab_size - 1} .* Received: 50000"),
+        (
+            "input_ids",
+            4294967301,
+            f"input_ids: 0 to {CONFIG.vocab_size - 1} .* Received: 4294967301",
+        ),
         ("segment_ids", -1, "segment_ids: 0 to 1 .* Received: -1"),
-        ("masked_lm_positions", 64, "masked_lm_positions: 0 to 63"),
+        (
+            "masked_lm_positions",
+            LENGTHS["input_ids"],
+            f"masked_lm_positions: 0 to {LENGTHS['input_ids'] - 1}",
+        ),
         ("img_blank_lm_ids", 25, "img_blank_lm_ids: 0 to 24"),
         (
             "img_feature_convert_jigsaw",
@@ -142,7 +167,7 @@ def test_numbers_that_the_model_cannot_take_are_named(rows, columns, column, val
     array = columns[column].astype(np.int64 if columns[column].dtype.kind == "i" else np.float32)
     array[0, 0] = value
     lines = encode_lines({**columns, column: array}, SCHEMA, str)
-    rows.with_name("a.csv").write_bytes(b"".join(lines[:13]))
+    rows.with_name("a.csv").write_bytes(b"".join(lines[:FIRST]))
     with pytest.raises(InputError, match=f"a.csv line 1, column {message}"):
         examples(rows)
 
@@ -156,5 +181,5 @@ def test_first_row_is_read_before_anything_else(rows):
 
 
 def test_rows_of_one_column_too_few(rows):
-    with pytest.raises(InputError, match="24 columns separated by tabs are needed"):
-        RowFiles(str(rows), parse_schema(",".join(f"c{n}:int:1" for n in range(24))))
+    with pytest.raises(InputError, match=f"{len(SCHEMA) - 1} columns separated by tabs are needed"):
+        RowFiles(str(rows), parse_schema(",".join(f"c{n}:int:1" for n in range(len(SCHEMA) - 1))))

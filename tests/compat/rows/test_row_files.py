@@ -43,19 +43,20 @@ def test_golden_rows_are_read_as_by_the_original(name):
     order = np.random.default_rng(3).permutation(len(rows))
     golden_rows.assert_same(rows.read(order), wanted, order)
     golden_rows.assert_same(rows.read(order[:0]), wanted, order[:0])
-    assert rows.listed_count == (4 if name == "list_with_count" else None)
+    first, *_ = pathlib.Path(golden_rows.list_file(name)).read_text().split("\n")
+    assert rows.listed_count == (int(first) if first.isdigit() else None)
 
 
 def test_two_files_are_one_table():
     rows = RowFiles(
         golden_rows.list_file("kaleidobert_finetune"), golden_rows.schema("kaleidobert_finetune")
     )
-    assert len(rows) == 6 and len(rows.files) == 2
-    assert rows.where(2).endswith("part-00000.csv line 3") and rows.where(3).endswith(
-        "part-00001.csv line 1"
-    )
+    counts = golden_rows.SETS["kaleidobert_finetune"]["rows_per_file"]
+    assert len(rows) == sum(counts) and len(rows.files) == len(counts)
+    assert rows.where(counts[0] - 1).endswith(f"part-00000.csv line {counts[0]}")
+    assert rows.where(counts[0]).endswith("part-00001.csv line 1")
     wanted = golden_rows.decoded("kaleidobert_finetune")
-    golden_rows.assert_same(rows.read(np.array([5, 0, 5])), wanted, [5, 0, 5])
+    golden_rows.assert_same(rows.read(np.array([-1, 0, -1]) % len(rows)), wanted, [-1, 0, -1])
 
 
 def test_threads_read_at_once():

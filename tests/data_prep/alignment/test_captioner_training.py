@@ -19,7 +19,7 @@ from kaleido_tf.evaluation.caption_metrics import bleu_4, words_in
 from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Tokenizer, Vocabulary
 from tests import small_records
-from tests.data_prep.conftest import CAPTIONER
+from tests.tiny_captioner import TRAINING
 
 
 def lines(folder):
@@ -96,15 +96,11 @@ def test_other_backbone_and_records_are_refused(captioner_records, tmp_path, squ
         ),
     ):
         train(
-            str(captioner_records),
-            str(captioner_records),
-            str(tmp_path / "model"),
-            other,
-            CAPTIONER,
+            str(captioner_records), str(captioner_records), str(tmp_path / "model"), other, TRAINING
         )
     grid = small_records.write(tmp_path / "grid", 5, layout=GRIDS[4])
     with pytest.raises(InputError, match="Captions are of the crops of kaleido records.* grid_4x4"):
-        train(str(grid), str(grid), str(tmp_path / "model"), squeezenet, CAPTIONER)
+        train(str(grid), str(grid), str(tmp_path / "model"), squeezenet, TRAINING)
 
 
 def test_records_of_other_crops_are_refused_and_foreign_maps_noticed(
@@ -121,7 +117,7 @@ def test_records_of_other_crops_are_refused_and_foreign_maps_noticed(
             " 'none'"
         ),
     ):
-        train(str(other), str(captioner_records), str(captioner_run[0]), squeezenet, CAPTIONER)
+        train(str(other), str(captioner_records), str(captioner_run[0]), squeezenet, TRAINING)
     shutil.copytree(captioner_run[0] / "maps", tmp_path / "model" / "maps")
     first = sorted((tmp_path / "model" / "maps" / "valid").glob("*.npy"))[0]
     np.save(first, np.load(first)[:-1])
@@ -133,14 +129,14 @@ def test_records_of_other_crops_are_refused_and_foreign_maps_noticed(
             str(captioner_records),
             str(tmp_path / "model"),
             squeezenet,
-            CAPTIONER,
+            TRAINING,
         )
 
 
 def test_first_try_that_fails_claims_nothing(captioner_records, squeezenet, tmp_path):
     for change, message in (
         ({"catalogue": str(tmp_path / "nowhere")}, "photos behind"),
-        ({"settings": dataclasses.replace(CAPTIONER, cells=99)}, "99 x 99 cells"),
+        ({"settings": dataclasses.replace(TRAINING, cells=99)}, "99 x 99 cells"),
     ):
         with pytest.raises(InputError, match=message):
             train(
@@ -148,7 +144,7 @@ def test_first_try_that_fails_claims_nothing(captioner_records, squeezenet, tmp_
                 str(captioner_records),
                 str(tmp_path / "model"),
                 squeezenet,
-                **{"settings": CAPTIONER, **change},
+                **{"settings": TRAINING, **change},
             )
     assert not (tmp_path / "model").exists()
 

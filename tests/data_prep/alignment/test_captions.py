@@ -22,7 +22,7 @@ from data_prep.alignment.show_attend_tell import (
     targets_of,
 )
 from kaleido_tf.text import Tokenizer, Vocabulary
-from tests.data_prep.alignment.test_show_attend_tell import SETTINGS
+from tests.tiny_captioner import SETTINGS
 
 VOCABULARY = Vocabulary()
 LONGEST = 3

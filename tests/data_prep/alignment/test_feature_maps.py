@@ -11,7 +11,7 @@ from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.shards import read_shards
-from tests.data_prep.record_writing.test_product_records import SETTINGS, write_catalogue
+from tests.drawn_catalogue import SETTINGS, write_catalogue
 
 
 @pytest.fixture(scope="module")

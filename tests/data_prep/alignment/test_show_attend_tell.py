@@ -9,14 +9,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from data_prep.alignment.pieces import pieces_of
 from data_prep.alignment.show_attend_tell import (
     END,
     PAD,
     START,
     UNKNOWN,
     Captioner,
-    CaptionerSettings,
     caption_loss,
     inputs_of,
     load_captioner,
@@ -25,21 +23,7 @@ from data_prep.alignment.show_attend_tell import (
 )
 from data_prep.foreground.saliency import UNetSettings, build_unet, save_saliency
 from kaleido_tf.errors import InputError
-from kaleido_tf.text import Vocabulary
-
-VOCABULARY = Vocabulary()
-SETTINGS = CaptionerSettings(
-    pieces=pieces_of([[2005, 4000, 2005], [3000]], VOCABULARY),
-    backbone="squeezenet",
-    backbone_digest="b" * 64,
-    vocabulary_digest="v" * 64,
-    channels=6,
-    cells=3,
-    embedding=5,
-    units=7,
-    attention_units=4,
-    longest=8,
-)
+from tests.tiny_captioner import SETTINGS, VOCABULARY
 
 
 @pytest.fixture(scope="module")

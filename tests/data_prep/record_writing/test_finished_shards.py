@@ -18,7 +18,7 @@ from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.text import Vocabulary
-from tests.data_prep.record_writing.test_product_records import SETTINGS, read_all, write_catalogue
+from tests.drawn_catalogue import SETTINGS, read_all, write_catalogue
 
 SKIP = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.5})
 SHARDS = [f"records-0000{n}-of-00003.tfrecord" for n in range(3)]

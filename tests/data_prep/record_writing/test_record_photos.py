@@ -12,7 +12,7 @@ from data_prep.features.patch_features import extract_features
 from data_prep.record_writing.product_records import write_records
 from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
-from tests.data_prep.record_writing.test_product_records import SETTINGS, read_all, write_catalogue
+from tests.drawn_catalogue import SETTINGS, read_all, write_catalogue
 
 
 @pytest.fixture(scope="module")

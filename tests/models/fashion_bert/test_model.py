@@ -2,8 +2,6 @@
 tests/golden/README.md.
 """
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,9 +12,9 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.fashion_bert.model import FashionBert
-from tests.golden_batches import fashion_bert_batch
+from tests.golden_batches import FASHION_BERT_LOGITS, blanked, fashion_bert_batch
+from tests.golden_files import checkpoint_in, golden_folder, variable_shapes
 
-LOGITS = {"masked_lm": "mlm_logits", "next_sentence": "nsp_logits", "image": "mpm_logits"}
 LOSSES = {"masked_lm_loss": "mlm_loss", "next_sentence_loss": "nsp_loss", "image_loss": "mpm_loss"}
 
 
@@ -27,10 +25,12 @@ class Golden:
 
     def __init__(self, folder):
         self.folder = folder
-        self.model = FashionBert(read_config(folder / "config.json"), text_length=64)
+        config = read_config(folder / "config.json")
+        columns = dict(np.load(folder / "inputs.npz"))
+        self.model = FashionBert(config, text_length=columns["input_ids"].shape[1])
         _ = self.model.pretrainer  # makes all weights
-        load_weights(self.model, str(folder / "model.ckpt-1000"))
-        self.batch = fashion_bert_batch(dict(np.load(folder / "inputs.npz")), 64)
+        load_weights(self.model, checkpoint_in(folder))
+        self.batch = fashion_bert_batch(columns, config.patch_feature_size)
         self.expected = dict(np.load(folder / "outputs.npz"))
         with tf.GradientTape() as tape:
             self.outputs = self.model.pretrainer(self.batch, training=False)
@@ -47,13 +47,13 @@ class Golden:
 
 
 @pytest.fixture(scope="module")
-def golden(golden_dir):
-    return Golden(golden_dir / "fashionbert_tiny")
+def golden():
+    return Golden(golden_folder() / "fashionbert_tiny")
 
 
-@pytest.mark.parametrize("name", LOGITS)
+@pytest.mark.parametrize("name", FASHION_BERT_LOGITS)
 def test_logits(golden, name):
-    expected = golden.expected[LOGITS[name]]
+    expected = golden.expected[FASHION_BERT_LOGITS[name]]
     np.testing.assert_allclose(
         golden.outputs["logits"][name].numpy().reshape(expected.shape),
         expected,
@@ -80,9 +80,7 @@ def test_adaptive_loss_and_its_weights(golden):
 
 
 def test_every_gradient(golden):
-    """Gradients flow through the adaptive weights: with constant weights the largest would be off
-    by 0.0046.
-    """
+    """Gradients flow through the adaptive weights."""
     expected = np.load(golden.folder / "grads.npz")
     assert set(expected) == set(golden.gradients)
     for name, gradient in golden.gradients.items():
@@ -94,11 +92,7 @@ def test_every_gradient(golden):
 
 
 def test_sequence_and_pooled_output(golden):
-    features = golden.batch["patch_features"].numpy().copy()
-    for row, places in enumerate(golden.batch["masked_patch_positions"].numpy().tolist()):
-        for place in set(places):
-            features[row, place] *= 1 - places.count(place)
-    feed = {**golden.batch, "patch_features": tf.constant(features)}
+    feed = blanked(golden.batch, "patch_features", "masked_patch_positions")
     outputs = golden.model.encoder(
         {name: feed[name] for name in golden.model.encoder.input}, training=False
     )
@@ -114,11 +108,7 @@ def test_matcher_is_the_originals_predict_mode(golden):
 
 
 def test_every_variable_of_the_original_is_known(golden):
-    theirs = {
-        entry["name"]: tuple(entry["shape"])
-        for entry in json.loads((golden.folder / "variables.json").read_text())
-    }
-    theirs.pop("global_step")
+    theirs = variable_shapes(golden.folder)
     assert {
         name: entry.original_shape for name, entry in original_variables(golden.model).items()
     } == theirs
@@ -130,10 +120,11 @@ def test_hidden_patches_change_nothing(golden):
     there.
     """
     feed = {name: golden.batch[name] for name in golden.model.matcher.input}
-    mask = np.ones([4, 64], np.int32)
-    mask[:, 50:] = 0
+    mask = np.ones(feed["patch_mask"].shape, np.int32)
+    first_hidden = mask.shape[1] * 3 // 4
+    mask[:, first_hidden:] = 0
     changed = feed["patch_features"].numpy().copy()
-    changed[:, 50:] = 7.0
+    changed[:, first_hidden:] = 7.0
     hidden = golden.model.matcher({**feed, "patch_mask": tf.constant(mask)})
     np.testing.assert_allclose(
         golden.model.matcher({**feed, "patch_mask": tf.constant(mask), "patch_features": changed}),

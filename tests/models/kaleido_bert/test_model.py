@@ -2,8 +2,6 @@
 tests/golden/README.md.
 """
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,18 +13,17 @@ from kaleido_tf.families import read_config
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.patches import LEVEL_NAMES, LEVEL_PATCHES, NUM_PATCHES, level_slice
-from tests.golden_batches import LEVEL_COLUMNS, pretraining_batch
+from tests.golden_batches import KALEIDO_LOGITS, LEVEL_COLUMNS, blanked, pretraining_batch
+from tests.golden_files import (
+    checkpoint_in,
+    golden_folder,
+    kaleido_bert,
+    models_in,
+    variable_shapes,
+)
+from tests.tiny_models import random_feed, tiny_config
 
-LOGITS = {
-    "masked_lm": "mlm_logits",
-    "next_sentence": "nsp_logits",
-    "rotation": "rotation_logits",
-    "jigsaw": "jigsaw_logits",
-    "camouflage": "camouflage_logits",
-    "grey_to_color": "greymask_logits",
-    "blank_to_color": "blankmask_logits",
-}
-LOSSES = {name: golden.replace("_logits", "_loss") for name, golden in LOGITS.items()}
+LOSSES = {name: golden.replace("_logits", "_loss") for name, golden in KALEIDO_LOGITS.items()}
 
 
 class Golden:
@@ -39,7 +36,7 @@ class Golden:
         self.config = read_config(folder / "config.json")
         self.model = KaleidoBert(self.config)
         _ = self.model.pretrainer  # makes all weights
-        load_weights(self.model, str(folder / "model.ckpt-1000"))
+        load_weights(self.model, checkpoint_in(folder))
         columns = dict(np.load(folder.parent / "inputs.npz"))
         self.batch = pretraining_batch(columns, self.config.patch_feature_size)
         self.expected = dict(np.load(folder / "outputs.npz"))
@@ -56,9 +53,9 @@ def encoder_with_patch_mask(model):
     return tf_keras.Model(inputs, {"sequence_output": sequence, "pooled_output": pooled})
 
 
-@pytest.fixture(scope="module", params=["ptv2", "ptv6"])
-def golden(request, golden_dir):
-    return Golden(golden_dir / "kaleidobert_tiny" / request.param)
+@pytest.fixture(scope="module", params=[path.name for path in models_in("kaleidobert_tiny")])
+def golden(request):
+    return Golden(golden_folder() / "kaleidobert_tiny" / request.param)
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +75,9 @@ def results(golden):
     return outputs, float(total), arrays
 
 
-@pytest.mark.parametrize("name", LOGITS)
+@pytest.mark.parametrize("name", KALEIDO_LOGITS)
 def test_logits(golden, results, name):
-    expected = golden.expected[LOGITS[name]]
+    expected = golden.expected[KALEIDO_LOGITS[name]]
     np.testing.assert_allclose(
         results[0]["logits"][name].numpy().reshape(expected.shape), expected, atol=2e-5, rtol=1e-5
     )
@@ -113,11 +110,7 @@ def test_global_gradient_norm(golden, results):
 
 
 def test_sequence_and_pooled_output(golden):
-    blanked = golden.batch["blank_to_color_features"].numpy().copy()
-    for row, places in enumerate(golden.batch["blank_to_color_positions"].numpy()):
-        for place in set(places.tolist()):
-            blanked[row, place] *= 1 - places.tolist().count(place)
-    feed = {**golden.batch, "blank_to_color_features": tf.constant(blanked)}
+    feed = blanked(golden.batch, "blank_to_color_features", "blank_to_color_positions")
     outputs = golden.model.encoder(
         {name: feed[name] for name in golden.model.encoder.input}, training=False
     )
@@ -142,14 +135,14 @@ PARTIAL_CASES = {  # case: (levels fed, blanked, other inputs)
 
 
 @pytest.mark.parametrize("case", PARTIAL_CASES)
-def test_calls_with_inputs_left_out(golden_dir, case):
+def test_calls_with_inputs_left_out(case):
     """Quirk K6: an absent level is masked zeros; a level fed without location has ones for its
     boxes.
     """
-    golden = Golden(golden_dir / "kaleidobert_tiny" / "ptv6")
-    levels, blanked = PARTIAL_CASES[case]
+    golden = Golden(kaleido_bert())
+    levels, is_blanked = PARTIAL_CASES[case]
     feed = {name: golden.batch[name].numpy().copy() for name in golden.model.encoder.input}
-    mask = np.zeros([4, NUM_PATCHES], np.int32)
+    mask = np.zeros([len(feed["input_ids"]), NUM_PATCHES], np.int32)
     for level in LEVEL_NAMES:
         if level in levels:
             mask[:, level_slice(level)] = 1
@@ -165,7 +158,7 @@ def test_calls_with_inputs_left_out(golden_dir, case):
     if case == "image_only":
         for name in ("input_ids", "input_mask", "segment_ids"):
             feed[name][:] = 0
-    if blanked:
+    if is_blanked:
         for row, places in enumerate(golden.batch["blank_to_color_positions"].numpy().tolist()):
             for place in set(places):
                 feed["blank_to_color_features"][row, place] *= 1 - places.count(place)
@@ -179,43 +172,9 @@ def test_calls_with_inputs_left_out(golden_dir, case):
 
 
 def test_every_variable_of_the_original_is_known(golden):
-    theirs = {
-        entry["name"]: tuple(entry["shape"])
-        for entry in json.loads((golden.folder / "variables.json").read_text())
-    }
-    theirs.pop("global_step")
     ours = {name: entry.original_shape for name, entry in original_variables(golden.model).items()}
-    assert ours == theirs
+    assert ours == variable_shapes(golden.folder)
     assert len(ours) == len(golden.model.trainable_variables)
-
-
-def tiny_config(**changes):
-    sizes = dict(
-        vocab_size=23,
-        hidden_size=12,
-        num_hidden_layers=2,
-        num_attention_heads=3,
-        intermediate_size=20,
-        max_position_embeddings=11,
-        patch_feature_size=5,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    return KaleidoBertConfig(**{**sizes, **changes})
-
-
-def random_feed(model, rows, seed=0):
-    generator = np.random.default_rng(seed)
-    feed = {}
-    for name, tensor in model.input.items():
-        shape = [rows] + [size or 4 for size in tensor.shape[1:]]
-        whole = tensor.dtype == tf.int32
-        feed[name] = (
-            generator.integers(0, 2, shape).astype(np.int32)
-            if whole
-            else generator.normal(size=shape).astype(np.float32)
-        )
-    return {name: tf.constant(value) for name, value in feed.items()}
 
 
 @pytest.mark.parametrize(
@@ -264,23 +223,22 @@ def test_matcher_computes_what_the_encoder_computes():
     )
 
 
-def test_checkpoint_of_another_shape_is_refused_whole(golden_dir):
-    folder = golden_dir / "kaleidobert_tiny" / "ptv6"
-    model = KaleidoBert(
-        KaleidoBertConfig.from_dict(
-            {**read_config(folder / "config.json").to_dict(), "intermediate_size": 48}
-        )
-    )
+def test_checkpoint_of_another_shape_is_refused_whole():
+    folder = kaleido_bert()
+    config = read_config(folder / "config.json")
+    hidden, size = config.hidden_size, config.intermediate_size
+    changed = {**config.to_dict(), "intermediate_size": size - 16}
+    model = KaleidoBert(KaleidoBertConfig.from_dict(changed))
     before = [variable.numpy() for variable in model.trainable_variables]
     with pytest.raises(
         ValueError,
         match=(
-            r"does not fit the model of its config.json. Not found: 0. Of another shape: 6"
-            r" \(kaleido_bert_pre_trained_model/bert/encoder/layer_0.*needs \[32, 48\], found"
-            r" \[32, 64\]"
+            r"does not fit the model of its config.json. Not found: 0. Of another shape: "
+            rf"{3 * config.num_hidden_layers} \(kaleido_bert_pre_trained_model/bert/encoder/layer_0"
+            rf".*needs \[{hidden}, {size - 16}\], found \[{hidden}, {size}\]"
         ),
     ):
-        load_weights(model, str(folder / "model.ckpt-1000"))
+        load_weights(model, checkpoint_in(folder))
     for old, variable in zip(before, model.trainable_variables):
         np.testing.assert_array_equal(old, variable.numpy())
 
@@ -307,9 +265,9 @@ def test_weights_do_not_depend_on_which_functional_model_comes_first():
         np.testing.assert_array_equal(one, other)
 
 
-def test_only_what_is_used_is_built(golden_dir):
-    model = KaleidoBert(read_config(golden_dir / "kaleidobert_tiny" / "ptv6" / "config.json"), ())
-    path = str(golden_dir / "kaleidobert_tiny" / "ptv6" / "model.ckpt-1000")
+def test_only_what_is_used_is_built():
+    model = KaleidoBert(read_config(kaleido_bert() / "config.json"), ())
+    path = checkpoint_in(kaleido_bert())
     with pytest.raises(RuntimeError, match="Use one of the model's functional models"):
         load_weights(model, path)
     feed = random_feed(model.matcher, rows=1)
