@@ -214,6 +214,7 @@ def _base_phrase(product: Product, rng: random.Random) -> str:
 
 
 def title_of(product: Product) -> str:
+    """A product's title: colour, pattern (if it has one) and kind."""
     pattern = "" if product.style.pattern == "plain" else f"{product.style.pattern} "
     return f"{product.style.colour.capitalize()} {pattern}{product.kind.word}"
 
