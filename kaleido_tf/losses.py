@@ -26,6 +26,7 @@ class WeightedSum(NamedTuple):
     weight: tf.Tensor
 
     def mean(self) -> tf.Tensor:
+        """The loss: a float32 scalar, NaN where the weight is 0."""
         return self.total / self.weight
 
 

@@ -47,6 +47,7 @@ class WeightlessCrops:
         """Nothing beside the photo is needed."""
 
     def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        """Per photo its crop, or the error of its mask; `each` maps, in threads perhaps."""
         return list(each(lambda photo: find_crop(photo.image, self._method), photos))
 
 
@@ -63,6 +64,7 @@ class NetworkCrops:
         """Nothing beside the photo is needed."""
 
     def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        """Per photo its crop, or the error of its mask; `each` maps, in threads perhaps."""
         return list(each(crop_of_probabilities, self._net.masks([photo.image for photo in photos])))
 
 
@@ -136,6 +138,7 @@ class MaskFolderCrops:
         check_values(images.read_values(path, where), path, where)
 
     def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        """Per photo its crop, or the error of its mask; `each` maps, in threads perhaps."""
         return list(each(self._find_one, photos))
 
     def _find_one(self, photo: Photo) -> Crop | InputError:

@@ -65,15 +65,18 @@ class OriginalVariable:
     shape: tuple[int, ...] | None = None  # the original's, where it is not ours
 
     def to_original(self, array: np.ndarray) -> np.ndarray:
+        """`array` of our variable's shape in the original's."""
         array = array.T if self.transposed else array
         return array.reshape(self.shape) if self.shape else array
 
     def to_ours(self, array: np.ndarray) -> np.ndarray:
+        """`array` of the original's shape in our variable's."""
         array = array.T if self.transposed else array
         return array.reshape(self.variable.shape)
 
     @property
     def original_shape(self) -> tuple[int, ...]:
+        """The variable's shape in the original's checkpoints."""
         if self.shape:
             return self.shape
         shape = tuple(self.variable.shape)

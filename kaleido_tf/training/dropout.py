@@ -40,6 +40,7 @@ class StepDropout:
         self._seed.value = tf.random.experimental.stateless_fold_in(base, replica)
 
     def seed_of(self, layer_number: int) -> tf.Tensor:
+        """[2] int32: the seed of the layer's draw in this step."""
         value = getattr(self._seed, "value", None)
         if value is None:
             raise RuntimeError(
