@@ -1,5 +1,6 @@
 """How far a long piece of work is: a bar on a terminal; in a log, a line now and then."""
 
+import re
 import sys
 from typing import TextIO
 
@@ -69,7 +70,9 @@ class _Lines:
 
     def write(self, text: str) -> None:
         line = text.strip("\r\n ")
-        if line:
+        # Before a unit is done there is nothing to say, nor where all units were there already.
+        nothing = re.search(r": (0|(\d+)(?=/\2 ))/\d+ .*, \? ", line)
+        if line and not nothing:
             self._stream.write(f"{line}\n")
 
     def flush(self) -> None:

@@ -33,7 +33,7 @@ def test_a_log_has_a_line_now_and_then(clock, capsys):
             bar.done(1)
             clock[0] += 0.1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "train: 0/1000 images, ? images/s, ? left" and 4 <= len(lines) <= 8
+    assert 3 <= len(lines) <= 7 and "?" not in "".join(lines)
     assert lines[-1].startswith("train: 1000/1000 images, ") and "00:00 left" in lines[-1]
     assert all(
         re.fullmatch(r"train: \d+/1000 images, .* images/s, .* left", line) for line in lines

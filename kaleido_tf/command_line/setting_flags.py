@@ -7,6 +7,9 @@ from absl import flags
 
 from kaleido_tf.settings import Setting, settings_of
 
+# The flags belong to the module that asks for them: they stand in its --help and its flags.cfg.
+flags.disclaim_key_flags()
+
 
 def define_setting_flags(
     config: type, names: typing.Collection[str] | None = None, **defaults

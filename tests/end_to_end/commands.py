@@ -29,7 +29,7 @@ def start(*arguments, cwd):
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
-        env=_environment(),
+        env=_as_a_user(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -90,6 +90,13 @@ def _as_interpreter(arguments, cwd, environment, output):
         sys.argv = arguments
         sys.path.insert(0, str(pathlib.Path(arguments[0]).parent))
         runpy.run_path(arguments[0], run_name="__main__")
+
+
+def _as_a_user():
+    """Without what tests set for themselves: the log level is the commands' own business."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    return environment
 
 
 def _environment():
