@@ -102,7 +102,8 @@ class MaskFolderCrops:
             if path and self._owner(name, where) in (product_id, None):
                 return path
         raise InputError(
-            f"Needed: the mask {image_id}.png or {product_id}.png in {self._folder}. Came: neither."
+            f"Needed: the mask {image_id}.png or {product_id}.png in {self._folder}."
+            " Received: neither."
             f" Where: {where}."
         )
 
@@ -125,7 +126,7 @@ class MaskFolderCrops:
         if by_product and not self._file(by_image):
             return by_image
         raise InputError(
-            f"Needed: masks whose names mean one product. Came: {name}.png, which is the photo"
+            f"Needed: masks whose names mean one product. Received: {name}.png, which is the photo"
             f" {name} of product {by_image} or the product {name} (masks {by_image}.png and"
             f" {self._images[name][0]}.png would tell). Where: {self._folder}, {where}."
         )

@@ -139,7 +139,8 @@ class ProductViews:
         found = np.flatnonzero(ids == wanted)
         if not len(found):
             raise InputError(
-                f"Needed: a {kind} of the records {self._pattern}. Came: {wanted!r}, which is not"
+                f"Needed: a {kind} of the records {self._pattern}."
+                f" Received: {wanted!r}, which is not"
                 f" there. One that is there: {ids[0]}"
             )
         return int(found[0])

@@ -46,7 +46,8 @@ class RecordPhotos:
         """Raises: InputError if the catalogue has no such photo."""
         if image_id not in self._images:
             raise InputError(
-                f"Needed: the photo {image_id} of the records in {self._where}. Came: a catalogue"
+                f"Needed: the photo {image_id} of the records in {self._where}."
+                " Received: a catalogue"
                 f" without it. Where: {self._source}."
             )
         return self._images[image_id]
@@ -60,7 +61,8 @@ class RecordPhotos:
         if (pixels.shape[1], pixels.shape[0]) != tuple(image_size):
             raise InputError(
                 f"Needed: the photo that record {image_id} in {self._where} was made of,"
-                f" {tuple(image_size)} pixels. Came: one of {(pixels.shape[1], pixels.shape[0])}."
+                f" {tuple(image_size)} pixels."
+                f" Received: one of {(pixels.shape[1], pixels.shape[0])}."
                 f" Where: {image.where}."
             )
         return pixels
