@@ -99,9 +99,9 @@ def check_layout(dataset: dict, folder: str) -> None:
 def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecords:
     dataset = read_dataset_json(folder)
     vocabulary = Vocabulary(folder / "vocab.txt")
-    aside, said = folder / ALIGNMENTS_ASIDE, {**dataclasses.asdict(settings), **source}
+    aside, origin = folder / ALIGNMENTS_ASIDE, {**dataclasses.asdict(settings), **source}
     # what was made of the shards before photos or texts changed does not count either
-    claim = {**said, "content_digest": dataset.get("content_digest")}
+    claim = {**origin, "content_digest": dataset.get("content_digest")}
     if aside.is_dir() and _said_before(aside) != claim:
         shutil.rmtree(aside)  # a killed run with other settings: nothing of it counts
     claim_settings(aside, claim, "alignments made with other settings", "--records")
@@ -118,12 +118,12 @@ def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecor
         total += AlignedRecords(**read_json_object(report))
     # Until all are in place it is not said what they are: training must not take a mixture for
     # either.
-    write_json(folder / MANIFEST_NAME, {**dataset, "alignments": {"unfinished": said}})
+    write_json(folder / MANIFEST_NAME, {**dataset, "alignments": {"unfinished": origin}})
     for file in files:
         if (aside / file.name).is_file():  # else this run was killed while it put them in place
             os.replace(aside / file.name, file)
     write_json(
-        folder / MANIFEST_NAME, {**dataset, "alignments": {**said, **dataclasses.asdict(total)}}
+        folder / MANIFEST_NAME, {**dataset, "alignments": {**origin, **dataclasses.asdict(total)}}
     )
     shutil.rmtree(aside)
     return total
@@ -144,14 +144,16 @@ def _align_shard(
     records = read_shard(str(file))
     counts, aligned = AlignedRecords(), []
     for record, regions in zip(records, find_regions(str(file.parent), records), strict=True):
-        found = align(words_of(record.token_ids, vocabulary), regions, settings)
-        aligned.append(record.with_alignments(found.tokens, found.patches, found.scores))
+        alignment = align(words_of(record.token_ids, vocabulary), regions, settings)
+        aligned.append(
+            record.with_alignments(alignment.tokens, alignment.patches, alignment.scores)
+        )
         counts += AlignedRecords(
             1,
-            int(len(found.tokens) > 0),
-            len(found.tokens),
+            int(len(alignment.tokens) > 0),
+            len(alignment.tokens),
             int(not regions),
-            int(bool(regions) and not found.shared),
+            int(bool(regions) and not alignment.shared),
         )
     write_shard(target, (record.serialize() for record in aligned))
     return counts

@@ -6,7 +6,7 @@
 `images` (a list) may stand for `image`; `title` or `description` may be missing; a missing
 `subcategory` is the category, a missing `split` is "train"; other fields are ignored. A relative
 path must stay inside the folder, since one that climbs out is nearly always a slip; an absolute
-path is taken as said, wherever it leads.
+path is taken as given, wherever it leads.
 """
 
 import dataclasses

@@ -66,12 +66,12 @@ def _hdf5_paths(source: str) -> list[str]:
     paths = []
     for part in parts:
         pattern = literal_prefix(os.path.expanduser(part))
-        found = [part] if os.path.isfile(part) else sorted(glob.glob(pattern))
-        if not found or not all(path.endswith(_HDF5_ENDINGS) for path in found):
-            came = f"{found} for" if found else "no file for"
+        paths_of_part = [part] if os.path.isfile(part) else sorted(glob.glob(pattern))
+        if not paths_of_part or not all(path.endswith(_HDF5_ENDINGS) for path in paths_of_part):
+            came = f"{paths_of_part} for" if paths_of_part else "no file for"
             raise InputError(
                 f"Needed: Fashion-Gen files (*.h5 or *.hdf5). Received: {came} {part!r}. Where:"
                 f" {source}."
             )
-        paths += found
+        paths += paths_of_part
     return list(dict.fromkeys(paths))

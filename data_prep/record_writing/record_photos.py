@@ -31,15 +31,15 @@ class RecordPhotos:
         self._source, self._where = catalogue or dataset.get("catalogue", ""), where
         self._crop_size = dataset["crop_size"]
         try:
-            found = read_catalogue(self._source, skip_unusable=True)
+            catalogue = read_catalogue(self._source, skip_unusable=True)
         except InputError as error:
             raise InputError(
                 f"The photos behind {where} are needed: {error} Say with --catalogue where the"
                 " catalogue is now"
             ) from error
-        self.owners = image_owners(found)
+        self.owners = image_owners(catalogue)
         self._images = {
-            image.image_id: image for product in found.products for image in product.images
+            image.image_id: image for product in catalogue.products for image in product.images
         }
 
     def image(self, image_id: str) -> ProductImage:
@@ -74,5 +74,5 @@ class RecordPhotos:
 
         Args: crop_box: x1, x2, y1, y2 of the record. Raises: InputError as `load`.
         """
-        found = Crop(tuple(int(side) for side in crop_box), fallback=False)
-        return cut_crop(self.load(image_id, image_size), found, self._crop_size).pixels
+        crop = Crop(tuple(int(side) for side in crop_box), fallback=False)
+        return cut_crop(self.load(image_id, image_size), crop, self._crop_size).pixels

@@ -148,10 +148,12 @@ def head_names(names, head):
 
 def _by_suffix(layer, suffix: str) -> tf.Variable:
     """The weight of a tf-models-official layer whose name ends in `suffix`."""
-    found = [weight for weight in layer.weights if weight.name.split(":")[0].endswith(suffix)]
-    if len(found) != 1:
-        raise LookupError(f"{layer.name} has {len(found)} weights named ...{suffix}, expected one")
-    return found[0]
+    matches = [weight for weight in layer.weights if weight.name.split(":")[0].endswith(suffix)]
+    if len(matches) != 1:
+        raise LookupError(
+            f"{layer.name} has {len(matches)} weights named ...{suffix}, expected one"
+        )
+    return matches[0]
 
 
 def _masked_lm_names(layer):

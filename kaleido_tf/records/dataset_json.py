@@ -22,13 +22,13 @@ def declared_by(files: list[str]) -> dict:
     """
     folders = sorted({os.path.dirname(file) for file in files})
     contents = {folder: read_dataset_json(folder or ".") for folder in folders}
-    found = {
+    kinds = {
         (content["feature_size"], layout_of(content, folder).name): folder
         for folder, content in contents.items()
     }
-    if len(found) > 1:
+    if len(kinds) > 1:
         raise InputError(
-            f"All records of a run need one feature size and layout. Received: {found}"
+            f"All records of a run need one feature size and layout. Received: {kinds}"
         )
     return contents[folders[0]]
 

@@ -21,17 +21,17 @@ class StepDropout:
     def __init__(self, layers):
         # MirroredStrategy traces each replica in a thread of its own
         self._seed = threading.local()
-        found = [
+        dropouts = [
             part
             for layer in layers
             for part in layer.submodules
             if isinstance(part, tf_keras.layers.Dropout)
         ]
-        found += [layer for layer in layers if isinstance(layer, tf_keras.layers.Dropout)]
-        for number, layer in enumerate(found):
+        dropouts += [layer for layer in layers if isinstance(layer, tf_keras.layers.Dropout)]
+        for number, layer in enumerate(dropouts):
             # the only handle tf_keras gives on a layer's draws
             layer._random_generator = _LayerSource(self, number)
-        self.count = len(found)
+        self.count = len(dropouts)
 
     def at(self, seed: int, step: tf.Tensor) -> None:
         """Sets the step for the calls that follow in this thread."""

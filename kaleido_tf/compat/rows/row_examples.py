@@ -97,12 +97,12 @@ class RowExamples:
         """Single-valued columns of all rows by the original's names: [N] each."""
         declared = [column.name for column in self.rows.schema]
         by_name = dict(zip(self.form.names, declared))
-        wanted = [by_name[name] for name in names]
+        declared_names = [by_name[name] for name in names]
         parts = read_ahead(
-            lambda numbers: self.rows.read(numbers, wanted),
+            lambda numbers: self.rows.read(numbers, declared_names),
             _chunks(np.arange(len(self.rows)), TEXT_CHUNK),
         )
-        columns = [[part[name].reshape(-1) for name in wanted] for part in parts]
+        columns = [[part[name].reshape(-1) for name in declared_names] for part in parts]
         return [np.concatenate(column) for column in zip(*columns)]
 
     def _order(self, start: int) -> Iterator[np.ndarray]:
