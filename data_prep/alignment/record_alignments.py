@@ -11,14 +11,10 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import SETTINGS_NAME, claim_settings
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.files.listed_shards import DATASET_JSON
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.records.dataset_json import (
-    ALIGNMENTS_ASIDE,
-    MANIFEST_NAME,
-    layout_of,
-    read_dataset_json,
-)
+from kaleido_tf.records.dataset_json import ALIGNMENTS_ASIDE, layout_of, read_dataset_json
 from kaleido_tf.records.record import KALEIDO, Record
 from kaleido_tf.records.shards import read_shard, read_shards
 from kaleido_tf.text import Vocabulary
@@ -118,12 +114,12 @@ def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecor
         total += AlignedRecords(**read_json_object(report))
     # Until all are in place it is not said what they are: training must not take a mixture for
     # either.
-    write_json(folder / MANIFEST_NAME, {**dataset, "alignments": {"unfinished": origin}})
+    write_json(folder / DATASET_JSON, {**dataset, "alignments": {"unfinished": origin}})
     for file in files:
         if (aside / file.name).is_file():  # else this run was killed while it put them in place
             os.replace(aside / file.name, file)
     write_json(
-        folder / MANIFEST_NAME, {**dataset, "alignments": {**origin, **dataclasses.asdict(total)}}
+        folder / DATASET_JSON, {**dataset, "alignments": {**origin, **dataclasses.asdict(total)}}
     )
     shutil.rmtree(aside)
     return total

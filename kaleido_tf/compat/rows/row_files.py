@@ -24,6 +24,7 @@ from kaleido_tf.compat.rows.row_decoding import (
 )
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files, listed_count, visible_files
+from kaleido_tf.files.listed_shards import DATASET_JSON
 
 SUFFIXES = (".csv", ".tfrecord")
 """Which files of a directory are rows."""
@@ -227,7 +228,6 @@ def _counted(pieces: FilePieces, shards: dict[str, int]) -> FilePieces:
     for file, found, declared in zip(pieces.files, pieces.counts, shards.values(), strict=True):
         if found != declared:
             raise InputError(
-                f"{file}: {declared} records are needed (its {converted_rows.MANIFEST_NAME})."
-                f" Received: {found}"
+                f"{file}: {declared} records are needed (its {DATASET_JSON}). Received: {found}"
             )
     return pieces
