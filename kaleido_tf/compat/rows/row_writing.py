@@ -101,7 +101,7 @@ def _features(
     if column.kind in ("str", "base64"):
         return [_bytes([text.encode() for text in row]) for row in values]
     if column.kind == "float":
-        return [tf.train.Feature(float_list=_float_list(row)) for row in values]
+        return [tf.train.Feature(float_list=packed_float_list(row)) for row in values]
     return [tf.train.Feature(int64_list=tf.train.Int64List(value=row.tolist())) for row in values]
 
 
@@ -122,7 +122,7 @@ def _bytes(values: list[bytes]) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
 
 
-def _float_list(values: np.ndarray) -> tf.train.FloatList:
+def packed_float_list(values: np.ndarray) -> tf.train.FloatList:
     """A list made from its bytes as protobuf packs them (field 1, length, little-endian floats),
     not value by value.
     """
