@@ -106,8 +106,8 @@ def run_once(name: str, variant: Variant, seed: str) -> dict[str, float]:
                 f"--output_dir={folder / direction}",
                 "--precision=bfloat16",
             )
-        found = json.loads(result.read_text())
-        figures.update({f"{direction} {figure}": found[figure] for figure in FIGURES})
+        metrics = json.loads(result.read_text())
+        figures.update({f"{direction} {figure}": metrics[figure] for figure in FIGURES})
     return figures
 
 

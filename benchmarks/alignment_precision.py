@@ -103,10 +103,10 @@ def main(_):
                 f"A drawn catalogue with `parts` is needed. {FLAGS.catalogue} has none for a"
                 f" product of {FLAGS.records}"
             )
-        found = list(judge(record, product["parts"], vocabulary))
-        count, aligned = count + 1, aligned + bool(found)
-        without += found.count(None)
-        judged += [verdict for verdict in found if verdict]
+        verdicts = list(judge(record, product["parts"], vocabulary))
+        count, aligned = count + 1, aligned + bool(verdicts)
+        without += verdicts.count(None)
+        judged += [verdict for verdict in verdicts if verdict]
     if not judged:
         raise InputError(
             f"Records with aligned pairs are needed (data_prep.write_alignments). {FLAGS.records}"

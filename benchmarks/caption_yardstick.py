@@ -51,16 +51,18 @@ def read(folder: str, vocabulary: Vocabulary) -> tuple[list[str], np.ndarray]:
 def main(_):
     vocabulary = Vocabulary(pathlib.Path(FLAGS.train) / "vocab.txt")
     texts, features = read(FLAGS.train, vocabulary)
-    meant, asked = read(FLAGS.valid, vocabulary)
+    references, asked = read(FLAGS.valid, vocabulary)
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     unit = [(rows - mean) / scale for rows in (features, asked)]
     unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in unit]
-    drawn = np.random.default_rng(0).integers(len(texts), size=len(meant))
-    print(f"{len(meant)} photos held out, BLEU-4:")
-    print(f"  text of a random training product {bleu_4([texts[n] for n in drawn], meant):.2f}")
+    drawn = np.random.default_rng(0).integers(len(texts), size=len(references))
+    print(f"{len(references)} photos held out, BLEU-4:")
+    print(
+        f"  text of a random training product {bleu_4([texts[n] for n in drawn], references):.2f}"
+    )
     print(
         "  text of the most similar photo   "
-        f" {bleu_4([texts[n] for n in (unit[1] @ unit[0].T).argmax(axis=1)], meant):.2f}"
+        f" {bleu_4([texts[n] for n in (unit[1] @ unit[0].T).argmax(axis=1)], references):.2f}"
     )
     captioner = load_captioner(pathlib.Path(FLAGS.captioner) / WEIGHTS_NAME)
     files = sorted((pathlib.Path(FLAGS.captioner) / "maps" / "valid").glob("*.npy"))
@@ -70,21 +72,21 @@ def main(_):
             f" {FLAGS.captioner}/maps/valid"
         )
     maps = KeptMaps(files)
-    if len(maps) != len(meant):
+    if len(maps) != len(references):
         raise InputError(
             f"The maps of {FLAGS.valid} are needed. {FLAGS.captioner}/maps/valid holds those of"
-            f" {len(maps)} photos, not {len(meant)}"
+            f" {len(maps)} photos, not {len(references)}"
         )
     for beam in map(int, FLAGS.beams):
         speaker = Speaker(captioner, beam)
-        said = [
+        captions = [
             caption
             for batch in np.array_split(np.arange(len(maps)), -(-len(maps) // 64))
             for caption in speaker.describe(maps[batch])
         ]
-        words = [words_in(caption.token_ids, vocabulary) for caption in said]
-        print(f"  captioner, beam {beam}                 {bleu_4(words, meant):.2f}")
-    for ours, theirs in list(zip(words, meant))[:: max(1, len(meant) // 8)]:
+        words = [words_in(caption.token_ids, vocabulary) for caption in captions]
+        print(f"  captioner, beam {beam}                 {bleu_4(words, references):.2f}")
+    for ours, theirs in list(zip(words, references))[:: max(1, len(references) // 8)]:
         print(f"    {ours}\n      (its text: {theirs})")
 
 

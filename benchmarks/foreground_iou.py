@@ -80,7 +80,7 @@ def measure(
         network.masks(images[:1])  # the first call traces the network, once a process
     start = time.perf_counter()
     if network:
-        masks = [product_mask(found) for found in network.masks(images)]
+        masks = [product_mask(mask) for mask in network.masks(images)]
     else:
         masks = [foreground_mask(image, method) for image in images]
     crops = [crop_of_mask(mask, may_be_whole=method == "none") for mask in masks]

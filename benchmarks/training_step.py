@@ -20,11 +20,11 @@ from absl import app, flags
 from benchmarks.drawn_records import drawn_fields
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.families import read_examples
+from kaleido_tf.files.listed_shards import DATASET_JSON
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_json
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
-from kaleido_tf.records.dataset_json import MANIFEST_NAME
 from kaleido_tf.records.record import RECORD_VERSION, serialize_record
 from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
 from kaleido_tf.training.optimizer import BertAdam
@@ -51,7 +51,7 @@ def write_records(folder: pathlib.Path, count: int) -> None:
         lines.append(serialize_record(content))
     write_shard(folder / "records-00000-of-00001.tfrecord", lines)
     write_json(
-        folder / MANIFEST_NAME,
+        folder / DATASET_JSON,
         {"record_version": RECORD_VERSION, "feature_size": FLAGS.feature_size},
     )
     (folder / "vocab.txt").write_bytes(DEFAULT_VOCABULARY.read_bytes())

@@ -132,7 +132,7 @@ def write_catalogue_records(layout: str) -> None:
         else sorted({product.split for product in catalogue.products})
     )
     for split in splits:
-        catalogue.of_split(split)  # an unknown split is told before the backbone is built
+        catalogue.of_split(split)  # an unknown split is reported before the backbone is built
     crops = build_crops(
         settings.foreground,
         settings.foreground_weights,

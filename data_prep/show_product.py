@@ -103,10 +103,10 @@ def main(_):
         captioner,
     )
     # Looked up before the first is drawn, so that a wrong id is known at once.
-    wanted = [(name, views.first_image(name)) for name in FLAGS.product_id] + [
+    names = [(name, views.first_image(name)) for name in FLAGS.product_id] + [
         (name, views.check_image(name)) for name in FLAGS.image_id
     ]
-    for file, image_id in picture_names(wanted).items():
+    for file, image_id in picture_names(names).items():
         path = pathlib.Path(FLAGS.output_dir) / file
         sheet = views.draw(image_id, FLAGS.epoch)
         sheet.save(path)

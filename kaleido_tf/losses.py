@@ -1,9 +1,9 @@
 """The losses of pre-training (Kaleido-BERT, section 3.6, equations 1 to 8; FashionBERT), as
 functions and as layers.
 
-Every loss is a pair (total, weight): a sum over the examples of this replica and what it is to be
-divided by. Only so can replicas with different numbers of masked tokens agree on the mean of the
-global batch; `mean` divides. B = batch, K = masked places, V = vocabulary, C = classes, F = feature
+Every loss is a pair (total, weight): a sum over the examples of this replica and what divides it,
+so that replicas with different numbers of masked tokens agree on the mean of the global batch;
+`mean` divides. B = batch, K = masked places, V = vocabulary, C = classes, F = feature
 size.
 """
 
@@ -26,6 +26,7 @@ class WeightedSum(NamedTuple):
     weight: tf.Tensor
 
     def mean(self) -> tf.Tensor:
+        """The loss: a float32 scalar, NaN where the weight is 0."""
         return self.total / self.weight
 
 

@@ -18,9 +18,6 @@ LEVEL_NAMES = ("rotation", "jigsaw", "camouflage", "grey_to_color", "blank_to_co
 CLASSIFIED_LEVELS = LEVEL_NAMES[:3]
 """Levels 1 to 3, whose tasks name a class."""
 
-RECONSTRUCTED_LEVELS = LEVEL_NAMES[3:]
-"""Levels 4 and 5, whose tasks predict the features of masked patches."""
-
 MASKED_LEVELS = LEVEL_NAMES[2:]
 """Levels 3 to 5; levels 1 and 2 are never masked, since large patches make the task too hard."""
 

@@ -40,6 +40,7 @@ class Progress:
         self._bar.initial += count
 
     def done(self, count: int) -> None:
+        """Counts `count` more units."""
         self._bar.update(count)
         if self._first and self._bar.n < self._bar.total:
             self._bar.count_from_here()

@@ -48,6 +48,7 @@ class Word:
 
     @property
     def tells_something(self) -> bool:
+        """Whether it can tell products apart: no stop word, single letter or number."""
         return self.text not in STOP_WORDS and len(self.text) > 1 and not self.text.isdigit()
 
 

@@ -4,9 +4,9 @@ import pathlib
 
 import numpy as np
 
+from kaleido_tf.files.listed_shards import DATASET_JSON
 from kaleido_tf.files.tfrecord_files import shard_path, write_shard
 from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.records.dataset_json import MANIFEST_NAME
 from kaleido_tf.records.record import KALEIDO, RECORD_VERSION, Layout, serialize_record
 from kaleido_tf.text import DEFAULT_VOCABULARY, Tokenizer, Vocabulary
 
@@ -73,7 +73,7 @@ def write(
         ]
         counts[path.name] = write_shard(path, lines)
     write_json(
-        folder / MANIFEST_NAME,
+        folder / DATASET_JSON,
         {
             "record_version": RECORD_VERSION,
             "layout": layout.name,

@@ -43,7 +43,7 @@ class AlignmentSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """Where a word was seen: the word as it was said, as the tokenizer normalises it; its heat map
+    """Where a word was seen: the word of the caption, as the tokenizer normalises it; its heat map
     [RASTER, RASTER] float; and how sure that is.
     """
 
@@ -84,8 +84,8 @@ def align(
             waiting.setdefault(word.stem, []).append(word)
     tokens, chosen, scores, shared = [], [], [], 0
     for region in regions:
-        said = [waiting.get(stem(part)) for part in re.findall(r"[^\W_]+", region.word)]
-        matched = [same.pop(0) for same in said if same]
+        candidates = [waiting.get(stem(part)) for part in re.findall(r"[^\W_]+", region.word)]
+        matched = [same.pop(0) for same in candidates if same]
         shared += bool(matched)
         for patch, score in covered_patches(region.heat, settings) if matched else ():
             for token in (token for word in matched for token in range(word.start, word.end)):
@@ -108,7 +108,7 @@ def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple
     region = salient_region(heat, settings.mass)
     if not region.any():
         return []
-    found = []
+    best = []
     for level in ALIGNED_LEVELS:
         common, mass = (
             _by_patch(region.astype(np.float64), level),
@@ -118,12 +118,12 @@ def covered_patches(heat: np.ndarray, settings: AlignmentSettings) -> list[tuple
         order = np.lexsort([_distances(heat, level), -mass.round(6), -covered.round(6)])[
             : settings.patches_a_level
         ]
-        found += [
+        best += [
             (patches.LEVEL_STARTS[level] + int(place), float(covered[place]))
             for place in order
             if covered[place] >= settings.overlap
         ]
-    return found
+    return best
 
 
 def salient_region(heat: np.ndarray, mass: float) -> np.ndarray:

@@ -56,14 +56,14 @@ class Speaker:
             tf.repeat(tensor, beam, axis=0) for tensor in (places, projected, *states)
         )
         scores = np.tile(np.where(np.arange(beam) == 0, 0.0, -np.inf), [count, 1])
-        said = np.full([count, beam], START, np.int32)
+        last_pieces = np.full([count, beam], START, np.int32)
         lengths, done = np.zeros([count, beam]), np.zeros([count, beam], bool)
         history = []
         parents = np.tile(np.arange(beam), [count, 1])
         for number in range(self._settings.longest + 1):
             rows = (np.arange(count)[:, None] * beam + parents).reshape(-1)
             best, pieces, attention, states = self._step(
-                tf.constant(said.reshape(-1)),
+                tf.constant(last_pieces.reshape(-1)),
                 tf.constant(rows),
                 states,
                 places,
@@ -76,24 +76,24 @@ class Speaker:
                 pieces.numpy().reshape(count, beam, -1),
                 done,
             )
-            parents, said, scores = _best(totals, pieces, beam)
+            parents, last_pieces, scores = _best(totals, pieces, beam)
             lengths, done = (
                 np.take_along_axis(lengths, parents, 1),
                 np.take_along_axis(done, parents, 1),
             )
             lengths += ~done
-            history.append((parents, said, attention.numpy().reshape(count, beam, -1)))
-            done |= said == END
+            history.append((parents, last_pieces, attention.numpy().reshape(count, beam, -1)))
+            done |= last_pieces == END
             if done.all():
                 break
         return self._read_back(history, scores / lengths)
 
-    def _one_step(self, said, rows, states, places, projected, is_last):
+    def _one_step(self, last_pieces, rows, states, places, projected, is_last):
         """The B most probable next pieces of every row and their log probabilities, [N * B, B]
         each; the last one can only be the end.
         """
         states = [tf.gather(state, rows) for state in states]
-        logarithms, attention, states = self._model.step(said, states, places, projected)
+        logarithms, attention, states = self._model.step(last_pieces, states, places, projected)
         numbers = tf.range(len(self._settings.pieces))
         possible = tf.where(is_last, numbers == END, (numbers == END) | (numbers > UNKNOWN))
         best, pieces = tf.math.top_k(
@@ -103,16 +103,16 @@ class Speaker:
 
     def _read_back(self, history, scores: np.ndarray) -> list[Caption]:
         """Follows the best beam of each photo back through its parents."""
-        found = []
+        captions = []
         for photo, beam in enumerate(np.argmax(scores, axis=1)):
             score, pieces, looks = float(scores[photo, beam]), [], []
-            for parents, said, attention in reversed(history):
-                piece, beam = int(said[photo, beam]), parents[photo, beam]
+            for parents, last_pieces, attention in reversed(history):
+                piece, beam = int(last_pieces[photo, beam]), parents[photo, beam]
                 if piece > UNKNOWN:
                     pieces.append(self._settings.pieces[piece])
                     looks.append(attention[photo, beam])
-            found.append(self._caption(pieces[::-1], looks[::-1], score))
-        return found
+            captions.append(self._caption(pieces[::-1], looks[::-1], score))
+        return captions
 
     def read(self, maps: np.ndarray, texts: Sequence[Sequence[int]]) -> list[Caption]:
         """The products' own texts (vocabulary ids, cut to `longest` pieces), read along with the

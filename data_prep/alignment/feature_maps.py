@@ -47,11 +47,11 @@ def maps_of(crops: Sequence[np.ndarray], backbone: Backbone, side: int) -> np.nd
     F] float32.
     """
     squares = np.stack([_square(crop, side) for crop in crops])
-    found = [
+    maps = [
         backbone.feature_map(squares[i : i + _BATCH]).numpy()
         for i in range(0, len(squares), _BATCH)
     ]
-    return np.concatenate(found)
+    return np.concatenate(maps)
 
 
 def _square(crop: np.ndarray, side: int) -> np.ndarray:

@@ -11,14 +11,10 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import SETTINGS_NAME, claim_settings
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.files.listed_shards import DATASET_JSON
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.records.dataset_json import (
-    ALIGNMENTS_ASIDE,
-    MANIFEST_NAME,
-    layout_of,
-    read_dataset_json,
-)
+from kaleido_tf.records.dataset_json import ALIGNMENTS_ASIDE, layout_of, read_dataset_json
 from kaleido_tf.records.record import KALEIDO, Record
 from kaleido_tf.records.shards import read_shard, read_shards
 from kaleido_tf.text import Vocabulary
@@ -99,9 +95,9 @@ def check_layout(dataset: dict, folder: str) -> None:
 def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecords:
     dataset = read_dataset_json(folder)
     vocabulary = Vocabulary(folder / "vocab.txt")
-    aside, said = folder / ALIGNMENTS_ASIDE, {**dataclasses.asdict(settings), **source}
+    aside, origin = folder / ALIGNMENTS_ASIDE, {**dataclasses.asdict(settings), **source}
     # what was made of the shards before photos or texts changed does not count either
-    claim = {**said, "content_digest": dataset.get("content_digest")}
+    claim = {**origin, "content_digest": dataset.get("content_digest")}
     if aside.is_dir() and _said_before(aside) != claim:
         shutil.rmtree(aside)  # a killed run with other settings: nothing of it counts
     claim_settings(aside, claim, "alignments made with other settings", "--records")
@@ -118,12 +114,12 @@ def _align_folder(folder, files, find_regions, settings, source) -> AlignedRecor
         total += AlignedRecords(**read_json_object(report))
     # Until all are in place it is not said what they are: training must not take a mixture for
     # either.
-    write_json(folder / MANIFEST_NAME, {**dataset, "alignments": {"unfinished": said}})
+    write_json(folder / DATASET_JSON, {**dataset, "alignments": {"unfinished": origin}})
     for file in files:
         if (aside / file.name).is_file():  # else this run was killed while it put them in place
             os.replace(aside / file.name, file)
     write_json(
-        folder / MANIFEST_NAME, {**dataset, "alignments": {**said, **dataclasses.asdict(total)}}
+        folder / DATASET_JSON, {**dataset, "alignments": {**origin, **dataclasses.asdict(total)}}
     )
     shutil.rmtree(aside)
     return total
@@ -144,14 +140,16 @@ def _align_shard(
     records = read_shard(str(file))
     counts, aligned = AlignedRecords(), []
     for record, regions in zip(records, find_regions(str(file.parent), records), strict=True):
-        found = align(words_of(record.token_ids, vocabulary), regions, settings)
-        aligned.append(record.with_alignments(found.tokens, found.patches, found.scores))
+        alignment = align(words_of(record.token_ids, vocabulary), regions, settings)
+        aligned.append(
+            record.with_alignments(alignment.tokens, alignment.patches, alignment.scores)
+        )
         counts += AlignedRecords(
             1,
-            int(len(found.tokens) > 0),
-            len(found.tokens),
+            int(len(alignment.tokens) > 0),
+            len(alignment.tokens),
             int(not regions),
-            int(bool(regions) and not found.shared),
+            int(bool(regions) and not alignment.shared),
         )
     write_shard(target, (record.serialize() for record in aligned))
     return counts

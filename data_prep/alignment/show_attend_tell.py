@@ -138,8 +138,7 @@ class Captioner(tf_keras.Model):
 
         Args: maps: [N, M, M, F] float32. inputs: [N, T] int32, `START` and all pieces but the last.
           seed: [2] int, for dropout; None: none.
-        Returns: logits [N, T, P] of the piece that follows each, attention [N, T, L] under which it
-          was said.
+        Returns: logits [N, T, P] of the piece that follows each, attention [N, T, L] behind it.
         """
         places, projected, states = self.begin(maps)
         embedded = self._drop(self._embed(inputs), seed, 0)

@@ -75,7 +75,7 @@ class FashionGenFile:
             return self._file()[name][:].ravel().tolist()
         except OSError as error:
             raise InputError(
-                f"Needed: the column {name}. Came: {error}. Where: {self.path}."
+                f"Needed: the column {name}. Received: {error}. Where: {self.path}."
             ) from error
 
     def image(self, row: int) -> np.ndarray:
@@ -84,7 +84,7 @@ class FashionGenFile:
             return self._file()["input_image"][row]
         except OSError as error:
             raise InputError(
-                f"Needed: an image. Came: {error}. Where: {self.path} row {row}."
+                f"Needed: an image. Received: {error}. Where: {self.path} row {row}."
             ) from error
 
     def content(self, row: int) -> bytes:
@@ -97,14 +97,14 @@ class FashionGenFile:
                 self._handle = h5py.File(self.path, "r")
             except OSError as error:
                 raise InputError(
-                    f"Needed: a whole HDF5 file. Came: {error}. Where: {self.path}."
+                    f"Needed: a whole HDF5 file. Received: {error}. Where: {self.path}."
                 ) from error
         return self._handle
 
     def _check(self) -> None:
         if not os.path.isfile(self.path) or not h5py.is_hdf5(self.path):
             came = "a file of another kind" if os.path.isfile(self.path) else "no file of that name"
-            raise InputError(f"Needed: an HDF5 file. Came: {came}. Where: {self.path}.")
+            raise InputError(f"Needed: an HDF5 file. Received: {came}. Where: {self.path}.")
         datasets = {
             name: item for name, item in self._file().items() if isinstance(item, h5py.Dataset)
         }
@@ -112,7 +112,7 @@ class FashionGenFile:
         if missing:
             came = ", ".join(sorted(datasets)) or "none"
             raise InputError(
-                f"Needed: the datasets {', '.join(_NEEDED)}. Came: {came} "
+                f"Needed: the datasets {', '.join(_NEEDED)}. Received: {came} "
                 f"(missing: {', '.join(missing)}). Where: {self.path}."
             )
         _check_image_column(datasets["input_image"], self.path)
@@ -128,7 +128,7 @@ def _check_image_column(images: h5py.Dataset, path: str) -> None:
     ):
         raise InputError(
             "Needed: `input_image` as uint8 [rows, height, width, 3]. "
-            f"Came: {images.dtype} {list(images.shape)}. Where: {path}."
+            f"Received: {images.dtype} {list(images.shape)}. Where: {path}."
         )
 
 
@@ -141,14 +141,16 @@ def _check_columns(datasets: dict[str, h5py.Dataset], path: str) -> None:
         if dataset.shape not in ((rows,), (rows, 1)):
             raise InputError(
                 f"Needed: `{name}` with as many rows as `input_image`, [{rows}, 1]. "
-                f"Came: {list(dataset.shape)}. Where: {path}."
+                f"Received: {list(dataset.shape)}. Where: {path}."
             )
         if name == "input_productID":
             needed, right = "integers", dataset.dtype.kind in "iu"
         else:
             needed, right = "byte strings", h5py.check_string_dtype(dataset.dtype) is not None
         if not right:
-            raise InputError(f"Needed: `{name}` as {needed}. Came: {dataset.dtype}. Where: {path}.")
+            raise InputError(
+                f"Needed: `{name}` as {needed}. Received: {dataset.dtype}. Where: {path}."
+            )
 
 
 def split_of(path: str) -> str:
@@ -220,7 +222,7 @@ def _check_split(
     if places and places[0][0].split != file.split:
         first_file, first_row = places[0]
         raise InputError(
-            f"Needed: every product in one split. Came: product {product_id} in"
+            f"Needed: every product in one split. Received: product {product_id} in"
             f" {first_file.split!r} and in {file.split!r}. Where: {first_file.path} row {first_row}"
             f" and {file.path} row {row}."
         )

@@ -6,7 +6,7 @@
 `images` (a list) may stand for `image`; `title` or `description` may be missing; a missing
 `subcategory` is the category, a missing `split` is "train"; other fields are ignored. A relative
 path must stay inside the folder, since one that climbs out is nearly always a slip; an absolute
-path is taken as said, wherever it leads.
+path is taken as given, wherever it leads.
 """
 
 import dataclasses
@@ -95,7 +95,8 @@ def _second(product: Product, first: Product) -> InputError:
     if product.split != first.split:  # it would be trained on and then evaluated
         came += f", in {first.split!r} and in {product.split!r}"
     return InputError(
-        f"Needed: every product_id once. Came: {came}. Where: {first.where} and {product.where}."
+        "Needed: every product_id once."
+        f" Received: {came}. Where: {first.where} and {product.where}."
     )
 
 
@@ -112,12 +113,13 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"Needed: one JSON object a line. Came: {line[:60].strip()!r} ({error}). "
+            f"Needed: one JSON object a line. Received: {line[:60].strip()!r} ({error}). "
             f"Where: {where}."
         ) from error
     if not isinstance(row, dict):
         raise InputError(
-            f"Needed: one JSON object a line. Came: a JSON {type(row).__name__}. Where: {where}."
+            "Needed: one JSON object a line."
+            f" Received: a JSON {type(row).__name__}. Where: {where}."
         )
     return row
 
@@ -126,7 +128,7 @@ def _entry(row: dict[str, Any], folder: str, where: str, keep_markup: bool) -> M
     product_id = _text(row, "product_id", where)
     if product_id is None:
         raise InputError(
-            f"Needed: the field 'product_id'. Came: only {sorted(row)}. Where: {where}."
+            f"Needed: the field 'product_id'. Received: only {sorted(row)}. Where: {where}."
         )
     texts = {field: _text(row, field, where) or "" for field in _TEXT_FIELDS}
     names = _image_names(row, f"{where}, product {product_id}")
@@ -158,7 +160,8 @@ def _check_text(value: Any, field: str, where: str) -> None:
     if not isinstance(value, str):
         # A number is refused too: as one, the id 0111593001 would have lost its zero.
         raise InputError(
-            f"Needed: the field {field!r} as a string. Came: {type(value).__name__} {value!r:.60}. "
+            f"Needed: the field {field!r} as a string."
+            f" Received: {type(value).__name__} {value!r:.60}. "
             f"Where: {where}."
         )
     try:
@@ -166,7 +169,7 @@ def _check_text(value: Any, field: str, where: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(
-            f"Needed: the field {field!r} in Unicode. Came: {error}. Where: {where}."
+            f"Needed: the field {field!r} in Unicode. Received: {error}. Where: {where}."
         ) from error
 
 
@@ -178,19 +181,19 @@ def _image_names(row: dict[str, Any], where: str) -> tuple[str, ...]:
     if (image is None) == (images is None):
         came = "neither" if image is None else "both"
         raise InputError(
-            f"Needed: the field 'image' or the field 'images'. Came: {came}. Where: {where}."
+            f"Needed: the field 'image' or the field 'images'. Received: {came}. Where: {where}."
         )
     if image is not None:
         images = [image]
     if not isinstance(images, list) or not images:
         raise InputError(
-            f"Needed: the field 'images' as a list of paths, not empty. Came: {images!r:.60}. "
+            f"Needed: the field 'images' as a list of paths, not empty. Received: {images!r:.60}. "
             f"Where: {where}."
         )
     for name in images:
         _check_text(name, "image" if image is not None else "images", where)
         if not name.strip() or "\0" in name:
-            raise InputError(f"Needed: a path to an image. Came: {name!r}. Where: {where}.")
+            raise InputError(f"Needed: a path to an image. Received: {name!r}. Where: {where}.")
     return tuple(images)
 
 
@@ -203,7 +206,7 @@ def _inside(folder: str, name: str, where: str) -> str:
     if os.path.normpath(name).split(os.sep)[0] == os.pardir:
         raise InputError(
             "Needed: an image path inside the manifest's folder, or an absolute one. "
-            f"Came: {name!r}. Where: {where}."
+            f"Received: {name!r}. Where: {where}."
         )
     return present_form(os.path.join(folder, name))
 

@@ -41,5 +41,5 @@ class Omissions:
         """
         first = f" that can be used (the first: {self._reasons[0]})" if self._reasons else ""
         return InputError(
-            f"Needed: at least one {unit}. Came: {kind} without any{first}. Where: {source}."
+            f"Needed: at least one {unit}. Received: {kind} without any{first}. Where: {source}."
         )

@@ -114,7 +114,7 @@ class Catalogue:
                 f"{split} ({count} products)" for split, count in sorted(counts.items())
             )
             raise InputError(
-                f"Needed: a split of the catalogue. Came: {name!r}, but there are:"
+                f"Needed: a split of the catalogue. Received: {name!r}, but there are:"
                 f" {there or 'none'}. Where: {self.source}."
             )
         return chosen
@@ -161,20 +161,21 @@ def make_product(
     if not product_id or product_id != one_line(product_id):
         raise InputError(
             "Needed: a product_id without line breaks, control characters or outer blanks. "
-            f"Came: {product_id!r}. Where: {where}."
+            f"Received: {product_id!r}. Where: {where}."
         )
     if not category:
         raise InputError(
-            f"Needed: a category. Came: none or a blank one. Where: {where}, product {product_id}."
+            "Needed: a category."
+            f" Received: none or a blank one. Where: {where}, product {product_id}."
         )
     if not texts.get("title") and not texts.get("description"):
         raise InputError(
-            "Needed: a title or a description. Came: neither, or both blank. "
+            "Needed: a title or a description. Received: neither, or both blank. "
             f"Where: {where}, product {product_id}."
         )
     if not images:
         raise InputError(
-            f"Needed: at least one image. Came: none. Where: {where}, product {product_id}."
+            f"Needed: at least one image. Received: none. Where: {where}, product {product_id}."
         )
     split = texts.get("split") or "train"
     check_folder_name(split, "split", f"{where}, product {product_id}")

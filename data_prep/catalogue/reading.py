@@ -45,7 +45,7 @@ def read_catalogue(
         path = os.path.join(path, MANIFEST_NAME)
         if not os.path.isfile(path):
             raise InputError(
-                f"Needed: {_NEEDED}. Came: a folder without {MANIFEST_NAME}. Where: {source}."
+                f"Needed: {_NEEDED}. Received: a folder without {MANIFEST_NAME}. Where: {source}."
             )
     if path.endswith(".jsonl"):
         from data_prep.catalogue import manifest
@@ -55,7 +55,7 @@ def read_catalogue(
         from data_prep.catalogue import fashion_gen
 
         return fashion_gen.read_fashion_gen(_hdf5_paths(path), source, skip_unusable, keep_markup)
-    raise InputError(f"Needed: {_NEEDED}. Came: something else. Where: {source!r}.")
+    raise InputError(f"Needed: {_NEEDED}. Received: something else. Where: {source!r}.")
 
 
 def _hdf5_paths(source: str) -> list[str]:
@@ -66,12 +66,12 @@ def _hdf5_paths(source: str) -> list[str]:
     paths = []
     for part in parts:
         pattern = literal_prefix(os.path.expanduser(part))
-        found = [part] if os.path.isfile(part) else sorted(glob.glob(pattern))
-        if not found or not all(path.endswith(_HDF5_ENDINGS) for path in found):
-            came = f"{found} for" if found else "no file for"
+        paths_of_part = [part] if os.path.isfile(part) else sorted(glob.glob(pattern))
+        if not paths_of_part or not all(path.endswith(_HDF5_ENDINGS) for path in paths_of_part):
+            came = f"{paths_of_part} for" if paths_of_part else "no file for"
             raise InputError(
-                f"Needed: Fashion-Gen files (*.h5 or *.hdf5). Came: {came} {part!r}. Where:"
+                f"Needed: Fashion-Gen files (*.h5 or *.hdf5). Received: {came} {part!r}. Where:"
                 f" {source}."
             )
-        paths += found
+        paths += paths_of_part
     return list(dict.fromkeys(paths))

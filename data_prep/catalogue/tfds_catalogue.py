@@ -85,7 +85,8 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
             there = tfds.builder_from_directory(self.data_dir).info.metadata["digest"]
             if there != entries_digest(self._entries):
                 raise InputError(
-                    "Needed: a data_dir for this manifest alone (or delete what it holds). Came:"
+                    "Needed: a data_dir for this manifest alone (or delete what it holds)."
+                    " Received:"
                     f" data of another or of an older manifest. Where: {self.data_dir},"
                     f" {self.manifest}."
                 )
@@ -95,7 +96,7 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
         del dl_manager  # nothing to download
         if not self._entries:
             raise InputError(
-                "Needed: manifest=PATH, to prepare the data set. Came: none. Where:"
+                "Needed: manifest=PATH, to prepare the data set. Received: none. Where:"
                 f" {self.data_dir}."
             )
         splits: dict[str, list[ManifestEntry]] = {}
@@ -107,7 +108,7 @@ class ManifestCatalogue(tfds.core.GeneratorBasedBuilder):
             ):
                 raise InputError(
                     "Needed: a split of letters, digits and _, and not 'all' (TFDS keeps it for"
-                    f" itself). Came: {entry.product.split!r}. Where: {entry.product.where}."
+                    f" itself). Received: {entry.product.split!r}. Where: {entry.product.where}."
                 )
         return {split: self._generate_examples(entries) for split, entries in splits.items()}
 
@@ -158,7 +159,7 @@ def _rows(builder: tfds.core.DatasetBuilder, split: str, source: str) -> Sequenc
     except NotImplementedError as error:
         raise InputError(
             "Needed: a data set in tfrecord, array_record or parquet files (`tfds convert_format`"
-            f" makes them). Came: {builder.info.file_format.value}. Where: {source}."
+            f" makes them). Received: {builder.info.file_format.value}. Where: {source}."
         ) from error
 
 
@@ -180,12 +181,12 @@ class _TfRecordRows(Sequence):
                 self._add_file(path)
             except InputError as error:
                 raise InputError(
-                    f"Needed: a whole TFRecord file. Came: {error}. Where: {source}, {path}."
+                    f"Needed: a whole TFRecord file. Received: {error}. Where: {source}, {path}."
                 ) from error
         if len(self) != info.splits[split].num_examples:  # a file may also end between two records
             raise InputError(
                 f"Needed: {info.splits[split].num_examples} records, as {_INFO_FILE} says. "
-                f"Came: {len(self)}. Where: {source}, split {split}."
+                f"Received: {len(self)}. Where: {source}, split {split}."
             )
 
     def _add_file(self, path: str) -> None:
@@ -211,7 +212,7 @@ def _builder(source: str) -> tfds.core.DatasetBuilder:
         return _builder_of_folder(name, source)
     if re.match(r"\w+:[a-z]", name):
         raise InputError(
-            "Needed: a data set on disk. Came: one of a namespace, which TFDS looks up on the"
+            "Needed: a data set on disk. Received: one of a namespace, which TFDS looks up on the"
             f" network (name its prepared folder instead). Where: {source}."
         )
     try:
@@ -221,12 +222,12 @@ def _builder(source: str) -> tfds.core.DatasetBuilder:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             "Needed: the name of a TFDS data set, or the folder of a prepared one. "
-            f"Came: {name!r} ({reason}). Where: {source}."
+            f"Received: {name!r} ({reason}). Where: {source}."
         ) from error
     if not os.path.exists(os.path.join(builder.data_dir, _INFO_FILE)):
         raise InputError(
             "Needed: a prepared data set (its builder's `download_and_prepare` makes it). "
-            f"Came: nothing prepared. Where: {source}, {builder.data_dir}."
+            f"Received: nothing prepared. Where: {source}, {builder.data_dir}."
         )
     return builder
 
@@ -244,14 +245,14 @@ def _builder_of_folder(folder: str, source: str) -> tfds.core.DatasetBuilder:
             else ""
         )
         raise InputError(
-            f"Needed: the folder of a prepared TFDS data set, with {_INFO_FILE}. Came:"
+            f"Needed: the folder of a prepared TFDS data set, with {_INFO_FILE}. Received:"
             f" {came}.{hint} Where: {source}."
         )
     try:
         return tfds.builder_from_directory(folder)
     except (ValueError, KeyError, AssertionError, json_format.ParseError) as error:
         raise InputError(
-            f"Needed: a whole prepared TFDS data set. Came: {error} Where: {source}."
+            f"Needed: a whole prepared TFDS data set. Received: {error} Where: {source}."
         ) from error
 
 
@@ -261,12 +262,12 @@ def _check_features(builder: tfds.core.DatasetBuilder, source: str) -> None:
     missing = [name for name in FEATURES if name not in there]
     if missing:
         raise InputError(
-            f"Needed: the features {', '.join(FEATURES)}. Came: {', '.join(there) or 'none'} "
+            f"Needed: the features {', '.join(FEATURES)}. Received: {', '.join(there) or 'none'} "
             f"(missing: {', '.join(missing)}). Where: {source}."
         )
     if not builder.info.splits:
         raise InputError(
-            f"Needed: at least one split. Came: none. Where: {source}, {builder.data_dir}."
+            f"Needed: at least one split. Received: none. Where: {source}, {builder.data_dir}."
         )
 
 
@@ -315,12 +316,13 @@ class _Reading:
         first = self._texts.get(product_id, {"split": split})["split"]
         if first != split:
             raise InputError(
-                f"Needed: every product in one split. Came: product {product_id} in {first!r} and"
+                "Needed: every product in one split."
+                f" Received: product {product_id} in {first!r} and"
                 f" in {split!r}. Where: {self._where[product_id]} and {where}."
             )
         if image_id in self._identities:
             raise InputError(
-                f"Needed: every image_id once. Came: {image_id!r} again. Where: {where}."
+                f"Needed: every image_id once. Received: {image_id!r} again. Where: {where}."
             )
 
     def catalogue(self, keep_markup: bool) -> Catalogue:
@@ -352,4 +354,6 @@ def _as_text(value: Any, feature: tfds.features.FeatureConnector, name: str, whe
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"Needed: {name!r} in UTF-8. Came: {error}. Where: {where}.") from error
+        raise InputError(
+            f"Needed: {name!r} in UTF-8. Received: {error}. Where: {where}."
+        ) from error

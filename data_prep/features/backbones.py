@@ -168,14 +168,14 @@ def _find_application(name: str):
     """The module and constructor of a `tf_keras.applications` model, by name without regard to
     case.
     """
-    wanted = ALIASES.get(name.lower(), name).lower()
+    attribute_name = ALIASES.get(name.lower(), name).lower()
     known = []
     for module in vars(tf_keras.applications).values():
         if inspect.ismodule(module) and hasattr(module, "preprocess_input"):
             for attribute, value in vars(module).items():
                 if inspect.isfunction(value) and attribute[:1].isupper():
                     known.append(attribute)
-                    if attribute.lower() == wanted:
+                    if attribute.lower() == attribute_name:
                         return module, value
     raise InputError(
         f"--backbone must be squeezenet or one of {', '.join(sorted(set(known)))}. Received: {name}"

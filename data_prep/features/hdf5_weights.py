@@ -31,17 +31,17 @@ def load_hdf5_weights(model: tf_keras.Model, path: str | os.PathLike) -> None:
     for layer in model.layers:
         if not layer.weights:
             continue
-        wanted = [tuple(weight.shape) for weight in layer.weights]
-        found = arrays.get(layer.name)
-        if found is None or [array.shape for array in found] != wanted:
-            got = "nothing" if found is None else [array.shape for array in found]
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        stored = arrays.get(layer.name)
+        if stored is None or [array.shape for array in stored] != shapes:
+            got = "nothing" if stored is None else [array.shape for array in stored]
             raise InputError(
-                f"{path} does not fit {model.name}: layer {layer.name} needs {wanted}, the file"
+                f"{path} does not fit {model.name}: layer {layer.name} needs {shapes}, the file"
                 f" holds {got}"
             )
-        plan.append((layer, found))
-    for layer, found in plan:
-        layer.set_weights(found)
+        plan.append((layer, stored))
+    for layer, stored in plan:
+        layer.set_weights(stored)
 
 
 def _hdf5_arrays(group: h5py.Group) -> dict[str, list[np.ndarray]]:

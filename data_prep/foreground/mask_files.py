@@ -44,7 +44,8 @@ def read_mask(
         hint = ", as if one of the two were turned (photos are turned by their EXIF)" * turned
         raise InputError(
             f"Needed: a mask of the photo's size {width} x {height}, or in proportion to it within"
-            f" {SIZE_TOLERANCE} pixel. Came: {mask.shape[1]} x {mask.shape[0]}{hint}. Where: {path}"
+            f" {SIZE_TOLERANCE} pixel."
+            f" Received: {mask.shape[1]} x {mask.shape[0]}{hint}. Where: {path}"
             f" ({where})."
         )
     interpolation = cv2.INTER_AREA if mask.shape[0] > height else cv2.INTER_LINEAR
@@ -59,7 +60,7 @@ def check_values(values: np.ndarray, path: pathlib.Path, where: str) -> None:
     if 0 < levels[-1] <= _threshold(values):
         came = ", ".join(map(str, levels[:5])) + (f", ... {levels[-1]}" if len(levels) > 5 else "")
         raise InputError(
-            f"Needed: a mask, with values above {_threshold(values)} on the product. Came: the"
+            f"Needed: a mask, with values above {_threshold(values)} on the product. Received: the"
             f" values {came}, none of them above it. Where: {path} ({where})."
         )
 

@@ -36,10 +36,10 @@ def f_measure(mask: np.ndarray, truth: np.ndarray) -> float:
     """(1 + b) P R / (b P + R) with b = `BETA_SQUARED`, precision P and recall R of the pixels; 1 if
     both are empty.
     """
-    both, found, true = (int(part.sum()) for part in (mask & truth, mask, truth))
+    both, predicted, true = (int(part.sum()) for part in (mask & truth, mask, truth))
     if not both:
-        return float(found == true)
-    precision, recall = both / found, both / true
+        return float(predicted == true)
+    precision, recall = both / predicted, both / true
     return (1 + BETA_SQUARED) * precision * recall / (BETA_SQUARED * precision + recall)
 
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from data_prep.foreground import border_contrast
-from data_prep.foreground.crops import Box, Crop, crop_of_mask, degenerate
+from data_prep.foreground.crops import Crop, crop_of_mask, degenerate
 from kaleido_tf.errors import InputError
 
 # long side in pixels; the cost grows with the area, the box hardly changes above it
@@ -45,10 +45,12 @@ def grabcut_mask(image: np.ndarray) -> np.ndarray:
     """
     small = border_contrast.shrink(image, GRABCUT_SIZE)
     start, plain = border_contrast.mask_against_border(small)
-    found = start if degenerate(start) else _grabcut(small, start)
-    if degenerate(found):
-        found = start
-    return border_contrast.resize_mask(found | start if plain else found, *image.shape[:2])
+    foreground = start if degenerate(start) else _grabcut(small, start)
+    if degenerate(foreground):
+        foreground = start
+    return border_contrast.resize_mask(
+        foreground | start if plain else foreground, *image.shape[:2]
+    )
 
 
 METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -82,11 +84,6 @@ def find_crop(image: np.ndarray, method: str = "border") -> Crop:
     image: [H, W, 3] uint8 RGB. Raises: InputError as `foreground_mask`.
     """
     return crop_of_mask(foreground_mask(image, method), may_be_whole=method == "none")
-
-
-def crop_box(image: np.ndarray, method: str = "border") -> Box:
-    """`find_crop(image, method).box`: (x1, x2, y1, y2) in pixels, half-open."""
-    return find_crop(image, method).box
 
 
 def _grabcut(image: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -47,6 +47,7 @@ class WeightlessCrops:
         """Nothing beside the photo is needed."""
 
     def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        """Per photo its crop, or the error of its mask; `each` maps, in threads perhaps."""
         return list(each(lambda photo: find_crop(photo.image, self._method), photos))
 
 
@@ -63,6 +64,7 @@ class NetworkCrops:
         """Nothing beside the photo is needed."""
 
     def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        """Per photo its crop, or the error of its mask; `each` maps, in threads perhaps."""
         return list(each(crop_of_probabilities, self._net.masks([photo.image for photo in photos])))
 
 
@@ -100,7 +102,8 @@ class MaskFolderCrops:
             if path and self._owner(name, where) in (product_id, None):
                 return path
         raise InputError(
-            f"Needed: the mask {image_id}.png or {product_id}.png in {self._folder}. Came: neither."
+            f"Needed: the mask {image_id}.png or {product_id}.png in {self._folder}."
+            " Received: neither."
             f" Where: {where}."
         )
 
@@ -123,7 +126,7 @@ class MaskFolderCrops:
         if by_product and not self._file(by_image):
             return by_image
         raise InputError(
-            f"Needed: masks whose names mean one product. Came: {name}.png, which is the photo"
+            f"Needed: masks whose names mean one product. Received: {name}.png, which is the photo"
             f" {name} of product {by_image} or the product {name} (masks {by_image}.png and"
             f" {self._images[name][0]}.png would tell). Where: {self._folder}, {where}."
         )
@@ -136,6 +139,7 @@ class MaskFolderCrops:
         check_values(images.read_values(path, where), path, where)
 
     def find(self, photos: list[Photo], each: Callable = map) -> list[Crop | InputError]:
+        """Per photo its crop, or the error of its mask; `each` maps, in threads perhaps."""
         return list(each(self._find_one, photos))
 
     def _find_one(self, photo: Photo) -> Crop | InputError:

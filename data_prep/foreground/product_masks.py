@@ -63,12 +63,12 @@ class ProductMasks:
         mask, note = self._mask(photo)
         if mask is None:
             return None, note
-        found = crop_of_mask(mask)
-        if found.fallback:
-            return mask, f"{note} (no product found: {found.reason or 'photo kept whole'})"
+        crop = crop_of_mask(mask)
+        if crop.fallback:
+            return mask, f"{note} (no product found: {crop.reason or 'photo kept whole'})"
         return mask, (
             note
-            if found.box == tuple(crop_box)
+            if crop.box == tuple(crop_box)
             else f"{note} (gives another crop box than the record's)"
         )
 

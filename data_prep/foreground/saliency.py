@@ -3,7 +3,7 @@ UNet-like network").
 
 An encoder gives maps at strides 2, 4, 8 and 16; the decoder doubles the deepest one again and again
 and joins it with the next finer map, up to the pixels themselves. The encoder is either trained
-from nothing (`plain`) or SqueezeNet 1.1, whose ImageNet weights can be loaded (`squeezenet`).
+from scratch (`plain`) or SqueezeNet 1.1, whose ImageNet weights can be loaded (`squeezenet`).
 Photos are letter-boxed to a square, so that many of any size share a batch.
 
 N = photos, S = working side in pixels, H, W = a photo's own size.
@@ -216,12 +216,14 @@ class SaliencyNet:
         for start in range(0, len(images), _BATCH):
             batch = images[start : start + _BATCH]
             squares, places = zip(*(letter_box(image, self.settings.side) for image in batch))
-            for image, place, found in zip(
+            for image, place, probabilities in zip(
                 batch, places, self._probabilities(np.stack(squares)).numpy()
             ):
                 height, width = image.shape[:2]
                 maps.append(
-                    cv2.resize(found[place], (width, height), interpolation=cv2.INTER_LINEAR)
+                    cv2.resize(
+                        probabilities[place], (width, height), interpolation=cv2.INTER_LINEAR
+                    )
                 )
         return maps
 

@@ -202,13 +202,17 @@ class _Run:
             ]
         maps = self._net.masks([example.image for example in valid])
         rows = [
-            mask_scores.scores(found > THRESHOLD, example.mask > 0, crop_of_probabilities(found))
-            for found, example in zip(maps, valid)
+            mask_scores.scores(
+                probabilities > THRESHOLD, example.mask > 0, crop_of_probabilities(probabilities)
+            )
+            for probabilities, example in zip(maps, valid)
         ]
         with writer.as_default(epoch):
-            for example, found in list(zip(valid, maps))[:_SHOWN]:
+            for example, probabilities in list(zip(valid, maps))[:_SHOWN]:
                 grey = np.repeat(
-                    np.stack([found, example.mask.astype(np.float32)])[..., None], 3, axis=-1
+                    np.stack([probabilities, example.mask.astype(np.float32)])[..., None],
+                    3,
+                    axis=-1,
                 )
                 tf.summary.image(
                     f"photo, found, true/{example.name}",
@@ -237,10 +241,10 @@ def saliency_loss(logits: tf.Tensor, masks: tf.Tensor, valid: tf.Tensor) -> tf.T
     """
     masks, valid = tf.cast(masks, tf.float32), tf.cast(valid, tf.float32)
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(masks, logits) * valid
-    found = tf.sigmoid(logits) * valid
+    probabilities = tf.sigmoid(logits) * valid
     area = [1, 2]
-    both = tf.reduce_sum(found * masks, area)
-    either = tf.reduce_sum(found + masks * valid - found * masks, area)
+    both = tf.reduce_sum(probabilities * masks, area)
+    either = tf.reduce_sum(probabilities + masks * valid - probabilities * masks, area)
     # The 1 is a pixel: a photo without foreground then asks for an empty map and divides by no
     # zero.
     overlap = (both + 1) / (either + 1)

@@ -36,14 +36,14 @@ def crop_product(image: np.ndarray, foreground: str, crop_size: int) -> WorkingC
     return cut_crop(image, find_crop(image, foreground), crop_size)
 
 
-def cut_crop(image: np.ndarray, found: Crop, crop_size: int) -> WorkingCrop:
+def cut_crop(image: np.ndarray, crop: Crop, crop_size: int) -> WorkingCrop:
     """Cuts what was found out of its photo [H, W, 3] uint8 RGB and brings the cut to its working
     size.
 
     The long side becomes `crop_size` pixels; the short side keeps the proportion up to
     `WORKING_MULTIPLE`.
     """
-    x1, x2, y1, y2 = found.box
+    x1, x2, y1, y2 = crop.box
     width, height = working_size(x2 - x1, y2 - y1, crop_size)
     shrinks = (x2 - x1) * (y2 - y1) > width * height
     pixels = cv2.resize(
@@ -53,10 +53,10 @@ def cut_crop(image: np.ndarray, found: Crop, crop_size: int) -> WorkingCrop:
     )
     return WorkingCrop(
         pixels,
-        tuple(int(v) for v in found.box),
+        tuple(int(v) for v in crop.box),
         (image.shape[1], image.shape[0]),
-        found.fallback,
-        found.reason,
+        crop.fallback,
+        crop.reason,
     )
 
 

@@ -72,14 +72,14 @@ class Line:
 
 def aligned_words(text: AlignedText) -> list[AlignedWord]:
     """The words that have pairs, in the text's order."""
-    found = []
+    aligned_words = []
     for word in text.words:
         inside = (text.pairs.tokens >= word.start) & (text.pairs.tokens < word.end)
         chosen, scores = text.pairs.patches[inside], text.pairs.scores[inside]
         if len(chosen):
             best_first = chosen[np.argsort(-scores, kind="stable")].tolist()
-            found.append(AlignedWord(word, tuple(dict.fromkeys(best_first))))
-    return found
+            aligned_words.append(AlignedWord(word, tuple(dict.fromkeys(best_first))))
+    return aligned_words
 
 
 def text_pieces(
@@ -96,20 +96,22 @@ def text_pieces(
     pieces, number_of, place = [], {}, 0
     while place < len(text.pieces):
         word = words.get(place)
-        said, end = (
+        label, end = (
             (word.text, word.end) if word else (text.pieces[place].removeprefix("##"), place + 1)
         )
         kept = end <= text.text_length - 2
         if word in colours:
             number_of[word] = len(pieces)
             pieces.append(
-                Piece(said, "white", colours[word], colours[word])
+                Piece(label, "white", colours[word], colours[word])
                 if kept
-                else Piece(said, CUT_OFF, "white", colours[word])
+                else Piece(label, CUT_OFF, "white", colours[word])
             )
         else:
             pieces.append(
-                Piece(said, "black" if kept else CUT_OFF, glued=word is None and not said.isalnum())
+                Piece(
+                    label, "black" if kept else CUT_OFF, glued=word is None and not label.isalnum()
+                )
             )
         place = end
     return pieces, number_of
@@ -151,13 +153,13 @@ def draw_alignments(
 
 def explanation(text: AlignedText, aligned: Sequence[AlignedWord]) -> str:
     """How much of the text is aligned, and how much training does not see."""
-    said = (
+    label = (
         f"{len(aligned)} of {len(text.words)} words have pairs"
         if aligned
         else "this record has no aligned pairs: masks are random"
     )
     cut_off = len(text.pieces) - (text.text_length - 2)
-    return said + (
+    return label + (
         f"; training cuts off the last {cut_off} word pieces (grey):"
         f" --input_sequence_length={text.text_length}"
         if cut_off > 0
@@ -173,25 +175,25 @@ def _draw_levels(sheet: Sheet, crop: np.ndarray, y: float) -> tuple[float, dict[
     for level, (x, width) in zip(ALIGNED_LEVELS, sheet.columns(LEFT, len(ALIGNED_LEVELS), GAP)):
         side, start = patches.LEVELS[patches.LEVEL_NAMES.index(level)], patches.LEVEL_STARTS[level]
         wide = fit((crop.shape[1], crop.shape[0]), (width, PANEL_HEIGHT))[0]
-        found = level_boxes(crop, side, x + (width - wide) / 2, y, wide, PANEL_HEIGHT)
-        ends.append(draw_level(sheet, cut, found, side))
-        boxes.update(zip(range(start, start + len(found)), found))
+        areas = level_boxes(crop, side, x + (width - wide) / 2, y, wide, PANEL_HEIGHT)
+        ends.append(draw_level(sheet, cut, areas, side))
+        boxes.update(zip(range(start, start + len(areas)), areas))
     return max(ends), boxes
 
 
 def _lines(aligned: Sequence[AlignedWord], boxes: dict[int, Box]) -> list[Line]:
     """The lines to draw; those that go down one column of a level lie side by side."""
-    wanted = [
+    pairs = [
         (item.word, patch)
         for item in aligned
         for patch in item.patches[:LINES_A_WORD]
         if patch in boxes
     ]
     columns: dict[float, list[int]] = {}
-    for number, (_, patch) in enumerate(wanted):
+    for number, (_, patch) in enumerate(pairs):
         columns.setdefault(boxes[patch][0], []).append(number)
     lines = []
-    for number, (word, patch) in enumerate(wanted):
+    for number, (word, patch) in enumerate(pairs):
         x, y, width, height = boxes[patch]
         column = columns[x]
         lines.append(

@@ -1,4 +1,4 @@
-"""One product as one picture: its photo, its patches, what was said of it, what was aligned, and
+"""One product as one picture: its photo, its patches, its caption, its alignments, and
 one training example.
 
 Here is what stands on the picture and where; how it is drawn is `sheet`'s, what patches look like
@@ -224,8 +224,8 @@ def _draw_example(sheet: Sheet, view: ProductView, y: float) -> float:
     }
     for side, (x, width) in zip(patches.LEVELS, columns[1:]):
         pixels = view.crop if side > 1 else shown[0]
-        found = level_boxes(pixels, side, x, top, width, PANEL_HEIGHT)
-        ends.append(draw_level(sheet, shown, found, side, numbers.get(side), changed.get(side, ())))
+        areas = level_boxes(pixels, side, x, top, width, PANEL_HEIGHT)
+        ends.append(draw_level(sheet, shown, areas, side, numbers.get(side), changed.get(side, ())))
     return max(ends)
 
 

@@ -135,14 +135,15 @@ class ProductViews:
     def _table(self):
         return self._examples.table
 
-    def _find(self, kind: str, wanted: str, ids: np.ndarray) -> int:
-        found = np.flatnonzero(ids == wanted)
-        if not len(found):
+    def _find(self, kind: str, name: str, ids: np.ndarray) -> int:
+        numbers = np.flatnonzero(ids == name)
+        if not len(numbers):
             raise InputError(
-                f"Needed: a {kind} of the records {self._pattern}. Came: {wanted!r}, which is not"
+                f"Needed: a {kind} of the records {self._pattern}."
+                f" Received: {name!r}, which is not"
                 f" there. One that is there: {ids[0]}"
             )
-        return int(found[0])
+        return int(numbers[0])
 
     def _record(self, row: int) -> tuple[dict, str]:
         """(a record's fields as arrays, the folder it lies in)"""

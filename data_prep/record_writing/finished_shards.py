@@ -12,12 +12,13 @@ import shutil
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.files.listed_shards import DATASET_JSON
 from kaleido_tf.files.tfrecord_files import count_records
 from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.records.dataset_json import ALIGNMENTS_ASIDE, MANIFEST_NAME
+from kaleido_tf.records.dataset_json import ALIGNMENTS_ASIDE
 
 _UPDATE = "update.partial"
-_BEFORE = f"{MANIFEST_NAME}.before"
+_BEFORE = f"{DATASET_JSON}.before"
 _REPORTS = "shard_reports"
 
 
@@ -40,16 +41,16 @@ class FinishedShards:
 
     def __init__(self, folder: pathlib.Path):
         self._folder = folder
-        self.is_complete = (folder / MANIFEST_NAME).is_file()
+        self.is_complete = (folder / DATASET_JSON).is_file()
         self.place = folder / _UPDATE if self.is_complete else folder
         # the second one was left by a start that was killed while it put new shards in place
-        described = folder / (MANIFEST_NAME if self.is_complete else _BEFORE)
+        described = folder / (DATASET_JSON if self.is_complete else _BEFORE)
         self.before = read_json_object(described) if described.is_file() else {}
         if self.before and _REPORTS not in self.before:
             raise InputError(
                 f"{folder} holds records of an older version, which do not say what their photos"
                 " were, so that it cannot be known whether these are still the same. They can be"
-                f" trained on. To write here, delete {folder / MANIFEST_NAME} (all shards are then"
+                f" trained on. To write here, delete {folder / DATASET_JSON} (all shards are then"
                 " written again), or use another --output_dir"
             )
 
@@ -80,7 +81,7 @@ class FinishedShards:
         """
         moved = {name: s for name, s in shards.items() if s.path != self._folder / name}
         if self.is_complete and moved:
-            os.replace(self._folder / MANIFEST_NAME, self._folder / _BEFORE)
+            os.replace(self._folder / DATASET_JSON, self._folder / _BEFORE)
             # alignments that were being made are of shards that are there no longer
             shutil.rmtree(self._folder / ALIGNMENTS_ASIDE, ignore_errors=True)
         for name, shard in moved.items():
@@ -106,7 +107,7 @@ class FinishedShards:
         content = {**dataset, _REPORTS: reports}
         if self.is_complete and content == self.before:
             return
-        write_json(self._folder / MANIFEST_NAME, content)
+        write_json(self._folder / DATASET_JSON, content)
         for name in {*shards, *self.before.get("shards", {})}:
             _report_path(self._folder / name).unlink(missing_ok=True)
             if name not in shards:

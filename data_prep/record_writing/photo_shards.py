@@ -115,8 +115,8 @@ def _crop_photos(
         except InputError as error:
             return error
 
-    def cut(photo: Photo, found) -> WorkingCrop | InputError:
-        return found if isinstance(found, InputError) else cut_crop(photo.image, found, crop_size)
+    def cut(photo: Photo, crop) -> WorkingCrop | InputError:
+        return crop if isinstance(crop, InputError) else cut_crop(photo.image, crop, crop_size)
 
     results = list(pool.map(load, items))
     good = [number for number, result in enumerate(results) if isinstance(result, Photo)]

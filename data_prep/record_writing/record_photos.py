@@ -31,22 +31,23 @@ class RecordPhotos:
         self._source, self._where = catalogue or dataset.get("catalogue", ""), where
         self._crop_size = dataset["crop_size"]
         try:
-            found = read_catalogue(self._source, skip_unusable=True)
+            catalogue = read_catalogue(self._source, skip_unusable=True)
         except InputError as error:
             raise InputError(
                 f"The photos behind {where} are needed: {error} Say with --catalogue where the"
                 " catalogue is now"
             ) from error
-        self.owners = image_owners(found)
+        self.owners = image_owners(catalogue)
         self._images = {
-            image.image_id: image for product in found.products for image in product.images
+            image.image_id: image for product in catalogue.products for image in product.images
         }
 
     def image(self, image_id: str) -> ProductImage:
         """Raises: InputError if the catalogue has no such photo."""
         if image_id not in self._images:
             raise InputError(
-                f"Needed: the photo {image_id} of the records in {self._where}. Came: a catalogue"
+                f"Needed: the photo {image_id} of the records in {self._where}."
+                " Received: a catalogue"
                 f" without it. Where: {self._source}."
             )
         return self._images[image_id]
@@ -60,7 +61,8 @@ class RecordPhotos:
         if (pixels.shape[1], pixels.shape[0]) != tuple(image_size):
             raise InputError(
                 f"Needed: the photo that record {image_id} in {self._where} was made of,"
-                f" {tuple(image_size)} pixels. Came: one of {(pixels.shape[1], pixels.shape[0])}."
+                f" {tuple(image_size)} pixels."
+                f" Received: one of {(pixels.shape[1], pixels.shape[0])}."
                 f" Where: {image.where}."
             )
         return pixels
@@ -72,5 +74,5 @@ class RecordPhotos:
 
         Args: crop_box: x1, x2, y1, y2 of the record. Raises: InputError as `load`.
         """
-        found = Crop(tuple(int(side) for side in crop_box), fallback=False)
-        return cut_crop(self.load(image_id, image_size), found, self._crop_size).pixels
+        crop = Crop(tuple(int(side) for side in crop_box), fallback=False)
+        return cut_crop(self.load(image_id, image_size), crop, self._crop_size).pixels

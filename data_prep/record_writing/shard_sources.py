@@ -1,7 +1,7 @@
 """What each shard is made of: the texts, classes and photos of its records, as one digest a shard.
 
 A shard whose digest is the same as before holds what a new one would; so a second start sees a
-photo that changed, was mended or came new, whatever its name and size.
+photo that changed, was corrected or added, whatever its name and size.
 """
 
 import concurrent.futures

@@ -126,6 +126,7 @@ def _draw_boot(s: Sketch, look: dict[str, str]) -> None:
 
 
 def draw_boots(s: Sketch, look: dict[str, str]) -> None:
+    """A pair of boots."""
     _pair(s, _draw_boot, look)
 
 
@@ -168,4 +169,5 @@ def _draw_sneaker(s: Sketch, look: dict[str, str]) -> None:
 
 
 def draw_sneakers(s: Sketch, look: dict[str, str]) -> None:
+    """A pair of sneakers."""
     _pair(s, _draw_sneaker, look)

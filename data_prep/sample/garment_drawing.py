@@ -75,14 +75,17 @@ def symmetric(right_half: Points) -> Points:
 
 
 def mirrored(points: Points) -> Points:
+    """The points on the other side of the axis x = 0, in their order."""
     return [(-x, y) for x, y in points]
 
 
 def rectangle(x1: float, y1: float, x2: float, y2: float) -> Points:
+    """The corners of a rectangle with sides along the axes, from the upper left one."""
     return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
 
 
 def ellipse(x: float, y: float, radius_x: float, radius_y: float) -> Points:
+    """The outline of an ellipse around (x, y), as 28 points."""
     angles = [2 * math.pi * step / 28 for step in range(28)]
     return [(x + radius_x * math.cos(a), y + radius_y * math.sin(a)) for a in angles]
 

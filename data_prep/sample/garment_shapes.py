@@ -62,6 +62,7 @@ def draw_buttons(
 
 
 def draw_zip(s: Sketch, top: float, bottom: float, x: float = 0.0) -> None:
+    """A zip with its slider, from `top` to `bottom` (y)."""
     s.line([(x, top), (x, bottom)], "seam", 0.07)
     s.line([(x, top), (x, bottom)], "metal", 0.04, "zip")
     s.panel(rectangle(x - 0.035, top + 0.02, x + 0.035, top + 0.14), "metal", rounds=0)
@@ -82,12 +83,14 @@ def draw_pocket(
 
 
 def draw_belt(s: Sketch, y: float, half_width: float) -> None:
+    """A belt with a buckle, its middle at height `y`."""
     s.panel(rectangle(-half_width, y - 0.055, half_width, y + 0.055), "accent", "belt", rounds=0)
     s.panel(rectangle(-0.075, y - 0.075, 0.075, y + 0.075), "metal", rounds=0)
     s.panel(rectangle(-0.04, y - 0.04, 0.04, y + 0.04), "accent", rounds=0, edge=False)
 
 
 def draw_t_shirt(s: Sketch, look: Look) -> None:
+    """A T-shirt: sleeves, body, hem, neckline, and a pocket if the look has one."""
     draw_sleeves(s, look["sleeves"])
     hem = {"cropped": 0.35, "long": 1.05}[look["length"]]
     draw_body(s, hem, 0.45)
@@ -98,6 +101,7 @@ def draw_t_shirt(s: Sketch, look: Look) -> None:
 
 
 def draw_shirt(s: Sketch, look: Look) -> None:
+    """A shirt: sleeves, body, buttons and collar."""
     draw_sleeves(s, look["sleeves"])
     s.panel(
         symmetric(
@@ -122,6 +126,7 @@ def draw_shirt(s: Sketch, look: Look) -> None:
 
 
 def draw_sweater(s: Sketch, look: Look) -> None:
+    """A sweater."""
     draw_sleeves(s, look["sleeves"])
     draw_body(s, 0.75, 0.46)
     draw_neckline(s, look["neckline"])
@@ -135,6 +140,7 @@ def draw_sweater(s: Sketch, look: Look) -> None:
 
 
 def draw_hoodie(s: Sketch, look: Look) -> None:
+    """A hoodie."""
     draw_sleeves(s, "long")
     s.panel(
         symmetric([(0.0, -1.32), (0.27, -1.25), (0.36, -0.98), (0.25, -0.8), (0.0, -0.74)]),
@@ -183,12 +189,14 @@ def draw_waist(s: Sketch, waist: str) -> None:
 
 
 def draw_trousers(s: Sketch, look: Look) -> None:
+    """Trousers."""
     draw_legs(s, look["legs"], 1.25)
     draw_waist(s, look["waist"])
     _draw_side_pockets(s, look["pocket"], -0.95)
 
 
 def draw_shorts(s: Sketch, look: Look) -> None:
+    """Shorts."""
     draw_legs(s, look["legs"], {"short": -0.05, "long": 0.45}[look["length"]])
     draw_waist(s, look["waist"])
     _draw_side_pockets(s, look["pocket"], -0.95)
@@ -204,6 +212,7 @@ def _draw_side_pockets(s: Sketch, pocket: str, y: float) -> None:
 
 
 def draw_skirt(s: Sketch, look: Look) -> None:
+    """A skirt."""
     hem = {"short": -0.1, "long": 1.2}[look["length"]]
     flare = {"straight": 0.5, "flared": 0.95}[look["cut"]]
     width = 0.42 + (flare - 0.42) * (hem + 1.3) / 2.4
@@ -220,6 +229,7 @@ def draw_skirt(s: Sketch, look: Look) -> None:
 
 
 def draw_leggings(s: Sketch, look: Look) -> None:
+    """Leggings."""
     draw_legs(s, "narrow", {"cropped": 0.45, "long": 1.28}[look["length"]])
     if look["side"] == "stripes":
         end = {"cropped": 0.32, "long": 1.15}[look["length"]]
@@ -238,6 +248,7 @@ def draw_leggings(s: Sketch, look: Look) -> None:
 
 
 def draw_dress(s: Sketch, look: Look) -> None:
+    """A dress."""
     draw_sleeves(s, look["sleeves"])
     hem = {"short": 0.7, "long": 1.3}[look["length"]]
     width = 0.5 + 0.28 * (hem + 0.1)
@@ -252,6 +263,7 @@ def draw_dress(s: Sketch, look: Look) -> None:
 
 
 def draw_jumpsuit(s: Sketch, look: Look) -> None:
+    """A jumpsuit."""
     draw_sleeves(s, look["sleeves"])
     draw_body(s, 0.1, 0.37, 0.35)
     s.panel(ellipse(0, -1.0, 0.16, 0.12), "inside", rounds=0)
@@ -265,6 +277,7 @@ def draw_jumpsuit(s: Sketch, look: Look) -> None:
 
 
 def draw_coat(s: Sketch, look: Look) -> None:
+    """A coat."""
     draw_sleeves(s, "long")
     hem = {"short": 0.6, "long": 1.28}[look["length"]]
     draw_body(s, hem, 0.58, 0.46)

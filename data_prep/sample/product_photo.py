@@ -67,6 +67,7 @@ class Placement:
     y: float
 
     def place(self, points: Points) -> Points:
+        """Points of the product as (x, y) in pixels of the photo."""
         cosine, sine = self.unit * math.cos(self.tilt), self.unit * math.sin(self.tilt)
         return [(self.x + cosine * x - sine * y, self.y + sine * x + cosine * y) for x, y in points]
 

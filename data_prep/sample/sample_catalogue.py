@@ -111,16 +111,16 @@ def _holds(folder: pathlib.Path, summary: dict) -> bool:
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
-    found = folder / SUMMARY
-    if not found.is_file():
+    summary_file = folder / SUMMARY
+    if not summary_file.is_file():
         raise InputError(
             f"an empty or new folder was needed for the sample catalogue, but {folder} holds other"
             " files"
         )
     try:
-        held = json.loads(read_text(found))
+        held = json.loads(read_text(summary_file))
     except ValueError as error:
-        raise InputError(f"{found} does not describe a sample catalogue: {error}") from error
+        raise InputError(f"{summary_file} does not describe a sample catalogue: {error}") from error
     if held != summary:
         raise InputError(
             f"{folder} holds another sample catalogue. Needed: {summary}; found in {SUMMARY}:"
@@ -214,6 +214,7 @@ def _base_phrase(product: Product, rng: random.Random) -> str:
 
 
 def title_of(product: Product) -> str:
+    """A product's title: colour, pattern (if it has one) and kind."""
     pattern = "" if product.style.pattern == "plain" else f"{product.style.pattern} "
     return f"{product.style.colour.capitalize()} {pattern}{product.kind.word}"
 
@@ -259,8 +260,8 @@ def _write_product(folder: pathlib.Path, product: Product, seed: int) -> dict:
 
 def told_parts(parts: list[Part], description: str) -> list[Part]:
     """Those whose word the description says."""
-    said = {word.strip(".,:").lower() for word in description.split()}
-    return [part for part in parts if part.word.lower() in said]
+    words = {word.strip(".,:").lower() for word in description.split()}
+    return [part for part in parts if part.word.lower() in words]
 
 
 def _part_row(part: Part) -> dict:

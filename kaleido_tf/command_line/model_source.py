@@ -91,7 +91,7 @@ def model_to_train(
             vocabulary = kept if kept.is_file() else _vocabulary_beside(records)
             return ModelSource(read_config(there), str(vocabulary))
         what, otherwise = (
-            ("A plain BERT gives a model its first weights; its family is said by", "")
+            ("A plain BERT gives a model its first weights; its family is named by", "")
             if start
             else ("A new model needs", " or --pretrain_model_name_or_path")
         )

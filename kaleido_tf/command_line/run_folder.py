@@ -22,7 +22,7 @@ def leave_settings(
     folder: str, config: ModelConfig, vocabulary: str, module, decisive: tuple[str, ...]
 ) -> str:
     """Puts `config.json`, `vocab.txt` and `flags.cfg` into `folder`, where a run begins; where one
-    is gone on with, they are held against the settings of now, and left as they are.
+    is resumed, they are compared with the present settings and left as they are.
 
     Args: module: the script whose flags are kept. decisive: names of flags that a resumed run must
       not change.
@@ -67,7 +67,7 @@ def _refuse_other_model(place: pathlib.Path, config: ModelConfig, vocabulary: st
 
 
 def _refuse_other_flags(path: pathlib.Path, decisive: tuple[str, ...]) -> None:
-    """A run that is gone on with must get the flags it began with, or its numbers would be those of
+    """A resumed run must get the flags it began with, or its numbers would be those of
     neither.
     """
     if not path.is_file():

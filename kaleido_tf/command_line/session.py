@@ -33,6 +33,7 @@ class Session:
 
     @property
     def config(self) -> ModelConfig:
+        """The model's."""
         return self.source.config
 
 

@@ -68,6 +68,7 @@ class RecordExamples:
         return int.from_bytes(digest.digest()[:8], "big", signed=True)
 
     def describe(self) -> str:
+        """How many images and shards, for the log."""
         return f"{len(self)} images in {len(self.table.files)} shards"
 
     def notes(self) -> list[str]:

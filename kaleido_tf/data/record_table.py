@@ -130,15 +130,15 @@ def _contents_of(files: list[str]) -> str:
 
 def _alignments_in(files: list[str]) -> str:
     folders = _folders_of(files)
-    said = [read_dataset_json(folder).get("alignments") for folder in folders]
-    for folder, alignments in zip(folders, said):
+    alignments_of_folders = [read_dataset_json(folder).get("alignments") for folder in folders]
+    for folder, alignments in zip(folders, alignments_of_folders):
         if alignments and "unfinished" in alignments:
             raise InputError(
                 f"{folder}: not all shards have the alignments that its dataset.json speaks of,"
                 " since data_prep.write_alignments was stopped there or shards were written anew"
                 " after it. Start it again with the same command"
             )
-    return json.dumps(said, sort_keys=True) if any(said) else ""
+    return json.dumps(alignments_of_folders, sort_keys=True) if any(alignments_of_folders) else ""
 
 
 def _read_columns(
@@ -234,16 +234,16 @@ def read_serialized(table: RecordTable, record: int) -> tf.Tensor:
 
 
 def read_images(
-    table: RecordTable, wanted: np.ndarray
+    table: RecordTable, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features and boxes of the wanted records, read once.
+    """Features and boxes of the records of these `numbers`, read once.
 
     Returns: ([N records] int32 row of each record or -1, [I, P, F] float16, [I, P, 5] int32); P as
       the table's layout.
     """
     count = table.layout.num_patches
     rows = np.full([len(table)], -1, np.int32)
-    rows[np.unique(wanted)] = np.arange(len(np.unique(wanted)))
+    rows[np.unique(numbers)] = np.arange(len(np.unique(numbers)))
     features = np.empty([rows.max() + 1, count, table.feature_size], np.float16)
     boxes = np.empty([rows.max() + 1, count, 5], np.int32)
 
@@ -266,5 +266,5 @@ def read_evenly(table: RecordTable, count: int) -> tuple[np.ndarray, np.ndarray,
     """At most `count` records, spread evenly over all shards: (their numbers, features and boxes as
     `read_images`).
     """
-    wanted = np.unique(np.linspace(0, len(table) - 1, min(len(table), count)).astype(int))
-    return wanted, *read_images(table, wanted)[1:]
+    numbers = np.unique(np.linspace(0, len(table) - 1, min(len(table), count)).astype(int))
+    return numbers, *read_images(table, numbers)[1:]

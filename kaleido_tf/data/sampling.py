@@ -64,7 +64,7 @@ class ExampleOrder:
       negatives: where the text of a mismatched pair comes from: a product of the same `subcategory`
         (section 4.2: hard to tell apart), `any` product, or `rising`: any product at first, and a
         share of the same sub-category that rises to all of them in `rise_epochs`, so that a model
-        that starts from nothing finds the coarse differences first.
+        trained from scratch finds the coarse differences first.
       donors: whether a record of another product is drawn beside each (for camouflaged patches).
       block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order
         of shards.

@@ -56,8 +56,8 @@ def maskable_words(example, config, is_continuation):
     """`_words`, and how many places are to be masked (at least one where there is any)."""
     words, maskable = _words(example, config.whole_words, is_continuation)
     used = tf.reduce_sum(tf.cast(maskable, tf.int32))
-    wanted = tf.cast(tf.round(config.token_fraction * tf.cast(used, tf.float32)), tf.int32)
-    return words, maskable, tf.minimum(tf.clip_by_value(wanted, 1, config.max_tokens), used)
+    count = tf.cast(tf.round(config.token_fraction * tf.cast(used, tf.float32)), tf.int32)
+    return words, maskable, tf.minimum(tf.clip_by_value(count, 1, config.max_tokens), used)
 
 
 def _words(example, whole_words, is_continuation):

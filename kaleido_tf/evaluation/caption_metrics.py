@@ -11,8 +11,8 @@ def words_in(token_ids, vocabulary: Vocabulary) -> str:
     return " ".join(word.text for word in words_of(token_ids, vocabulary))
 
 
-def bleu_4(said: list[str], meant: list[str]) -> float:
+def bleu_4(captions: list[str], references: list[str]) -> float:
     """BLEU-4 of a corpus, 0 to 100, with one reference a caption; of whole words (sacrebleu without
     its own tokenizer).
     """
-    return sacrebleu.corpus_bleu(said, [meant], tokenize="none", force=True).score
+    return sacrebleu.corpus_bleu(captions, [references], tokenize="none", force=True).score

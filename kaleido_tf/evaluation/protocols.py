@@ -73,5 +73,5 @@ def _as_the_scripts_divide(metrics: RetrievalMetrics) -> RetrievalMetrics:
 
 def direction_in_name(name: str) -> str | None:
     """The direction that a file's name says, or None if it says none or both."""
-    said = [direction for direction in DIRECTIONS if direction in name]
-    return said[0] if len(said) == 1 else None
+    directions = [direction for direction in DIRECTIONS if direction in name]
+    return directions[0] if len(directions) == 1 else None

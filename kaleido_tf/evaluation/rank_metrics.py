@@ -71,7 +71,7 @@ def evaluate_retrieval(
     if ties not in ("average", "file_order"):
         raise ValueError(f"`ties` must be average or file_order. Received: {ties}")
     groups = _group(queries)
-    found = {k: [] for k in RANKS}
+    hits = {k: [] for k in RANKS}
     chance = {k: [] for k in RANKS}
     tied = without = 0
     for members in groups:
@@ -79,15 +79,15 @@ def evaluate_retrieval(
         without += not positive.any()
         tied += bool(positive.any() and np.isin(scores[positive], scores[~positive]).any())
         for k in RANKS:
-            found[k].append(_found_at(scores, positive, k, ties))
+            hits[k].append(_found_at(scores, positive, k, ties))
             chance[k].append(_found_at(np.zeros(len(members)), positive, k, "average"))
     sizes = [len(members) for members in groups]
     share = labels.mean()
     return RetrievalMetrics(
-        rank={k: float(np.mean(values)) for k, values in found.items()},
+        rank={k: float(np.mean(values)) for k, values in hits.items()},
         chance={k: float(np.mean(values)) for k, values in chance.items()},
         interval={
-            k: wilson_interval(float(np.sum(values)), len(values)) for k, values in found.items()
+            k: wilson_interval(float(np.sum(values)), len(values)) for k, values in hits.items()
         },
         accuracy=float(np.mean((logits[:, 1] > logits[:, 0]) == labels)),
         accuracy_chance=float(max(share, 1 - share)),

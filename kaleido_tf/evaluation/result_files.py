@@ -89,10 +89,10 @@ def _parse_line(line: str, where: str) -> list[np.ndarray]:
         )
     counts = [len(column) for column in columns] + [len(labels), len(logits) / 2]
     if len(set(counts)) != 1:
-        said = ", ".join(
+        lengths = ", ".join(
             f"{count:g} {name}" for count, name in zip(counts, (*FIELDS[:4], "pairs of logits"))
         )
-        raise InputError(f"{where}: needed the same number of each. Received: {said}")
+        raise InputError(f"{where}: needed the same number of each. Received: {lengths}")
     return [*columns, labels.astype(int), logits]
 
 

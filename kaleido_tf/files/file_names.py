@@ -23,7 +23,7 @@ def check_folder_name(name: str, what: str, where: str) -> None:
     fault = _fault(name)
     if fault:
         raise InputError(
-            f"Needed: a {what} that can be the name of a folder. Came: {name!r}, which {fault}."
+            f"Needed: a {what} that can be the name of a folder. Received: {name!r}, which {fault}."
             f" Where: {where}."
         )
 

@@ -70,7 +70,8 @@ def read_image(
             return _rgb(ImageOps.exif_transpose(whole))
         except _DAMAGE as error:
             raise InputError(
-                f"Needed: a whole {image.format} image. Came: one that cannot be decoded ({error})."
+                f"Needed: a whole {image.format} image."
+                f" Received: one that cannot be decoded ({error})."
                 f" Where: {place}."
             ) from error
 
@@ -92,14 +93,15 @@ def read_values(source: str | os.PathLike, where: str, max_pixels: int = MAX_PIX
             values = np.asarray(image.convert("L") if image.mode == "1" else image)
         except _DAMAGE as error:
             raise InputError(
-                f"Needed: a whole {image.format} image. Came: one that cannot be decoded ({error})."
+                f"Needed: a whole {image.format} image."
+                f" Received: one that cannot be decoded ({error})."
                 f" Where: {place}."
             ) from error
         if image.mode == "RGB" and (values == values[..., :1]).all():
             values = values[..., 0]
         if values.ndim != 2 or image.mode == "F":
             raise InputError(
-                "Needed: one number a pixel (grey or palette). Came: an image of mode"
+                "Needed: one number a pixel (grey or palette). Received: an image of mode"
                 f" {image.mode}. Where: {place}."
             )
         return values if values.dtype == np.uint8 else values.astype(np.int32)
@@ -146,17 +148,18 @@ def _opened(source: str | os.PathLike | bytes, place: str) -> Iterator[Image.Ima
     with _stream(source, place) as stream:
         start = stream.read(16)
         if not start:
-            raise InputError(f"Needed: an image. Came: 0 bytes. Where: {place}.")
+            raise InputError(f"Needed: an image. Received: 0 bytes. Where: {place}.")
         stream.seek(0)
         try:
             image = Image.open(stream, formats=FORMATS)
         except Image.DecompressionBombError as error:
             raise InputError(
-                f"Needed: an image of a sane size. Came: {error} Where: {place}."
+                f"Needed: an image of a sane size. Received: {error} Where: {place}."
             ) from error
         except _DAMAGE as error:
             raise InputError(
-                f"Needed: an image ({', '.join(FORMATS)}). Came: data of another or a damaged kind,"
+                f"Needed: an image ({', '.join(FORMATS)})."
+                " Received: data of another or a damaged kind,"
                 f" beginning with {start!r}. Where: {place}."
             ) from error
         with image:
@@ -168,12 +171,12 @@ def _stream(source: str | os.PathLike | bytes, place: str) -> io.BufferedIOBase:
         return io.BytesIO(source)
     if not os.path.isfile(source):  # also keeps a named pipe from blocking the run
         came = "something that is not a file" if os.path.exists(source) else "no file of that name"
-        raise InputError(f"Needed: an image file. Came: {came}. Where: {place}.")
+        raise InputError(f"Needed: an image file. Received: {came}. Where: {place}.")
     try:
         return open(source, "rb")
     except OSError as error:
         raise InputError(
-            f"Needed: a readable image file. Came: {error.strerror}. Where: {place}."
+            f"Needed: a readable image file. Received: {error.strerror}. Where: {place}."
         ) from error
 
 
@@ -185,7 +188,7 @@ def _check_pixels(image: Image.Image, max_pixels: int, place: str) -> None:
     width, height = image.size
     if not 0 < width * height <= max_pixels:
         raise InputError(
-            f"Needed: an image of 1 to {max_pixels} pixels. Came: {width} x {height} = "
+            f"Needed: an image of 1 to {max_pixels} pixels. Received: {width} x {height} = "
             f"{width * height} pixels (by its header). Where: {place}."
         )
 

@@ -105,6 +105,7 @@ def listed_count(pattern: str) -> int | None:
 
 
 def is_list_file(pattern: str) -> bool:
+    """Whether `pattern` names a list of files and not files of examples, by its ending."""
     return str(pattern).endswith(LIST_SUFFIXES)
 
 

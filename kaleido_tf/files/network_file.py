@@ -59,15 +59,15 @@ def read_network(path: str | os.PathLike, kind: str, settings_class: type, build
 def _fill(model: tf_keras.Model, file: SafetensorsFile, settings) -> None:
     weights = weights_of(model)
     for name in sorted({*weights, *file.shapes}):
-        needed, found = (
+        needed, stored = (
             (tuple(weights[name].shape) if name in weights else "nothing"),
             file.shapes.get(name, "nothing"),
         )
-        if needed != found:
-            said = textwrap.shorten(str(settings), 200)  # a captioner's settings list its pieces
+        if needed != stored:
+            summary = textwrap.shorten(str(settings), 200)  # a captioner's settings list its pieces
             raise InputError(
-                f"{file.path} does not fit its own settings ({said}): {name} needs {needed}, the"
-                f" file holds {found}"
+                f"{file.path} does not fit its own settings ({summary}): {name} needs {needed}, the"
+                f" file holds {stored}"
             )
     arrays = {name: file.read(name) for name in weights}
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]

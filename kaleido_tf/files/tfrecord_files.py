@@ -15,6 +15,7 @@ HEAD, TAIL = 12, 4
 
 
 def shard_path(folder: pathlib.Path, number: int, count: int) -> pathlib.Path:
+    """Path of shard `number` (from 0) of `count` in `folder`."""
     return folder / f"records-{number:05d}-of-{count:05d}.tfrecord"
 
 

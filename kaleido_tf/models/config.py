@@ -40,6 +40,7 @@ class ModelConfig:
 
     @property
     def model_type(self) -> str:
+        """The family's name in config.json."""
         return self.MODEL_TYPE
 
     @classmethod

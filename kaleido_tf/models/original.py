@@ -65,15 +65,18 @@ class OriginalVariable:
     shape: tuple[int, ...] | None = None  # the original's, where it is not ours
 
     def to_original(self, array: np.ndarray) -> np.ndarray:
+        """`array` of our variable's shape in the original's."""
         array = array.T if self.transposed else array
         return array.reshape(self.shape) if self.shape else array
 
     def to_ours(self, array: np.ndarray) -> np.ndarray:
+        """`array` of the original's shape in our variable's."""
         array = array.T if self.transposed else array
         return array.reshape(self.variable.shape)
 
     @property
     def original_shape(self) -> tuple[int, ...]:
+        """The variable's shape in the original's checkpoints."""
         if self.shape:
             return self.shape
         shape = tuple(self.variable.shape)
@@ -145,10 +148,12 @@ def head_names(names, head):
 
 def _by_suffix(layer, suffix: str) -> tf.Variable:
     """The weight of a tf-models-official layer whose name ends in `suffix`."""
-    found = [weight for weight in layer.weights if weight.name.split(":")[0].endswith(suffix)]
-    if len(found) != 1:
-        raise LookupError(f"{layer.name} has {len(found)} weights named ...{suffix}, expected one")
-    return found[0]
+    matches = [weight for weight in layer.weights if weight.name.split(":")[0].endswith(suffix)]
+    if len(matches) != 1:
+        raise LookupError(
+            f"{layer.name} has {len(matches)} weights named ...{suffix}, expected one"
+        )
+    return matches[0]
 
 
 def _masked_lm_names(layer):

@@ -130,10 +130,10 @@ def align_embeddings(
             "--contrastive_epochs needs products with at least 2 different texts. Received: 1"
         )
     each = table.layout.num_patches * table.feature_size * 2
-    wanted, features, boxes = read_evenly(table, max(MEMORY_BYTES // each, 2))
-    texts = table.texts[wanted]
-    batch = min(BATCH, len(wanted))
-    steps = epochs * (len(wanted) // batch)
+    numbers, features, boxes = read_evenly(table, max(MEMORY_BYTES // each, 2))
+    texts = table.texts[numbers]
+    batch = min(BATCH, len(numbers))
+    steps = epochs * (len(numbers) // batch)
     with strategy.scope():
         aligner = _Aligner(model.embedder, steps)
         variables = [*model.embedder.trainable_variables, aligner.log_scale]
@@ -155,7 +155,7 @@ def align_embeddings(
     number = 0
     for epoch in range(epochs):
         figures = []
-        for rows in _batches(table.subcategories[wanted], batch, epoch, epochs, seed):
+        for rows in _batches(table.subcategories[numbers], batch, epoch, epochs, seed):
             feed = embedder_inputs(model, table, texts[rows], features[rows], boxes[rows])
             same_text = texts[rows][:, None] == texts[rows][None]
             figures.append(step(feed, tf.constant(same_text), tf.constant(number, tf.int64)))

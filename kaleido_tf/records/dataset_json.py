@@ -22,18 +22,17 @@ def declared_by(files: list[str]) -> dict:
     """
     folders = sorted({os.path.dirname(file) for file in files})
     contents = {folder: read_dataset_json(folder or ".") for folder in folders}
-    found = {
+    kinds = {
         (content["feature_size"], layout_of(content, folder).name): folder
         for folder, content in contents.items()
     }
-    if len(found) > 1:
+    if len(kinds) > 1:
         raise InputError(
-            f"All records of a run need one feature size and layout. Received: {found}"
+            f"All records of a run need one feature size and layout. Received: {kinds}"
         )
     return contents[folders[0]]
 
 
-MANIFEST_NAME = DATASET_JSON
 ALIGNMENTS_ASIDE = "alignments.partial"
 """The folder beside the shards in which new alignments are made, until all are."""
 
@@ -43,10 +42,10 @@ def read_dataset_json(folder: str | pathlib.Path) -> dict:
 
     Raises: InputError if it is missing, is no JSON object, or describes records of another version.
     """
-    path = pathlib.Path(folder) / MANIFEST_NAME
+    path = pathlib.Path(folder) / DATASET_JSON
     if not path.is_file():
         raise InputError(
-            f"Records need their {MANIFEST_NAME} beside them (it is written when all shards are"
+            f"Records need their {DATASET_JSON} beside them (it is written when all shards are"
             f" complete). Not found: {path}"
         )
     content = read_json_object(path)
@@ -80,5 +79,5 @@ def check_count(file: str, count: int) -> None:
     declared = (shard_counts(folder or ".") or {}).get(name, count)
     if count != declared:
         raise InputError(
-            f"{file}: {declared} records are needed (its {MANIFEST_NAME}). Received: {count}"
+            f"{file}: {declared} records are needed (its {DATASET_JSON}). Received: {count}"
         )

@@ -34,6 +34,7 @@ class Layout:
 
     @property
     def num_patches(self) -> int:
+        """P, the patches of a photo."""
         return self.blocks["patch_features"]
 
     def boxes(self, width: int, height: int) -> np.ndarray:
@@ -119,14 +120,17 @@ class Record:
 
     @property
     def product_id(self) -> str:
+        """The catalogue's id of the product."""
         return self._text("product_id")
 
     @property
     def image_id(self) -> str:
+        """The catalogue's id of the photo."""
         return self._text("image_id")
 
     @property
     def text(self) -> str:
+        """What the product is described by, as the model reads it."""
         return self._text("text")
 
     @property
@@ -184,6 +188,7 @@ class Record:
         return self
 
     def serialize(self) -> bytes:
+        """The record as a `tf.train.Example`."""
         features = tf.train.Features(feature=dict(self._features))
         return tf.train.Example(features=features).SerializeToString()
 

@@ -21,17 +21,17 @@ class StepDropout:
     def __init__(self, layers):
         # MirroredStrategy traces each replica in a thread of its own
         self._seed = threading.local()
-        found = [
+        dropouts = [
             part
             for layer in layers
             for part in layer.submodules
             if isinstance(part, tf_keras.layers.Dropout)
         ]
-        found += [layer for layer in layers if isinstance(layer, tf_keras.layers.Dropout)]
-        for number, layer in enumerate(found):
+        dropouts += [layer for layer in layers if isinstance(layer, tf_keras.layers.Dropout)]
+        for number, layer in enumerate(dropouts):
             # the only handle tf_keras gives on a layer's draws
             layer._random_generator = _LayerSource(self, number)
-        self.count = len(found)
+        self.count = len(dropouts)
 
     def at(self, seed: int, step: tf.Tensor) -> None:
         """Sets the step for the calls that follow in this thread."""
@@ -40,6 +40,7 @@ class StepDropout:
         self._seed.value = tf.random.experimental.stateless_fold_in(base, replica)
 
     def seed_of(self, layer_number: int) -> tf.Tensor:
+        """[2] int32: the seed of the layer's draw in this step."""
         value = getattr(self._seed, "value", None)
         if value is None:
             raise RuntimeError(

@@ -1,5 +1,5 @@
-"""A training run that is counted in epochs: saved after each, the best one kept, and gone on with
-where it was stopped.
+"""A training run counted in epochs: saved after each, the best one kept, resumed where it was
+stopped.
 
 Its folder holds `checkpoints/` (the last epoch, with the optimizer's state), `metrics.jsonl` (a
 line an epoch) and `logs/` for TensorBoard. What an epoch draws must depend on the seed and its

@@ -25,6 +25,7 @@ class MetricsLog:
         write_whole(self._path, "".join(map(_as_json, kept)))
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
+        """Appends a line, on the disk when this returns. Raises: OSError if the disk refuses."""
         line = _as_json({"kind": kind, "step": int(step), **values})
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line)
@@ -41,6 +42,7 @@ class MetricsLog:
         )
 
     def has(self, kind: str, step: int) -> bool:
+        """Whether there is a line of that kind and step."""
         return any(
             line["kind"] == kind and line["step"] == step for line in read_metrics(self._path)
         )

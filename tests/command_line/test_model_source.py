@@ -1,4 +1,4 @@
-"""Which model a command means: of a family, from a plain BERT, from nothing, for use."""
+"""Which model a command means: of a family, from a plain BERT, from scratch, for use."""
 
 import json
 import shutil
@@ -147,7 +147,7 @@ def test_bert_whose_config_has_the_usual_name(bert, sizes, tmp_path):
     assert config.hidden_size == sizes["hidden_size"]
 
 
-def test_config_beside_a_model_of_a_family_is_said_to_be_left_alone(
+def test_config_beside_a_model_of_a_family_is_reported_as_left_alone(
     golden, sizes, tmp_path, capsys
 ):
     config = model_to_train(str(golden), TINY, str(tmp_path), None, 64).config
@@ -158,7 +158,7 @@ def test_config_beside_a_model_of_a_family_is_said_to_be_left_alone(
 def test_plain_bert_does_not_say_the_family(bert, tmp_path):
     with pytest.raises(
         InputError,
-        match="A plain BERT gives a model its first weights; its family is said by --model_config",
+        match="A plain BERT gives a model its first weights; its family is named by --model_config",
     ):
         model_to_train(str(bert), None, str(tmp_path), None, 64)
 

@@ -9,7 +9,7 @@ from kaleido_tf.command_line import run_folder
 from kaleido_tf.command_line.run_folder import leave_settings
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import SPECIAL_TOKENS
-from tests.models.kaleido_bert.test_model import tiny_config
+from tests.tiny_models import tiny_config
 
 DECISIVE = ("start", "rate", "whole")
 

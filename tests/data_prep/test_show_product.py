@@ -143,7 +143,7 @@ def test_example_is_the_one_that_training_reads(views, made):
             "first_image",
             "Q1",
             (
-                r"Needed: a product of the records .*train. Came: 'Q1', which is not there. One"
+                r"Needed: a product of the records .*train. Received: 'Q1', which is not there. One"
                 r" that is there: P0"
             ),
         ),
@@ -151,7 +151,8 @@ def test_example_is_the_one_that_training_reads(views, made):
             "check_image",
             "P2_3",
             (
-                r"Needed: an? image of the records .*train. Came: 'P2_3', which is not there. One"
+                r"Needed: an? image of the records .*train."
+                r" Received: 'P2_3', which is not there. One"
                 r" that is there: P0_1"
             ),
         ),
@@ -278,7 +279,7 @@ def test_command_writes_a_picture_a_product(made, tmp_path):
         ((), "--product_id or --image_id is needed"),
         (
             ("--product_id=P1,Q9",),
-            "a product of the records .* Came: 'Q9', which is not there. One that is there: P0",
+            "a product of the records .* Received: 'Q9', which is not there. One that is there: P0",
         ),
         (
             ("--product_id=P1", "--output_dir=file/deep"),

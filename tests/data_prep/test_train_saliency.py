@@ -71,7 +71,7 @@ def test_from_masks_to_records(tmp_path):
     "flags, message",
     [
         (("--images=gone", "--masks=masks"), "--images: a folder was needed. Received: gone"),
-        (("--images=photos", "--masks=masks"), r"photo's size 45 x 56, .* Came: 9 x 5"),
+        (("--images=photos", "--masks=masks"), r"photo's size 45 x 56, .* Received: 9 x 5"),
     ],
 )
 def test_bad_input_ends_in_one_message(tmp_path, flags, message):

@@ -46,7 +46,7 @@ def filled(content, share, filler):
 )
 def test_jpeg_without_its_lower_part_is_refused(kind, share, filler):
     whole = encoded(NOISE, "JPEG", **KINDS[kind])
-    with pytest.raises(InputError, match="whole JPEG image. Came: one that cannot be decoded"):
+    with pytest.raises(InputError, match="whole JPEG image. Received: one that cannot be decoded"):
         read_image(filled(whole, share, filler), "product 12")
 
 

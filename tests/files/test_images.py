@@ -133,12 +133,12 @@ def test_an_animation_gives_its_first_frame():
 
 def test_missing_file_folder_and_empty_file(tmp_path):
     text = message(tmp_path / "none.jpg")
-    assert "Came: no file of that name." in text and "none.jpg (product 12)" in text
-    assert "Came: something that is not a file." in message(tmp_path)
+    assert "Received: no file of that name." in text and "none.jpg (product 12)" in text
+    assert "Received: something that is not a file." in message(tmp_path)
     (tmp_path / "empty.jpg").touch()
     text = message(tmp_path / "empty.jpg")
-    assert "Came: 0 bytes." in text and "empty.jpg (product 12)" in text
-    assert message(b"", "row 3") == "Needed: an image. Came: 0 bytes. Where: row 3."
+    assert "Received: 0 bytes." in text and "empty.jpg (product 12)" in text
+    assert message(b"", "row 3") == "Needed: an image. Received: 0 bytes. Where: row 3."
 
 
 def test_a_text_file_with_an_image_name_is_refused_by_content(tmp_path):
@@ -156,7 +156,7 @@ def test_another_image_format_is_refused():
 def test_pixel_limit_is_taken_from_the_header_before_decoding():
     data = encoded(drawn())
     assert read_image(data, "here", max_pixels=35).shape == (5, 7, 3)
-    assert "Needed: an image of 1 to 34 pixels. Came: 7 x 5 = 35 pixels" in message(
+    assert "Needed: an image of 1 to 34 pixels. Received: 7 x 5 = 35 pixels" in message(
         data, max_pixels=34
     )
 
@@ -185,7 +185,7 @@ def test_half_a_file_is_refused(kind):
     noise = np.random.default_rng(3).integers(0, 256, (50, 70, 3), np.uint8)
     data = encoded(Image.fromarray(noise), kind)
     text = message(data[: len(data) // 2])
-    assert "Needed: " in text and "Came: " in text and "Where: product 12." in text
+    assert "Needed: " in text and "Received: " in text and "Where: product 12." in text
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's own remarks on some of the damage
@@ -240,7 +240,7 @@ def test_values_are_numbers_not_colours(tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            r"one number a pixel \(grey or palette\). Came: an image of mode RGB. Where:"
+            r"one number a pixel \(grey or palette\). Received: an image of mode RGB. Where:"
             r" .*colour.png \(a mask\)"
         ),
     ):

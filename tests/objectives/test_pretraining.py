@@ -50,7 +50,7 @@ def whole_config(data, model_dir, **changes):
 
 @pytest.fixture(scope="module")
 def whole_run(data, tmp_path_factory):
-    """A run with dropout and a start from nothing that nothing interrupts."""
+    """A run with dropout and a start from scratch that nothing interrupts."""
     folder = tmp_path_factory.mktemp("whole")
     pretrain(whole_config(data, folder), WHOLE)
     return folder

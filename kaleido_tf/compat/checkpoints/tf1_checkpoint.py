@@ -68,11 +68,11 @@ class Tf1Checkpoint:
         """
         name = re.escape(os.path.basename(self.prefix))
         folder = pathlib.Path(self.prefix).parent
-        found = [
+        matches = [
             (path, re.fullmatch(rf"{name}\.data-(\d+)-of-(\d+)", path.name))
             for path in folder.iterdir()
         ]
-        parts = [(path, int(match[1]), int(match[2])) for path, match in found if match]
+        parts = [(path, int(match[1]), int(match[2])) for path, match in matches if match]
         if not parts or {number for _, number, _ in parts} != set(range(parts[0][2])):
             raise InputError(
                 f"{self.prefix}.index needs its data files {self.prefix}.data-…-of-…. Found:"
@@ -96,11 +96,6 @@ class Tf1Checkpoint:
             return self._reader.get_tensor(name)
         except DAMAGED as error:
             raise InputError(f"{self.prefix} is damaged at {name}: {error}") from error
-
-
-def read_shapes(prefix: str | os.PathLike) -> dict[str, tuple[int, ...]]:
-    """{name: shape} of everything in a checkpoint. Raises: InputError as `Tf1Checkpoint`."""
-    return Tf1Checkpoint(prefix).shapes
 
 
 def write_tf1_checkpoint(

@@ -240,12 +240,12 @@ def fill(model: CrossModalBert, weights: Weights, partly: bool = False) -> tuple
     Raises: InputError, before anything is changed, that lists what is missing or of another shape.
     """
     _check_built(model)
-    wanted = named_variables(model)
+    entries = named_variables(model)
     if partly:
         below = {_below_scope(name): name for name in weights.shapes}
-        theirs = {name: below.get(_below_scope(name)) for name in wanted}
+        theirs = {name: below.get(_below_scope(name)) for name in entries}
     else:
-        theirs = {name: name if name in weights.shapes else None for name in wanted}
+        theirs = {name: name if name in weights.shapes else None for name in entries}
     missing = [name for name, their in theirs.items() if their is None]
     if partly and not any(their and "/encoder/" in their for their in theirs.values()):
         raise InputError(
@@ -253,11 +253,11 @@ def fill(model: CrossModalBert, weights: Weights, partly: bool = False) -> tuple
             f" {weights.path} holds none of them"
         )
     pairs = {name: their for name, their in theirs.items() if their is not None}
-    _check_fit(weights, wanted, pairs, [] if partly else missing)
+    _check_fit(weights, entries, pairs, [] if partly else missing)
     for name, their in pairs.items():
-        wanted[name].variable.assign(wanted[name].to_ours(weights.tensors[their]()))
+        entries[name].variable.assign(entries[name].to_ours(weights.tensors[their]()))
     if partly:
-        print(f"start: {len(pairs)} of {len(wanted)} variables from {weights.path}")
+        print(f"start: {len(pairs)} of {len(entries)} variables from {weights.path}")
     if partly and missing:
         new = sorted(_below_scope(name) for name in missing)
         print(f"start: not in the checkpoint, so with random weights: {_listed(new)}")
@@ -272,11 +272,11 @@ def _check_built(model: CrossModalBert) -> None:
         raise RuntimeError("Use one of the model's functional models before its weights are filled")
 
 
-def _check_fit(weights: Weights, wanted: dict, pairs: dict[str, str], missing: list[str]) -> None:
+def _check_fit(weights: Weights, entries: dict, pairs: dict[str, str], missing: list[str]) -> None:
     wrong = [
-        f"{name} needs {list(wanted[name].original_shape)}, found {list(weights.shapes[their])}"
+        f"{name} needs {list(entries[name].original_shape)}, found {list(weights.shapes[their])}"
         for name, their in pairs.items()
-        if weights.shapes[their] != wanted[name].original_shape
+        if weights.shapes[their] != entries[name].original_shape
     ]
     if missing or wrong:
         raise InputError(

@@ -15,7 +15,7 @@ from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.listed_shards import DATASET_JSON, present_shards
 
 FORMAT = "easytransfer_rows_1"
-MANIFEST_NAME = DATASET_JSON
+
 SETTINGS_NAME = "settings.json"
 
 IMAGE_NUMBER = Column("image_number", "int", 1)
@@ -97,8 +97,8 @@ def find_converted(pattern: str) -> ConvertedRows | None:
       something.
     """
     folder = pathlib.Path(pattern)
-    if (folder / MANIFEST_NAME).is_file():
-        content = read_json_object(folder / MANIFEST_NAME)
+    if (folder / DATASET_JSON).is_file():
+        content = read_json_object(folder / DATASET_JSON)
         if content.get("format") != FORMAT:
             return None
         try:
@@ -115,14 +115,14 @@ def find_converted(pattern: str) -> ConvertedRows | None:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{folder / MANIFEST_NAME} must be as data_prep.convert_easytransfer wrote it:"
+                f"{folder / DATASET_JSON} must be as data_prep.convert_easytransfer wrote it:"
                 f" {error}"
             ) from error
     if (folder / SETTINGS_NAME).is_file() and read_json_object(folder / SETTINGS_NAME).get(
         "format"
     ) == FORMAT:
         raise InputError(
-            f"Converted rows need their {MANIFEST_NAME}. {folder} has none: start its conversion"
+            f"Converted rows need their {DATASET_JSON}. {folder} has none: start its conversion"
             " again"
         )
     return None

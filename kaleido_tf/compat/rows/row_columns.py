@@ -118,7 +118,7 @@ def row_format(
     """How to read rows of `schema`.
 
     Columns are known by their names. The original's scripts go by position instead, so a schema
-    with other names and as many columns as theirs is taken in that order (and said to be).
+    with other names and as many columns as theirs is read in that order (and this is reported).
     Raises: InputError for a schema with other columns, or of lengths that the model cannot take.
     """
     needed = _rows_of(config, purpose).columns[purpose]
@@ -138,10 +138,10 @@ def row_format(
             f" Missing: {', '.join(missing)}"
         )
     lengths = dict(zip(names, (column.values for column in schema)))
-    for name, wanted in _lengths(config, purpose, lengths).items():
-        if name in lengths and lengths[name] != wanted:
+    for name, length in _lengths(config, purpose, lengths).items():
+        if name in lengths and lengths[name] != length:
             raise InputError(
-                f"--input_schema: `{name}` must have {wanted} values for this model (its"
+                f"--input_schema: `{name}` must have {length} values for this model (its"
                 f" config.json). Declared: {lengths[name]}"
             )
     return RowFormat(config, purpose, tasks, names, lengths["input_ids"])

@@ -23,6 +23,7 @@ from kaleido_tf.compat.rows.row_writing import encode_examples, encode_lines
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import claim_folder
 from kaleido_tf.files.json_files import read_json_object
+from kaleido_tf.files.listed_shards import DATASET_JSON
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import write_bytes, write_json
 from kaleido_tf.progress import Progress
@@ -70,11 +71,9 @@ def to_tfrecord(
     start, folder = time.monotonic(), pathlib.Path(output_dir)
     settings = _settings(source, "tfrecord", rows_per_shard, float_type=float_type)
     claim_folder(folder, settings)
-    if (folder / converted_rows.MANIFEST_NAME).is_file():
+    if (folder / DATASET_JSON).is_file():
         print(f"{folder} is complete already: nothing to do", flush=True)
-        return _converted(
-            source, folder, read_json_object(folder / converted_rows.MANIFEST_NAME), start
-        )
+        return _converted(source, folder, read_json_object(folder / DATASET_JSON), start)
     image_of_row = _image_of_row(source, folder)
     half = {
         column.name
@@ -120,7 +119,7 @@ def to_tfrecord(
         "row_shards": row_shards,
         "image_shards": image_shards,
     }
-    write_json(folder / converted_rows.MANIFEST_NAME, dataset)
+    write_json(folder / DATASET_JSON, dataset)
     (folder / _PLAN_NAME).unlink(missing_ok=True)
     return _converted(source, folder, dataset, start)
 

@@ -48,11 +48,11 @@ def decode_rows(
     lines: list[bytes],
     schema: tuple[Column, ...],
     where: Where,
-    wanted: Sequence[Column] | None = None,
+    columns: Sequence[Column] | None = None,
 ) -> dict[str, np.ndarray]:
     """The columns of text rows: tab between columns, comma inside vectors, no quoting.
 
-    Args: lines: B rows with or without their line end. wanted: the columns to decode; None: all.
+    Args: lines: B rows with or without their line end. columns: those to decode; None: all.
     Returns: arrays as above, but [B, L] always; `as_batch` gives those of the original.
     Raises: InputError naming file, line and column.
     """
@@ -63,7 +63,7 @@ def decode_rows(
             raise InputError(f"{where(number)}: {wrong_columns(schema, len(row), blank)}")
     decoded = {}
     for place, column in enumerate(schema):
-        if wanted is None or column in wanted:
+        if columns is None or column in columns:
             decoded[column.name] = _decode_column([row[place] for row in rows], column, where)
     return decoded
 
@@ -80,14 +80,14 @@ def _fields(line: bytes) -> list[memoryview]:
 
 
 def field_digests(
-    lines: list[bytes], schema: tuple[Column, ...], wanted: Collection[Column]
+    lines: list[bytes], schema: tuple[Column, ...], columns: Collection[Column]
 ) -> list[bytes]:
     """[B] 16 bytes that say what text stands in some columns of each row; nothing is decoded."""
     digests = []
     for line in lines:
         digest = hashlib.blake2b(digest_size=16)
         for field, column in zip(_fields(line), schema, strict=True):
-            if column in wanted:
+            if column in columns:
                 # so that no two rows of fields run together alike
                 digest.update(np.int64(len(field)).tobytes())
                 digest.update(field)

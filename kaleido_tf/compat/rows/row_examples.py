@@ -54,12 +54,15 @@ class RowExamples:
 
     @property
     def digest(self) -> int:
+        """A number that says which rows these are, wherever their files lie."""
         return self.rows.digest
 
     def describe(self) -> str:
+        """How many rows and files, for the log."""
         return f"{len(self.rows)} rows of {len(self.rows.files)} files"
 
     def notes(self) -> list[str]:
+        """What somebody who starts a run on these should know."""
         if self.rows.listed_count and self.rows.listed_count != len(self.rows):
             return [
                 f"the list file says {self.rows.listed_count} examples, the files hold"
@@ -68,6 +71,7 @@ class RowExamples:
         return []
 
     def sample_features(self, count: int) -> np.ndarray:
+        """[<= count, P, F] float32: patch features of rows spread evenly over all."""
         numbers = np.unique(
             np.linspace(0, len(self.rows) - 1, min(len(self.rows), count)).astype(int)
         )
@@ -78,10 +82,14 @@ class RowExamples:
         )
 
     def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
+        """Endless batches of model inputs from example `start` on, each epoch in an order of
+        its own. Raises: tf.errors.OpError around the InputError of a row that cannot be read.
+        """
         dataset = self._dataset(lambda: self._order(start))
         return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
     def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
+        """One pass in file order; the last batch may be smaller. Raises: as `training_batches`."""
         dataset = self._dataset(lambda: _chunks(np.arange(len(self.rows))))
         return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
@@ -89,12 +97,12 @@ class RowExamples:
         """Single-valued columns of all rows by the original's names: [N] each."""
         declared = [column.name for column in self.rows.schema]
         by_name = dict(zip(self.form.names, declared))
-        wanted = [by_name[name] for name in names]
+        declared_names = [by_name[name] for name in names]
         parts = read_ahead(
-            lambda numbers: self.rows.read(numbers, wanted),
+            lambda numbers: self.rows.read(numbers, declared_names),
             _chunks(np.arange(len(self.rows)), TEXT_CHUNK),
         )
-        columns = [[part[name].reshape(-1) for name in wanted] for part in parts]
+        columns = [[part[name].reshape(-1) for name in declared_names] for part in parts]
         return [np.concatenate(column) for column in zip(*columns)]
 
     def _order(self, start: int) -> Iterator[np.ndarray]:

@@ -24,6 +24,7 @@ from kaleido_tf.compat.rows.row_decoding import (
 )
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files, listed_count, visible_files
+from kaleido_tf.files.listed_shards import DATASET_JSON
 
 SUFFIXES = (".csv", ".tfrecord")
 """Which files of a directory are rows."""
@@ -86,16 +87,16 @@ class RowFiles:
         Args: names: the columns wanted; None: all. Others are not decoded.
         Raises: InputError naming file, line and column.
         """
-        wanted = [column for column in self.schema if names is None or column.name in names]
-        decoded = self._source.read(np.asarray(rows, np.int64), wanted)
-        return as_batch({column.name: decoded[column.name] for column in wanted}, self.schema)
+        columns = [column for column in self.schema if names is None or column.name in names]
+        decoded = self._source.read(np.asarray(rows, np.int64), columns)
+        return as_batch({column.name: decoded[column.name] for column in columns}, self.schema)
 
     def digests(self, rows: np.ndarray, names: set[str]) -> list[bytes]:
         """[B] 16 bytes that say what stands in some columns of `rows`: rows of text that is alike
         to the letter agree, and rows of examples whose values do.
         """
-        wanted = [column for column in self.schema if column.name in names]
-        return self._source.digests(np.asarray(rows, np.int64), wanted)
+        columns = [column for column in self.schema if column.name in names]
+        return self._source.digests(np.asarray(rows, np.int64), columns)
 
 
 def _as_they_are(pattern: str, schema: tuple[Column, ...]) -> "_Lines | _Examples":
@@ -134,16 +135,16 @@ class _Lines:
     def __init__(self, rows: FilePieces, schema: tuple[Column, ...]):
         self.rows, self.pieces, self._schema = rows, [rows], schema
 
-    def read(self, rows: np.ndarray, wanted: list[Column]) -> dict[str, np.ndarray]:
+    def read(self, rows: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         return decode_rows(
             self.rows.contents(rows),
             self._schema,
             lambda number: self.rows.where(rows[number]),
-            wanted,
+            columns,
         )
 
-    def digests(self, rows: np.ndarray, wanted: list[Column]) -> list[bytes]:
-        return field_digests(self.rows.contents(rows), self._schema, wanted)
+    def digests(self, rows: np.ndarray, columns: list[Column]) -> list[bytes]:
+        return field_digests(self.rows.contents(rows), self._schema, columns)
 
 
 class _Examples:
@@ -152,13 +153,13 @@ class _Examples:
     def __init__(self, rows: FilePieces):
         self.rows, self.pieces = rows, [rows]
 
-    def read(self, rows: np.ndarray, wanted: list[Column]) -> dict[str, np.ndarray]:
+    def read(self, rows: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         return decode_examples(
-            self.rows.contents(rows), wanted, lambda number: self.rows.where(rows[number])
+            self.rows.contents(rows), columns, lambda number: self.rows.where(rows[number])
         )
 
-    def digests(self, rows: np.ndarray, wanted: list[Column]) -> list[bytes]:
-        arrays = [np.ascontiguousarray(array) for array in self.read(rows, wanted).values()]
+    def digests(self, rows: np.ndarray, columns: list[Column]) -> list[bytes]:
+        arrays = [np.ascontiguousarray(array) for array in self.read(rows, columns).values()]
         return [
             hashlib.blake2b(
                 b"".join(array[row].tobytes() for array in arrays), digest_size=16
@@ -185,11 +186,11 @@ class _Converted(_Examples):
             self.pieces.append(self._images)
         self._half = converted.float_type == "float16"
 
-    def read(self, rows: np.ndarray, wanted: list[Column]) -> dict[str, np.ndarray]:
+    def read(self, rows: np.ndarray, columns: list[Column]) -> dict[str, np.ndarray]:
         of_image = [
-            column for column in wanted if self._images and converted_rows.is_image_column(column)
+            column for column in columns if self._images and converted_rows.is_image_column(column)
         ]
-        of_row = [column for column in wanted if column not in of_image] + [
+        of_row = [column for column in columns if column not in of_image] + [
             converted_rows.IMAGE_NUMBER
         ] * bool(of_image)
         decoded = self._decode(self.rows, rows, of_row)
@@ -227,7 +228,6 @@ def _counted(pieces: FilePieces, shards: dict[str, int]) -> FilePieces:
     for file, found, declared in zip(pieces.files, pieces.counts, shards.values(), strict=True):
         if found != declared:
             raise InputError(
-                f"{file}: {declared} records are needed (its {converted_rows.MANIFEST_NAME})."
-                f" Received: {found}"
+                f"{file}: {declared} records are needed (its {DATASET_JSON}). Received: {found}"
             )
     return pieces

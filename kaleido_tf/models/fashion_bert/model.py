@@ -82,6 +82,7 @@ class FashionBert(CrossModalBert):
         }
 
     def image_inputs(self, features, boxes):
+        """The image inputs of photos with patch features [B, P, F] and boxes [B, P, 5]."""
         del boxes  # patches are known by their place in the grid
         return {"patch_features": features, "patch_mask": tf.ones(tf.shape(features)[:2], tf.int32)}
 

@@ -67,6 +67,7 @@ class KaleidoBert(CrossModalBert):
         return inputs
 
     def image_inputs(self, features, boxes):
+        """The image inputs of photos with patch features [B, P, F] and boxes [B, P, 5]."""
         inputs = {}
         for level in patches.LEVEL_NAMES:
             inputs[f"{level}_features"] = features[:, patches.level_slice(level)]

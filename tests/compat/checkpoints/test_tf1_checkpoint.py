@@ -8,7 +8,6 @@ import tensorflow as tf
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import (
     Tf1Checkpoint,
     is_optimizer_slot,
-    read_shapes,
     write_tf1_checkpoint,
 )
 from kaleido_tf.errors import InputError
@@ -27,7 +26,7 @@ def arrays(prefix):
 def test_round_trip_is_equal_to_the_bit(tmp_path, name):
     source = Tf1Checkpoint(name)
     expected = arrays(name)
-    assert read_shapes(name) == {key: array.shape for key, array in expected.items()}
+    assert source.shapes == {key: array.shape for key, array in expected.items()}
     # Half of them as arrays, half on demand.
     lazy = {key: lambda key=key: source.read(key) for key in source.shapes}
     tensors = {
@@ -61,7 +60,7 @@ def test_a_tf1_saver_restores_what_is_written(tmp_path):
 
 
 def test_slots_of_a_training_checkpoint():
-    training, model = (read_shapes(name) for name in CHECKPOINTS[::-1])
+    training, model = (Tf1Checkpoint(name).shapes for name in CHECKPOINTS[::-1])
     assert {name for name in training if not is_optimizer_slot(name)} == {
         name for name in model if name != "global_step"
     }
@@ -141,7 +140,7 @@ def test_no_checkpoint_at_all(tmp_path):
 def test_index_without_data(copied):
     os.remove(f"{copied}.data-00000-of-00001")
     with pytest.raises(InputError, match="m.index needs its data files .* Found: 0"):
-        read_shapes(copied)
+        Tf1Checkpoint(copied)
 
 
 def test_damaged_index(copied):

@@ -181,7 +181,7 @@ def test_a_product_in_two_splits_is_refused(tmp_path):
     valid = written(tmp_path / "f_validation.h5", columns([8, 17]))
     assert (
         message(train, valid)
-        == "Needed: every product in one split. Came: product 17 in 'train' and in 'valid'. "
+        == "Needed: every product in one split. Received: product 17 in 'train' and in 'valid'. "
         f"Where: {train} row 1 and {valid} row 1."
     )
 
@@ -190,10 +190,11 @@ def test_a_file_that_is_not_hdf5(tmp_path):
     path = tmp_path / "f.h5"
     path.write_text("no HDF5")
     assert (
-        message(str(path)) == f"Needed: an HDF5 file. Came: a file of another kind. Where: {path}."
+        message(str(path))
+        == f"Needed: an HDF5 file. Received: a file of another kind. Where: {path}."
     )
     none = str(tmp_path / "none.h5")
-    assert message(none) == f"Needed: an HDF5 file. Came: no file of that name. Where: {none}."
+    assert message(none) == f"Needed: an HDF5 file. Received: no file of that name. Where: {none}."
 
 
 def test_half_an_hdf5_file(tmp_path):
@@ -204,7 +205,7 @@ def test_half_an_hdf5_file(tmp_path):
         stream.write(data[: len(data) // 2])
     text = message(path)
     assert (
-        "Needed: a whole HDF5 file. Came: " in text
+        "Needed: a whole HDF5 file. Received: " in text
         and "truncated" in text
         and f"Where: {path}." in text
     )
@@ -215,7 +216,7 @@ def test_a_missing_dataset_is_named_with_those_there_are(tmp_path):
     del datasets["input_category"]
     path = written(tmp_path / "f.h5", datasets)
     text = message(path)
-    assert "(missing: input_category)" in text and "Came: index, index_2, input_brand, " in text
+    assert "(missing: input_category)" in text and "Received: index, index_2, input_brand, " in text
     assert f"Where: {path}." in text
 
 
@@ -225,24 +226,27 @@ def test_a_missing_dataset_is_named_with_those_there_are(tmp_path):
         (
             "input_name",
             np.array([[b"one"]]),
-            "Needed: `input_name` with as many rows as `input_image`, [2, 1]. Came: [1, 1].",
+            "Needed: `input_name` with as many rows as `input_image`, [2, 1]. Received: [1, 1].",
         ),
-        ("input_category", np.array([[b"a", b"b"], [b"c", b"d"]]), "Came: [2, 2]."),
+        ("input_category", np.array([[b"a", b"b"], [b"c", b"d"]]), "Received: [2, 2]."),
         (
             "input_productID",
             np.array([[0.5], [1.5]]),
-            "Needed: `input_productID` as integers. Came: float64.",
+            "Needed: `input_productID` as integers. Received: float64.",
         ),
         (
             "input_description",
             np.array([[1], [2]]),
-            "Needed: `input_description` as byte strings. Came: int64.",
+            "Needed: `input_description` as byte strings. Received: int64.",
         ),
-        ("input_image", np.zeros((2, 3, 5, 7), np.uint8), "Came: uint8 [2, 3, 5, 7]."),
+        ("input_image", np.zeros((2, 3, 5, 7), np.uint8), "Received: uint8 [2, 3, 5, 7]."),
         (
             "input_image",
             np.zeros((2, 5, 7, 3), np.float32),
-            "Needed: `input_image` as uint8 [rows, height, width, 3]. Came: float32 [2, 5, 7, 3].",
+            (
+                "Needed: `input_image` as uint8 [rows, height, width, 3]."
+                " Received: float32 [2, 5, 7, 3]."
+            ),
         ),
     ],
 )
@@ -269,7 +273,9 @@ def test_files_without_rows(tmp_path):
         empty[f"input_{name}"] = np.zeros((0, 1), "S3")
     empty["input_productID"] = np.zeros((0, 1), np.int64)
     path = written(tmp_path / "f.h5", empty)
-    assert message(path) == "Needed: at least one row. Came: files without any. Where: the source."
+    assert (
+        message(path) == "Needed: at least one row. Received: files without any. Where: the source."
+    )
 
 
 def test_digest_ignores_the_folder_and_sees_texts(tmp_path):

@@ -85,7 +85,7 @@ def test_a_missing_image_is_found_when_it_is_loaded(tmp_path):
         product.images[0].load()
     assert (
         str(caught.value)
-        == f"Needed: an image file. Came: no file of that name. Where: {tmp_path}/images/a.png "
+        == f"Needed: an image file. Received: no file of that name. Where: {tmp_path}/images/a.png "
         f"(product 12, {path} line 1)."
     )
 
@@ -93,44 +93,59 @@ def test_a_missing_image_is_found_when_it_is_loaded(tmp_path):
 @pytest.mark.parametrize(
     "row, words",
     [
-        ("{not json", "Needed: one JSON object a line. Came: '{not json' ("),
-        ('["12"]', "Needed: one JSON object a line. Came: a JSON list."),
-        ("[" * 100_000, "Needed: one JSON object a line. Came: '[[["),
-        ({**ROW, "product_id": None}, "Needed: the field 'product_id'. Came: only ['category',"),
-        ({**ROW, "product_id": 12}, "Needed: the field 'product_id' as a string. Came: int 12."),
-        ({**ROW, "title": ["Wrap"]}, "Needed: the field 'title' as a string. Came: list ['Wrap']."),
-        ({**ROW, "category": None}, "Needed: a category. Came: none or a blank one."),
+        ("{not json", "Needed: one JSON object a line. Received: '{not json' ("),
+        ('["12"]', "Needed: one JSON object a line. Received: a JSON list."),
+        ("[" * 100_000, "Needed: one JSON object a line. Received: '[[["),
+        (
+            {**ROW, "product_id": None},
+            "Needed: the field 'product_id'. Received: only ['category',",
+        ),
+        (
+            {**ROW, "product_id": 12},
+            "Needed: the field 'product_id' as a string. Received: int 12.",
+        ),
+        (
+            {**ROW, "title": ["Wrap"]},
+            "Needed: the field 'title' as a string. Received: list ['Wrap'].",
+        ),
+        ({**ROW, "category": None}, "Needed: a category. Received: none or a blank one."),
         (
             {**ROW, "title": "", "description": None},
-            "Needed: a title or a description. Came: neither, or both blank.",
+            "Needed: a title or a description. Received: neither, or both blank.",
         ),
-        ({**ROW, "image": None}, "Needed: the field 'image' or the field 'images'. Came: neither."),
+        (
+            {**ROW, "image": None},
+            "Needed: the field 'image' or the field 'images'. Received: neither.",
+        ),
         (
             {**ROW, "images": ["b.png"]},
-            "Needed: the field 'image' or the field 'images'. Came: both.",
+            "Needed: the field 'image' or the field 'images'. Received: both.",
         ),
         (
             {**ROW, "image": None, "images": "b"},
-            "Needed: the field 'images' as a list of paths, not empty. Came: 'b'.",
+            "Needed: the field 'images' as a list of paths, not empty. Received: 'b'.",
         ),
         (
             {**ROW, "image": None, "images": []},
-            "Needed: the field 'images' as a list of paths, not empty. Came: [].",
+            "Needed: the field 'images' as a list of paths, not empty. Received: [].",
         ),
         (
             {**ROW, "image": None, "images": ["b.png", 3]},
-            "Needed: the field 'images' as a string. Came: int 3.",
+            "Needed: the field 'images' as a string. Received: int 3.",
         ),
-        ({**ROW, "image": " "}, "Needed: a path to an image. Came: ' '."),
-        ({**ROW, "image": "a\0.png"}, r"Needed: a path to an image. Came: 'a\x00.png'."),
+        ({**ROW, "image": " "}, "Needed: a path to an image. Received: ' '."),
+        ({**ROW, "image": "a\0.png"}, r"Needed: a path to an image. Received: 'a\x00.png'."),
         (
             {**ROW, "image": "../a"},
-            "Needed: an image path inside the manifest's folder, or an absolute one. Came: '../a'.",
+            (
+                "Needed: an image path inside the manifest's folder, or an absolute one."
+                " Received: '../a'."
+            ),
         ),
-        ({**ROW, "image": "images/../../a.png"}, "Came: 'images/../../a.png'."),
+        ({**ROW, "image": "images/../../a.png"}, "Received: 'images/../../a.png'."),
         (
             '{"product_id": "13", "title": "\\ud800"}',
-            "Needed: the field 'title' in Unicode. Came: ",
+            "Needed: the field 'title' in Unicode. Received: ",
         ),
     ],
 )
@@ -151,7 +166,7 @@ def test_a_product_id_that_comes_twice_names_both_lines(tmp_path):
     path = written(tmp_path, ROW, {**ROW, "product_id": "13"}, ROW)
     assert (
         message(path)
-        == f"Needed: every product_id once. Came: '12' twice. Where: {path} line 1 and {path}"
+        == f"Needed: every product_id once. Received: '12' twice. Where: {path} line 1 and {path}"
         " line 3."
     )
 
@@ -161,7 +176,7 @@ def test_an_empty_manifest(tmp_path, text):
     path = written(tmp_path, text)
     assert (
         message(path)
-        == f"Needed: at least one product. Came: a manifest without any. Where: {path}."
+        == f"Needed: at least one product. Received: a manifest without any. Where: {path}."
     )
 
 

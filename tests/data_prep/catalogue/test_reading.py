@@ -59,7 +59,7 @@ def test_unknown_split_names_the_splits_there_are():
         CATALOGUE.of_split("test")
     assert (
         str(caught.value)
-        == "Needed: a split of the catalogue. Came: 'test', but there are: train (2 products), "
+        == "Needed: a split of the catalogue. Received: 'test', but there are: train (2 products), "
         "valid (1 products). Where: shop.jsonl."
     )
 
@@ -78,22 +78,22 @@ def test_make_product_fills_in_and_cleans():
             "7",
             1,
             {"title": "t"},
-            "Needed: a category. Came: none or a blank one. Where: line 3, product 7.",
+            "Needed: a category. Received: none or a blank one. Where: line 3, product 7.",
         ),
         (
             "7",
             1,
             {"category": "c", "title": " ", "description": ""},
-            "Needed: a title or a description. Came: neither",
+            "Needed: a title or a description. Received: neither",
         ),
         (
             "7",
             0,
             {"category": "c", "title": "t"},
-            "Needed: at least one image. Came: none. Where: line 3, product 7.",
+            "Needed: at least one image. Received: none. Where: line 3, product 7.",
         ),
-        ("", 1, {"category": "c", "title": "t"}, "Came: ''. Where: line 3."),
-        ("7\x01", 1, {"category": "c", "title": "t"}, r"Came: '7\x01'. Where: line 3."),
+        ("", 1, {"category": "c", "title": "t"}, "Received: ''. Where: line 3."),
+        ("7\x01", 1, {"category": "c", "title": "t"}, r"Received: '7\x01'. Where: line 3."),
     ],
 )
 def test_make_product_refuses(product_id, images, texts, words):
@@ -114,7 +114,7 @@ def test_markup_and_windows_letters_become_text_in_every_field_but_ids():
     assert (made.category, made.subcategory) == ("Tops & tees", "Vests")
     kept = make_product("7", [image("7_1")], texts, "line 3", keep_markup=True)
     assert (kept.title, kept.category) == ("Tops &amp;<br/>tees – new", "Tops &amp; tees")
-    with pytest.raises(InputError, match="a title or a description. Came: neither"):
+    with pytest.raises(InputError, match="a title or a description. Received: neither"):
         make_product("7", [], {"category": "Tops", "title": "<p>&nbsp;</p>"}, "line 3")
 
 
@@ -205,13 +205,13 @@ def test_fashion_gen_is_found_by_file_glob_or_commas(tmp_path):
             "shop.csv",
             "Needed: a manifest (*.jsonl, or a folder with products.jsonl), Fashion-Gen files",
         ),
-        ("", "Came: something else. Where: ''."),
-        (".", "Came: a folder without products.jsonl. Where: ."),
-        ("none.h5", "Came: no file for 'none.h5'. Where: none.h5."),
-        ("none_*.h5", "Came: no file for 'none_*.h5'. Where: none_*.h5."),
+        ("", "Received: something else. Where: ''."),
+        (".", "Received: a folder without products.jsonl. Where: ."),
+        ("none.h5", "Received: no file for 'none.h5'. Where: none.h5."),
+        ("none_*.h5", "Received: no file for 'none_*.h5'. Where: none_*.h5."),
         (
             "there.csv,none.h5",
-            "Needed: Fashion-Gen files (*.h5 or *.hdf5). Came: ['there.csv'] for 'there.csv'.",
+            "Needed: Fashion-Gen files (*.h5 or *.hdf5). Received: ['there.csv'] for 'there.csv'.",
         ),
         (
             "none.jsonl",

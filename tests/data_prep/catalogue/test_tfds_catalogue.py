@@ -140,14 +140,14 @@ def test_preparing_again_reuses_the_same_manifest_and_refuses_another(tmp_path):
     prepare(tmp_path, manifest)
     write_manifest(tmp_path / "shop", ROWS[:2])
     text = message(prepare, tmp_path, manifest)
-    assert "Came: data of another or of an older manifest." in text and manifest in text
+    assert "Received: data of another or of an older manifest." in text and manifest in text
     assert f"Where: {tmp_path}/sets/manifest_catalogue/1.0.0" in text
 
 
 def test_preparing_without_a_manifest(tmp_path):
     text = message(prepare, tmp_path, None)
     assert (
-        "Needed: manifest=PATH, to prepare the data set. Came: none." in text
+        "Needed: manifest=PATH, to prepare the data set. Received: none." in text
         and str(tmp_path) in text
     )
 
@@ -164,7 +164,7 @@ def test_a_bad_photo_stops_the_preparation_and_leaves_nothing(tmp_path):
 def test_a_split_that_tfds_cannot_have(tmp_path, split):
     manifest = write_manifest(tmp_path / "shop", [{**ROWS[0], "split": split}])
     text = message(prepare, tmp_path, manifest)
-    assert f"Came: {split!r}. Where: {manifest} line 1." in text
+    assert f"Received: {split!r}. Where: {manifest} line 1." in text
 
 
 @pytest.mark.parametrize("file_format", ["array_record", "parquet"])
@@ -188,7 +188,8 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         path.unlink()
     text = message(read_catalogue, f"tfds:{folder}")
     assert (
-        "Needed: a whole TFRecord file. Came: " in text and f"Where: tfds:{folder}, {path}." in text
+        "Needed: a whole TFRecord file. Received: " in text
+        and f"Where: tfds:{folder}, {path}." in text
     )
 
 
@@ -200,7 +201,7 @@ def test_a_file_that_ends_between_two_records(tmp_path):
     path.write_bytes(data[: int.from_bytes(data[:8], "little") + 16])
     assert (
         message(read_catalogue, f"tfds:{folder}")
-        == f"Needed: 3 records, as dataset_info.json says. Came: 1. Where: tfds:{folder}, split"
+        == f"Needed: 3 records, as dataset_info.json says. Received: 1. Where: tfds:{folder}, split"
         " train."
     )
 
@@ -232,20 +233,20 @@ def test_a_file_format_without_random_access(tmp_path):
     )
     text = message(read_catalogue, f"tfds:{folder}")
     assert "Needed: a data set in tfrecord, array_record or parquet files" in text
-    assert f"Came: riegeli. Where: tfds:{folder}." in text
+    assert f"Received: riegeli. Where: tfds:{folder}." in text
 
 
 def test_names_and_folders_that_are_not_there(tmp_path, monkeypatch, prepared):
     manifest, data_dir = prepared
     monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path))
-    assert "Came: 'no_such_shop' (" in message(read_catalogue, "tfds:no_such_shop")
-    assert "Came: '' (" in message(read_catalogue, "tfds:")
-    assert "Came: one of a namespace" in message(read_catalogue, "tfds:huggingface:shop")
-    assert "Came: nothing prepared." in message(read_catalogue, "tfds:manifest_catalogue")
-    assert "Came: no such folder." in message(read_catalogue, f"tfds:{tmp_path}/none")
+    assert "Received: 'no_such_shop' (" in message(read_catalogue, "tfds:no_such_shop")
+    assert "Received: '' (" in message(read_catalogue, "tfds:")
+    assert "Received: one of a namespace" in message(read_catalogue, "tfds:huggingface:shop")
+    assert "Received: nothing prepared." in message(read_catalogue, "tfds:manifest_catalogue")
+    assert "Received: no such folder." in message(read_catalogue, f"tfds:{tmp_path}/none")
     text = message(read_catalogue, f"tfds:{data_dir}")
     assert (
-        "Came: one without." in text
+        "Received: one without." in text
         and f"Below it: tfds:{data_dir}/manifest_catalogue/1.0.0." in text
     )
 
@@ -315,8 +316,8 @@ def test_integer_ids_class_labels_and_the_split_called_validation(tmp_path):
 @pytest.mark.parametrize(
     "validation, words",
     [
-        (example(4, "4_2"), "Came: product 4 in 'train' and in 'valid'."),
-        (example(5, "4_1"), "Needed: every image_id once. Came: '4_1' again."),
+        (example(4, "4_2"), "Received: product 4 in 'train' and in 'valid'."),
+        (example(5, "4_1"), "Needed: every image_id once. Received: '4_1' again."),
         ({**example(5, "5_1"), "title": ""}, "Needed: a title or a description."),
     ],
 )
@@ -338,6 +339,6 @@ def test_missing_features_are_named_with_those_there_are(tmp_path):
     assert (
         message(read_catalogue, source)
         == "Needed: the features product_id, image_id, image, title, description, category,"
-        " subcategory. Came: image, title (missing: product_id, image_id, description,"
+        " subcategory. Received: image, title (missing: product_id, image_id, description,"
         f" category, subcategory). Where: {source}."
     )

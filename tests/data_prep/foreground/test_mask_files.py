@@ -84,7 +84,8 @@ def test_proportions_within_a_pixel(mask, photo, expected):
 def test_unusable_masks_are_named(tmp_path):
     path = save(tmp_path / "m.png", np.zeros((20, 30), np.uint8))
     with pytest.raises(
-        InputError, match=r"photo's size 50 x 70, .* Came: 30 x 20.*Where: .*m.png \(product 7\)"
+        InputError,
+        match=r"photo's size 50 x 70, .* Received: 30 x 20.*Where: .*m.png \(product 7\)",
     ):
         read_mask(path, (70, 50, 3), "product 7")
     (tmp_path / "t.png").write_text("hello, I am text")
@@ -204,7 +205,9 @@ def test_arguments_that_do_not_fit(arguments, message):
 def test_mask_of_a_turned_photo_is_refused_with_both_sizes(tmp_path, size):
     """(31, 30) would pass for rounding."""
     path = save(tmp_path / "m.png", np.full(size, 255, np.uint8))
-    with pytest.raises(InputError, match=f"size {size[0]} x 30.*Came: 30 x {size[0]}, as if one"):
+    with pytest.raises(
+        InputError, match=f"size {size[0]} x 30.*Received: 30 x {size[0]}, as if one"
+    ):
         read_mask(path, (30, size[0], 3), "m")
 
 

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from data_prep.foreground import border_contrast
 from data_prep.foreground.crops import Crop, crop_of_mask
-from data_prep.foreground.methods import METHODS, crop_box, find_crop, foreground_mask
+from data_prep.foreground.methods import METHODS, find_crop, foreground_mask
 from kaleido_tf.errors import InputError
 
 WIDTH, HEIGHT = 190, 251
@@ -48,13 +48,13 @@ def test_plain_background(method, background, product):
 def test_gradient_is_background():
     slope = np.linspace(-35, 15, WIDTH)[None, :, None] + np.linspace(10, -30, HEIGHT)[:, None, None]
     image = draw_photo((230, 230, 230), (40, 90, 160)).astype(float) + slope
-    assert_close(crop_box(np.clip(image, 0, 255).astype(np.uint8)), BOX)
+    assert_close(find_crop(np.clip(image, 0, 255).astype(np.uint8)).box, BOX)
 
 
 def test_noise_is_background():
     noise = np.random.default_rng(3).normal(0, 7, (HEIGHT, WIDTH, 3))
     image = draw_photo((225, 225, 225), (60, 130, 70)) + noise
-    assert_close(crop_box(np.clip(image, 0, 255).astype(np.uint8)), BOX)
+    assert_close(find_crop(np.clip(image, 0, 255).astype(np.uint8)).box, BOX)
 
 
 def test_thin_strap_and_hole_belong_to_the_product():
@@ -63,18 +63,18 @@ def test_thin_strap_and_hole_belong_to_the_product():
     image[120:150, 70:100] = (240, 240, 240)  # a hole in it, with the background's colour
     mask = foreground_mask(image)
     assert mask[135, 85]
-    assert_close(crop_box(image), (BOX[0], BOX[1], 20, BOX[3]))
+    assert_close(find_crop(image).box, (BOX[0], BOX[1], 20, BOX[3]))
 
 
 def test_two_pieces_are_both_inside():
     image = draw_photo((245, 245, 245), (200, 30, 90), (20, 63, 30, 75)).copy()
     image[190:230, 120:171] = (30, 60, 200)
-    assert_close(crop_box(image), (20, 171, 30, 230))
+    assert_close(find_crop(image).box, (20, 171, 30, 230))
 
 
 def test_product_that_leaves_the_photo_keeps_that_edge():
     image = draw_photo((240, 240, 240), (90, 40, 120), (55, 131, 80, 290))
-    x1, x2, y1, y2 = crop_box(image)
+    x1, x2, y1, y2 = find_crop(image).box
     assert y2 == HEIGHT
     assert_close((x1, x2, y1, y2), (55, 131, 80, HEIGHT))
 
@@ -88,7 +88,7 @@ def test_busy_background(method):
     disc = draw_photo((0, 0, 0), (240, 60, 200)).any(axis=2)
     image[disc] = (240, 60, 200)
     assert not border_contrast.mask_against_border(image)[1]
-    assert_close(crop_box(image, method), BOX, loose=16)
+    assert_close(find_crop(image, method).box, BOX, loose=16)
 
 
 @pytest.mark.parametrize("method", ["border", "grabcut"])

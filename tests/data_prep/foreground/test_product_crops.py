@@ -94,7 +94,7 @@ def test_unusable_masks_are_errors_of_their_photo_alone(tmp_path):
     assert (
         isinstance(wide, InputError)
         and "photo's size 46 x 55" in str(wide)
-        and "Came: 60 x 20" in str(wide)
+        and "Received: 60 x 20" in str(wide)
     )
     assert (
         isinstance(missing, InputError)
@@ -153,7 +153,7 @@ def test_values_that_mark_nothing_are_told_before_the_work(tmp_path, values):
     Image.fromarray(np.resize(np.array(values, np.uint8), (30, 40))).save(tmp_path / "P0.png")
     crops = build_crops("masks", masks=str(tmp_path))
     came = "0, 1, 2, 7, 9, ... 90" if len(values) > 5 else ", ".join(map(str, values))
-    with pytest.raises(InputError, match=f"Came: the values {came}, none of them above it"):
+    with pytest.raises(InputError, match=f"Received: the values {came}, none of them above it"):
         crops.check("P0", "P0_1", "line 0")
 
 
@@ -171,7 +171,7 @@ def test_ids_do_not_lead_out_of_the_folder(tmp_path):
     (tmp_path / "in").mkdir()
     for name in ("out.png", "in/any.png"):
         save(tmp_path / name, np.ones((3, 4), bool))
-    with pytest.raises(InputError, match="Came: neither"):
+    with pytest.raises(InputError, match="Received: neither"):
         build_crops("masks", masks=str(tmp_path / "in")).check("../out", "../out", "line 1")
 
 

@@ -405,7 +405,7 @@ def test_missing_mask_follows_on_bad_record(tmp_path, backbone):
     Image.new("L", (40, 33)).save(tmp_path / "masks" / "P1.png")
     with pytest.raises(
         InputError,
-        match="Needed: the mask P4_1.png or P4.png in .*masks. Came: neither. Where: .*4_0.png",
+        match="Needed: the mask P4_1.png or P4.png in .*masks. Received: neither. Where: .*4_0.png",
     ):
         write_records(catalogue, "train", tmp_path / "records", settings, backbone)
     skipping = RecordSettings(
@@ -416,5 +416,5 @@ def test_missing_mask_follows_on_bad_record(tmp_path, backbone):
     assert [entry["image_id"] for entry in dataset["skipped"]] == ["P1_1", "P4_1"]
     assert (
         "photo's size 91 x 120" in dataset["skipped"][0]["why"]
-        and "Came: 40 x 33" in dataset["skipped"][0]["why"]
+        and "Received: 40 x 33" in dataset["skipped"][0]["why"]
     )

@@ -70,7 +70,7 @@ def test_photo_that_changed_or_is_gone(made, tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            r"record P0_1 in records/train was made of, \(90, 120\) pixels. Came: one of \(50,"
+            r"record P0_1 in records/train was made of, \(90, 120\) pixels. Received: one of \(50,"
             r" 60\).*0_0.png"
         ),
     ):
