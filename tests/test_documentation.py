@@ -51,6 +51,7 @@ SMALL = {
         "--backbone=squeezenet",
         "--backbone_weights=random",
         "--crop_size=64",
+        "--patch_size=32",
     ),
     "data_prep.write_retrieval_candidates": ("--num_others=2",),
     "data_prep.train_word_evidence": ("--backbone_weights=random", "--cells=7"),
