@@ -17,20 +17,27 @@ def write_whole(path: str | os.PathLike, content: str | bytes) -> None:
 
 
 def check_writable(folder: str | os.PathLike) -> None:
-    """Makes a folder and sees whether files can be made in it, before the work whose result is to
-    lie there.
+    """Sees whether files can be made in a folder, before the work whose result is to lie there.
 
+    A folder that is not there is made and taken away again: a command that then refuses its other
+    input leaves nothing.
     Raises: InputError if not.
     """
-    probe = pathlib.Path(folder) / ".writable.partial"
+    folder = pathlib.Path(folder)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    probe = folder / ".writable.partial"
     try:
-        probe.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise InputError(
             f"A folder to write into is needed. Received: {folder} ({error.strerror})"
         ) from error
+    finally:
+        with contextlib.suppress(OSError):  # never made, or another process has begun to fill it
+            for path in missing:
+                path.rmdir()
 
 
 @contextlib.contextmanager
