@@ -16,9 +16,9 @@ from absl import flags, logging
 from data_prep.alignment.captioner_training import WEIGHTS_NAME, TrainSettings, train
 from data_prep.features.backbones import build_backbone
 from kaleido_tf.command import run_command
+from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.records.dataset_json import read_dataset_json
 
-_DEFAULT = TrainSettings()
 flags.DEFINE_string("records", None, "Folder of kaleido records to learn from.", required=True)
 flags.DEFINE_string(
     "valid_records", None, "Folder of records held out; default: `valid` beside --records."
@@ -32,66 +32,14 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "catalogue", "", "Where the catalogue is now; default: where the records say it was."
 )
-flags.DEFINE_integer(
-    "cells", _DEFAULT.cells, "Cells a side of the convolutional map: 14, or 7.", lower_bound=1
-)
-flags.DEFINE_integer("units", _DEFAULT.units, "Hidden units of the LSTM.", lower_bound=1)
-flags.DEFINE_integer("embedding", _DEFAULT.embedding, "Floats of a word piece.", lower_bound=1)
-flags.DEFINE_integer(
-    "attention_units", _DEFAULT.attention_units, "Units of the attention's layer.", lower_bound=1
-)
-flags.DEFINE_integer(
-    "longest",
-    _DEFAULT.longest,
-    "Most word pieces of a caption; longer texts are cut.",
-    lower_bound=1,
-)
-flags.DEFINE_integer("epochs", _DEFAULT.epochs, "Passes over the training photos.", lower_bound=1)
-flags.DEFINE_integer("batch_size", _DEFAULT.batch_size, "Photos a step.", lower_bound=1)
-flags.DEFINE_float("learning_rate", _DEFAULT.learning_rate, "Of Adam, at its height.")
-flags.DEFINE_float(
-    "dropout",
-    _DEFAULT.dropout,
-    "Of embeddings, states and the output layer.",
-    lower_bound=0.0,
-    upper_bound=0.99,
-)
-flags.DEFINE_float(
-    "regularizer",
-    _DEFAULT.regularizer,
-    "Weight of the doubly stochastic regularisation.",
-    lower_bound=0.0,
-)
-flags.DEFINE_integer(
-    "bleu_photos",
-    _DEFAULT.bleu_photos,
-    "Held-out photos that are captioned after each epoch.",
-    lower_bound=1,
-)
-flags.DEFINE_integer(
-    "seed", _DEFAULT.seed, "Of the first weights, the order and dropout.", lower_bound=0
-)
+define_setting_flags(TrainSettings)
 FLAGS = flags.FLAGS
 
 
 def main(_):
     # TensorFlow's saver notes how long it took, in every epoch
     logging.set_verbosity(logging.WARNING)
-    names = (
-        "cells",
-        "units",
-        "embedding",
-        "attention_units",
-        "longest",
-        "epochs",
-        "batch_size",
-        "learning_rate",
-        "dropout",
-        "regularizer",
-        "bleu_photos",
-        "seed",
-    )
-    settings = TrainSettings(**{name: FLAGS[name].value for name in names})
+    settings = read_settings(TrainSettings)
     dataset = read_dataset_json(FLAGS.records)
     backbone = build_backbone(dataset["backbone"], FLAGS.backbone_weights)
     valid = FLAGS.valid_records or os.path.join(os.path.dirname(FLAGS.records.rstrip("/")), "valid")

@@ -17,12 +17,12 @@ from absl import flags, logging
 
 from data_prep.foreground.mask_augmentation import read_examples
 from data_prep.foreground.mask_files import choose_pairs
-from data_prep.foreground.saliency import ENCODERS, UNetSettings
+from data_prep.foreground.saliency import UNetSettings
 from data_prep.foreground.saliency_training import WEIGHTS_NAME, TrainSettings, train
 from kaleido_tf.command import run_command
+from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.files.whole_files import check_writable
 
-_DEFAULT = TrainSettings()
 flags.DEFINE_list("images", [], "Folder(s) of photos.")
 flags.DEFINE_list(
     "masks", [], "Folder(s) of masks (PNG), one for each of --images, with the photos' names."
@@ -41,36 +41,15 @@ flags.DEFINE_float(
     "holdout", 0.2, "Share of the photos of --images to hold out.", lower_bound=0.0, upper_bound=1.0
 )
 flags.DEFINE_string("model_dir", None, "Where the run is kept.", required=True)
-flags.DEFINE_enum("encoder", _DEFAULT.network.encoder, ENCODERS, "plain, or squeezenet (1.1).")
-flags.DEFINE_string(
-    "encoder_weights",
-    _DEFAULT.encoder_weights,
-    "Keras HDF5 file of SqueezeNet to begin with; empty: random.",
-)
-flags.DEFINE_integer(
-    "width", _DEFAULT.network.width, "Channels at full size; see data_prep/foreground/saliency.py."
-)
-flags.DEFINE_integer("side", _DEFAULT.network.side, "Working size in pixels.")
-flags.DEFINE_integer("epochs", _DEFAULT.epochs, "Passes over the training photos.", lower_bound=1)
-flags.DEFINE_integer("batch_size", _DEFAULT.batch_size, "Photos a step.", lower_bound=1)
-flags.DEFINE_float("learning_rate", _DEFAULT.learning_rate, "Of Adam, at its height.")
-flags.DEFINE_integer(
-    "seed", _DEFAULT.seed, "Of the first weights, the order and the augmentation.", lower_bound=0
-)
+define_setting_flags(UNetSettings)
+define_setting_flags(TrainSettings)
 FLAGS = flags.FLAGS
 
 
 def main(_):
     # TensorFlow's saver notes how long it took, in every epoch
     logging.set_verbosity(logging.WARNING)
-    settings = TrainSettings(
-        network=UNetSettings(FLAGS.encoder, FLAGS.width, FLAGS.side),
-        encoder_weights=FLAGS.encoder_weights,
-        epochs=FLAGS.epochs,
-        batch_size=FLAGS.batch_size,
-        learning_rate=FLAGS.learning_rate,
-        seed=FLAGS.seed,
-    )
+    settings = read_settings(TrainSettings, network=read_settings(UNetSettings))
     check_writable(FLAGS.model_dir)  # before all photos are read
     pairs = choose_pairs(
         FLAGS.images, FLAGS.masks, FLAGS.mask_kind, FLAGS.items, FLAGS.holdout, FLAGS.seed

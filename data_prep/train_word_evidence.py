@@ -18,7 +18,9 @@ from data_prep.alignment.evidence_training import train_evidence
 from data_prep.alignment.word_evidence import WEIGHTS_NAME, EvidenceSettings
 from data_prep.features.backbones import build_backbone
 from kaleido_tf.command import run_command
+from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.records.dataset_json import read_dataset_json
+from kaleido_tf.settings import settings_of
 
 flags.DEFINE_string("records", None, "Folder of kaleido records to learn from.", required=True)
 flags.DEFINE_string("model_dir", None, "Where the evidence and the maps are kept.", required=True)
@@ -30,26 +32,20 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "catalogue", "", "Where the catalogue is now; default: where the records say it was."
 )
-flags.DEFINE_integer(
-    "cells",
-    EvidenceSettings.cells,
-    "Cells a side of the convolutional map: 14, or 7.",
-    lower_bound=1,
-)
-flags.DEFINE_integer(
-    "longest",
-    EvidenceSettings.longest,
-    "Most word pieces of a text that are looked at.",
-    lower_bound=1,
-)
+SIZES = settings_of(EvidenceSettings)
+define_setting_flags(EvidenceSettings)
 FLAGS = flags.FLAGS
 
 
 def main(_):
+    sizes = {name: FLAGS[entry.flag].value for name, entry in SIZES.items()}
+    for name, entry in SIZES.items():
+        entry.check(sizes[name])
     dataset = read_dataset_json(FLAGS.records)
     backbone = build_backbone(dataset["backbone"], FLAGS.backbone_weights)
-    sizes = (FLAGS.cells, FLAGS.longest)
-    trained = train_evidence(FLAGS.records, FLAGS.model_dir, backbone, *sizes, FLAGS.catalogue)
+    trained = train_evidence(
+        FLAGS.records, FLAGS.model_dir, backbone, catalogue=FLAGS.catalogue, **sizes
+    )
     visible = int((trained.evidence.visible > 0).sum())
     print(
         f"{FLAGS.model_dir}/{WEIGHTS_NAME}: evidence for {visible} of"

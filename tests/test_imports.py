@@ -8,7 +8,7 @@ import pathlib
 ROOT = pathlib.Path(__file__).parents[1]
 LEAVES = {"errors", "files", "progress"}
 READING = LEAVES | {"data", "records", "text"}
-PREPARING = READING | {"patches", "words", "training", "evaluation"}
+PREPARING = READING | {"patches", "settings", "words", "training", "evaluation"}
 
 ALLOWED = {
     # kaleido_tf, from the ground up

@@ -29,6 +29,7 @@ from data_prep.features.backbones import Backbone
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.caption_metrics import bleu_4, words_in
 from kaleido_tf.files.claimed_folders import claim_settings
+from kaleido_tf.settings import check_settings, setting
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.epoch_run import EpochRun, WarmCosine
 
@@ -40,47 +41,36 @@ _SORTED = 8
 
 @dataclasses.dataclass(frozen=True)
 class TrainSettings:
-    """`cells`, `embedding`, `units`, `attention_units`, `longest`: as in `CaptionerSettings`.
-    `learning_rate`: of Adam, at its height; it rises over the first epoch and falls to 0 along a
-    cosine. `dropout`: of embeddings, states and the output layer. `regularizer`:
-    weight of the attention's evenness. `clip`: of the gradients' norm. `bleu_photos`: held-out
-    photos that are captioned each epoch.
+    """A run of the captioner; sizes as in `CaptionerSettings`. The rate rises over the first epoch
+    and falls to 0 along a cosine. `clip`: of the gradients' norm.
     """
 
-    cells: int = 14
-    embedding: int = 128
-    units: int = 256
-    attention_units: int = 128
-    longest: int = 60
-    epochs: int = 20
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    dropout: float = 0.4
-    regularizer: float = 0.1
+    cells: int = setting(14, "cells", "Cells a side of the convolutional map: 14, or 7.", lowest=1)
+    embedding: int = setting(128, "embedding", "Floats of a word piece.", lowest=1)
+    units: int = setting(256, "units", "Hidden units of the LSTM.", lowest=1)
+    attention_units: int = setting(
+        128, "attention_units", "Units of the attention's layer.", lowest=1
+    )
+    longest: int = setting(
+        60, "longest", "Most word pieces of a caption; longer texts are cut.", lowest=1
+    )
+    epochs: int = setting(20, "epochs", "Passes over the training photos.", lowest=1)
+    batch_size: int = setting(32, "batch_size", "Photos a step.", lowest=1)
+    learning_rate: float = setting(2e-3, "learning_rate", "Of Adam, at its height.", above=0)
+    dropout: float = setting(
+        0.4, "dropout", "Of embeddings, states and the output layer.", lowest=0, largest=0.99
+    )
+    regularizer: float = setting(
+        0.1, "regularizer", "Weight of the doubly stochastic regularisation.", lowest=0
+    )
     clip: float = 5.0
-    bleu_photos: int = 500
-    seed: int = 0
+    bleu_photos: int = setting(
+        500, "bleu_photos", "Held-out photos that are captioned after each epoch.", lowest=1
+    )
+    seed: int = setting(0, "seed", "Of the first weights, the order and dropout.", lowest=0)
 
     def __post_init__(self):
-        counts = (
-            self.cells,
-            self.embedding,
-            self.units,
-            self.attention_units,
-            self.longest,
-            self.epochs,
-            self.batch_size,
-            self.bleu_photos,
-        )
-        fits = (
-            min(counts) >= 1
-            and 0 < self.learning_rate < np.inf
-            and 0 < self.clip < np.inf
-            and 0 <= self.dropout < 1
-            and 0 <= self.regularizer < np.inf
-        )
-        if not fits:
-            raise InputError(f"Numbers must be above 0 and `dropout` below 1. Received: {self}")
+        check_settings(self)
 
 
 def train(

@@ -27,8 +27,8 @@ def train_evidence(
     records_folder: str,
     model_dir: str,
     backbone: Backbone,
-    cells: int = 14,
-    longest: int = 60,
+    cells: int = EvidenceSettings.cells,
+    longest: int = EvidenceSettings.longest,
     catalogue: str = "",
 ) -> TrainedEvidence:
     """Learns from one folder of records; what is there already is read.

@@ -22,6 +22,7 @@ import tf_keras
 from data_prep.alignment.feature_maps import KeptMaps
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.network_file import network_digest, read_network, write_network
+from kaleido_tf.settings import setting
 
 WEIGHTS_NAME = "word_evidence.safetensors"
 _KIND = "word evidence of kaleido_tf"
@@ -185,8 +186,10 @@ class EvidenceSettings:
     backbone_digest: str
     vocabulary_digest: str
     channels: int
-    cells: int = 14
-    longest: int = 60
+    cells: int = setting(14, "cells", "Cells a side of the convolutional map: 14, or 7.", lowest=1)
+    longest: int = setting(
+        60, "longest", "Most word pieces of a text that are looked at.", lowest=1
+    )
 
     def __post_init__(self):
         object.__setattr__(self, "pieces", tuple(self.pieces))  # JSON has lists

@@ -21,6 +21,7 @@ from data_prep.features.backbones import IMAGENET_MEAN_BGR
 from data_prep.features.hdf5_weights import load_hdf5_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.network_file import network_digest, read_network, write_network
+from kaleido_tf.settings import setting
 
 ENCODERS = ("plain", "squeezenet")
 STRIDE = 16  # of the deepest map; the working side is a multiple of it
@@ -33,16 +34,19 @@ _BATCH = 16
 
 @dataclasses.dataclass(frozen=True)
 class UNetSettings:
-    """`encoder`: one of `ENCODERS`. `width`: channels at stride 1; each halving of the map doubles
-    them, to 8 * `width` at most. `side`: pixels a side of the square that photos are letter-boxed
-    to.
-    """
+    """Sizes of the network. Photos are letter-boxed to squares of `side` pixels."""
 
-    encoder: str = "plain"
-    width: int = 16
-    side: int = 160
+    encoder: str = setting("plain", "encoder", "plain, or squeezenet (1.1).", choices=ENCODERS)
+    width: int = setting(
+        16,
+        "width",
+        "Channels at stride 1, 1 to 128; each halving of the map doubles them, to 8 times as many.",
+    )
+    side: int = setting(
+        160, "side", f"Working size in pixels, a multiple of {STRIDE} from {2 * STRIDE} to 1024."
+    )
 
-    def __post_init__(self):
+    def __post_init__(self):  # types, too: network files bring these values
         if self.encoder not in ENCODERS:
             raise InputError(
                 f"`encoder` must be one of {', '.join(ENCODERS)}. Received: {self.encoder!r}"

@@ -30,6 +30,7 @@ from data_prep.foreground.saliency import (
 )
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import claim_settings
+from kaleido_tf.settings import check_settings, setting
 from kaleido_tf.training.epoch_run import EpochRun, WarmCosine
 
 WEIGHTS_NAME = "saliency.safetensors"
@@ -38,23 +39,21 @@ _SHOWN = 6  # held-out photos in TensorBoard
 
 @dataclasses.dataclass(frozen=True)
 class TrainSettings:
-    """`learning_rate`: of Adam, at its height; it rises over the first epoch and falls to 0 along a
-    cosine. `encoder_weights`: path of SqueezeNet's Keras HDF5 file, or empty for random weights.
-    """
+    """A run of the network. The rate rises over the first epoch and falls to 0 along a cosine."""
 
     network: UNetSettings = UNetSettings()
-    encoder_weights: str = ""
-    epochs: int = 20
-    batch_size: int = 8
-    learning_rate: float = 1e-3
-    seed: int = 0
+    encoder_weights: str = setting(
+        "", "encoder_weights", "Keras HDF5 file of SqueezeNet to begin with; empty: random."
+    )
+    epochs: int = setting(20, "epochs", "Passes over the training photos.", lowest=1)
+    batch_size: int = setting(8, "batch_size", "Photos a step.", lowest=1)
+    learning_rate: float = setting(1e-3, "learning_rate", "Of Adam, at its height.", above=0)
+    seed: int = setting(
+        0, "seed", "Of the first weights, the order and the augmentation.", lowest=0
+    )
 
     def __post_init__(self):
-        if self.epochs < 1 or self.batch_size < 1 or self.learning_rate <= 0:
-            raise InputError(
-                "`epochs` and `batch_size` must be at least 1 and `learning_rate` above 0."
-                f" Received: {self.epochs}, {self.batch_size}, {self.learning_rate}"
-            )
+        check_settings(self)
 
 
 def train(

@@ -181,7 +181,7 @@ def test_bleu():
     "change",
     [
         {"epochs": 0},
-        {"clip": float("nan")},
+        {"bleu_photos": 0},
         {"units": 0},
         {"dropout": 1.0},
         {"learning_rate": 0.0},
@@ -189,5 +189,5 @@ def test_bleu():
     ],
 )
 def test_settings_out_of_range(change):
-    with pytest.raises(InputError, match="Numbers must be above 0"):
+    with pytest.raises(InputError, match=f"--{next(iter(change))} must be "):
         TrainSettings(**change)

@@ -138,7 +138,7 @@ def test_other_settings_photos_and_empty_splits_are_refused(run):
         train({**data, "valid": []}, folder, SETTINGS)
     with pytest.raises(InputError, match="needed to learn from. Received: none"):
         train({"train": [], "valid": data["valid"]}, folder, SETTINGS)
-    with pytest.raises(InputError, match="`epochs` and `batch_size` must be at least 1"):
+    with pytest.raises(InputError, match="--batch_size must be at least 1. Received: 0"):
         dataclasses.replace(SETTINGS, batch_size=0)
 
 
