@@ -105,9 +105,9 @@ def evaluate() -> None:
 
 
 def _num_classes() -> int:
-    from kaleido_tf.objectives.recognition import TASKS
+    from kaleido_tf.objectives.recognition import NUM_CLASSES
 
-    return FLAGS.num_classes or TASKS[FLAGS.task]
+    return FLAGS.num_classes or NUM_CLASSES[FLAGS.task]
 
 
 def _build(session):

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags, logging
 
-from data_prep.foreground.mask_augmentation import read_examples
+from data_prep.foreground.mask_augmentation import read_mask_examples
 from data_prep.foreground.mask_files import choose_pairs
 from data_prep.foreground.saliency import UNetSettings
 from data_prep.foreground.saliency_training import WEIGHTS_NAME, TrainSettings, train
@@ -54,7 +54,7 @@ def main(_):
     pairs = choose_pairs(
         FLAGS.images, FLAGS.masks, FLAGS.mask_kind, FLAGS.items, FLAGS.holdout, FLAGS.seed
     )
-    examples = {split: read_examples(chosen, FLAGS.side) for split, chosen in pairs.items()}
+    examples = {split: read_mask_examples(chosen, FLAGS.side) for split, chosen in pairs.items()}
     print(
         f"{len(examples['train'])} photos to learn from, {len(examples['valid'])} held out",
         flush=True,

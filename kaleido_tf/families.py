@@ -64,7 +64,7 @@ FAMILIES: dict[str, Family] = {
         FashionBert,
         fashion_examples.open_examples,
         tuple(GRIDS.values()),
-        fashion_examples.layout_of,
+        fashion_examples.layout_of_config,
         fashion_original.ORIGINAL,
     ),
 }

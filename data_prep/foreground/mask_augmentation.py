@@ -37,7 +37,7 @@ class Example:
     mask: np.ndarray
 
 
-def read_examples(pairs: list[MaskPair], side: int) -> list[Example]:
+def read_mask_examples(pairs: list[MaskPair], side: int) -> list[Example]:
     """Reads all pairs on all cores; they stay in memory (about 0.1 MB each at a side of 160).
 
     Raises: InputError for a photo or mask that cannot be read, or sizes that differ.

@@ -50,7 +50,7 @@ OCCASIONS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Product:
+class DrawnProduct:
     """A product before it is drawn; `look` is attribute -> option."""
 
     index: int
@@ -138,7 +138,7 @@ def _put_in_place(aside: pathlib.Path, folder: pathlib.Path, summary: dict) -> N
             raise
 
 
-def draw_products(num_products: int, seed: int) -> list[Product]:
+def draw_products(num_products: int, seed: int) -> list[DrawnProduct]:
     """The attributes of every product; no two of a sub-category are the same."""
     products, taken = [], set()
     for index in range(num_products):
@@ -151,12 +151,12 @@ def draw_products(num_products: int, seed: int) -> list[Product]:
     return products
 
 
-def _draw_product(index: int, rng: random.Random) -> Product:
+def _draw_product(index: int, rng: random.Random) -> DrawnProduct:
     kind = KINDS[index % len(KINDS)]
     colour = rng.choice(list(COLOURS))
     second = rng.choice(contrasting_colours(colour))
     look = {attribute: rng.choice(list(options)) for attribute, options in kind.attributes.items()}
-    return Product(index, kind, Style(colour, second, rng.choice(list(PATTERNS))), look)
+    return DrawnProduct(index, kind, Style(colour, second, rng.choice(list(PATTERNS))), look)
 
 
 def split_of(index: int, valid_fraction: float) -> str:
@@ -169,7 +169,7 @@ def split_of(index: int, valid_fraction: float) -> str:
     )
 
 
-def describe(product: Product, rng: random.Random) -> str:
+def describe(product: DrawnProduct, rng: random.Random) -> str:
     """One or two sentences that tell colours, pattern and every attribute."""
     kind = product.kind
     wordings = [
@@ -191,7 +191,7 @@ def describe(product: Product, rng: random.Random) -> str:
     return ". ".join(part[0].upper() + part[1:] for part in sentence.split(". "))
 
 
-def _base_phrase(product: Product, rng: random.Random) -> str:
+def _base_phrase(product: DrawnProduct, rng: random.Random) -> str:
     """The product with its colours and pattern, such as "a red skirt with white dots"."""
     colour, second, pattern, word = *dataclasses.astuple(product.style), product.kind.word
     element = PATTERNS[pattern]
@@ -213,14 +213,14 @@ def _base_phrase(product: Product, rng: random.Random) -> str:
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
-def title_of(product: Product) -> str:
+def title_of(product: DrawnProduct) -> str:
     """A product's title: colour, pattern (if it has one) and kind."""
     pattern = "" if product.style.pattern == "plain" else f"{product.style.pattern} "
     return f"{product.style.colour.capitalize()} {pattern}{product.kind.word}"
 
 
 def _write_all(
-    folder: pathlib.Path, products: list[Product], valid_fraction: float, seed: int
+    folder: pathlib.Path, products: list[DrawnProduct], valid_fraction: float, seed: int
 ) -> None:
     (folder / "images").mkdir()
     with open(folder / MANIFEST_NAME, "w", encoding="utf-8") as manifest:
@@ -230,7 +230,7 @@ def _write_all(
             manifest.write(json.dumps(row) + "\n")
 
 
-def _write_product(folder: pathlib.Path, product: Product, seed: int) -> dict:
+def _write_product(folder: pathlib.Path, product: DrawnProduct, seed: int) -> dict:
     """Draws and saves the photo; returns the manifest's row."""
     product_id, kind, style = f"s{product.index:05d}", product.kind, product.style
     rng = random.Random(f"{seed}/{product.index}/photo")

@@ -14,7 +14,7 @@ from kaleido_tf.evaluation.classification import f1_figures
 from kaleido_tf.families import build_model
 from kaleido_tf.models.config import ModelConfig
 
-TASKS = {"catepred": 48, "subcatepred": 122}
+NUM_CLASSES = {"catepred": 48, "subcatepred": 122}
 """The original's tasks and their classes: categories and sub-categories of Fashion-Gen."""
 
 HEAD_DROPOUT = 0.1

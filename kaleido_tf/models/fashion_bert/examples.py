@@ -26,7 +26,7 @@ def open_examples(
     `open_records`.
     """
     size, length = config.patch_feature_size, settings.text_length
-    table = open_records(pattern, layout_of(config), size, vocabulary, length)
+    table = open_records(pattern, layout_of_config(config), size, vocabulary, length)
     masking = MaskingConfig.of(settings, config.max_masked_tokens)
     return RecordExamples(
         table, example_maker(config, tasks, vocabulary, masking, settings.seed), settings
@@ -45,7 +45,7 @@ def example_maker(
     """
     is_continuation = tf.constant(vocabulary.is_continuation)
     num_patches, masked = config.max_patch_position_embeddings, config.masked_image_token_num
-    layout = layout_of(config)
+    layout = layout_of_config(config)
 
     def make(row):
         draw = row_seed(row, seed)
@@ -69,7 +69,7 @@ def example_maker(
     return make
 
 
-def layout_of(config: FashionBertConfig) -> Layout:
+def layout_of_config(config: FashionBertConfig) -> Layout:
     """The layout of the records that fit a model. Raises: InputError for a number of patches that
     no layout has.
     """

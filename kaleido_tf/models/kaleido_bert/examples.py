@@ -177,7 +177,7 @@ def _positions(masked):
     return tf.cast(tf.where(masked)[:, 0], tf.int32)
 
 
-TASKS = {
+TASK_INPUTS = {
     "rotation": rotate,
     "jigsaw": shuffle_jigsaw,
     "camouflage": camouflage,
@@ -191,7 +191,7 @@ def apply_tasks(example: dict, seed: tf.Tensor, tasks: tuple[str, ...]) -> dict:
     result = {}
     for level in patches.LEVEL_NAMES:
         if level in tasks:
-            result.update(TASKS[level](example, seed))
+            result.update(TASK_INPUTS[level](example, seed))
         else:
             result[f"{level}_features"] = example["patch_features"][patches.level_slice(level)]
     return {**example, **result}

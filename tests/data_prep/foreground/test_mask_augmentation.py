@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.foreground import mask_augmentation
-from data_prep.foreground.mask_augmentation import Example, drawn, place, read_examples
+from data_prep.foreground.mask_augmentation import Example, drawn, place, read_mask_examples
 from data_prep.foreground.mask_files import find_pairs
 from data_prep.foreground.saliency import letter_box
 from kaleido_tf.errors import InputError
@@ -66,11 +66,11 @@ def test_backdrop_is_light_and_takes_nothing_of_the_product(example, monkeypatch
 
 def test_examples_are_read_and_shrunk(tmp_path):
     photos, masks = drawn_photos.write(tmp_path, 3)
-    examples = read_examples(find_pairs(str(photos), str(masks), "mask"), 32)
+    examples = read_mask_examples(find_pairs(str(photos), str(masks), "mask"), 32)
     for number, example in enumerate(examples):
         image, mask = drawn_photos.draw(number)
         assert max(example.image.shape) == 40 and example.mask.shape == example.image.shape[:2]
         assert abs(example.mask.mean() - mask.mean()) < 0.02
     (photos / "p01.png").write_text("no photo")
     with pytest.raises(InputError, match=r"p01.png \(mask of p01.png\)"):
-        read_examples(find_pairs(str(photos), str(masks), "mask"), 32)
+        read_mask_examples(find_pairs(str(photos), str(masks), "mask"), 32)

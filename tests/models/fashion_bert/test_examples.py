@@ -107,4 +107,4 @@ def test_number_of_patches_that_no_records_have():
             " `max_patch_position_embeddings`=25"
         ),
     ):
-        grid_examples.layout_of(FashionBertConfig(max_patch_position_embeddings=25))
+        grid_examples.layout_of_config(FashionBertConfig(max_patch_position_embeddings=25))
