@@ -130,7 +130,6 @@ def test_records_of_the_other_family_are_refused(prepared):
         status=1,
     )
     assert (
-        "error: A model of type kaleidobert needs records of layout kaleido" in output
-        and "Traceback" not in output
+        "error: The model needs records of layout kaleido" in output and "Traceback" not in output
     )
     assert not (prepared / "kaleido").exists()
