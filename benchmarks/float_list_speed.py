@@ -9,14 +9,14 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.command import run_command
 from kaleido_tf.compat.rows.row_writing import packed_float_list
 
 NUMBERS = 36 * 2048
 REPEATS = 40
 
 
-def main() -> None:
-    """Prints the median ratio of pairs."""
+def main(_):
     row = np.random.default_rng(0).random(NUMBERS, np.float32)
     if packed_float_list(row) != tf.train.FloatList(value=row):
         raise AssertionError("both ways must give the same list")
@@ -32,4 +32,4 @@ def _seconds(make) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)
