@@ -214,7 +214,8 @@ def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeyp
     # Saves come every 3 steps; 4 is past the first of them, and skipped updates lie before it.
     interrupted(parts, config, 4, monkeypatch)
     pretrain(parts, config)
-    assert any(line.get("gradient_norm", 0.0) is None for line in lines(whole.model_dir))
+    # An overflow stands as null in the file and is read back as no number.
+    assert any(np.isnan(line.get("gradient_norm", 0.0)) for line in lines(whole.model_dir))
     assert lines(parts.model_dir) == lines(whole.model_dir)
     assert lines(whole.model_dir)[-1]["step"] == 6
 
