@@ -91,10 +91,10 @@ def write_sample_catalogue(
         "valid_fraction": valid_fraction,
     }
     if not _holds(folder, summary):
-        check_writable(folder.absolute().parent)
-        aside = pathlib.Path(
-            tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent)
-        )
+        beside = folder.absolute().parent
+        check_writable(beside)
+        beside.mkdir(parents=True, exist_ok=True)
+        aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))
         try:
             _write_all(aside, draw_products(num_products, seed), valid_fraction, seed)
             (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mi
 
 def make_strategy(device: DeviceConfig) -> tf.distribute.Strategy:
     """A MirroredStrategy over `worker_gpus` GPUs, or over `cpu_replicas` logical CPU devices where
-    there is no GPU.
+    there is no GPU. A process has one for the same devices, however often it asks.
 
     Fewer GPUs than asked for are used with one line that says so.
     Raises: InputError if TensorFlow has started already and its CPU can no longer be divided.
@@ -23,9 +23,18 @@ def make_strategy(device: DeviceConfig) -> tf.distribute.Strategy:
         _report_fewer_gpus(device.worker_gpus, len(gpus))
     if gpus and device.worker_gpus:
         count = min(device.worker_gpus, len(gpus))
-        return tf.distribute.MirroredStrategy([f"/gpu:{n}" for n in range(count)])
+        return _strategy_over(tuple(f"/gpu:{n}" for n in range(count)))
     divide_cpu(device)
-    return tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(device.cpu_replicas)])
+    return _strategy_over(tuple(f"/cpu:{n}" for n in range(device.cpu_replicas)))
+
+
+@functools.cache
+def _strategy_over(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """One a process: every strategy numbers its reductions from the same number on, but TensorFlow
+    knows them by that number as long as the process lives. In a second strategy over the same
+    devices the first reduction meets the shape of the first strategy's, and the step fails.
+    """
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 @functools.cache

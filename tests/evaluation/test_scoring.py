@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tf_keras
 
 from data_prep.record_writing.candidates import CandidateSettings, draw_candidates, write_candidates
@@ -18,6 +17,8 @@ from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.patches import LEVEL_NAMES, level_slice
 from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Vocabulary
+from kaleido_tf.training.run_config import DeviceConfig
+from kaleido_tf.training.strategy import make_strategy
 from tests import small_records
 from tests.tiny_models import tiny_config
 
@@ -57,7 +58,7 @@ def test_images_are_read_once_and_only_the_wanted(folder):
 def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
     table = read(folder)
     pairs = read_candidate_pairs(folder / "candidates_img2txt.jsonl", "img2txt", table)
-    strategy = tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(replicas)])
+    strategy = make_strategy(DeviceConfig(worker_gpus=0, cpu_replicas=replicas))
     with strategy.scope():
         model = KaleidoBert(
             tiny_config(vocab_size=30522, patch_feature_size=6, initializer_range=0.3),
@@ -167,7 +168,7 @@ def test_any_number_of_pairs_is_scored(folder, tmp_path, precision, replicas, fa
         records = small_records.write(tmp_path / "grid", 7, layout=GRIDS[4])
     table = read(records)
     numbers = np.arange(5, dtype=np.int32)
-    strategy = tf.distribute.MirroredStrategy([f"/cpu:{n}" for n in range(replicas)])
+    strategy = make_strategy(DeviceConfig(worker_gpus=0, cpu_replicas=replicas))
     with strategy.scope():
         model = build_model(config, (), 9)
         matcher = model.matcher

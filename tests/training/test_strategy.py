@@ -18,6 +18,22 @@ def test_several_replicas_on_the_cpu():
     assert make_strategy(DeviceConfig(worker_gpus=0, cpu_replicas=2)).num_replicas_in_sync == 2
 
 
+def test_two_runs_on_two_replicas_in_one_process():
+    """A run after another one, or a prediction after a training: sums of other shapes."""
+    for width in (7, 13):
+        strategy = make_strategy(DeviceConfig(worker_gpus=0, cpu_replicas=2))
+
+        @tf.function
+        def total(strategy=strategy, width=width):
+            def step():
+                context = tf.distribute.get_replica_context()
+                return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.ones([width]))
+
+            return strategy.experimental_local_results(strategy.run(step))
+
+        assert [list(values.numpy()) for values in total()] == [[2.0] * width] * 2
+
+
 def test_cpu_that_can_no_longer_be_divided_is_told():
     tf.constant(1) + 1  # TensorFlow has started
     with pytest.raises(InputError, match="5 CPU replicas are needed"):

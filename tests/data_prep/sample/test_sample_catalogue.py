@@ -50,6 +50,10 @@ def test_same_seed_same_bytes_other_seed_differs(tmp_path):
     assert all(other[name] != content for name, content in first.items())
 
 
+def test_folders_above_it_are_made(tmp_path):
+    assert write_sample_catalogue(tmp_path / "not" / "there" / "yet", 3, seed=7).is_file()
+
+
 def test_a_product_does_not_depend_on_how_many_there_are(tmp_path):
     small, large = (
         write_sample_catalogue(tmp_path / str(count), count, seed=2) for count in (5, 18)
