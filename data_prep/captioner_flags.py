@@ -12,6 +12,7 @@ from data_prep.alignment.show_attend_tell import load_captioner
 from data_prep.alignment.word_evidence import WEIGHTS_NAME as EVIDENCE_NAME
 from data_prep.alignment.word_evidence import load_evidence
 from data_prep.features.backbones import build_backbone
+from data_prep.photo_flags import define_photo_flags
 
 
 def define_captioner_flags(words: str) -> None:
@@ -41,14 +42,7 @@ def define_captioner_flags(words: str) -> None:
     flags.DEFINE_integer(
         "beam", default.beam, "Captions kept while words are generated; 1 is greedy.", lower_bound=1
     )
-    flags.DEFINE_string(
-        "backbone_weights",
-        "imagenet",
-        "Of the records' backbone: imagenet, random, or the path of a Keras HDF5 file.",
-    )
-    flags.DEFINE_string(
-        "catalogue", "", "Where the catalogue is now; default: where the records say it was."
-    )
+    define_photo_flags()
 
 
 def captions_are_asked_for() -> bool:

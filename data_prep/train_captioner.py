@@ -13,8 +13,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags, logging
 
+from data_prep import photo_flags
 from data_prep.alignment.captioner_training import WEIGHTS_NAME, TrainSettings, train
 from data_prep.features.backbones import build_backbone
+from data_prep.photo_flags import define_photo_flags
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.records.dataset_json import read_dataset_json
@@ -24,14 +26,8 @@ flags.DEFINE_string(
     "valid_records", None, "Folder of records held out; default: `valid` beside --records."
 )
 flags.DEFINE_string("model_dir", None, "Where the run is kept.", required=True)
-flags.DEFINE_string(
-    "backbone_weights",
-    "imagenet",
-    "Of the records' backbone: imagenet, random, or the path of a Keras HDF5 file.",
-)
-flags.DEFINE_string(
-    "catalogue", "", "Where the catalogue is now; default: where the records say it was."
-)
+define_photo_flags()
+flags.adopt_module_key_flags(photo_flags)
 define_setting_flags(TrainSettings)
 FLAGS = flags.FLAGS
 

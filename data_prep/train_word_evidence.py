@@ -14,9 +14,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
+from data_prep import photo_flags
 from data_prep.alignment.evidence_training import train_evidence
 from data_prep.alignment.word_evidence import WEIGHTS_NAME, EvidenceSettings
 from data_prep.features.backbones import build_backbone
+from data_prep.photo_flags import define_photo_flags
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.records.dataset_json import read_dataset_json
@@ -24,14 +26,8 @@ from kaleido_tf.settings import settings_of
 
 flags.DEFINE_string("records", None, "Folder of kaleido records to learn from.", required=True)
 flags.DEFINE_string("model_dir", None, "Where the evidence and the maps are kept.", required=True)
-flags.DEFINE_string(
-    "backbone_weights",
-    "imagenet",
-    "Of the records' backbone: imagenet, random, or the path of a Keras HDF5 file.",
-)
-flags.DEFINE_string(
-    "catalogue", "", "Where the catalogue is now; default: where the records say it was."
-)
+define_photo_flags()
+flags.adopt_module_key_flags(photo_flags)
 SIZES = settings_of(EvidenceSettings)
 define_setting_flags(EvidenceSettings)
 FLAGS = flags.FLAGS

@@ -30,10 +30,9 @@ from data_prep.captioner_flags import (
     regions_of_flags,
 )
 from kaleido_tf.command import run_command
+from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
-
-_DEFAULTS = AlignmentSettings()
 
 flags.DEFINE_string(
     "records",
@@ -48,30 +47,12 @@ flags.DEFINE_string(
     "",
     "JSON lines: image_id or product_id, word, box [x1, y1, x2, y2] in pixels of the photo, score.",
 )
-flags.DEFINE_float(
-    "mass",
-    _DEFAULTS.mass,
-    "Share of a heat map's mass that its salient region holds.",
-    lower_bound=0.01,
-    upper_bound=1.0,
-)
-flags.DEFINE_float(
-    "overlap",
-    _DEFAULTS.overlap,
-    "Least share of the smaller of region and patch that lies in the other.",
-    lower_bound=0.0,
-    upper_bound=1.0,
-)
-flags.DEFINE_integer(
-    "patches_a_level",
-    _DEFAULTS.patches_a_level,
-    "Most patches of a level that a word is paired with.",
-    lower_bound=1,
-)
+define_setting_flags(AlignmentSettings)
 FLAGS = flags.FLAGS
 
 
 def main(_):
+    settings = read_settings(AlignmentSettings)
     if captions_are_asked_for() == bool(FLAGS.pairs):
         raise InputError(
             "Either --evidence (or --captioner) or --pairs is needed. Received:"
@@ -79,7 +60,6 @@ def main(_):
             f" --pairs={FLAGS.pairs!r}"
         )
     find_regions, source = _from_photos() if captions_are_asked_for() else _from_pairs()
-    settings = AlignmentSettings(FLAGS.mass, FLAGS.overlap, FLAGS.patches_a_level)
     result = align_records(FLAGS.records, find_regions, settings, source)
     print(
         f"{FLAGS.records}: {result.aligned} of {result.records} records have aligned pairs,"

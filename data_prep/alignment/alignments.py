@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kaleido_tf import patches
-from kaleido_tf.errors import InputError
+from kaleido_tf.settings import check_settings, setting
 from kaleido_tf.words import Word, stem
 
 RASTER = 60
@@ -22,23 +22,28 @@ ALIGNED_LEVELS = ("camouflage", "grey_to_color", "blank_to_color")
 
 @dataclasses.dataclass(frozen=True)
 class AlignmentSettings:
-    """How pairs are made.
+    """How pairs are made. Raises: InputError for a value out of range."""
 
-    mass: share of a heat map's mass that its salient region holds. overlap: least share of the
-      smaller of region and patch that lies in the other.
-    patches_a_level: most patches of a level that one word is paired with.
-    """
-
-    mass: float = 0.3
-    overlap: float = 0.5
-    patches_a_level: int = 1
+    mass: float = setting(
+        0.3,
+        "mass",
+        "Share of a heat map's mass that its salient region holds.",
+        above=0.0,
+        largest=1.0,
+    )
+    overlap: float = setting(
+        0.5,
+        "overlap",
+        "Least share of the smaller of region and patch that lies in the other.",
+        lowest=0.0,
+        largest=1.0,
+    )
+    patches_a_level: int = setting(
+        1, "patches_a_level", "Most patches of a level that a word is paired with.", lowest=1
+    )
 
     def __post_init__(self):
-        if not (0 < self.mass <= 1 and 0 <= self.overlap <= 1 and self.patches_a_level >= 1):
-            raise InputError(
-                "`mass` must be above 0 and at most 1, `overlap` 0 to 1, `patches_a_level` at"
-                f" least 1. Received: {self}"
-            )
+        check_settings(self)
 
 
 @dataclasses.dataclass(frozen=True)

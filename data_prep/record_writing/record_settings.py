@@ -3,9 +3,10 @@
 import dataclasses
 
 from data_prep.catalogue.products import Product, ProductImage
-from data_prep.foreground.product_crops import check_choice
+from data_prep.foreground.product_crops import METHODS, check_choice
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.record import KALEIDO
+from kaleido_tf.settings import check_settings, setting
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
 TEXT_FIELDS = ("description", "title", "title_and_description")
@@ -13,48 +14,74 @@ TEXT_FIELDS = ("description", "title", "title_and_description")
 
 @dataclasses.dataclass(frozen=True)
 class RecordSettings:
-    """How records are made. `layout`: a name of `record.LAYOUTS`. `patch_size` None: patches at
-    their own size; else pixels a side (224 as the original).
+    """How records are made.
 
-    `crop_size`: long side of the working crop in pixels (256 is the photo size of Fashion-Gen).
-    `foreground`: a name of `product_crops.METHODS`; `unet` needs `foreground_weights` (a file of
-      `data_prep.train_saliency`),
-    `masks` needs `foreground_masks` (a folder of PNGs).
-    `on_bad_record`: `fail` stops at the first unusable product, `skip` leaves it out and lists it,
-      but still fails
-    once more than `max_bad_fraction` of the images is bad.
+    layout: a name of `record.LAYOUTS`. patch_size: pixels a side that patches are resized to (224
+      as the original); None: patches keep their own size. The others: as their flags say.
+    Raises: InputError for a value out of range, and a foreground without what it needs.
     """
 
     layout: str = KALEIDO.name
-    backbone: str = "resnet50"
-    backbone_weights: str = "imagenet"
+    backbone: str = setting(
+        "resnet50", "backbone", "resnet50, squeezenet or any model of tf_keras.applications."
+    )
+    backbone_weights: str = setting(
+        "imagenet", "backbone_weights", "imagenet, random, or the path of a Keras HDF5 file."
+    )
     patch_size: int | None = None
-    crop_size: int = 256
-    foreground: str = "border"
-    foreground_weights: str = ""
-    foreground_masks: str = ""
-    text_field: str = "description"
-    vocabulary: str = str(DEFAULT_VOCABULARY)
-    records_per_shard: int = 256
-    images_per_batch: int = 16
-    on_bad_record: str = "fail"
-    max_bad_fraction: float = 0.01
+    crop_size: int = setting(
+        256,  # the photo size of Fashion-Gen
+        "crop_size",
+        "Long side in pixels of the crop that is cut into patches.",
+        lowest=64,
+    )
+    foreground: str = setting(
+        "border",
+        "foreground",
+        "How the product is found: none keeps the whole photo, unet is a trained network, masks are"
+        " PNGs made elsewhere.",
+        choices=METHODS,
+    )
+    foreground_weights: str = setting(
+        "", "foreground_weights", "With unet: file that data_prep.train_saliency wrote."
+    )
+    foreground_masks: str = setting(
+        "",
+        "foreground_masks",
+        "Folder of masks, <image_id>.png or <product_id>.png (above 127 is product). A folder or"
+        " weights without --foreground stand for masks or unet.",
+    )
+    text_field: str = setting(
+        "description", "text_field", "Which text is paired with the photos.", choices=TEXT_FIELDS
+    )
+    vocabulary: str = setting(
+        str(DEFAULT_VOCABULARY), "vocab", "WordPiece vocabulary, one token a line."
+    )
+    records_per_shard: int = setting(256, "records_per_shard", "Images a shard.", lowest=1)
+    images_per_batch: int = setting(
+        16, "images_per_batch", "Images through the backbone at once.", lowest=1
+    )
+    on_bad_record: str = setting(
+        "fail",
+        "on_bad_record",
+        "What an unusable photo, text, line or row of the catalogue does: fail stops at the first,"
+        " skip leaves it out and lists it.",
+        choices=("fail", "skip"),
+    )
+    max_bad_fraction: float = setting(
+        0.01,
+        "max_bad_fraction",
+        "With skip: fail above this share of bad images, and of unusable lines or rows.",
+        lowest=0.0,
+        largest=1.0,
+    )
 
     def __post_init__(self):
+        check_settings(self)
         check_choice(self.foreground, self.foreground_weights, self.foreground_masks)
-        if self.text_field not in TEXT_FIELDS:
-            raise InputError(
-                f"`text_field` must be one of {', '.join(TEXT_FIELDS)}. Received: {self.text_field}"
-            )
-        if self.on_bad_record not in ("fail", "skip"):
-            raise InputError(
-                f"`on_bad_record` must be fail or skip. Received: {self.on_bad_record}"
-            )
-        if self.crop_size < 64:
-            raise InputError(f"`crop_size` must be at least 64 pixels. Received: {self.crop_size}")
         if self.patch_size is not None and self.patch_size < 32:
             raise InputError(
-                f"`patch_size` must be native or at least 32 pixels. Received: {self.patch_size}"
+                f"--patch_size must be native or at least 32 pixels. Received: {self.patch_size}"
             )
 
 

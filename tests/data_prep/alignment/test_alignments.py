@@ -184,8 +184,15 @@ def test_box_as_heat_map():
 
 
 @pytest.mark.parametrize(
-    "change", [{"mass": float("nan")}, {"mass": 0.0}, {"overlap": 1.1}, {"patches_a_level": 0}]
+    "change, needed",
+    [
+        ({"mass": float("nan")}, "--mass must be above 0"),
+        ({"mass": 0.0}, "--mass must be above 0"),
+        ({"mass": 1.5}, "--mass must be"),
+        ({"overlap": 1.1}, "--overlap must be 0 to 1"),
+        ({"patches_a_level": 0}, "--patches_a_level must be at least 1"),
+    ],
 )
-def test_settings_out_of_range(change):
-    with pytest.raises(InputError, match="`mass` must be above 0 and at most 1"):
+def test_settings_out_of_range(change, needed):
+    with pytest.raises(InputError, match=needed):
         AlignmentSettings(**change)

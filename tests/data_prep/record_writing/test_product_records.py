@@ -280,18 +280,15 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"text_field": "name"}, "`text_field` must be one of description"),
-        ({"on_bad_record": "ignore"}, "`on_bad_record` must be fail or skip"),
-        ({"crop_size": 30}, "`crop_size` must be at least 64 pixels. Received: 30"),
+        ({"text_field": "name"}, "--text_field must be one of description"),
+        ({"on_bad_record": "ignore"}, "--on_bad_record must be one of fail, skip"),
+        ({"crop_size": 30}, "--crop_size must be at least 64. Received: 30"),
         (
             {"foreground": "u2net"},
-            (
-                "the foreground method must be one of none, border, grabcut, unet, masks. Received:"
-                " 'u2net'"
-            ),
+            "--foreground must be one of none, border, grabcut, unet, masks. Received: u2net",
         ),
         ({"foreground_weights": "w"}, "--foreground=unet and --foreground_weights belong together"),
-        ({"patch_size": 8}, "`patch_size` must be native or at least 32"),
+        ({"patch_size": 8}, "--patch_size must be native or at least 32"),
     ],
 )
 def test_wrong_settings_are_named(changes, message):
