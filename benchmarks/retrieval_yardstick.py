@@ -1,9 +1,10 @@
-"""A yardstick for retrieval: ridge regression from the words of a text to the features of levels 1
-to 3.
+"""Yardsticks for retrieval: what scorers without any transformer reach, on the same candidate lists
+and with the same evaluator.
 
-`python -m benchmarks.retrieval_yardstick --train=records/train --test=records/valid`: the same
-candidate lists, the same evaluator, no transformer. A model that does not beat it has learnt less
-than which words go with which features.
+`python -m benchmarks.retrieval_yardstick --train=records/train --test=records/valid`: ridge
+regression, linear contrastive towers, the comparison of words with patches, and the sum of the last
+two; each as it is and corrected for hubs. A model that does not beat them has learnt less than
+which words go with which features. Their settings are fixed: none is chosen on --test.
 """
 
 import os
@@ -11,76 +12,186 @@ import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import dataclasses
+
 import numpy as np
 from absl import flags
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import Ridge
 
+from benchmarks.linear_yardsticks import (
+    LinearTowers,
+    RidgeScorer,
+    WordPatchComparison,
+    hub_corrected,
+)
 from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import RecordTable, read_images, read_record_table
-from kaleido_tf.evaluation.candidates import read_candidate_pairs
-from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, evaluate_retrieval
-from kaleido_tf.evaluation.report import summary
+from kaleido_tf.evaluation.candidates import Pairs, read_candidate_pairs
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, RetrievalMetrics, evaluate_retrieval
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.patches import level_slice
 from kaleido_tf.records.dataset_json import feature_size_of
 from kaleido_tf.records.record import KALEIDO
 from kaleido_tf.text import Vocabulary
 
+YARDSTICKS = ("ridge", "towers", "words", "sum")
 flags.DEFINE_string("train", None, "Records to fit on.", required=True)
 flags.DEFINE_string("test", None, "Records of the candidate lists.", required=True)
 flags.DEFINE_string("candidates", None, "Folder of the candidate lists; default: beside --test.")
-flags.DEFINE_float("ridge", 3.0, "Ridge penalty.")
+flags.DEFINE_multi_enum(
+    "only", YARDSTICKS, YARDSTICKS, "Which ones: sum is that of towers and words, standardised."
+)
+flags.DEFINE_float("ridge", 3.0, "Ridge penalty.", lower_bound=0.0)
+flags.DEFINE_integer(
+    "neighbours", 10, "Nearest training products for the correction for hubs.", lower_bound=1
+)
+flags.DEFINE_list("seeds", ["0"], "Of towers and words: a row each, and the sum of them all.")
 FLAGS = flags.FLAGS
 
 LONGEST_TEXT = 512
+RANKS = (1, 5, 10)
 
 
-def read(pattern: str) -> tuple[RecordTable, list[str], np.ndarray]:
-    """Table, texts and features of records: of levels 1 to 3 ([N, 14 * F]), or of all patches of a
-    grid.
+@dataclasses.dataclass(frozen=True)
+class Products:
+    """The products of records: their table, texts, word pieces, and features [N, P, F] of levels 1
+    to 3 (of a grid: all patches).
     """
+
+    table: RecordTable
+    texts: list[str]
+    pieces: list[list[int]]
+    features: np.ndarray
+
+    @property
+    def coarse(self) -> np.ndarray:
+        """Features of levels 1 and 2 (of a grid: all)."""
+        kaleido = self.table.layout == KALEIDO
+        return self.features[:, : level_slice("jigsaw").stop] if kaleido else self.features
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Scores of test texts against test images, test texts against training images, and training
+    texts against test images.
+    """
+
+    test: np.ndarray
+    texts_to_bank: np.ndarray
+    bank_to_images: np.ndarray
+
+    def corrected(self, neighbours: int) -> np.ndarray:
+        """Those of test against test, corrected for hubs."""
+        return hub_corrected(self.test, self.texts_to_bank, self.bank_to_images, neighbours)
+
+    def standardised(self) -> "Scores":
+        """Divided by their spread, so that two scorers can be added."""
+        parts = (self.test, self.texts_to_bank, self.bank_to_images)
+        return Scores(*(part / self.test.std() for part in parts))
+
+    def __add__(self, other: "Scores") -> "Scores":
+        return Scores(
+            self.test + other.test,
+            self.texts_to_bank + other.texts_to_bank,
+            self.bank_to_images + other.bank_to_images,
+        )
+
+
+def read(pattern: str) -> Products:
+    """Reads the products of records."""
     files = find_files(pattern)
     vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
     table = read_record_table(files, vocabulary, LONGEST_TEXT, feature_size_of(files))
-    texts = [
-        vocabulary.text_of(table.sequences[row][1 : table.lengths[row] - 1]) for row in table.texts
-    ]
+    pieces = [table.sequences[row][1 : table.lengths[row] - 1].tolist() for row in table.texts]
     _, features, _ = read_images(table, np.arange(len(table)))
     used = level_slice("camouflage").stop if table.layout == KALEIDO else table.layout.num_patches
-    return table, texts, features[:, :used].astype(np.float32).reshape(len(table), -1)
+    return Products(
+        table,
+        [vocabulary.text_of(ids) for ids in pieces],
+        pieces,
+        features[:, :used].astype(np.float32),
+    )
 
 
-def fit(texts: list[str], features: np.ndarray, ridge: float):
-    """A function from texts to standardised features, and one that standardises features."""
-    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
-    mean, spread = features.mean(0), features.std(0) + 1e-3
-    model = Ridge(alpha=ridge).fit(words.fit_transform(texts), (features - mean) / spread)
-    return lambda new: model.predict(words.transform(new)), lambda new: (new - mean) / spread
+class Yardsticks:
+    """Learns scorers on `train` and scores `test`, each once."""
+
+    def __init__(self, train: Products, test: Products, ridge: float):
+        self._train, self._test, self._ridge = train, test, ridge
+        self._known: dict[tuple[str, int], Scores] = {}
+
+    def scores(self, name: str, seed: int) -> Scores:
+        """Of one of `YARDSTICKS`, divided by their spread."""
+        if (name, seed) not in self._known:
+            if name == "sum":
+                scores = self.scores("towers", seed) + self.scores("words", seed)
+            else:
+                scores = self._learn(name, seed)
+            self._known[name, seed] = scores.standardised()
+        return self._known[name, seed]
+
+    def _learn(self, name: str, seed: int) -> Scores:
+        products = self._train, self._test
+        if name == "words":
+            sides = [(part.pieces, part.features) for part in products]
+            scorer = WordPatchComparison(*sides[0], seed)
+        elif name == "towers":
+            sides = [(part.texts, part.coarse) for part in products]
+            scorer = LinearTowers(*sides[0], seed)
+        else:
+            sides = [(part.texts, part.features) for part in products]
+            scorer = RidgeScorer(*sides[0], self._ridge)
+        (bank_texts, bank_images), (texts, images) = sides
+        return Scores(
+            scorer.score(texts, images),
+            scorer.score(texts, bank_images),
+            scorer.score(bank_texts, images),
+        )
 
 
-def cosine_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return (a * b).sum(1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) + 1e-9)
+def evaluate(scores: np.ndarray, pairs: Pairs) -> RetrievalMetrics:
+    """Ranks of the candidate lists by scores [T, I]."""
+    given = scores[pairs.texts, pairs.images]
+    return evaluate_retrieval(
+        pairs.lists, pairs.labels, np.stack([-given, given], axis=1), equal_texts=pairs.equal_texts
+    )
+
+
+def row(name: str, metrics: list[RetrievalMetrics]) -> str:
+    """One line of the table: Rank@1/5/10 in percent, both directions."""
+    columns = ["/".join(f"{100 * m.rank[k]:5.2f}" for k in RANKS) for m in metrics]
+    return f"{name:<40} {columns[0]:>19}   {columns[1]:>19}"
 
 
 def main(_):
-    _, texts, features = read(FLAGS.train)
-    predict, standardise = fit(texts, features, FLAGS.ridge)
-    table, texts, features = read(FLAGS.test)
-    predicted, seen = predict(texts), standardise(features)
-    for direction in DIRECTIONS:
-        folder = FLAGS.candidates or os.path.dirname(table.files[0])
-        pairs = read_candidate_pairs(
-            os.path.join(folder, f"candidates_{direction}.jsonl"), direction, table
-        )
-        scores = cosine_rows(predicted[pairs.texts], seen[pairs.images])
-        metrics = evaluate_retrieval(
-            pairs.lists,
-            pairs.labels,
-            np.stack([-scores, scores], axis=1),
-            equal_texts=pairs.equal_texts,
-        )
-        print(summary(metrics, direction))
+    train, test = read(FLAGS.train), read(FLAGS.test)
+    folder = FLAGS.candidates or os.path.dirname(test.table.files[0])
+    pairs = [
+        read_candidate_pairs(os.path.join(folder, f"candidates_{way}.jsonl"), way, test.table)
+        for way in DIRECTIONS
+    ]
+
+    def report(name: str, scores: Scores) -> None:
+        for title, values in (
+            (name, scores.test),
+            (f"{name}, corrected for hubs", scores.corrected(FLAGS.neighbours)),
+        ):
+            print(row(title, [evaluate(values, each) for each in pairs]), flush=True)
+
+    example = evaluate(np.zeros([len(test.texts)] * 2), pairs[0])
+    print(f"{example.queries} queries a direction; Rank@{'/'.join(map(str, RANKS))} in percent")
+    print(f"{'':<40} {DIRECTIONS[0]:>19}   {DIRECTIONS[1]:>19}")
+    print(row("chance", [evaluate(np.zeros([len(test.texts)] * 2), each) for each in pairs]))
+    yardsticks = Yardsticks(train, test, FLAGS.ridge)
+    for name in (name for name in YARDSTICKS if name in FLAGS.only):
+        seeds = [int(seed) for seed in FLAGS.seeds]
+        if name == "ridge":  # nothing is drawn
+            report(name, yardsticks.scores(name, 0))
+            continue
+        for seed in seeds:
+            report(f"{name} (seed {seed})", yardsticks.scores(name, seed))
+        if len(seeds) > 1:
+            of_seeds = [yardsticks.scores(name, seed) for seed in seeds]
+            report(f"{name}, {len(seeds)} seeds summed", sum(of_seeds[1:], of_seeds[0]))
 
 
 if __name__ == "__main__":

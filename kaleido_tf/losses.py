@@ -38,6 +38,25 @@ def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> WeightedSum:
     return WeightedSum(tf.reduce_sum(losses), tf.cast(tf.size(losses), tf.float32))
 
 
+def contrastive_loss(logits: tf.Tensor, same_text: tf.Tensor) -> tf.Tensor:
+    """Mean cross entropy of finding the own image for each text and the own text for each image,
+    float32 scalar.
+
+    Args:
+      logits: [B, B] float32, text i against image j; pairs (i, i) belong together.
+      same_text: [B, B] bool; pairs of products that share a text are neither right nor wrong and
+        are left out.
+    """
+    own = tf.eye(tf.shape(logits)[0], dtype=tf.bool)
+    logits = tf.where(same_text & ~own, logits.dtype.min, logits)
+    labels = tf.range(tf.shape(logits)[0])
+    each_way = [
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, way)
+        for way in (logits, tf.transpose(logits))
+    ]
+    return tf.reduce_mean(each_way)
+
+
 def masked_lm_loss(logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor) -> WeightedSum:
     """Cross entropy of the masked tokens (equation 1). [B, K, V] float32, [B, K] int, [B, K] float
     (0: unused slot).

@@ -16,6 +16,24 @@ def test_classification_loss_by_hand():
     )
 
 
+def test_contrastive_loss_is_the_cross_entropy_each_way():
+    logits = np.array([[2.4, 1.8, 3.0], [1.8, 3.0, 0.0], [3.84, 3.42, 1.8]], np.float32)
+    rows = [math.log(np.exp(logits[i]).sum()) - logits[i, i] for i in range(3)]
+    columns = [math.log(np.exp(logits[:, i]).sum()) - logits[i, i] for i in range(3)]
+    loss = losses.contrastive_loss(tf.constant(logits), np.eye(3, dtype=bool))
+    assert float(loss) == pytest.approx((np.mean(rows) + np.mean(columns)) / 2, rel=1e-5)
+
+
+def test_products_that_share_a_text_are_no_mistake():
+    logits = tf.fill([2, 2], 5.0)
+    assert float(losses.contrastive_loss(logits, np.ones([2, 2], bool))) == pytest.approx(
+        0.0, abs=1e-6
+    )
+    assert float(losses.contrastive_loss(logits, np.eye(2, dtype=bool))) == pytest.approx(
+        math.log(2), rel=1e-6
+    )
+
+
 def test_masked_lm_loss_counts_used_slots_only():
     logits = tf.zeros([2, 3, 5])  # uniform over 5 tokens
     weights = tf.constant([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])

@@ -30,6 +30,7 @@ from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable, read_evenly
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.heads import unit_means
+from kaleido_tf.losses import contrastive_loss
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
 
 BATCH = 32
@@ -186,7 +187,8 @@ class _Aligner(tf.Module):
         """One step; returns the loss, and the cosine half way between matching pairs and others."""
         with tf.GradientTape() as tape:
             text, image = self.encode(feed, seed)
-            loss = contrastive_loss(text, image, self.scale(), same_text)
+            logits = self.scale() * tf.matmul(text, image, transpose_b=True)
+            loss = contrastive_loss(logits, same_text)
         gradients = tape.gradient(
             loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
@@ -212,24 +214,6 @@ class _Aligner(tf.Module):
         seen = tf.random.stateless_uniform(tf.shape(feed["input_mask"]), source) >= HIDDEN_TOKENS
         weights = tf.cast(feed["input_mask"], tf.float32) * tf.cast(seen, tf.float32)
         return unit_means(embedded["text"], weights, embedded["patches"])
-
-
-def contrastive_loss(text, image, scale, same_text):
-    """Mean cross-entropy of finding the own image for each text and the own text for each image.
-
-    Args: text, image: [B, H] of length 1, row i of one belongs to row i of the other. scale:
-      inverse temperature. same_text: [B, B] bool; pairs of products that share a text are neither
-        right nor wrong and are left out.
-    """
-    logits = scale * tf.matmul(text, image, transpose_b=True)
-    own = tf.eye(tf.shape(logits)[0], dtype=tf.bool)
-    logits = tf.where(same_text & ~own, logits.dtype.min, logits)
-    labels = tf.range(tf.shape(logits)[0])
-    each_way = [
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, way)
-        for way in (logits, tf.transpose(logits))
-    ]
-    return tf.reduce_mean(each_way)
 
 
 def _batches(

@@ -2,8 +2,6 @@
 and token bias.
 """
 
-import math
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,7 +14,6 @@ from kaleido_tf.objectives import contrastive_start
 from kaleido_tf.objectives.contrastive_start import (
     VALUE_GAIN,
     align_embeddings,
-    contrastive_loss,
     embedder_inputs,
     open_attention,
     set_token_bias,
@@ -59,25 +56,6 @@ def aligned(table, epochs, replicas=1):
     before = [variable.numpy() for variable in model.trainable_variables]
     align_embeddings(model, table, strategy, epochs, seed=1)
     return model, before
-
-
-def test_loss_is_the_cross_entropy_each_way():
-    text = np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)
-    image = np.array([[0.8, 0.6], [0, 1], [1, 0]], np.float32)
-    logits = 3.0 * text @ image.T
-    rows = [math.log(np.exp(logits[i]).sum()) - logits[i, i] for i in range(3)]
-    columns = [math.log(np.exp(logits[:, i]).sum()) - logits[i, i] for i in range(3)]
-    loss = contrastive_loss(text, image, 3.0, np.eye(3, dtype=bool))
-    assert float(loss) == pytest.approx((np.mean(rows) + np.mean(columns)) / 2, rel=1e-5)
-
-
-def test_products_that_share_a_text_are_no_mistake():
-    text = tf.constant([[1.0, 0.0], [1.0, 0.0]])
-    same = np.ones([2, 2], bool)
-    assert float(contrastive_loss(text, text, 5.0, same)) == pytest.approx(0.0, abs=1e-6)
-    assert float(contrastive_loss(text, text, 5.0, np.eye(2, dtype=bool))) == pytest.approx(
-        math.log(2), rel=1e-6
-    )
 
 
 def mean_embeddings(model, table):
