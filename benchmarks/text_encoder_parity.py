@@ -14,14 +14,13 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-import tensorflow as tf
 from absl import flags
 
+from benchmarks.text_side import text_outputs
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.model_source import model_to_train
 from kaleido_tf.compat.checkpoints.weights import load_start, model_for_weights
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.cross_modal import CrossModalBert
 
 flags.DEFINE_string(
     "weights", None, "Folder with config.json, model.safetensors and vocab.txt.", required=True
@@ -33,21 +32,6 @@ FLAGS = flags.FLAGS
 
 LARGEST = 2e-5
 MASKED = ("input_ids", "input_mask")
-
-
-def text_outputs(model: CrossModalBert, ids: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
-    """What the text side of a model computes without an image, from ids and mask [N, S] int:
-    `embedding_output`, `layer_<n>` and `last_hidden_state` [N, S, H], `pooled_output` [N, H].
-    """
-    layers = model.named_layers
-    hidden = layers["text_embedding"](tf.constant(ids, tf.int32), tf.zeros(ids.shape, tf.int32))
-    outputs = {"embedding_output": hidden}
-    seen = tf.constant(mask, hidden.dtype)[:, None]
-    for number in range(model.config.num_hidden_layers):
-        hidden = layers[f"encoder_layer_{number}"]([hidden, seen])
-        outputs[f"layer_{number}"] = hidden
-    outputs |= {"last_hidden_state": hidden, "pooled_output": layers["pooler"](hidden)}
-    return {name: value.numpy() for name, value in outputs.items()}
 
 
 def differences(golden: dict[str, np.ndarray], computed: dict[str, np.ndarray]) -> dict[str, float]:
