@@ -68,11 +68,11 @@ def read_text_encoder_config(path: pathlib.Path) -> dict:
 
 def _number(path: pathlib.Path, content: dict, key: str, default: float) -> float:
     value = content.get(key, default)
-    whole = isinstance(default, int)
+    whole, zero = isinstance(default, int), key in BERT_CHOICES  # no dropout is a choice
     fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not fits or value < 0 or (value == 0 and key not in BERT_CHOICES):
-        what = "a whole number above 0" if whole else "a number, not below 0"
-        raise InputError(f"{path}: `{key}` must be {what}. Received: {value!r}")
+    if not fits or value < 0 or (value == 0 and not zero):
+        needed = f"a {'whole ' if whole else ''}number {'of at least' if zero else 'above'} 0"
+        raise InputError(f"{path}: `{key}` must be {needed}. Received: {value!r}")
     return value
 
 

@@ -58,7 +58,8 @@ def test_what_is_written_is_read_back(tmp_path, gelu, name):
         ({"hidden_size": "12"}, "`hidden_size` must be a whole number above 0. Received: '12'"),
         ({"num_hidden_layers": 0}, "`num_hidden_layers` must be a whole number above 0"),
         ({"vocab_size": True}, "`vocab_size` must be a whole number above 0. Received: True"),
-        ({"layer_norm_eps": None}, "`layer_norm_eps` must be a number, not below 0.*None"),
+        ({"layer_norm_eps": 0}, "`layer_norm_eps` must be a number above 0. Received: 0"),
+        ({"initializer_range": None}, "`initializer_range` must be a number of at least 0.*None"),
     ],
 )
 def test_what_our_blocks_do_not_compute_is_named(tmp_path, changes, message):
