@@ -53,7 +53,10 @@ flags.DEFINE_string(
 
 # Flags of this project.
 flags.DEFINE_string(
-    "model_config", None, "config.json of a new model; sizes that it leaves out follow the records."
+    "model_config",
+    None,
+    "config.json of a new model; sizes that it leaves out follow the records and the BERT that it"
+    " starts from, beside which the flag may be left out.",
 )
 flags.DEFINE_string(
     "candidates",

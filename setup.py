@@ -34,6 +34,7 @@ setuptools.setup(
     extras_require={
         "test": [
             "pytest>=8,<10",
+            "pytest-xdist>=3.5,<4",
             "tokenizers>=0.19,<1",
             "scikit-learn>=1.4,<2",
             "ruff>=0.17,<0.18",

@@ -21,7 +21,18 @@ def test_models_of_other_sizes_pass_the_same_tests(tmp_path):
     write_golden_files(tmp_path)
     files = [f"tests/models/{family}/test_model.py" for family in ("kaleido_bert", "fashion_bert")]
     process = subprocess.run(
-        [sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", TESTS, *files],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-vv",
+            "-n0",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            TESTS,
+            *files,
+        ],
         cwd=ROOT,
         env={**os.environ, VARIABLE: str(tmp_path)},
         text=True,

@@ -5,6 +5,12 @@ name or nothing.
 import dataclasses
 import pathlib
 
+from kaleido_tf.command_line.plain_bert import (
+    check_sizes,
+    is_plain_bert,
+    sizes_of_bert,
+    weights_of_bert,
+)
 from kaleido_tf.compat.checkpoints.model_names import find_model
 from kaleido_tf.compat.checkpoints.weights import find_weights, kind_of, open_weights
 from kaleido_tf.errors import InputError
@@ -14,26 +20,9 @@ from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.records.dataset_json import declared_by, layout_of
 from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
-from kaleido_tf.training.checkpoints import find_checkpoint, model_files, tasks_of_checkpoint
+from kaleido_tf.training.checkpoints import model_files, tasks_of_checkpoint
 
 ROOT = pathlib.Path(__file__).parents[2]
-BERT_CONFIG = "bert_config.json"
-BERT_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "initializer_range",
-)
-
-
-BERT_CHOICES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
-"""Those of them that a model may choose otherwise."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +58,14 @@ def model_to_train(
 
     Args:
       start: --pretrain_model_name_or_path; a model of a family is trained on as it is, a plain BERT
-        gives a new model (of `model_config`) its sizes and first weights.
-      model_config: path of the config.json of a new model.
+        gives a new model its sizes and first weights.
+      model_config: path of the config.json of a new model; None with a plain BERT: the defaults of
+        the family that reads the records.
       records: --train_input_fp where it holds records, whose patches, feature size and vocabulary a
         new model follows.
     """
-    if start and not _is_plain_bert(find_model(start)):
+    bert = find_model(start) if start else None
+    if bert and not is_plain_bert(bert):
         source = existing_model(start)
         if source.start is None:
             raise InputError(
@@ -84,66 +75,69 @@ def model_to_train(
         if model_config:
             print(f"--model_config is for new models: {start} brings its own config.json")
         return source
-    if model_config is None:
+    if model_config is None and bert is None:
         there = pathlib.Path(model_dir) / "config.json"
-        if there.is_file() and not start:
+        if there.is_file():
             kept = there.with_name("vocab.txt")
             vocabulary = kept if kept.is_file() else _vocabulary_beside(records)
             return ModelSource(read_config(there), str(vocabulary))
-        what, otherwise = (
-            ("A plain BERT gives a model its first weights; its family is named by", "")
-            if start
-            else ("A new model needs", " or --pretrain_model_name_or_path")
+        raise InputError(
+            "A new model needs --model_config (a config.json; run_configs/ has some) or"
+            " --pretrain_model_name_or_path"
         )
-        raise InputError(f"{what} --model_config (a config.json; run_configs/ has some){otherwise}")
-    return _new_model(start and find_model(start), model_config, records, text_length)
+    return _new_model(bert, model_config, records, text_length)
 
 
 def _new_model(
-    bert: str | None, model_config: str, records: str | None, text_length: int
+    bert: str | None, model_config: str | None, records: str | None, text_length: int
 ) -> ModelSource:
     """A model of `model_config`; what that leaves open follows the records and the plain BERT, if
     there is one, at the path `bert`.
     """
-    path = _find_config(model_config)
-    content = read_json_object(path)
+    path = _find_config(model_config) if model_config else None
+    content = read_json_object(path) if path else {"model_type": _type_of_records(records)}
     follows = {"text_seq_len": text_length}
     follows |= _sizes_of_records(records, content) if records else {}
-    vocabulary = _vocabulary_beside(records)
+    vocabulary, start = _vocabulary_beside(records), None
     if bert:
-        vocabulary = model_files(bert)[1]
-        if not vocabulary.is_file():
-            raise InputError(
-                f"A BERT needs its vocab.txt beside its config. Not found: {vocabulary}"
-            )
-        follows |= _sizes_of_bert(bert, content, model_config)
+        start, vocabulary = weights_of_bert(bert), _vocabulary_of_bert(bert)
+        sizes = sizes_of_bert(start)
+        check_sizes(content, model_config, sizes)
+        follows |= sizes
     follows.setdefault("vocab_size", len(Vocabulary(vocabulary)))
-    known = {field.name for field in dataclasses.fields(_family_of(content).config)}
+    config_class = _family_of(content).config
+    known = {field.name for field in dataclasses.fields(config_class)}
     follows = {key: value for key, value in follows.items() if key in known}
-    config = config_from_dict({**follows, **content}, str(path))
-    return ModelSource(config, str(vocabulary), find_checkpoint(bert) if bert else None)
+    if path:
+        config = config_from_dict({**follows, **content}, str(path))
+    else:
+        config = config_class(**follows)
+        print(f"no --model_config: a new {config.model_type} with the sizes of {start}")
+    return ModelSource(config, str(vocabulary), start)
 
 
-def _sizes_of_bert(bert: str, content: dict, model_config: str) -> dict:
-    """The sizes of a plain BERT. Raises: InputError if a config says others."""
-    written = read_json_object(_bert_config(bert))
-    sizes = {name: value for name, value in written.items() if name in BERT_SIZES}
-    other = [
-        f"{name} {content[name]} there, {value} in BERT"
-        for name, value in sizes.items()
-        if name not in BERT_CHOICES and content.get(name, value) != value
-    ]
-    if other:
-        raise InputError(
-            f"--model_config={model_config} must have the sizes of the BERT it starts from, or"
-            f" leave them out: {'; '.join(other)}"
-        )
-    return sizes
+def _vocabulary_of_bert(bert: str) -> pathlib.Path:
+    vocabulary = model_files(bert)[1]
+    if not vocabulary.is_file():
+        raise InputError(f"A BERT needs its vocab.txt beside its config. Not found: {vocabulary}")
+    return vocabulary
 
 
 def _family_of(content: dict) -> Family:
     """The family of a config; Kaleido-BERT's for an unknown one, which reading refuses."""
     return FAMILIES.get(content.get("model_type", DEFAULT_TYPE), FAMILIES[DEFAULT_TYPE])
+
+
+def _type_of_records(records: str | None) -> str:
+    """The first family that reads the records' layout; the originals' for rows, and for a layout of
+    none, which is said when the records are opened.
+    """
+    if not records:
+        return DEFAULT_TYPE
+    files = find_files(records)
+    layout = layout_of(declared_by(files), files[0])
+    reads = (name for name, family in FAMILIES.items() if layout in family.layouts)
+    return next(reads, DEFAULT_TYPE)
 
 
 def model_to_use(checkpoint: str, model: str | None) -> ModelSource:
@@ -194,18 +188,3 @@ def _sizes_of_records(records: str, content: dict) -> dict:
     if layout not in family.layouts:  # said when the records are opened
         return {"patch_feature_size": dataset["feature_size"]}
     return family.config.sizes_of_records(dataset["feature_size"], layout.num_patches)
-
-
-def _is_plain_bert(path: str) -> bool:
-    """Whether a model is Google's BERT rather than one of the families."""
-    config = model_files(path)[0]
-    if not config.is_file():
-        return config.with_name(BERT_CONFIG).is_file()
-    content = read_json_object(config)
-    says_image = any(key.startswith(("patch_", "max_patch_", "img_", "box_")) for key in content)
-    return content.get("model_type", DEFAULT_TYPE if says_image else "bert") == "bert"
-
-
-def _bert_config(path: str) -> pathlib.Path:
-    config = model_files(path)[0]
-    return config if config.is_file() else config.with_name(BERT_CONFIG)

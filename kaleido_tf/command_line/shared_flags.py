@@ -33,7 +33,9 @@ def define_shared_flags() -> None:
         START_FLAG,
         None,
         "Model to start from: a directory or checkpoint prefix with config.json and vocab.txt"
-        " beside it, or a name in EasyTransfer's model zoo (pai-kaleidobert-base-en).",
+        " beside it, or a name in EasyTransfer's model zoo (pai-kaleidobert-base-en). A BERT of"
+        " texts alone (Google's release, or a directory in Hugging Face's layout with"
+        " model.safetensors) gives a new model its sizes and text side.",
     )
     flags.DEFINE_string(
         "predict_checkpoint_path",

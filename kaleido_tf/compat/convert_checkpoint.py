@@ -1,4 +1,5 @@
-"""Converts a model between our checkpoints, TF1 checkpoints of the originals, and safetensors.
+"""Converts a model between our checkpoints, TF1 checkpoints of the originals, and safetensors, or
+writes its text side in Hugging Face's layout.
 
 `--output` is a new folder; config.json and vocab.txt travel along. What the input is, is
 recognised.
@@ -14,6 +15,8 @@ What was handed on, for use here:
 A TF1 checkpoint to safetensors and back, tensor by tensor:
   python -m kaleido_tf.compat.convert_checkpoint --input=tf1/m.ckpt-9 --output=st --to=safetensors
   python -m kaleido_tf.compat.convert_checkpoint --input=st --output=for_tf1 --to=tf1
+The text side of a run of ours, for transformers and as the start of another run:
+  python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=text_encoder --to=hf
 """
 
 import os
@@ -34,7 +37,14 @@ flags.DEFINE_string(
     required=True,
 )
 flags.DEFINE_string("output", None, "New folder.", required=True)
-flags.DEFINE_enum("to", None, KINDS, "What is written.", required=True)
+flags.DEFINE_enum(
+    "to",
+    None,
+    KINDS,
+    "What is written: a checkpoint of this project (own) or of the originals (tf1), safetensors, or"
+    " a text encoder (hf: word embeddings, blocks, pooler and masked-language head, as a BERT).",
+    required=True,
+)
 flags.DEFINE_string("input_config", None, "config.json of the model; default: beside the weights.")
 FLAGS = flags.FLAGS
 

@@ -64,13 +64,13 @@ def open_records(
     Raises: InputError for records of another layout, feature size or vocabulary.
     """
     files = find_files(pattern)
+    for folder in _folders_of(files):
+        check_vocabulary(folder, vocabulary)
     table = read_record_table(files, vocabulary, text_length, feature_size)
     if table.layout != layout:
         raise InputError(
             f"The model needs records of layout {layout.name}. {pattern} holds {table.layout.name}"
         )
-    for folder in sorted({os.path.dirname(file) or "." for file in files}):
-        check_vocabulary(folder, vocabulary)
     return table
 
 

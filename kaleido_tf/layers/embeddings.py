@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 LAYER_NORM_EPSILON = 1e-12
-"""Of every layer norm in the model, as in BERT."""
+"""Of every layer norm, as in BERT, unless a model's config says otherwise."""
 
 
 class TextEmbedding(tf_keras.layers.Layer):
@@ -32,6 +32,7 @@ class TextEmbedding(tf_keras.layers.Layer):
         type_vocab_size,
         dropout,
         initializer_range,
+        layer_norm_eps=LAYER_NORM_EPSILON,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -41,8 +42,9 @@ class TextEmbedding(tf_keras.layers.Layer):
         self.type_vocab_size = type_vocab_size
         self.dropout = dropout
         self.initializer_range = initializer_range
+        self.layer_norm_eps = layer_norm_eps
         self.layer_norm = tf_keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, name="layer_norm"
+            epsilon=layer_norm_eps, name="layer_norm"
         )
         self.output_dropout = tf_keras.layers.Dropout(dropout)
         # The tables exist from the start: the masked-LM head shares the word table.
@@ -80,6 +82,7 @@ class TextEmbedding(tf_keras.layers.Layer):
             "type_vocab_size": self.type_vocab_size,
             "dropout": self.dropout,
             "initializer_range": self.initializer_range,
+            "layer_norm_eps": self.layer_norm_eps,
         }
 
 
@@ -239,7 +242,14 @@ class PatchEmbedding(tf_keras.layers.Layer):
     """
 
     def __init__(
-        self, hidden_size, segment_id, segment_vocab_size, dropout, initializer_range, **kwargs
+        self,
+        hidden_size,
+        segment_id,
+        segment_vocab_size,
+        dropout,
+        initializer_range,
+        layer_norm_eps=LAYER_NORM_EPSILON,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.hidden_size = hidden_size
@@ -247,9 +257,10 @@ class PatchEmbedding(tf_keras.layers.Layer):
         self.segment_vocab_size = segment_vocab_size
         self.dropout = dropout
         self.initializer_range = initializer_range
+        self.layer_norm_eps = layer_norm_eps
         self.input_dropout = tf_keras.layers.Dropout(dropout)
         self.layer_norm = tf_keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, name="layer_norm"
+            epsilon=layer_norm_eps, name="layer_norm"
         )
         self.output_dropout = tf_keras.layers.Dropout(dropout)
 
@@ -278,6 +289,7 @@ class PatchEmbedding(tf_keras.layers.Layer):
             "segment_vocab_size": self.segment_vocab_size,
             "dropout": self.dropout,
             "initializer_range": self.initializer_range,
+            "layer_norm_eps": self.layer_norm_eps,
         }
 
 

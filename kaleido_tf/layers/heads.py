@@ -6,6 +6,7 @@ B = batch, P = patches of a level, K = masked patches, H = hidden size, F = feat
 
 import tensorflow as tf
 import tf_keras
+from official.nlp.modeling import layers as tfm_layers
 
 
 class Pooler(tf_keras.layers.Layer):
@@ -55,6 +56,23 @@ class LevelClassifier(tf_keras.layers.Layer):
             "num_classes": self.num_classes,
             "initializer_range": self.initializer_range,
         }
+
+
+class MaskedLanguage(tfm_layers.MaskedLM):
+    """BERT's masked-language head, decoding with the word embeddings. [B, T, H], positions [B, K]
+    int below T -> [B, K, vocabulary] logits.
+
+    Args: those of tf-models-official's, whose layer norm has an epsilon of its own, and
+      layer_norm_eps.
+    """
+
+    def __init__(self, *args, layer_norm_eps, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.layer_norm_eps = layer_norm_eps
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.layer_norm.epsilon = self.layer_norm_eps
 
 
 class PatchReconstruction(tf_keras.layers.Layer):

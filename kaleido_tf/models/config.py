@@ -61,7 +61,8 @@ class ModelConfig:
                 raise InputError(f"{source}: `{key}` must be {expected}. Received another number")
         if content.get("hidden_act", "gelu") != "gelu":
             raise InputError(
-                f"{source}: `hidden_act` must be gelu. Received: {content['hidden_act']!r}"
+                f"{source}: `hidden_act` must be gelu, as the originals call it; `hidden_gelu` says"
+                f" which one. Received: {content['hidden_act']!r}"
             )
         fields = {field.name: field for field in dataclasses.fields(cls)}
         cls._report_unknown(set(content) - set(fields) - set(cls.UNUSED) - _BERT_KEYS, source)
@@ -112,12 +113,19 @@ class BertConfig(ModelConfig):
         distribution (1.0: as the original; backbones with large features need less).
       matching_similarity: adds to the match logit how similar the text's and the image's embeddings
         are (see layers/heads.py); False is the original.
+      hidden_gelu: `tanh` is the approximation that the originals compute; `erf` is the exact
+        function, which a text encoder in Hugging Face's layout was mostly trained with. (The
+        originals' own key, `hidden_act`, says `gelu` for the former, Hugging Face's for the
+        latter.)
+      layer_norm_eps: of every layer norm; 1e-12 is the original.
     """
 
     OURS: ClassVar[tuple[str, ...]] = (
         "patch_feature_norm",
         "reconstruct_scale",
         "matching_similarity",
+        "hidden_gelu",
+        "layer_norm_eps",
     )
 
     vocab_size: int = 30522
@@ -135,6 +143,8 @@ class BertConfig(ModelConfig):
     patch_feature_norm: str = "none"
     reconstruct_scale: float = 1.0
     matching_similarity: bool = False
+    hidden_gelu: str = "tanh"
+    layer_norm_eps: float = 1e-12
 
     def __post_init__(self):
         if self.hidden_size % self.num_attention_heads:
@@ -143,6 +153,11 @@ class BertConfig(ModelConfig):
                 f"{self.hidden_size}, num_attention_heads={self.num_attention_heads}"
             )
         self._check_choice("patch_feature_norm", ("none", "standard", "whiten"))
+        self._check_choice("hidden_gelu", ("tanh", "erf"))
+        if not 0 < self.layer_norm_eps < 1:
+            raise InputError(
+                f"`layer_norm_eps` must be above 0 and below 1. Received: {self.layer_norm_eps}"
+            )
 
     @property
     def max_masked_tokens(self) -> int:

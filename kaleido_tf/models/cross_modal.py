@@ -16,7 +16,7 @@ from official.nlp.modeling import layers as tfm_layers
 from kaleido_tf import losses
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.embeddings import LAYER_NORM_EPSILON, FeatureNormalisation, TextEmbedding
-from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, Pooler
+from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, MaskedLanguage, Pooler
 from kaleido_tf.models.config import BertConfig
 
 MEASURED_IMAGES = 1000
@@ -234,6 +234,7 @@ class CrossModalBert(tf.Module):
                 config.type_vocab_size,
                 dropout,
                 spread,
+                config.layer_norm_eps,
                 name="text_embedding",
             )
         }
@@ -249,16 +250,19 @@ class CrossModalBert(tf.Module):
             dropout,
             config.attention_probs_dropout_prob,
             spread,
+            GELUS[config.hidden_gelu],
+            config.layer_norm_eps,
         )
         layers.update({block.name: block for block in blocks})
         layers["pooler"] = Pooler(size, spread, name="pooler")
         layers["next_sentence"] = LevelClassifier(2, spread, name="next_sentence")
         if config.matching_similarity:
             layers["similarity"] = EmbeddingSimilarity(name="similarity")
-        layers["masked_lm"] = tfm_layers.MaskedLM(
+        layers["masked_lm"] = MaskedLanguage(
             layers["text_embedding"].word_embeddings,
-            activation=gelu,
+            activation=GELUS[config.hidden_gelu],
             initializer=tf_keras.initializers.TruncatedNormal(stddev=spread),
+            layer_norm_eps=config.layer_norm_eps,
             name="masked_lm",
         )
         return {**layers, **self._task_layers()}
@@ -315,12 +319,28 @@ class CrossModalBert(tf.Module):
 
 
 def gelu(x):
-    """GELU in its tanh approximation, as BERT has it."""
+    """GELU in its tanh approximation, as the originals and Google's BERT have it."""
     return tf_keras.activations.gelu(x, approximate=True)
 
 
+def exact_gelu(x):
+    """GELU by the error function, as Hugging Face's BERT has it."""
+    return tf_keras.activations.gelu(x, approximate=False)
+
+
+GELUS = {"tanh": gelu, "erf": exact_gelu}
+"""Of the blocks and the masked-language head, by the config's `hidden_gelu`."""
+
+
 def encoder_blocks(
-    num_layers, num_heads, intermediate_size, dropout, attention_dropout, initializer_range
+    num_layers,
+    num_heads,
+    intermediate_size,
+    dropout,
+    attention_dropout,
+    initializer_range,
+    activation=gelu,
+    layer_norm_eps=LAYER_NORM_EPSILON,
 ):
     """`num_layers` post-norm blocks, to be applied one after the other on (hidden [B, T, H], mask
     [B, 1, T]).
@@ -332,10 +352,10 @@ def encoder_blocks(
         tfm_layers.TransformerEncoderBlock(
             num_attention_heads=num_heads,
             inner_dim=intermediate_size,
-            inner_activation=gelu,
+            inner_activation=activation,
             output_dropout=dropout,
             attention_dropout=attention_dropout,
-            norm_epsilon=LAYER_NORM_EPSILON,
+            norm_epsilon=layer_norm_eps,
             kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=initializer_range),
             name=f"encoder_layer_{number}",
         )

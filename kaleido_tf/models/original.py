@@ -13,6 +13,15 @@ import tensorflow as tf
 
 TEXT_COLUMNS = ("input_ids", "input_mask", "segment_ids")
 MASKED_LM_COLUMNS = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+BERT_DEPARTURES = {
+    "reconstruct_scale": (
+        1.0,
+        "the original does not scale the reconstruction targets; its losses are others",
+    ),
+    "hidden_gelu": ("tanh", "the original approximates gelu and will compute other numbers"),
+    "layer_norm_eps": (1e-12, "the original's layer norms will compute other numbers"),
+}
+"""`Original.departures` that the families share."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,8 @@ class Pretraining:
 
         def start(model, strategy) -> None:
             epochs = self.settings.contrastive_epochs
+            # Before the weights: a BERT of texts alone has none that normalise image features.
+            model.prepare(examples)
             if self._load_start is not None:
                 if epochs:
                     print(
@@ -61,7 +63,6 @@ class Pretraining:
                     )
                 self._load_start(model)
                 return
-            model.prepare(examples)
             if epochs:
                 start_from_scratch(model, examples.table, strategy, epochs, seed)
 

@@ -155,12 +155,24 @@ def test_config_beside_a_model_of_a_family_is_reported_as_left_alone(
     assert "--model_config is for new models" in capsys.readouterr().out
 
 
-def test_plain_bert_does_not_say_the_family(bert, tmp_path):
-    with pytest.raises(
-        InputError,
-        match="A plain BERT gives a model its first weights; its family is named by --model_config",
-    ):
-        model_to_train(str(bert), None, str(tmp_path), None, 64)
+@pytest.mark.parametrize(
+    "layout, family",
+    [(KALEIDO, KaleidoBertConfig), (GRIDS[4], FashionBertConfig), (None, KaleidoBertConfig)],
+)
+def test_without_a_config_the_family_is_the_one_that_reads_the_records(
+    bert, sizes, tmp_path, layout, family, capsys
+):
+    """With its defaults for new models, not those of the originals."""
+    data = layout and str(small_records.write(tmp_path / "records", 5, layout=layout))
+    source = model_to_train(str(bert), None, str(tmp_path), data, 24)
+    given = {name: sizes[name] for name in BERT_SIZES}
+    if data:
+        given["patch_feature_size"] = small_records.FEATURE_SIZE
+    if family is FashionBertConfig:
+        given["max_patch_position_embeddings"] = 16
+    assert source.config == family(**given, hidden_dropout_prob=0.2, text_seq_len=24)
+    said = f"no --model_config: a new {source.config.model_type} with the sizes of {source.start}"
+    assert said in capsys.readouterr().out
 
 
 def test_new_model_follows_its_records(tmp_path):

@@ -48,5 +48,5 @@ def test_help_has_an_example_of_each_direction():
         "st/model.safetensors": "safetensors",
     }
     assert sorted((kinds[path], to) for path, to in examples) == sorted(
-        itertools.permutations(("own", "tf1", "safetensors"), 2)
+        [*itertools.permutations(("own", "tf1", "safetensors"), 2), ("own", "hf")]
     )

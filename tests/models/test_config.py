@@ -51,6 +51,9 @@ def test_own_file_is_read_back_equal(tmp_path):
         ({"hidden_size": "768"}, "`hidden_size` must be int. Received: '768'"),
         ({"img_jigsaw_seq_len": 9}, "`img_jigsaw_seq_len` must be 4"),
         ({"box_unit": "metre"}, "`box_unit` must be one of relative, pixel. Received: 'metre'"),
+        ({"hidden_gelu": "gelu"}, "`hidden_gelu` must be one of tanh, erf. Received: 'gelu'"),
+        ({"hidden_act": "gelu_new"}, "`hidden_act` must be gelu.*`hidden_gelu` says which one"),
+        ({"layer_norm_eps": 0}, "`layer_norm_eps` must be above 0 and below 1. Received: 0"),
     ],
 )
 def test_wrong_content_is_named(tmp_path, content, message):
@@ -81,6 +84,12 @@ def test_a_default_that_is_spelled_out_changes_nothing_else(key, value):
         "joint",
         2,
     )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gelu_of_the_originals_is_the_approximation_whatever_they_call_it(family):
+    config = config_from_dict({"model_type": family, "hidden_act": "gelu"})
+    assert (config.hidden_gelu, config.layer_norm_eps) == ("tanh", 1e-12)
 
 
 @pytest.mark.parametrize("beside", [{}, {"box_unit": "relative"}, {"model_type": "kaleidobert"}])

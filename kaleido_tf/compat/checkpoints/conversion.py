@@ -1,5 +1,5 @@
 """A model from one kind of file to another: our checkpoints, TF1 checkpoints of the originals,
-safetensors.
+safetensors; and its text side alone in Hugging Face's layout.
 
 The result is always a folder with the weights, `config.json` and `vocab.txt`, as
 `--pretrain_model_name_or_path` takes it.
@@ -14,12 +14,15 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX
+from kaleido_tf.compat.checkpoints.text_encoder import layout_of, to_layout
+from kaleido_tf.compat.checkpoints.text_encoder_config import text_encoder_config
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import write_tf1_checkpoint
 from kaleido_tf.compat.checkpoints.weights import (
     KINDS,
     STEP,
     VOCABULARY,
     Weights,
+    below_scope,
     fill,
     find_weights,
     kind_of,
@@ -71,10 +74,10 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     """Converts the model at `source` into the new folder `target`, which appears whole or not at
     all.
 
-    Args: source: see `weights.find_weights`. kind: `own`, `tf1` or `safetensors`. config_path:
-      config.json of the model; default: beside the weights.
+    Args: source: see `weights.find_weights`. kind: one of `weights.KINDS`. config_path: config.json
+      of the model; default: beside the weights.
     Raises: InputError for a folder that is not empty, weights that are missing or of another shape,
-      and a model that the original cannot be (`tf1`).
+      a text encoder, which is no whole model, and a model that the original cannot be (`tf1`).
     """
     if kind not in KINDS:
         raise InputError(f"--to must be one of {', '.join(KINDS)}. Received: {kind}")
@@ -89,38 +92,34 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
             f" with one of them. Found at {source}: nothing"
         )
     source_kind = kind_of(path)
+    if source_kind == "hf":
+        raise InputError(
+            f"--input must be a model of this project. Received: {path}, a text encoder, from which"
+            " training starts as it is (--pretrain_model_name_or_path)"
+        )
     config_file, vocabulary_file = _files(path, config_path)
     # Between the originals' names no model is needed: a checkpoint of any size goes over tensor by
     # tensor.
     needed = "own" in (source_kind, kind)
-    config = read_config(config_file) if needed or config_file.is_file() else None
+    has_config = needed or kind == "hf" or config_file.is_file()
+    config = read_config(config_file) if has_config else None
     weights = open_weights(path, config)
     _refuse_fine_tuned(weights, path)
     vocabulary = _check_vocabulary(weights, config, vocabulary_file)
     notes, unused = [], list(weights.unused)
-    if not needed:
+    if not needed and kind != "hf":
         notes.append("names and shapes were carried over as they are, not held against a model")
     if kind == "tf1":
         notes += _notes_on_export(weights, config, path)
+    if kind == "hf" and vocabulary is None:
+        raise InputError(f"A text encoder needs its vocab.txt. Not found: {vocabulary_file}")
     with appears_whole(folder) as partial:
         partial.mkdir()
-        if kind == "own":
-            unused += _write_own(partial, weights, config)
-        elif kind == "tf1":
-            step = {STEP: np.asarray(weights.step, np.int64)}
-            write_tf1_checkpoint(
-                partial / f"model.ckpt-{weights.step}", {**weights.tensors, **step}
-            )
-        else:
-            write_safetensors(
-                partial / "model.safetensors",
-                weights.tensors,
-                _metadata(weights, config, vocabulary),
-            )
+        unused += _write_weights(partial, weights, config, vocabulary, kind)
         if config is None:
             notes.append("no config.json there, so none was written: --input_config gives one")
         else:
-            content = _config_content(config, config_file, kind)
+            content = _config_content(config, config_file, vocabulary, kind)
             write_whole(partial / "config.json", json.dumps(content, indent=2) + "\n")
         if vocabulary is not None:
             write_whole(partial / "vocab.txt", read_text(vocabulary_file))
@@ -207,6 +206,44 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
     return notes
 
 
+def _write_weights(
+    folder: pathlib.Path,
+    weights: Weights,
+    config: ModelConfig | None,
+    vocabulary: Vocabulary | None,
+    kind: str,
+) -> tuple[str, ...]:
+    """Writes the weights alone; returns the names that were not used."""
+    if kind == "own":
+        return _write_own(folder, weights, config)
+    if kind == "hf":
+        return _write_text_encoder(folder, weights, config, vocabulary)
+    if kind == "tf1":
+        step = {STEP: np.asarray(weights.step, np.int64)}
+        write_tf1_checkpoint(folder / f"model.ckpt-{weights.step}", {**weights.tensors, **step})
+    else:
+        metadata = _metadata(weights, config, vocabulary)
+        write_safetensors(folder / "model.safetensors", weights.tensors, metadata)
+    return ()
+
+
+def _write_text_encoder(
+    folder: pathlib.Path, weights: Weights, config: ModelConfig, vocabulary: Vocabulary
+) -> tuple[str, ...]:
+    """Writes the text side in Hugging Face's layout; returns the names of the rest."""
+    names = {below_scope(name): name for name in weights.tensors}
+    sizes = text_encoder_config(config, vocabulary.pad_id)
+    tensors = to_layout(
+        weights.path,
+        sizes,
+        {below: weights.tensors[name] for below, name in names.items()},
+        {below: weights.shapes[name] for below, name in names.items()},
+    )
+    # Without the word "pt" transformers does not open a file.
+    write_safetensors(folder / "model.safetensors", tensors, {"format": "pt"})
+    return tuple(sorted(name for below, name in names.items() if below not in layout_of(sizes)))
+
+
 def _write_own(folder: pathlib.Path, weights: Weights, config: ModelConfig) -> tuple[str, ...]:
     """Writes a checkpoint of this project; returns the names that were not used."""
     model = model_for_weights(config, weights.tasks)
@@ -261,12 +298,16 @@ def _metadata(
     return metadata
 
 
-def _config_content(config: ModelConfig, path: os.PathLike, kind: str) -> dict:
+def _config_content(
+    config: ModelConfig, path: os.PathLike, vocabulary: Vocabulary | None, kind: str
+) -> dict:
     """`config.json` of the result: spelled out in full for us, without a key of ours for the
-    original, else as it was.
+    original, a BERT's for Hugging Face, else as it was.
     """
     if kind == "own":
         return config.to_dict()
+    if kind == "hf":
+        return text_encoder_config(config, vocabulary.pad_id)
     content = read_json_object(path)
     if kind == "safetensors":
         return content

@@ -1,7 +1,8 @@
 """The weights that lie at a path, by name, whatever file holds them, and filling a model with them.
 
-The names are those of the original's checkpoints; weights that the original does not have are
-called `named_layers/...`, after their place in our models.
+The names are those of the original's checkpoints, which for a text encoder in Hugging Face's layout
+are Google's; weights that the original does not have are called `named_layers/...`, after their
+place in our models.
 """
 
 import dataclasses
@@ -13,11 +14,13 @@ from collections.abc import Callable
 import numpy as np
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX, named_variables
+from kaleido_tf.compat.checkpoints.text_encoder import TextEncoder, is_text_encoder
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, build_model
 from kaleido_tf.files.input_files import visible_files
 from kaleido_tf.files.safetensors_file import SafetensorsFile
+from kaleido_tf.files.sharded_safetensors import INDEX
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.cross_modal import CrossModalBert
 from kaleido_tf.training.checkpoints import (
@@ -28,10 +31,11 @@ from kaleido_tf.training.checkpoints import (
     tasks_of_checkpoint,
 )
 
-KINDS = ("own", "tf1", "safetensors")
+KINDS = ("own", "tf1", "safetensors", "hf")
 SAFETENSORS = ".safetensors"
 STEP = "global_step"
 VOCABULARY = "vocabulary_digest"
+_SHARD = re.compile(r"-\d+-of-\d+\.safetensors$")
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _LISTED = 5
 """Names that a message shows before it only counts."""
@@ -63,17 +67,17 @@ class Weights:
 
 
 def find_weights(path: str | os.PathLike) -> str | None:
-    """The prefix of a checkpoint or the path of a safetensors file: `path` itself, or in the folder
-    `path`; None if there is none. Hidden files are none.
+    """The prefix of a checkpoint or the path of a safetensors file, or of the index of several:
+    `path` itself, or in the folder `path`; None if there is none. Hidden files are none.
 
     Raises: InputError naming all, if the folder holds more than one and its `checkpoint` does not
       say which is the latest, or a checkpoint beside a safetensors file.
     """
     path = str(path)
-    if path.endswith(SAFETENSORS) and os.path.isfile(path):
+    if path.endswith((SAFETENSORS, INDEX)) and os.path.isfile(path):
         return path
     prefix = find_checkpoint(path)
-    files = visible_files(path, SAFETENSORS) if os.path.isdir(path) else []
+    files = _safetensors_in(path) if os.path.isdir(path) else []
     candidates = ([prefix] if prefix else []) + files
     if len(candidates) > 1:
         raise InputError(
@@ -83,10 +87,16 @@ def find_weights(path: str | os.PathLike) -> str | None:
     return candidates[0] if candidates else None
 
 
+def _safetensors_in(folder: str) -> list[str]:
+    """Files and indexes of a folder, without the shards of an index."""
+    indexes, files = visible_files(folder, INDEX), visible_files(folder, SAFETENSORS)
+    return indexes + [file for file in files if not (indexes and _SHARD.search(file))]
+
+
 def kind_of(weights: str) -> str:
     """Which of `KINDS` lies at what `find_weights` gave."""
-    if weights.endswith(SAFETENSORS):
-        return "safetensors"
+    if weights.endswith((SAFETENSORS, INDEX)):
+        return "hf" if is_text_encoder(weights) else "safetensors"
     return "own" if is_own_checkpoint(weights) else "tf1"
 
 
@@ -97,9 +107,13 @@ def open_weights(path: str, config: ModelConfig | None = None) -> Weights:
     Raises: InputError for damaged files.
     """
     kind = kind_of(path)
-    return {"own": _open_own, "tf1": _open_tf1, "safetensors": _open_safetensors}[kind](
-        path, config
-    )
+    openers = {
+        "own": _open_own,
+        "tf1": _open_tf1,
+        "safetensors": _open_safetensors,
+        "hf": _open_text_encoder,
+    }
+    return openers[kind](path, config)
 
 
 def load_weights(model: CrossModalBert, path: str) -> None:
@@ -118,11 +132,11 @@ def load_weights(model: CrossModalBert, path: str) -> None:
 
 def load_start(model: CrossModalBert, path: str) -> None:
     """Fills a model that is to be trained; from a TF1 checkpoint (Kaleido-BERT, FashionBERT or
-    Google's BERT) what it has, with a report of what begins new.
+    Google's BERT) or a text encoder what it has, with a report of what begins new.
 
     Raises: InputError if a variable has another shape, or if there is nothing of the encoder.
     """
-    if kind_of(path) == "tf1":
+    if kind_of(path) in ("tf1", "hf"):
         weights = open_weights(path)
         _report_unused(weights, fill(model, weights, partly=True))
     else:
@@ -163,6 +177,12 @@ def _open_safetensors(path, _):
         ignored=len(file.shapes) - len(names),
         vocabulary_digest=file.metadata.get(VOCABULARY),
     )
+
+
+def _open_text_encoder(path, _):
+    encoder = TextEncoder(path)
+    sizes = dict.fromkeys(encoder.shapes, np.dtype(np.float32).itemsize)
+    return _weights("hf", encoder, list(encoder.shapes), sizes, 0, unused=encoder.unused)
 
 
 def _weights(kind, file, names, sizes, step, **others):
@@ -242,8 +262,8 @@ def fill(model: CrossModalBert, weights: Weights, partly: bool = False) -> tuple
     _check_built(model)
     entries = named_variables(model)
     if partly:
-        below = {_below_scope(name): name for name in weights.shapes}
-        theirs = {name: below.get(_below_scope(name)) for name in entries}
+        below = {below_scope(name): name for name in weights.shapes}
+        theirs = {name: below.get(below_scope(name)) for name in entries}
     else:
         theirs = {name: name if name in weights.shapes else None for name in entries}
     missing = [name for name, their in theirs.items() if their is None]
@@ -259,7 +279,7 @@ def fill(model: CrossModalBert, weights: Weights, partly: bool = False) -> tuple
     if partly:
         print(f"start: {len(pairs)} of {len(entries)} variables from {weights.path}")
     if partly and missing:
-        new = sorted(_below_scope(name) for name in missing)
+        new = sorted(below_scope(name) for name in missing)
         print(f"start: not in the checkpoint, so with random weights: {_listed(new)}")
     return tuple(sorted(set(weights.shapes) - set(pairs.values())))
 
@@ -287,13 +307,15 @@ def _check_fit(weights: Weights, entries: dict, pairs: dict[str, str], missing: 
 
 
 def _report_unused(weights: Weights, unused: tuple[str, ...]) -> None:
+    unused = (*weights.unused, *unused)
     if unused:
         print(f"{weights.path}: not used: {_listed(list(unused))}")
     if weights.ignored:
         print(f"{weights.path}: {weights.ignored} variables of its optimizer are left alone")
 
 
-def _below_scope(name: str) -> str:
+def below_scope(name: str) -> str:
+    """A name without the scope of its family's release."""
     first, _, rest = name.partition("/")
     return rest if "pre_trained_model" in first else name
 

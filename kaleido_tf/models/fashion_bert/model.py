@@ -69,6 +69,7 @@ class FashionBert(CrossModalBert):
                 config.patch_type_vocab_size,
                 config.hidden_dropout_prob,
                 spread,
+                config.layer_norm_eps,
                 name="patch_embedding",
             ),
         }

@@ -6,6 +6,7 @@ import numpy as np
 
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.original import (
+    BERT_DEPARTURES,
     MASKED_LM_COLUMNS,
     TEXT_COLUMNS,
     Original,
@@ -95,12 +96,7 @@ def _columns(inputs: dict[str, np.ndarray], config: FashionBertConfig) -> dict[s
 ORIGINAL = Original(
     scope="image_bert_pre_trained_model/",
     names=variable_names,
-    departures={
-        "reconstruct_scale": (
-            1.0,
-            "the original does not scale the reconstruction targets; its losses are others",
-        )
-    },
+    departures=BERT_DEPARTURES,
     rows=OriginalRows(
         {"pretraining": _PRETRAINING, "matching": _MATCHING}, _lengths, _limits, _inputs, _columns
     ),

@@ -51,6 +51,7 @@ class KaleidoBert(CrossModalBert):
                 config.patch_type_vocab_size,
                 config.hidden_dropout_prob,
                 spread,
+                config.layer_norm_eps,
                 name=f"{level}_embedding",
             )
         return layers

@@ -5,6 +5,7 @@ import numpy as np
 from kaleido_tf import patches
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.original import (
+    BERT_DEPARTURES,
     MASKED_LM_COLUMNS,
     TEXT_COLUMNS,
     Original,
@@ -191,10 +192,7 @@ ORIGINAL = Original(
     departures={
         "box_unit": ("pixel", "the original feeds raw pixels and will compute other numbers"),
         "grey_target": ("joint", "the original's loss of grey patches is another one"),
-        "reconstruct_scale": (
-            1.0,
-            "the original does not scale the reconstruction targets; its losses are others",
-        ),
+        **BERT_DEPARTURES,
     },
     unused_values={"max_patch_position_embeddings": 64},
     rows=OriginalRows(

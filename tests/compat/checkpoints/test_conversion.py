@@ -258,7 +258,13 @@ def rewritten(converted, folder, config=None, metadata=None, **changes):
 
 
 def test_departures_of_the_config_are_said(converted, tmp_path):
-    settings = {"box_unit": "relative", "grey_target": "per_patch", "reconstruct_scale": 0.5}
+    settings = {
+        "box_unit": "relative",
+        "grey_target": "per_patch",
+        "reconstruct_scale": 0.5,
+        "hidden_gelu": "erf",
+        "layer_norm_eps": 1e-5,
+    }
     report = convert(
         str(rewritten(converted, tmp_path / "in", settings)), str(tmp_path / "out"), "tf1"
     )
@@ -268,6 +274,8 @@ def test_departures_of_the_config_are_said(converted, tmp_path):
         in said
     )
     assert "grey_target is per_patch here" in said and "reconstruct_scale is 0.5 here" in said
+    assert "hidden_gelu is erf here: the original approximates gelu" in said
+    assert "layer_norm_eps is 1e-05 here" in said
     assert "box_unit" not in (tmp_path / "out" / "config.json").read_text()
 
 
@@ -340,7 +348,7 @@ def test_inputs_that_are_none_or_too_many(converted, tmp_path):
     ):
         convert(str(tmp_path), str(tmp_path / "out"), "own")
     with pytest.raises(
-        InputError, match="--to must be one of own, tf1, safetensors. Received: pickle"
+        InputError, match="--to must be one of own, tf1, safetensors, hf. Received: pickle"
     ):
         convert(str(converted["tf1_own"][0]), str(tmp_path / "out"), "pickle")
     with pytest.raises(InputError, match="--output must be a new folder"):
@@ -364,6 +372,41 @@ def test_inputs_that_are_none_or_too_many(converted, tmp_path):
 def test_a_step_in_the_name_counts_where_the_checkpoint_holds_none(tmp_path):
     write_tf1_checkpoint(tmp_path / "model.ckpt-37", {"x": np.zeros(3)})
     assert convert(str(tmp_path), str(tmp_path / "out"), "safetensors").step == 37
+
+
+@pytest.mark.parametrize("direction", ["tf1_own", "tf1_safetensors", "golden"])
+def test_text_side_is_the_same_from_every_kind(source, converted, tmp_path, direction):
+    folder = source if direction == "golden" else converted[direction][0]
+    report = convert(str(folder), str(tmp_path / "out"), "hf")
+    checkpoint, written = (
+        Tf1Checkpoint(checkpoint_in(source)),
+        SafetensorsFile(tmp_path / "out" / "model.safetensors"),
+    )
+    assert written.metadata == {"format": "pt"} and len(written.shapes) == report.variables
+    assert {*report.unused} < {*checkpoint.shapes} and report.notes == ()
+    assert len(report.unused) == VARIABLES - report.variables
+    np.testing.assert_array_equal(
+        written.read("bert.encoder.layer.0.intermediate.dense.weight"),
+        checkpoint.read(SCOPE + "bert/encoder/layer_0/intermediate/dense/kernel").T,
+    )
+    content = read_json(tmp_path / "out" / "config.json")
+    assert content["model_type"] == "bert" and content["hidden_act"] == "gelu_new"
+    with pytest.raises(InputError, match="--input must be a model of this project.* text encoder"):
+        convert(str(tmp_path / "out"), str(tmp_path / "again"), "own")
+
+
+def test_text_side_needs_config_vocabulary_and_fitting_weights(converted, tmp_path):
+    folder = rewritten(converted, tmp_path / "in", {"hidden_size": 64})
+    message = "A text encoder needs its vocab.txt. Not found: .*in/vocab.txt"
+    with pytest.raises(InputError, match=message):
+        convert(str(folder), str(tmp_path / "out"), "hf")
+    shutil.copy(converted["own_safetensors"][0] / "vocab.txt", folder)
+    with pytest.raises(InputError, match=r"does not have the sizes.*needs \[\d+, 64\], found"):
+        convert(str(folder), str(tmp_path / "out"), "hf")
+    (folder / "config.json").unlink()
+    with pytest.raises(InputError, match="A model needs its config.json"):
+        convert(str(folder), str(tmp_path / "out"), "hf")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("kind", ["own", "safetensors"])
