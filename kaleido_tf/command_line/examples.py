@@ -134,6 +134,11 @@ def pairs_of_rows(
         raise InputError(
             f"Rows are pairs already: --candidates is for records. Received: {candidates}"
         )
+    if getattr(config, "comparison_size", 0):
+        raise InputError(
+            "A model with `comparison_size` scores pairs of records (data_prep), since it holds"
+            f" each side against its training products. Received: rows, {pattern}"
+        )
     examples = open_rows(pattern, "matching", 0, config, (), schema)
     text_ids, image_ids, file_ids, labels = examples.columns(IDENTITY)
     queries = image_ids if direction == "img2txt" else text_ids

@@ -14,25 +14,64 @@ from kaleido_tf.errors import input_errors_as_themselves
 from kaleido_tf.evaluation.candidates import Pairs
 from kaleido_tf.progress import Progress
 
+BLOCK = 16
+"""Texts, or images, that are held against the bank at once."""
+
 
 def candidate_batches(model, table: RecordTable, pairs: Pairs, batch_size: int) -> tf.data.Dataset:
     """Batches of the matcher's inputs for every pair, in order."""
     rows, features, boxes = read_images(table, pairs.images)
+    hubness = pair_hubness(model, table, pairs, rows, features, boxes)
     features, boxes = tf.constant(features), tf.constant(boxes)
     sequences, lengths = tf.constant(table.sequences), tf.constant(table.lengths)
 
-    def inputs(text, image):
+    def inputs(text, image, extra):
         image_features, image_boxes = (
             tf.cast(tf.gather(features, image), tf.float32),
             tf.gather(boxes, image),
         )
         texts = text_inputs(tf.gather(sequences, text), tf.gather(lengths, text))
-        return {**texts, **model.image_inputs(image_features, image_boxes)}
+        return {**texts, **model.image_inputs(image_features, image_boxes), **extra}
 
     dataset = tf.data.Dataset.from_tensor_slices(
-        (table.texts[pairs.texts], rows[pairs.images])
+        (table.texts[pairs.texts], rows[pairs.images], hubness)
     ).batch(batch_size)
     return dataset.map(inputs, tf.data.AUTOTUNE, deterministic=True)
+
+
+def pair_hubness(model, table: RecordTable, pairs: Pairs, rows, features, boxes) -> dict:
+    """{"comparison_hubness": [N]} of a model that compares below its encoder, else {}; each text
+    and image is looked at once.
+
+    Args: rows, features, boxes: as `read_images` gives them.
+    """
+    if not getattr(model, "compares", False):
+        return {}
+    texts = np.zeros(len(table.sequences), np.float32)
+    used = np.unique(table.texts[pairs.texts])
+    images = np.zeros(len(features), np.float32)
+
+    @tf.function(reduce_retracing=True)
+    def of_texts(sequences, lengths):
+        feed = text_inputs(sequences, lengths)
+        return model.text_hubness(feed["input_ids"], feed["input_mask"])
+
+    @tf.function(reduce_retracing=True)
+    def of_images(features, boxes):
+        return model.image_hubness(model.image_inputs(tf.cast(features, tf.float32), boxes))
+
+    with Progress("comparing with training products", len(used) + len(images), "sides") as done:
+        for part in _blocks(used):
+            texts[part] = of_texts(*map(tf.constant, (table.sequences[part], table.lengths[part])))
+            done.done(len(part))
+        for part in _blocks(np.arange(len(images))):
+            images[part] = of_images(tf.constant(features[part]), tf.constant(boxes[part]))
+            done.done(len(part))
+    return {"comparison_hubness": texts[table.texts[pairs.texts]] + images[rows[pairs.images]]}
+
+
+def _blocks(numbers: np.ndarray) -> list[np.ndarray]:
+    return [numbers[start : start + BLOCK] for start in range(0, len(numbers), BLOCK)]
 
 
 def score_batches(

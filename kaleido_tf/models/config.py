@@ -118,12 +118,21 @@ class BertConfig(ModelConfig):
         originals' own key, `hidden_act`, says `gelu` for the former, Hugging Face's for the
         latter.)
       layer_norm_eps: of every layer norm; 1e-12 is the original.
+      comparison_size: width of a comparison of words with patches (layers/comparison.py), whose
+        score is added to the match logit at ranking; 0, the original, is none.
+        comparison_tower_size: width of its towers. comparison_bank: training products that tell
+        which texts and images are near to everything; comparison_neighbours: how many of them count
+        for each.
     """
 
     OURS: ClassVar[tuple[str, ...]] = (
         "patch_feature_norm",
         "reconstruct_scale",
         "matching_similarity",
+        "comparison_size",
+        "comparison_tower_size",
+        "comparison_bank",
+        "comparison_neighbours",
         "hidden_gelu",
         "layer_norm_eps",
     )
@@ -143,6 +152,10 @@ class BertConfig(ModelConfig):
     patch_feature_norm: str = "none"
     reconstruct_scale: float = 1.0
     matching_similarity: bool = False
+    comparison_size: int = 0
+    comparison_tower_size: int = 256
+    comparison_bank: int = 2000
+    comparison_neighbours: int = 10
     hidden_gelu: str = "tanh"
     layer_norm_eps: float = 1e-12
 
@@ -158,6 +171,13 @@ class BertConfig(ModelConfig):
             raise InputError(
                 f"`layer_norm_eps` must be above 0 and below 1. Received: {self.layer_norm_eps}"
             )
+        if self.comparison_size < 0:
+            raise InputError(
+                f"`comparison_size` must be at least 0. Received: {self.comparison_size}"
+            )
+        for name in ("comparison_tower_size", "comparison_bank", "comparison_neighbours"):
+            if getattr(self, name) < 1:
+                raise InputError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
 
     @property
     def max_masked_tokens(self) -> int:

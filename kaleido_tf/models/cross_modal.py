@@ -15,6 +15,7 @@ from official.nlp.modeling import layers as tfm_layers
 
 from kaleido_tf import losses
 from kaleido_tf.errors import InputError
+from kaleido_tf.layers.comparison import TextImageComparison
 from kaleido_tf.layers.embeddings import LAYER_NORM_EPSILON, FeatureNormalisation, TextEmbedding
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, MaskedLanguage, Pooler
 from kaleido_tf.models.config import BertConfig
@@ -28,7 +29,8 @@ class CrossModalBert(tf.Module):
     first used.
 
     A family gives its image side: `_image_layers() -> {name: layer}`, `_patch_inputs() -> {name:
-    functional input}`, `_embed_image(inputs) -> [B, P, H]`, and `image_inputs(features [B, P, F],
+    functional input}`, `_patch_features(inputs) -> [B, P, F]` (all, or as many as a comparison
+    sees), `_embed_image(inputs) -> [B, P, H]`, and `image_inputs(features [B, P, F],
     boxes [B, P, 5]) -> {name: tensor}`, an image's inputs from its record. And its further tasks:
     `_task_layers() -> {name: head}`, `_task_inputs() -> {name: functional input}`, and
     `_run_task(task, patches [B, P, H], inputs) -> (logits, {"loss", "accuracy"?})`.
@@ -45,6 +47,8 @@ class CrossModalBert(tf.Module):
     """
 
     TASKS: tuple[str, ...] = ()
+    COMPARED_PATCHES: tuple[int, int] | None = None
+    """How many patches, from the first on, a comparison and its towers see; None: all."""
     total_is_linear = True
     step_tasks: Mapping[str, float] = {}
 
@@ -109,12 +113,22 @@ class CrossModalBert(tf.Module):
 
     @functools.cached_property
     def matcher(self) -> tf_keras.Model:
-        """Functional model of `encoder_inputs` to [B, 2] float32 logits of (mismatch, match)."""
+        """Functional model of `encoder_inputs`, and of `comparison_hubness` [B] where the model
+        compares below its encoder, to [B, 2] float32 logits of (mismatch, match).
+        """
         inputs = self.encoder_inputs()
         embedded = self._embed(inputs)
         # Matching reads the first place only, so the last block need not compute the others.
         first = self._encode(*embedded, inputs, output_range=1)
-        return tf_keras.Model(inputs, self._match(first, *embedded, inputs), name="matcher")
+        logits = self._match(first, *embedded, inputs)
+        if self.compares:
+            hubness = tf_keras.Input([], name="comparison_hubness")
+            term = self.named_layers["comparison"](
+                inputs["input_ids"], inputs["input_mask"], self.compared_features(inputs), hubness
+            )
+            logits += tf.stack([tf.zeros_like(term), term], axis=1)
+            inputs = {**inputs, "comparison_hubness": hubness}
+        return tf_keras.Model(inputs, logits, name="matcher")
 
     @functools.cached_property
     def pretrainer(self) -> tf_keras.Model:
@@ -149,6 +163,48 @@ class CrossModalBert(tf.Module):
             },
         }
         return tf_keras.Model(inputs, outputs, name="pretrainer")
+
+    @property
+    def compares(self) -> bool:
+        """Whether a comparison below the encoder has a part in the match logit at ranking."""
+        return "comparison" in self.named_layers
+
+    @property
+    def has_compared(self) -> bool:
+        """Whether the comparison was trained, here or in the checkpoint it came from."""
+        return int(self.named_layers["comparison"].bank["bank_size"].numpy()) > 0
+
+    def make_comparison(self) -> TextImageComparison:
+        """A comparison of the config's sizes, with weights of its own."""
+        config = self.config
+        compared, in_towers = self.COMPARED_PATCHES or (self.num_patches, self.num_patches)
+        return TextImageComparison(
+            config.vocab_size,
+            config.patch_feature_size,
+            config.comparison_size,
+            config.comparison_tower_size,
+            compared,
+            in_towers,
+            (config.comparison_bank, config.text_seq_len),
+            config.comparison_neighbours,
+            name="comparison",
+        )
+
+    def text_hubness(self, input_ids, input_mask) -> tf.Tensor:
+        """[T] float32: how near texts [T, S] are to the images of training that are nearest."""
+        return self.named_layers["comparison"].text_hubness(input_ids, input_mask)
+
+    def image_hubness(self, inputs) -> tf.Tensor:
+        """[I] float32: how near images (as `image_inputs`) are to the texts of training that are
+        nearest.
+        """
+        return self.named_layers["comparison"].image_hubness(self.compared_features(inputs))
+
+    def compared_features(self, inputs):
+        """The patch features of images (as `image_inputs`) that a comparison sees, [I, P, F],
+        normalised.
+        """
+        return self._normalised(self._patch_features(inputs))
 
     @property
     def is_built(self) -> bool:
@@ -258,6 +314,8 @@ class CrossModalBert(tf.Module):
         layers["next_sentence"] = LevelClassifier(2, spread, name="next_sentence")
         if config.matching_similarity:
             layers["similarity"] = EmbeddingSimilarity(name="similarity")
+        if config.comparison_size:
+            layers["comparison"] = self.make_comparison()
         layers["masked_lm"] = MaskedLanguage(
             layers["text_embedding"].word_embeddings,
             activation=GELUS[config.hidden_gelu],

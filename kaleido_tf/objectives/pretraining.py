@@ -8,6 +8,7 @@ from kaleido_tf.data.pipeline import RecordExamples
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import build_model, check_settings
 from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.objectives.comparison_start import train_comparison
 from kaleido_tf.objectives.contrastive_start import start_from_scratch
 from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 from kaleido_tf.training.run import Examples
@@ -38,14 +39,11 @@ class Pretraining:
         return build_model(self.config, settings.tasks, self.text_length, settings.loss_weights)
 
     def check_examples(self, examples: Examples) -> None:
-        """Raises: InputError for a contrastive start on examples that cannot give one."""
-        from_scratch = self._load_start is None
-        wants_start = from_scratch and self.settings.contrastive_epochs
-        if wants_start and not isinstance(examples, RecordExamples):
-            raise InputError(
-                "--contrastive_epochs needs records (data_prep): rows do not say which texts and"
-                " images differ"
-            )
+        """Raises: InputError for a start on examples that cannot give one."""
+        if self._load_start is None and self.settings.contrastive_epochs:
+            _check_records(examples, "--contrastive_epochs")
+        if self._load_start is None and getattr(self.config, "comparison_size", 0):
+            _check_records(examples, "A new model with `comparison_size`")
 
     def starter(self, examples: Examples, seed: int):
         """What fills a new model's weights: a function of (model, strategy)."""
@@ -62,8 +60,19 @@ class Pretraining:
                         " checkpoint as it is"
                     )
                 self._load_start(model)
-                return
-            if epochs:
+            elif epochs:
                 start_from_scratch(model, examples.table, strategy, epochs, seed)
+            if getattr(model, "compares", False) and not model.has_compared:
+                _check_records(examples, "A model with `comparison_size` that starts without one")
+                train_comparison(
+                    model, examples.table, strategy, self.settings.comparison_epochs, seed
+                )
 
         return start
+
+
+def _check_records(examples: Examples, what: str) -> None:
+    if not isinstance(examples, RecordExamples):
+        raise InputError(
+            f"{what} needs records (data_prep): rows do not say which texts and images differ"
+        )

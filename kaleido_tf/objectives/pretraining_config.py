@@ -32,6 +32,15 @@ class PretrainingConfig:
         lowest=0,
     )
 
+    comparison_epochs: int = setting(
+        40,
+        "comparison_epochs",
+        "Epochs in which a new model's comparison of words with patches is trained, where its"
+        " config.json has a comparison_size (kaleido_tf/objectives/comparison_start.py).",
+        decisive=True,
+        lowest=1,
+    )
+
     def __post_init__(self):
         check_settings(self)
 

@@ -87,6 +87,9 @@ class FashionBert(CrossModalBert):
         del boxes  # patches are known by their place in the grid
         return {"patch_features": features, "patch_mask": tf.ones(tf.shape(features)[:2], tf.int32)}
 
+    def _patch_features(self, inputs):
+        return inputs["patch_features"]
+
     def _embed_image(self, inputs):
         features = self._normalised(inputs["patch_features"])
         return self.named_layers["patch_embedding"](

@@ -15,6 +15,8 @@ from kaleido_tf.layers.heads import LevelClassifier, PatchReconstruction, gather
 from kaleido_tf.models.cross_modal import CrossModalBert
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 
+COMPARED_LEVELS = 3
+
 
 class KaleidoBert(CrossModalBert):
     """Kaleido-BERT; its losses add up to equation 8.
@@ -28,6 +30,11 @@ class KaleidoBert(CrossModalBert):
 
     TASKS = patches.LEVEL_NAMES
     # Sub-tasks I to V of section 3.6; masked language and matching are always trained.
+    # Finer levels added nothing to the comparison on held-out training products
+    # (docs/experiments.md).
+    COMPARED_PATCHES = tuple(
+        patches.level_slice(patches.LEVEL_NAMES[last]).stop for last in (COMPARED_LEVELS - 1, 1)
+    )
 
     def __init__(
         self,
@@ -74,6 +81,10 @@ class KaleidoBert(CrossModalBert):
             inputs[f"{level}_features"] = features[:, patches.level_slice(level)]
             inputs[f"{level}_boxes"] = boxes[:, patches.level_slice(level)]
         return inputs
+
+    def _patch_features(self, inputs):
+        levels = patches.LEVEL_NAMES[:COMPARED_LEVELS]
+        return tf.concat([inputs[f"{level}_features"] for level in levels], axis=1)
 
     def _embed_image(self, inputs):
         layers = self.named_layers

@@ -1,0 +1,205 @@
+"""Trains the comparison of words with patches (layers/comparison.py) of a new model, before the
+encoder is trained.
+
+Both of its scores learn to tell the own image of each text from the others of a batch, and the own
+text of each image. Afterwards the comparison stays as it is: it takes no part in training's
+matching loss, since its scores of the very products that it was fitted to are far better than those
+of new ones, and a head that is trained on them learns to trust nothing else (docs/results.md).
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from kaleido_tf.data.pipeline import text_inputs
+from kaleido_tf.data.record_table import RecordTable, read_evenly
+from kaleido_tf.errors import InputError
+from kaleido_tf.layers.comparison import TextImageComparison
+from kaleido_tf.losses import contrastive_loss
+
+BATCH = 192
+PEAK_RATE = 3e-3
+WEIGHT_DECAY = 0.02
+HIDDEN_WORDS = 0.2
+"""Share of the words, and below of the feature values, that a step does not see."""
+HIDDEN_FEATURES = 0.3
+FIRST_SCALE = 10.0
+LEAST_TEXTS = 2
+"""A word must stand in this many texts of training to be compared."""
+LEAST_WEIGHT = 0.05
+MEMORY_BYTES = 2 << 30
+"""Features of more records than fit in here are not used, but a sample of the catalogue."""
+SPREAD_PRODUCTS = 500
+"""Products whose pairs are looked at for the spread of scores that do not match."""
+
+
+def train_comparison(
+    model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int
+) -> None:
+    """Fills the weights of `model.named_layers["comparison"]`; the same seed gives the same ones.
+
+    Raises: InputError for records with fewer than two different texts.
+    """
+    if len(np.unique(table.texts)) < 2:
+        raise InputError(
+            "A model with `comparison_size` needs products with at least 2 different texts."
+            " Received: 1"
+        )
+    products, comparison = _Products(model, table), model.named_layers["comparison"]
+    weights = word_weights(table, comparison.word_weights.shape[0])
+    comparison.word_weights.assign(weights)
+    comparison.rarity.assign(weights)
+    _Training(comparison, products, strategy, epochs, seed).run()
+    _measure_spreads(comparison, products, seed)
+    _fill_bank(comparison, products)
+
+
+def word_weights(table: RecordTable, vocab_size: int) -> np.ndarray:
+    """[V] float32: a third of the log of how rare a word piece is among the different texts, at
+    least `LEAST_WEIGHT`; 0 for one that stands in fewer than `LEAST_TEXTS`, and for the marks at
+    both ends.
+    """
+    counts = np.zeros(vocab_size, int)
+    used = np.unique(table.texts)
+    for row in used:
+        counts[np.unique(table.sequences[row, 1 : table.lengths[row] - 1])] += 1
+    rarity = np.log(len(used) / np.maximum(counts, 1)) / 3
+    return np.where(counts >= LEAST_TEXTS, np.maximum(rarity, LEAST_WEIGHT), 0).astype(np.float32)
+
+
+class _Products:
+    """Texts and images of (a sample of) the records, as the comparison takes them."""
+
+    def __init__(self, model, table: RecordTable):
+        each = table.layout.num_patches * table.feature_size * 2
+        self.numbers, features, boxes = read_evenly(table, max(MEMORY_BYTES // each, 2))
+        self.texts = table.texts[self.numbers]
+        self.sequences, self.lengths = table.sequences[self.texts], table.lengths[self.texts]
+        self._model, self._features, self._boxes = model, features, boxes
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def features(self, rows) -> tf.Tensor:
+        """[B, P, F] float32, normalised."""
+        inputs = self._model.image_inputs(
+            tf.constant(self._features[rows], tf.float32), tf.constant(self._boxes[rows])
+        )
+        return tf.cast(self._model.compared_features(inputs), tf.float32)
+
+    def text(self, rows) -> tuple[tf.Tensor, tf.Tensor]:
+        """Ids and mask [B, S]."""
+        feed = text_inputs(tf.constant(self.sequences[rows]), tf.constant(self.lengths[rows]))
+        return feed["input_ids"], feed["input_mask"]
+
+    def evenly(self, count: int) -> np.ndarray:
+        """At most `count` of the rows, spread evenly."""
+        return np.unique(np.linspace(0, len(self) - 1, min(len(self), count)).astype(int))
+
+
+class _Training:
+    """Every replica is given the same batches and makes the same updates."""
+
+    def __init__(
+        self,
+        comparison: TextImageComparison,
+        products: _Products,
+        strategy: tf.distribute.Strategy,
+        epochs: int,
+        seed: int,
+    ):
+        self._comparison, self._products, self._strategy = comparison, products, strategy
+        self._epochs, self._seed = epochs, seed
+        self._batch = min(BATCH, len(products))
+        steps = epochs * (len(products) // self._batch)
+        falling = tf_keras.optimizers.schedules.PolynomialDecay(PEAK_RATE, steps, 0.0)
+        with strategy.scope():
+            self._log_scales = tf.Variable([math.log(FIRST_SCALE)] * 2)
+            self._variables = [*comparison.trainable_variables, self._log_scales]
+            self._optimizer = tf_keras.optimizers.AdamW(falling, weight_decay=WEIGHT_DECAY)
+            self._optimizer.build(self._variables)
+        self._step = tf.function(self._on_every_replica)
+
+    def run(self) -> None:
+        """All epochs; says now and then how the loss falls."""
+        number = 0
+        for epoch in range(self._epochs):
+            generator = np.random.default_rng([self._seed, epoch, 3])
+            order, losses = generator.permutation(len(self._products)), []
+            for start in range(0, len(order) - self._batch + 1, self._batch):
+                rows = order[start : start + self._batch]
+                texts = self._products.texts[rows]
+                losses.append(
+                    self._step(
+                        *self._products.text(rows),
+                        self._products.features(rows),
+                        tf.constant(texts[:, None] == texts[None]),
+                        tf.constant(number, tf.int64),
+                    )
+                )
+                number += 1
+            if (epoch + 1) % 10 == 0 or epoch + 1 == self._epochs:
+                print(
+                    f"comparison of words and patches: epoch {epoch + 1}/{self._epochs}, loss"
+                    f" {np.mean(losses):.3f} (chance {math.log(self._batch):.3f})",
+                    flush=True,
+                )
+
+    def _on_every_replica(self, *batch):
+        losses = self._strategy.run(self._update, args=batch)
+        return self._strategy.experimental_local_results(losses)[0]
+
+    def _update(self, ids, mask, features, same_text, number):
+        seed = tf.stack([tf.constant(self._seed, tf.int64), number])
+        of_words, of_features = (
+            tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 1)
+        )
+        seen = tf.random.stateless_uniform(tf.shape(mask), of_words) >= HIDDEN_WORDS
+        features = tf.nn.experimental.stateless_dropout(features, HIDDEN_FEATURES, of_features)
+        with tf.GradientTape() as tape:
+            sides = (
+                self._comparison.text_side(ids, mask * tf.cast(seen, tf.int32)),
+                self._comparison.image_side(features),
+            )
+            scales = tf.unstack(tf.exp(self._log_scales))
+            scores = self._comparison.scores(*sides)
+            # Each by itself: they are to err differently.
+            loss = tf.add_n(
+                [contrastive_loss(s * part, same_text) for s, part in zip(scales, scores)]
+            )
+        gradients = tape.gradient(loss, self._variables)
+        self._optimizer.apply_gradients(
+            zip([tf.convert_to_tensor(gradient) for gradient in gradients], self._variables),
+            skip_gradients_aggregation=True,
+        )
+        return loss / len(scores)
+
+
+def _measure_spreads(comparison: TextImageComparison, products: _Products, seed: int) -> None:
+    """The standard deviation of each score over pairs that do not match."""
+    rows = products.evenly(SPREAD_PRODUCTS)
+    scores = comparison.scores(
+        comparison.text_side(*products.text(rows)), comparison.image_side(products.features(rows))
+    )
+    texts = products.texts[rows]
+    foreign = texts[:, None] != texts[None]
+    comparison.spreads.assign([max(float(part.numpy()[foreign].std()), 1e-6) for part in scores])
+
+
+def _fill_bank(comparison: TextImageComparison, products: _Products) -> None:
+    """The products of training that tell which texts and images are near to everything."""
+    bank = comparison.bank
+    places, length = bank["bank_ids"].shape
+    rows = products.evenly(places)
+    ids = np.zeros([len(rows), length], np.int32)
+    sequences = products.sequences[rows][:, :length]
+    ids[:, : sequences.shape[1]] = sequences
+    image = comparison.image_side(products.features(rows))
+    contents = {"bank_ids": ids, "bank_patches": image.patches, "bank_images": image.whole}
+    for name, content in contents.items():
+        padded = np.zeros(bank[name].shape, bank[name].dtype.as_numpy_dtype)
+        padded[: len(rows)] = content
+        bank[name].assign(padded)
+    bank["bank_size"].assign(len(rows))
