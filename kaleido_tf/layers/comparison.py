@@ -48,7 +48,9 @@ class TextImageComparison(tf_keras.layers.Layer):
     Output: [B] float32; above 0 where a pair agrees better than its two sides do with their
       neighbours. All in float32, also in mixed precision.
 
-    Args: num_patches: P. tower_patches: of these, how many the towers see, from the first on.
+    Args: size: D. tower_size: W. num_patches: P. tower_patches: of these, how many the towers see,
+      from the first on. bank: (M, S of its texts). neighbours: how many of the bank count for each
+      text and image.
     """
 
     def __init__(
@@ -64,11 +66,18 @@ class TextImageComparison(tf_keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        self.num_patches, self.tower_patches, self.neighbours = (
-            num_patches,
-            tower_patches,
-            neighbours,
-        )
+        self._sizes = {
+            "vocab_size": vocab_size,
+            "feature_size": feature_size,
+            "size": size,
+            "tower_size": tower_size,
+            "num_patches": num_patches,
+            "tower_patches": tower_patches,
+            "bank": bank,
+            "neighbours": neighbours,
+        }
+        self.num_patches, self.tower_patches = num_patches, tower_patches
+        self.neighbours = neighbours
         self.words = self._table("words", [vocab_size, size], size)
         self.word_weights = self.add_weight("word_weights", [vocab_size], initializer="zeros")
         self.projection = self._table("projection", [feature_size, size], feature_size)
@@ -99,6 +108,9 @@ class TextImageComparison(tf_keras.layers.Layer):
     def _table(self, name, shape, inputs):
         initializer = tf_keras.initializers.RandomNormal(stddev=inputs**-0.5)
         return self.add_weight(name, shape, initializer=initializer)
+
+    def get_config(self):
+        return {**super().get_config(), **self._sizes}
 
     def call(self, input_ids, input_mask, features, hubness):
         text, image = self.text_side(input_ids, input_mask), self.image_side(features)
