@@ -176,7 +176,7 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
         raise InputError(
             f"{path} cannot be a TF1 checkpoint: the original has no {', '.join(own)} and would"
             " compute other numbers without (config.json: matching_similarity,"
-            " patch_feature_norm). --to=safetensors keeps them"
+            " comparison_size, patch_feature_norm). --to=safetensors keeps them"
         )
     if config is None:
         return []
