@@ -68,13 +68,15 @@ def write_catalogue_records(layout: str) -> None:
     )
     for split in splits:
         catalogue.of_split(split)  # an unknown split is reported before the backbone is built
+    backbone = build_backbone(
+        settings.backbone, settings.backbone_weights, preprocessing=settings.backbone_preprocessing
+    )
     crops = build_crops(
         settings.foreground,
         settings.foreground_weights,
         settings.foreground_masks,
         image_owners(catalogue),
     )
-    backbone = build_backbone(settings.backbone, settings.backbone_weights)
     for split in splits:
         dataset = write_records(catalogue, split, values.output_dir, settings, backbone, crops)
         print(

@@ -3,6 +3,7 @@
 import dataclasses
 
 from data_prep.catalogue.products import Product, ProductImage
+from data_prep.features.backbones import check_backbone_choice
 from data_prep.foreground.product_crops import METHODS, check_choice
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.record import KALEIDO
@@ -23,10 +24,21 @@ class RecordSettings:
 
     layout: str = KALEIDO.name
     backbone: str = setting(
-        "resnet50", "backbone", "resnet50, squeezenet or any model of tf_keras.applications."
+        "resnet50",
+        "backbone",
+        "resnet50, squeezenet, any model of tf_keras.applications, or onnx: any image network in an"
+        " ONNX file.",
     )
     backbone_weights: str = setting(
-        "imagenet", "backbone_weights", "imagenet, random, or the path of a Keras HDF5 file."
+        "imagenet",
+        "backbone_weights",
+        "imagenet, random, or the path of a Keras HDF5 file; with onnx that of the ONNX file.",
+    )
+    backbone_preprocessing: str = setting(
+        "",
+        "backbone_preprocessing",
+        "With --backbone=onnx: JSON file of what the graph does not say: channel_order,"
+        " value_range, mean, std, sizes, outputs (docs/image_networks.md).",
     )
     patch_size: int | None = None
     crop_size: int = setting(
@@ -78,6 +90,7 @@ class RecordSettings:
 
     def __post_init__(self):
         check_settings(self)
+        check_backbone_choice(self.backbone, self.backbone_weights, self.backbone_preprocessing)
         check_choice(self.foreground, self.foreground_weights, self.foreground_masks)
         if self.patch_size is not None and self.patch_size < 32:
             raise InputError(
