@@ -76,6 +76,7 @@ def write_catalogue_records(layout: str) -> None:
         settings.foreground_weights,
         settings.foreground_masks,
         image_owners(catalogue),
+        settings.foreground_preprocessing,
     )
     for split in splits:
         dataset = write_records(catalogue, split, values.output_dir, settings, backbone, crops)
@@ -101,5 +102,5 @@ def _foreground(values: flags.FlagValues) -> str:
         if values.foreground_masks and not values.foreground_weights:
             return "masks"
         if values.foreground_weights and not values.foreground_masks:
-            return "unet"
+            return "onnx" if values.foreground_weights.endswith(".onnx") else "unet"
     return values.foreground

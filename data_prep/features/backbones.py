@@ -147,12 +147,20 @@ def check_backbone(backbone: Backbone, dataset: dict, where: str) -> None:
     """Raises: InputError unless records (their `dataset.json`) were made with this backbone,
     weights and all.
     """
-    if backbone.digest != dataset["backbone_digest"]:
-        raise InputError(
-            f"{where} holds features of {dataset['backbone']} with weights"
-            f" {dataset['backbone_digest'][:12]} (sha256). Received: {backbone.name} with weights"
-            f" {backbone.digest[:12]}"
-        )
+    if backbone.digest == dataset["backbone_digest"]:
+        return
+    there, here = dataset.get("backbone_preprocessing") or {}, backbone.preprocessing or {}
+    differ = [
+        f"{key}: {there.get(key)!r} there, {here.get(key)!r} now"
+        for key in sorted({*there, *here})
+        if backbone.name == dataset["backbone"] and there.get(key) != here.get(key)
+    ]
+    told = f" ({'; '.join(differ)})" if differ else ""
+    raise InputError(
+        f"{where} holds features of {dataset['backbone']} with weights"
+        f" {dataset['backbone_digest'][:12]} (sha256). Received: {backbone.name} with weights"
+        f" {backbone.digest[:12]}{told}"
+    )
 
 
 def _draw_weights(model: tf_keras.Model, seed: int) -> None:

@@ -66,15 +66,14 @@ class MapOutput:
         if self.layout == "NCHW":
             return array.transpose(0, 2, 3, 1)
         patches = array[:, self.leading :]
-        count = patches.shape[1]
-        rows = max(1, round(math.sqrt(count * height / width)))
-        if count % rows or not _is_grid(rows, count // rows, height, width):
+        rows, columns = _grid_of(patches.shape[1], height, width)
+        if rows * columns != patches.shape[1] or not _is_grid(rows, columns, height, width):
             raise InputError(
                 f"`map`: tokens that are a grid are needed. {self.output} has {array.shape[1]} for"
                 f" an image of {height} x {width} pixels; without the {self.leading} that `tokens`"
                 " says are no patches, they are none"
             )
-        return patches.reshape(len(array), rows, count // rows, -1)
+        return patches.reshape(len(array), rows, columns, -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +136,15 @@ def _settle_map(shapes, said, height, width) -> tuple[MapOutput | None, dict[str
     if grids:
         return None, {"map": grids[-1]}
     if rows_of_tokens:
-        return None, {"map": {"output": rows_of_tokens[0], "tokens": "class_first"}}
+        return None, {"map": _example(shapes, rows_of_tokens[0], height, width)}
     return None, {}
+
+
+def _example(shapes, name, height, width) -> dict[str, str]:
+    """How an output of tokens may be meant, by how many there are; only its user can know."""
+    rows, columns = _grid_of(shapes[name][1], height, width)
+    fits = rows * columns == shapes[name][1] and _is_grid(rows, columns, height, width)
+    return {"output": name, "tokens": "patches" if fits else "class_first"}
 
 
 def _said_map(shapes, value, height, width) -> tuple[MapOutput | None, dict[str, object]]:
@@ -150,7 +156,7 @@ def _said_map(shapes, value, height, width) -> tuple[MapOutput | None, dict[str,
     shape = shapes[name]
     if len(shape) == 3:
         if "tokens" not in said:
-            return None, {"map": {"output": name, "tokens": "class_first"}}
+            return None, {"map": _example(shapes, name, height, width)}
         tokens = said["tokens"]
         found = MapOutput(name, "tokens", _TOKENS.get(tokens, tokens))
         found.read(np.empty(shape, np.bool_), height, width)
@@ -170,6 +176,12 @@ def _said_map(shapes, value, height, width) -> tuple[MapOutput | None, dict[str,
 
 def _is_vector(shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 or (len(shape) == 4 and (shape[2:] == (1, 1) or shape[1:3] == (1, 1)))
+
+
+def _grid_of(places: int, height: int, width: int) -> tuple[int, int]:
+    """(rows, columns) of about so many squares over an image of this size."""
+    rows = max(1, round(math.sqrt(places * height / width)))
+    return rows, places // rows
 
 
 def _is_grid(rows: int, columns: int, height: int, width: int) -> bool:

@@ -75,10 +75,10 @@ def settle_shape(graph: OnnxGraph, said: dict) -> tuple[dict, dict]:
     if layout is None:
         return {}, {"layout": EXAMPLES["layout"]}
     channels = graph.shape[1 if layout == "NCHW" else 3]
-    if isinstance(channels, int) and channels != 3:
+    if layout not in (at_three or [layout]) or (isinstance(channels, int) and channels != 3):
         raise InputError(
-            f"{graph.flag}: an input of three colours is needed. {graph.path} takes {graph.shape},"
-            f" layout {layout}"
+            f"{graph.flag}: an input of three colours, in layout {layout}, is needed. {graph.path}"
+            f" takes {graph.shape}"
         )
     stated = [side for side in graph.shape[2:] if layout == "NCHW"] or graph.shape[1:3]
     size = said.get("size")

@@ -58,6 +58,7 @@ def write_records(
         settings.foreground_weights,
         settings.foreground_masks,
         image_owners(catalogue),
+        settings.foreground_preprocessing,
     )
     identity = _identity(catalogue, split, settings, backbone, crops)
     finished = FinishedShards(folder)
@@ -161,6 +162,7 @@ def _identity(catalogue, split, settings, backbone, crops) -> dict:
         "backbone_preprocessing",
         "foreground_weights",
         "foreground_masks",
+        "foreground_preprocessing",
     ):
         decisive.pop(name)
     return {

@@ -50,18 +50,26 @@ class RecordSettings:
     foreground: str = setting(
         "border",
         "foreground",
-        "How the product is found: none keeps the whole photo, unet is a trained network, masks are"
-        " PNGs made elsewhere.",
+        "How the product is found: none keeps the whole photo, unet is a trained network, onnx one"
+        " in an ONNX file, masks are PNGs made elsewhere.",
         choices=METHODS,
     )
     foreground_weights: str = setting(
-        "", "foreground_weights", "With unet: file that data_prep.train_saliency wrote."
+        "",
+        "foreground_weights",
+        "With unet: file that data_prep.train_saliency wrote; with onnx: the ONNX file.",
+    )
+    foreground_preprocessing: str = setting(
+        "",
+        "foreground_preprocessing",
+        "With --foreground=onnx: JSON file of what the graph does not say"
+        " (docs/image_networks.md).",
     )
     foreground_masks: str = setting(
         "",
         "foreground_masks",
         "Folder of masks, <image_id>.png or <product_id>.png (above 127 is product). A folder or"
-        " weights without --foreground stand for masks or unet.",
+        " weights without --foreground stand for masks, onnx (weights in a file *.onnx) or unet.",
     )
     text_field: str = setting(
         "description", "text_field", "Which text is paired with the photos.", choices=TEXT_FIELDS
@@ -91,7 +99,12 @@ class RecordSettings:
     def __post_init__(self):
         check_settings(self)
         check_backbone_choice(self.backbone, self.backbone_weights, self.backbone_preprocessing)
-        check_choice(self.foreground, self.foreground_weights, self.foreground_masks)
+        check_choice(
+            self.foreground,
+            self.foreground_weights,
+            self.foreground_masks,
+            self.foreground_preprocessing,
+        )
         if self.patch_size is not None and self.patch_size < 32:
             raise InputError(
                 f"--patch_size must be native or at least 32 pixels. Received: {self.patch_size}"
