@@ -52,8 +52,26 @@ class OnnxFeatures:
 
     def __init__(self, weights: str, settings: str):
         said = read_settings_file(settings, KEYS)
-        self._graph = graph = OnnxGraph(weights, WEIGHTS_FLAG)
-        said = {**read_metadata(graph.metadata, weights, KEYS), **said}
+        self._graph = OnnxGraph(weights, WEIGHTS_FLAG)
+        said = {**read_metadata(self._graph.metadata, weights, KEYS), **said}
+        self._settle(said)
+        self.preprocessing = {
+            **self._prepare.to_dict(),
+            "multiple": self.sizes.multiple,
+            "smallest": self.sizes.smallest,
+            **self._outputs.to_dict(),
+        }
+        text = json.dumps(self.preprocessing, sort_keys=True)
+        self.digest = hashlib.sha256(f"{self._graph.digest} {text}".encode()).hexdigest()
+        self._has_warned = False
+
+    def _settle(self, said: dict) -> None:
+        """How images are prepared and which outputs count, by the graph and what is said of it.
+
+        The network is tried before the first complaint, so that one message names all that is
+        missing.
+        """
+        graph = self._graph
         shape, no_shape = settle_shape(graph, said)
         pixels, no_pixels = settle_pixels(graph, said)
         if no_shape:  # it cannot even be tried
@@ -67,15 +85,6 @@ class OnnxFeatures:
         self._outputs: Outputs = outputs
         self._prepare: Preprocessing = build_preprocessing(graph, shape, pixels)
         self._measure(tried)
-        self.preprocessing = {
-            **self._prepare.to_dict(),
-            "multiple": self.sizes.multiple,
-            "smallest": self.sizes.smallest,
-            **outputs.to_dict(),
-        }
-        text = json.dumps(self.preprocessing, sort_keys=True)
-        self.digest = hashlib.sha256(f"{graph.digest} {text}".encode()).hexdigest()
-        self._has_warned = False
 
     def _measure(self, tried: "_Tried") -> None:
         """Feature size, channels and stride, by what came out when the network was tried."""

@@ -80,7 +80,7 @@ def settle_shape(graph: OnnxGraph, said: dict) -> tuple[dict, dict]:
             f"{graph.flag}: an input of three colours, in layout {layout}, is needed. {graph.path}"
             f" takes {graph.shape}"
         )
-    stated = [side for side in graph.shape[2:] if layout == "NCHW"] or graph.shape[1:3]
+    stated = graph.shape[2:] if layout == "NCHW" else graph.shape[1:3]
     size = said.get("size")
     size = [size, size] if isinstance(size, int) else size
     for own, asked in zip(stated, size or []):
