@@ -22,7 +22,8 @@ PLAIN = {"channel_order": "RGB", "value_range": [0, 255], "mean": 0, "std": 1}
 class Network:
     """What a file is to hold. `shape`: of the input, in `layout`. `outputs`: some of features, map,
     map_last (channels last), tokens, class_tokens (one stands before those of the patches), pooled
-    ([n, C, 1, 1]), saliency ([n, 1, rows, columns]).
+    ([n, C, 1, 1]), saliency ([n, 1, rows, columns]), batch_mean
+    ([1, C, rows, columns]).
     """
 
     outputs: tuple[str, ...] = ("features", "map")
@@ -34,6 +35,7 @@ class Network:
     metadata: dict = dataclasses.field(default_factory=dict)
     more_inputs: tuple = ()
     kernel: np.ndarray | None = None
+    rows_of_tokens: int = 0  # 0: as many as there are images
 
     def __post_init__(self):
         if self.kernel is None:
@@ -83,11 +85,14 @@ class Network:
             node("Unsqueeze", ["features", "axis"], ["class"]),
             node("Concat", ["class", "tokens"], ["class_tokens"], axis=1),
             node("ReduceMean", ["map"], ["saliency"], axes=[1], keepdims=1),
+            node("ReduceMean", ["map"], ["batch_mean"], axes=[0], keepdims=1),
         ]
 
     def _initializers(self):
         return [
             numpy_helper.from_array(self.kernel, "kernel"),
-            numpy_helper.from_array(np.array([0, 0, -1], np.int64), "flat"),
+            numpy_helper.from_array(
+                np.array([self.rows_of_tokens, len(self.kernel), -1], np.int64), "flat"
+            ),
             numpy_helper.from_array(np.array([1], np.int64), "axis"),
         ]

@@ -110,7 +110,7 @@ class OnnxFeatures:
         self._warn_of_small(*images.shape[1:3])
         if self._outputs.is_mean_of_map:
             return self.feature_map(images).mean(axis=(1, 2))
-        (vectors,) = self._graph.run(self._prepare(images), [self._outputs.features])
+        (vectors,) = self._graph.run(images, [self._outputs.features], self._prepare)
         return vectors.reshape(len(images), -1).astype(np.float32)
 
     def feature_map(self, images: np.ndarray) -> np.ndarray:
@@ -124,7 +124,7 @@ class OnnxFeatures:
                 f" {self._graph.path} was used without one: `map` of {SETTINGS_FLAG} names the"
                 " output that is it, if there is one"
             )
-        (array,) = self._graph.run(self._prepare(images), [found.output])
+        (array,) = self._graph.run(images, [found.output], self._prepare)
         return found.read(array, *images.shape[1:3]).astype(np.float32)
 
     def map_side(self, side: int) -> int:
@@ -171,19 +171,27 @@ class _Tried:
         dimensions = [count, 3, height, width] if colours_first else [count, height, width, 3]
         noise = np.random.default_rng(0).integers(0, 2, dimensions)
         names = list(graph.outputs)
-        arrays = zip(names, graph.run(noise.astype(graph.dtype), names))
+        arrays = dict(zip(names, graph.run_together(noise.astype(graph.dtype), names)))
         # what is not an array of a row for each image can be neither features nor a map
-        self.arrays = {n: a for n, a in arrays if np.ndim(a) > 1 and len(a) == count}
+        self.arrays = {n: a for n, a in arrays.items() if np.ndim(a) > 1 and len(a) == count}
+        self.listed = ", ".join(f"{name} {list(np.shape(a))}" for name, a in arrays.items())
 
 
 def _try(graph: OnnxGraph, shape: dict, sizes: InputSizes) -> _Tried:
     try:
-        return _Tried(graph, shape, sizes)
+        tried = _Tried(graph, shape, sizes)
     except InputError as error:
         raise InputError(
             f"{error}. If it takes images of certain sizes only, `size`, `smallest` or `multiple`"
-            f" in {SETTINGS_FLAG} says which"
+            f" in {SETTINGS_FLAG} says which; if single images only, export it with a batch axis of"
+            " 1"
         ) from error
+    if not tried.arrays:
+        raise InputError(
+            f"{graph.flag}: outputs of a row for each image are needed. For two images {graph.path}"
+            f" gives {tried.listed}: export it with a dynamic batch axis"
+        )
+    return tried
 
 
 def _missing(graph: OnnxGraph, shapes, said: dict, missing: dict) -> InputError:

@@ -121,7 +121,7 @@ class OnnxSaliency:
 
     def _maps(self, squares: np.ndarray) -> np.ndarray:
         """[N, h, w, 3] uint8 -> [N, rows, columns] float32, as the network says it."""
-        (values,) = self._graph.run(self._prepare(squares), [self._mask])
+        (values,) = self._graph.run(squares, [self._mask], self._prepare)
         sides = [side for side in values.shape[1:] if side != 1]
         if len(sides) != 2 or len(values) != len(squares):
             raise InputError(

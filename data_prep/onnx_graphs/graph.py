@@ -4,11 +4,14 @@ N = images, h, w = their size in pixels. Nothing stored in a file is executed bu
 onnxruntime itself brings.
 """
 
+import concurrent.futures
 import hashlib
 import importlib
+import math
 import os
 import pathlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,8 +24,11 @@ DTYPES = {
     "tensor(double)": np.float64,
     "tensor(uint8)": np.uint8,
 }
-_PIXELS_A_RUN = 2**20
-"""Images that go through together have so many pixels at most: about 1 GB in a common network."""
+_PIXELS_A_RUN = 2**18
+"""Images that go through a core together have so many pixels at most: some 100 MB in a common
+network.
+"""
+_CORES = os.cpu_count() or 1
 _READ_AT_ONCE = 2**24
 _QUIET = 4  # what onnxruntime would print beside the message that is raised
 
@@ -46,6 +52,7 @@ class OnnxGraph:
         self.digest = _digest(pathlib.Path(path), flag)
         options = runtime.SessionOptions()
         options.log_severity_level = _QUIET
+        options.intra_op_num_threads = 1  # see `run`
         try:
             self._session = runtime.InferenceSession(
                 self.path, options, providers=["CPUExecutionProvider"]
@@ -83,21 +90,33 @@ class OnnxGraph:
         """Whether the graph takes a single image only."""
         return self.shape[0] == 1
 
-    def run(self, images: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
-        """[N, ...] of the input's layout and type -> each of the named outputs, [N, ...] as it
-        comes; in batches that fit into memory.
+    def run(
+        self,
+        images: np.ndarray,
+        outputs: list[str],
+        prepare: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    ) -> list[np.ndarray]:
+        """[N, ...] images -> each of the named outputs, [N, ...] as it comes.
 
+        Some images at a time, on as many cores as there are: each core its own images, since
+        several on the same ones would wait for each other.
+        Args: prepare: images -> what the input takes.
         Raises: InputError if the graph cannot be run on images of this size.
         """
-        pixels = int(np.prod(images.shape[1:])) // 3
-        size = 1 if self.one_at_a_time else max(1, _PIXELS_A_RUN // pixels)
-        parts = [
-            self._run_once(images[start : start + size], outputs)
-            for start in range(0, len(images), size)
-        ]
+        pixels = math.prod(images.shape[1:]) // 3
+        size = max(1, min(_PIXELS_A_RUN // pixels, -(-len(images) // _CORES)))
+        size = 1 if self.one_at_a_time else size
+        starts = range(0, len(images), size)
+        with concurrent.futures.ThreadPoolExecutor(_CORES) as pool:
+            parts = list(
+                pool.map(
+                    lambda n: self.run_together(prepare(images[n : n + size]), outputs), starts
+                )
+            )
         return parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts)]
 
-    def _run_once(self, images: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
+    def run_together(self, images: np.ndarray, outputs: list[str]) -> list[np.ndarray]:
+        """Prepared images in one batch -> each of the outputs. Raises: InputError as `run`."""
         try:
             return self._session.run(outputs, {self._input.name: images})
         except Exception as error:  # as above

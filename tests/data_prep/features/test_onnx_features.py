@@ -204,6 +204,14 @@ def test_sizes_of_the_file_are_used(build):
     assert "could not be run" in message and "`size`, `smallest` or `multiple`" in message
 
 
+def test_batch_that_is_fixed_inside_the_graph_is_noticed(build):
+    message = refusal(build, Network(("tokens",), rows_of_tokens=1), PLAIN)
+    assert "could not be run on images of shape [2, 3, 64, 192]" in message
+    assert "if single images only, export it with a batch axis of 1" in message
+    message = refusal(build, Network(("batch_mean",)), PLAIN)
+    assert "For two images" in message and "gives batch_mean [1, 5, 8, 24]" in message
+
+
 def test_small_patches_are_told_once(build, capsys):
     backbone = build(Network(stride=32))
     for _ in range(2):
