@@ -87,7 +87,7 @@ def main(_):
         resized, first = rates[name, "resized, batched"], rates[names[0], way]
         beside = f"   {first / rate:5.2f} x as fast: {names[0]}" if name != names[0] else ""
         print(
-            f"  {name:12s} {way:28s} {rate:7.2f} images/s {rate / resized:6.2f} x resized{beside}"
+            f"  {name:15s} {way:28s} {rate:7.2f} images/s {rate / resized:6.2f} x resized{beside}"
         )
 
 
