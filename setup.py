@@ -1,4 +1,4 @@
-"""Installs kaleido_tf: `pip install -e .` (extras: `test`, `bench`, `gpu`)."""
+"""Installs kaleido_tf: `pip install -e .` (extras: `onnx`, `test`, `bench`, `gpu`)."""
 
 import setuptools
 
@@ -38,7 +38,10 @@ setuptools.setup(
             "tokenizers>=0.19,<1",
             "scikit-learn>=1.4,<2",
             "ruff>=0.17,<0.18",
+            "onnx>=1.16,<2",
+            "onnxruntime>=1.18,<2",
         ],
+        "onnx": ["onnxruntime>=1.18,<2"],
         "bench": ["scikit-learn>=1.4,<2"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
     },

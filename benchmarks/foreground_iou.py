@@ -33,8 +33,9 @@ from data_prep.foreground import mask_scores
 from data_prep.foreground.crops import crop_of_mask
 from data_prep.foreground.mask_files import read_listing, read_mask
 from data_prep.foreground.methods import METHODS, foreground_mask
-from data_prep.foreground.product_crops import check_choice, product_mask
-from data_prep.foreground.saliency import SaliencyNet, load_saliency
+from data_prep.foreground.onnx_saliency import OnnxSaliency
+from data_prep.foreground.product_crops import NETWORKS, check_choice, load_network, product_mask
+from data_prep.foreground.saliency import SaliencyNet
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import read_image
@@ -44,7 +45,8 @@ _DATA = flags.DEFINE_string(
 )
 _SPLIT = flags.DEFINE_enum("split", "all", ["all", "train", "valid"], "Which pictures to use.")
 _METHODS = flags.DEFINE_list("methods", list(METHODS), "Foreground methods to compare.")
-_WEIGHTS = flags.DEFINE_string("foreground_weights", "", "For the method unet.")
+_WEIGHTS = flags.DEFINE_string("foreground_weights", "", "For the method unet, or onnx.")
+_PREPROCESSING = flags.DEFINE_string("foreground_preprocessing", "", "For the method onnx.")
 
 
 def read_items(folder: pathlib.Path, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -70,7 +72,9 @@ def read_items(folder: pathlib.Path, split: str) -> list[tuple[np.ndarray, np.nd
 
 
 def measure(
-    pairs: list[tuple[np.ndarray, np.ndarray]], method: str, network: SaliencyNet | None = None
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    method: str,
+    network: SaliencyNet | OnnxSaliency | None = None,
 ) -> dict[str, float]:
     """The row of one method: box_iou, box_above_half, mask_iou, f_measure, fallbacks,
     milliseconds.
@@ -97,19 +101,24 @@ def measure(
 
 
 def print_table(
-    pairs: list[tuple[np.ndarray, np.ndarray]], methods: list[str], weights: str
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    methods: list[str],
+    weights: str,
+    preprocessing: str = "",
 ) -> None:
     """One line for each method, printed as soon as it is measured. Raises: InputError for an
     unknown method or unusable weights.
     """
     for method in methods:
-        check_choice(method, weights if method == "unet" else "", "")
+        files = (weights, "", preprocessing if method == "onnx" else "")
+        check_choice(method, *(files if method in NETWORKS else ("", "")))
     print(f"{len(pairs)} pictures, split {_SPLIT.value}")
     print(
         f"{'method':<10}{'box_iou':>9}{'box>0.5':>9}{'mask_iou':>10}{'F':>8}{'fallback':>10}{'ms':>8}"
     )
     for method in methods:
-        row = measure(pairs, method, load_saliency(weights) if method == "unet" else None)
+        network = load_network(method, weights, preprocessing) if method in NETWORKS else None
+        row = measure(pairs, method, network)
         print(
             f"{method:<10}{row['box_iou']:>9.3f}{row['box_above_half']:>9.3f}{row['mask_iou']:>10.3f}{row['f_measure']:>8.3f}"
             f"{row['fallbacks']:>10d}{row['milliseconds']:>8.1f}",
@@ -118,7 +127,8 @@ def print_table(
 
 
 def main(_):
-    print_table(read_items(pathlib.Path(_DATA.value), _SPLIT.value), _METHODS.value, _WEIGHTS.value)
+    items = read_items(pathlib.Path(_DATA.value), _SPLIT.value)
+    print_table(items, _METHODS.value, _WEIGHTS.value, _PREPROCESSING.value)
 
 
 if __name__ == "__main__":

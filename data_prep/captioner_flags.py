@@ -11,8 +11,7 @@ from data_prep.alignment.captioner_training import WEIGHTS_NAME as CAPTIONER_NAM
 from data_prep.alignment.show_attend_tell import load_captioner
 from data_prep.alignment.word_evidence import WEIGHTS_NAME as EVIDENCE_NAME
 from data_prep.alignment.word_evidence import load_evidence
-from data_prep.features.backbones import build_backbone
-from data_prep.photo_flags import define_photo_flags
+from data_prep.photo_flags import backbone_of_flags, define_photo_flags
 
 
 def define_captioner_flags(words: str) -> None:
@@ -70,7 +69,7 @@ def regions_of_flags() -> CaptionRegions:
     network = captioner or evidence
     if network is None:  # says what is missing
         return CaptionRegions(None, settings, captioner, evidence)
-    backbone = build_backbone(network.settings.backbone, values.backbone_weights)
+    backbone = backbone_of_flags(network.settings.backbone)
     return CaptionRegions(backbone, settings, captioner, evidence, values.catalogue)
 
 

@@ -68,13 +68,16 @@ def write_catalogue_records(layout: str) -> None:
     )
     for split in splits:
         catalogue.of_split(split)  # an unknown split is reported before the backbone is built
+    backbone = build_backbone(
+        settings.backbone, settings.backbone_weights, preprocessing=settings.backbone_preprocessing
+    )
     crops = build_crops(
         settings.foreground,
         settings.foreground_weights,
         settings.foreground_masks,
         image_owners(catalogue),
+        settings.foreground_preprocessing,
     )
-    backbone = build_backbone(settings.backbone, settings.backbone_weights)
     for split in splits:
         dataset = write_records(catalogue, split, values.output_dir, settings, backbone, crops)
         print(
@@ -99,5 +102,5 @@ def _foreground(values: flags.FlagValues) -> str:
         if values.foreground_masks and not values.foreground_weights:
             return "masks"
         if values.foreground_weights and not values.foreground_masks:
-            return "unet"
+            return "onnx" if values.foreground_weights.endswith(".onnx") else "unet"
     return values.foreground

@@ -50,7 +50,12 @@ flags.DEFINE_string("output_dir", ".", "Where <product_id>.png or <image_id>.png
 flags.DEFINE_string(
     "foreground_weights",
     "",
-    "Records made with --foreground=unet: the file of the network, to show its mask.",
+    "Records made with --foreground=unet or onnx: the file of the network, to show its mask.",
+)
+flags.DEFINE_string(
+    "foreground_preprocessing",
+    "",
+    "Records made with --foreground=onnx: the JSON file that they were made with.",
 )
 flags.DEFINE_string(
     "foreground_masks",
@@ -101,6 +106,7 @@ def main(_):
         FLAGS.foreground_weights,
         FLAGS.foreground_masks,
         captioner,
+        FLAGS.foreground_preprocessing,
     )
     # Looked up before the first is drawn, so that a wrong id is known at once.
     names = [(name, views.first_image(name)) for name in FLAGS.product_id] + [

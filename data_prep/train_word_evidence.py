@@ -17,8 +17,7 @@ from absl import flags
 from data_prep import photo_flags
 from data_prep.alignment.evidence_training import train_evidence
 from data_prep.alignment.word_evidence import WEIGHTS_NAME, EvidenceSettings
-from data_prep.features.backbones import build_backbone
-from data_prep.photo_flags import define_photo_flags
+from data_prep.photo_flags import backbone_of_flags, define_photo_flags
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.records.dataset_json import read_dataset_json
@@ -38,7 +37,7 @@ def main(_):
     for name, entry in SIZES.items():
         entry.check(sizes[name])
     dataset = read_dataset_json(FLAGS.records)
-    backbone = build_backbone(dataset["backbone"], FLAGS.backbone_weights)
+    backbone = backbone_of_flags(dataset["backbone"])
     trained = train_evidence(
         FLAGS.records, FLAGS.model_dir, backbone, catalogue=FLAGS.catalogue, **sizes
     )

@@ -37,8 +37,9 @@ ALLOWED = {
     | {"compat", "evaluation", "families", "models", "settings", "training"},
     # data_prep
     "data_prep/catalogue": LEAVES,
-    "data_prep/features": LEAVES | {"patches", "records"},
-    "data_prep/foreground": PREPARING | {"data_prep/features"},
+    "data_prep/onnx_graphs": LEAVES,
+    "data_prep/features": LEAVES | {"patches", "records", "data_prep/onnx_graphs"},
+    "data_prep/foreground": PREPARING | {"data_prep/features", "data_prep/onnx_graphs"},
     "data_prep/record_writing": PREPARING
     | {"data_prep/catalogue", "data_prep/features", "data_prep/foreground"},
     "data_prep/sample": PREPARING

@@ -119,7 +119,7 @@ def train(
         backbone=backbone.name,
         backbone_digest=backbone.digest,
         vocabulary_digest=digests[0],
-        channels=backbone.feature_size,
+        channels=backbone.map_channels,
         **{name: getattr(settings, name) for name in names},
     )
     print(

@@ -67,7 +67,7 @@ def learn_evidence(
         backbone=backbone.name,
         backbone_digest=backbone.digest,
         vocabulary_digest=vocabulary.digest,
-        channels=backbone.feature_size,
+        channels=backbone.map_channels,
         cells=cells,
         longest=longest,
     )

@@ -6,6 +6,7 @@ covers the same share of every crop. Maps are computed once and kept on disk as 
 each shard of records. M = cells a side, F = channels.
 """
 
+import bisect
 import concurrent.futures
 import os
 import pathlib
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 
 from data_prep.features.backbones import Backbone
+from data_prep.features.input_sizes import MOST_PIXELS
 from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import appears_whole
@@ -22,7 +24,6 @@ from kaleido_tf.progress import Progress
 from kaleido_tf.records.record import Record
 from kaleido_tf.records.shards import read_shards
 
-_PIXEL_STEP, _MOST_PIXELS = 16, 1024
 _BATCH = 16
 _FLOAT16_MOST = float(np.finfo(np.float16).max)
 
@@ -33,13 +34,16 @@ def pixels_for(backbone: Backbone, cells: int) -> int:
 
     Raises: InputError if no square up to 1024 pixels has such a map.
     """
-    for side in range(_MOST_PIXELS, backbone.smallest_side, -_PIXEL_STEP):
-        if backbone.convolutions.compute_output_shape((None, side, side, 3))[1] == cells:
-            return side
-    raise InputError(
-        f"A map of {cells} x {cells} cells was asked for. No square of up to {_MOST_PIXELS} pixels"
-        f" gives {backbone.name} one"
-    )
+    sides = backbone.sizes.squares()
+    # the larger the square, the more cells: found in a few steps, since some networks must be run
+    place = bisect.bisect_right(sides, cells, key=backbone.map_side)
+    if place and backbone.map_side(sides[place - 1]) == cells:
+        return sides[place - 1]
+    why = f"No square of up to {MOST_PIXELS} pixels gives {backbone.name} one"
+    if backbone.sizes.fixed:
+        own = f": --cells={backbone.map_side(sides[0])}" if sides else ", which are no square"
+        why = f"The network takes images of {backbone.sizes.fixed} pixels (width, height) only{own}"
+    raise InputError(f"A map of {cells} x {cells} cells was asked for. {why}")
 
 
 def maps_of(crops: Sequence[np.ndarray], backbone: Backbone, side: int) -> np.ndarray:
@@ -48,7 +52,7 @@ def maps_of(crops: Sequence[np.ndarray], backbone: Backbone, side: int) -> np.nd
     """
     squares = np.stack([_square(crop, side) for crop in crops])
     maps = [
-        backbone.feature_map(squares[i : i + _BATCH]).numpy()
+        np.asarray(backbone.feature_map(squares[i : i + _BATCH]))
         for i in range(0, len(squares), _BATCH)
     ]
     return np.concatenate(maps)

@@ -1,8 +1,8 @@
-"""Convolutional networks that turn patches into features (Kaleido-BERT, section 3.2: ResNet-50).
+"""Image networks that turn patches into features (Kaleido-BERT, section 3.2: ResNet-50).
 
-A backbone is a fully convolutional network with global average pooling: any patch size goes in, F
-floats come out. Weights are read from HDF5 as arrays, by layer name and shape; nothing stored in a
-file is ever executed.
+A backbone of tf_keras is a fully convolutional network with global average pooling: any patch size
+goes in, F floats come out. Weights are read from HDF5 as arrays, by layer name and shape; nothing
+stored in a file is ever executed. Any other image network comes as an ONNX file (`onnx_features`).
 """
 
 import dataclasses
@@ -14,6 +14,8 @@ import tensorflow as tf
 import tf_keras
 
 from data_prep.features.hdf5_weights import load_hdf5_weights, weights_digest
+from data_prep.features.input_sizes import InputSizes
+from data_prep.features.onnx_features import OnnxFeatures
 from kaleido_tf.errors import InputError
 
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
@@ -24,46 +26,52 @@ fixed size).
 """
 
 
+ONNX = "onnx"
+
+
 @dataclasses.dataclass(frozen=True)
 class Backbone:
     """A feature network.
 
-    `extract`: [N, h, w, 3] uint8 RGB -> [N, feature_size] float32. `feature_map`: the same before
-      it is pooled, [N, rows, columns,
-    feature_size], the output of `convolutions`. `smallest_side`: of a patch it can take, pixels.
-    `digest`: sha256 over the weights' names, shapes and bytes.
+    `extract`: [N, h, w, 3] uint8 RGB -> [N, feature_size] float32, an array or a tensor.
+    `feature_map`: the same before it is pooled, [N, rows, columns, map_channels]; map_channels is 0
+      where there is none.
+    `map_side`: pixels a side of a square -> rows of its map. `sizes`: of the patches it takes.
+    `digest`: sha256 over the weights' names, shapes and bytes; of an ONNX file over its bytes and
+      `preprocessing`, which is what was settled of it, as JSON can hold it.
+    `model`: of tf_keras.
     """
 
     name: str
     weights: str
     feature_size: int
-    smallest_side: int
+    map_channels: int
+    sizes: InputSizes
     digest: str
-    extract: Callable[[tf.Tensor], tf.Tensor]
-    feature_map: Callable[[tf.Tensor], tf.Tensor]
-    convolutions: tf_keras.Model
-    model: tf_keras.Model
+    extract: Callable[[np.ndarray], np.ndarray]
+    feature_map: Callable[[np.ndarray], np.ndarray]
+    map_side: Callable[[int], int]
+    preprocessing: dict | None = None
+    model: tf_keras.Model | None = None
 
 
-def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
+def build_backbone(name: str, weights: str, seed: int = 0, preprocessing: str = "") -> Backbone:
     """Builds a backbone and loads its weights.
 
     Args:
-      name: `squeezenet` (1.1, 512 floats), `resnet50` (2048 floats) or any model of
-        `tf_keras.applications`.
+      name: `squeezenet` (1.1, 512 floats), `resnet50` (2048 floats), any model of
+        `tf_keras.applications`, or `onnx`.
       weights: `imagenet` (downloaded by tf_keras once), `random` (seeded; for tests and drawn
-        catalogues) or the path of a Keras HDF5 file.
+        catalogues) or the path of a Keras HDF5 file; with `onnx` that of an ONNX file.
       seed: of random weights.
+      preprocessing: with `onnx`: the JSON file that says what the graph does not.
     Raises: InputError for an unknown name, a missing or unreadable file, or arrays that do not fit
       the network.
     """
+    check_backbone_choice(name, weights, preprocessing)
+    if name == ONNX:
+        return _onnx(weights, preprocessing)
     if name == "squeezenet":
-        if weights == "imagenet":
-            raise InputError(
-                "--backbone=squeezenet needs --backbone_weights=PATH"
-                " (squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5) or random: tf_keras has"
-                " no download for it. Received: imagenet"
-            )
         model, preprocess, smallest = _squeezenet(), _caffe_preprocess, 31
     else:
         model, preprocess, smallest = _application(name, weights)
@@ -84,13 +92,54 @@ def build_backbone(name: str, weights: str, seed: int = 0) -> Backbone:
     return Backbone(
         name,
         weights,
-        model.output_shape[-1],
-        smallest,
-        weights_digest(model),
-        runs(model),
-        runs(convolutions),
-        convolutions,
-        model,
+        feature_size=model.output_shape[-1],
+        map_channels=convolutions.output_shape[-1],
+        sizes=InputSizes(smallest),
+        digest=weights_digest(model),
+        extract=runs(model),
+        feature_map=runs(convolutions),
+        map_side=lambda side: convolutions.compute_output_shape((None, side, side, 3))[1],
+        model=model,
+    )
+
+
+def check_backbone_choice(name: str, weights: str, preprocessing: str) -> None:
+    """Raises InputError unless the three fit together; reads no file."""
+    if name == "squeezenet" and weights == "imagenet":
+        raise InputError(
+            "--backbone=squeezenet needs --backbone_weights=PATH"
+            " (squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5) or random: tf_keras has"
+            " no download for it. Received: imagenet"
+        )
+    if name == ONNX and weights in ("imagenet", "random"):
+        raise InputError(
+            f"--backbone=onnx needs --backbone_weights=PATH of an ONNX file. Received: {weights}"
+        )
+    if name != ONNX and preprocessing:
+        raise InputError(
+            "--backbone_preprocessing belongs to --backbone=onnx. Received:"
+            f" --backbone={name}, --backbone_preprocessing={preprocessing}"
+        )
+    if name != ONNX and weights.endswith(".onnx"):
+        raise InputError(
+            "--backbone_weights of an ONNX file needs --backbone=onnx. Received:"
+            f" --backbone={name}, --backbone_weights={weights}"
+        )
+
+
+def _onnx(weights: str, preprocessing: str) -> Backbone:
+    network = OnnxFeatures(weights, preprocessing)
+    return Backbone(
+        ONNX,
+        weights,
+        network.feature_size,
+        network.map_channels,
+        network.sizes,
+        network.digest,
+        network.extract,
+        network.feature_map,
+        network.map_side,
+        network.preprocessing,
     )
 
 
@@ -98,12 +147,20 @@ def check_backbone(backbone: Backbone, dataset: dict, where: str) -> None:
     """Raises: InputError unless records (their `dataset.json`) were made with this backbone,
     weights and all.
     """
-    if backbone.digest != dataset["backbone_digest"]:
-        raise InputError(
-            f"{where} holds features of {dataset['backbone']} with weights"
-            f" {dataset['backbone_digest'][:12]} (sha256). Received: {backbone.name} with weights"
-            f" {backbone.digest[:12]}"
-        )
+    if backbone.digest == dataset["backbone_digest"]:
+        return
+    there, here = dataset.get("backbone_preprocessing") or {}, backbone.preprocessing or {}
+    differ = [
+        f"{key}: {there.get(key)!r} there, {here.get(key)!r} now"
+        for key in sorted({*there, *here})
+        if backbone.name == dataset["backbone"] and there.get(key) != here.get(key)
+    ]
+    told = f" ({'; '.join(differ)})" if differ else ""
+    raise InputError(
+        f"{where} holds features of {dataset['backbone']} with weights"
+        f" {dataset['backbone_digest'][:12]} (sha256). Received: {backbone.name} with weights"
+        f" {backbone.digest[:12]}{told}"
+    )
 
 
 def _draw_weights(model: tf_keras.Model, seed: int) -> None:
@@ -178,5 +235,6 @@ def _find_application(name: str):
                     if attribute.lower() == attribute_name:
                         return module, value
     raise InputError(
-        f"--backbone must be squeezenet or one of {', '.join(sorted(set(known)))}. Received: {name}"
+        f"--backbone must be onnx, squeezenet or one of {', '.join(sorted(set(known)))}. Received:"
+        f" {name}"
     )

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from data_prep.features.backbones import Backbone
+from data_prep.features.input_sizes import InputSizes
 from kaleido_tf import patches
 from kaleido_tf.records.record import KALEIDO, Layout
 
@@ -63,23 +64,22 @@ def _grid_features(
 ) -> np.ndarray:
     """Features [N, P, F] of the boxes [P, 5] of every crop, batched across crops by patch size."""
     features = np.empty([len(crops), len(boxes), backbone.feature_size], np.float32)
-    for members, cut in _cut_by_size(crops, boxes, patch_size or None, backbone.smallest_side):
+    for members, cut in _cut_by_size(crops, boxes, patch_size or None, backbone.sizes):
         flat = cut.reshape(-1, *cut.shape[2:])
-        features[:, members] = backbone.extract(flat).numpy().reshape(len(crops), len(members), -1)
+        extracted = np.asarray(backbone.extract(flat))
+        features[:, members] = extracted.reshape(len(crops), len(members), -1)
     return features
 
 
-def _cut_by_size(crops, boxes, patch_size, smallest) -> Iterator[tuple[list[int], np.ndarray]]:
+def _cut_by_size(
+    crops: np.ndarray, boxes: np.ndarray, patch_size: int | None, sizes: InputSizes
+) -> Iterator[tuple[list[int], np.ndarray]]:
     """Yields (indices of boxes of one size, patches [N, n, h, w, 3]); one group if patches are
     resized.
     """
     groups: dict[tuple[int, int], list[int]] = {}
     for number, (x1, x2, y1, y2, _) in enumerate(boxes):
-        size = (
-            (patch_size, patch_size)
-            if patch_size
-            else (max(x2 - x1, smallest), max(y2 - y1, smallest))
-        )
+        size = sizes.fit(*((patch_size, patch_size) if patch_size else (x2 - x1, y2 - y1)))
         groups.setdefault(size, []).append(number)
     for size, members in groups.items():
         cut = [_patch(crops, boxes[number], size) for number in members]

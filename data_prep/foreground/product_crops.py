@@ -15,11 +15,13 @@ from data_prep.foreground import border_contrast, methods, saliency
 from data_prep.foreground.crops import Crop, crop_of_mask
 from data_prep.foreground.mask_files import check_values, read_mask
 from data_prep.foreground.methods import find_crop
+from data_prep.foreground.onnx_saliency import OnnxSaliency
 from kaleido_tf.errors import InputError
 from kaleido_tf.files import images
 from kaleido_tf.files.file_names import present_form
 
-METHODS = (*methods.METHODS, "unet", "masks")
+NETWORKS = ("unet", "onnx")
+METHODS = (*methods.METHODS, *NETWORKS, "masks")
 PIECES = 0.1  # a region found by the network counts if it has this share of the largest one's area
 
 
@@ -52,13 +54,15 @@ class WeightlessCrops:
 
 
 class NetworkCrops:
-    """A network of `saliency`; the photos go through it in batches. `identity`: the digest of its
-    weights.
+    """A network, as `load_network` opens it; the photos go through it in batches. `identity`: the
+    digest of its weights, and how an ONNX network's images are prepared.
     """
 
-    def __init__(self, weights: str):
-        self._net = saliency.load_saliency(weights)
-        self.identity = {"foreground_digest": self._net.digest}
+    def __init__(self, network: saliency.SaliencyNet | OnnxSaliency):
+        self._net = network
+        self.identity = {"foreground_digest": network.digest}
+        if isinstance(network, OnnxSaliency):
+            self.identity["foreground_preprocessing"] = network.preprocessing
 
     def check(self, product_id: str, image_id: str, where: str) -> None:
         """Nothing beside the photo is needed."""
@@ -158,34 +162,55 @@ class MaskFolderCrops:
 ProductCrops = WeightlessCrops | NetworkCrops | MaskFolderCrops
 
 
-def check_choice(method: str, weights: str, masks: str) -> None:
-    """Raises InputError unless the three fit together; reads no file."""
+def check_choice(method: str, weights: str, masks: str, preprocessing: str = "") -> None:
+    """Raises InputError unless the four fit together; reads no file."""
     if method not in METHODS:
         raise InputError(
             f"the foreground method must be one of {', '.join(METHODS)}. Received: {method!r}"
         )
-    for needed, flag, value in (
-        ("unet", "--foreground_weights", weights),
-        ("masks", "--foreground_masks", masks),
+    for needing, flag, value in (
+        (NETWORKS, "--foreground_weights", weights),
+        (("masks",), "--foreground_masks", masks),
     ):
-        if (method == needed) != bool(value):
+        if (method in needing) != bool(value):
+            needed = (
+                method if method in needing else " (or ".join(needing) + ")" * (len(needing) - 1)
+            )
             raise InputError(
                 f"--foreground={needed} and {flag} belong together. Received:"
                 f" --foreground={method}, {flag}={value or 'nothing'}"
             )
+    if preprocessing and method != "onnx":
+        raise InputError(
+            "--foreground_preprocessing belongs to --foreground=onnx. Received:"
+            f" --foreground={method}, --foreground_preprocessing={preprocessing}"
+        )
+
+
+def load_network(
+    method: str, weights: str, preprocessing: str = ""
+) -> saliency.SaliencyNet | OnnxSaliency:
+    """The network of `unet` or `onnx`. Raises: InputError for files that cannot be used."""
+    if method == "onnx":
+        return OnnxSaliency(weights, preprocessing)
+    return saliency.load_saliency(weights)
 
 
 def build_crops(
-    method: str, weights: str = "", masks: str = "", owners: Mapping[str, str] | None = None
+    method: str,
+    weights: str = "",
+    masks: str = "",
+    owners: Mapping[str, str] | None = None,
+    preprocessing: str = "",
 ) -> ProductCrops:
-    """What finds the products. Args: weights: of `unet`; masks: folder of `masks`; owners: as
-    `MaskFolderCrops`.
+    """What finds the products. Args: weights: of `unet` and `onnx`; masks: folder of `masks`;
+    owners: as `MaskFolderCrops`; preprocessing: JSON file of `onnx`.
 
     Raises: InputError as `check_choice`, and for a file or folder that cannot be used.
     """
-    check_choice(method, weights, masks)
-    if method == "unet":
-        return NetworkCrops(weights)
+    check_choice(method, weights, masks, preprocessing)
+    if method in NETWORKS:
+        return NetworkCrops(load_network(method, weights, preprocessing))
     return MaskFolderCrops(masks, owners) if method == "masks" else WeightlessCrops(method)
 
 

@@ -5,11 +5,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data_prep.foreground import saliency
 from data_prep.foreground.crops import crop_of_mask
 from data_prep.foreground.mask_files import read_mask
 from data_prep.foreground.methods import foreground_mask
-from data_prep.foreground.product_crops import MaskFolderCrops, Photo, product_mask
+from data_prep.foreground.product_crops import (
+    NETWORKS,
+    MaskFolderCrops,
+    Photo,
+    load_network,
+    product_mask,
+)
 from kaleido_tf.errors import InputError
 
 
@@ -18,7 +23,8 @@ class ProductMasks:
 
     Args:
       dataset: the `dataset.json` of the records. where: their folder, for messages.
-      weights: with `unet`: the file of the network. masks: with `masks`: their folder; empty: where
+      weights: with `unet` and `onnx`: the file of the network; preprocessing: JSON file of `onnx`.
+      masks: with `masks`: their folder; empty: where
         `dataset.json` says it was. owners: of the catalogue's photos, as `MaskFolderCrops`.
     Raises: InputError for weights or masks that cannot be used, or that are not of the records'
       method.
@@ -31,18 +37,20 @@ class ProductMasks:
         weights: str = "",
         masks: str = "",
         owners: Mapping[str, str] | None = None,
+        preprocessing: str = "",
     ):
         self._method = dataset["foreground"]
-        for needed, flag, value in (
-            ("unet", "--foreground_weights", weights),
-            ("masks", "--foreground_masks", masks),
+        for needing, flag, value in (
+            (NETWORKS, "--foreground_weights", weights),
+            (("masks",), "--foreground_masks", masks),
+            (("onnx",), "--foreground_preprocessing", preprocessing),
         ):
-            if value and self._method != needed:
+            if value and self._method not in needing:
                 raise InputError(
-                    f"{flag} is of records made with --foreground={needed}. Those in {where} were"
-                    f" made with {self._method}"
+                    f"{flag} is of records made with --foreground={' or '.join(needing)}. Those in"
+                    f" {where} were made with {self._method}"
                 )
-        self._net = saliency.load_saliency(weights) if weights else None
+        self._net = load_network(self._method, weights, preprocessing) if weights else None
         if self._net and self._net.digest != dataset.get("foreground_digest"):
             raise InputError(
                 f"--foreground_weights: the network that the records in {where} were made with is"
@@ -75,10 +83,10 @@ class ProductMasks:
     def _mask(self, photo: Photo) -> tuple[np.ndarray | None, str]:
         if self._method == "none":
             return None, "no mask: the whole photo is the crop"
-        if self._method == "unet":
+        if self._method in NETWORKS:
             if self._net is None:
                 return None, "no mask: its network was not given (--foreground_weights)"
-            return product_mask(self._net.masks([photo.image])[0]), "unet"
+            return product_mask(self._net.masks([photo.image])[0]), self._method
         if self._method == "masks":
             if self._folder is None:
                 return None, "no mask: its folder was not given (--foreground_masks)"

@@ -32,8 +32,8 @@ class ProductViews:
     Args:
       pattern: the records, as a `*_input_fp` flag names them.
       settings, config, tasks: of the training whose examples are shown; tasks None: all.
-      catalogue, weights, masks: see `RecordPhotos` and `ProductMasks`. captioner: what says, or
-        reads, the caption.
+      catalogue, weights, masks, preprocessing: see `RecordPhotos` and `ProductMasks`. captioner:
+        what says, or reads, the caption.
     Raises: InputError for records that are not Kaleido-BERT's, and as those two.
     """
 
@@ -47,13 +47,14 @@ class ProductViews:
         weights: str = "",
         masks: str = "",
         captioner: CaptionRegions | None = None,
+        preprocessing: str = "",
     ):
         self._pattern, self._text_length = pattern, settings.text_length
         self._vocabulary = Vocabulary(pathlib.Path(find_files(pattern)[0]).parent / "vocab.txt")
         self._examples = read_examples(pattern, settings, config, tasks, self._vocabulary)
         self._catalogue, self._mask_sources, self._captioner = (
             catalogue,
-            (weights, masks),
+            {"weights": weights, "masks": masks, "preprocessing": preprocessing},
             captioner,
         )
         self._sources: dict[str, tuple[dict, RecordPhotos, ProductMasks]] = {}
@@ -158,7 +159,7 @@ class ProductViews:
         if folder not in self._sources:
             dataset = read_dataset_json(folder)
             photos = RecordPhotos(dataset, folder, self._catalogue)
-            masks = ProductMasks(dataset, folder, *self._mask_sources, photos.owners)
+            masks = ProductMasks(dataset, folder, owners=photos.owners, **self._mask_sources)
             self._sources[folder] = (dataset, photos, masks)
         return self._sources[folder]
 

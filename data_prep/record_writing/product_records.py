@@ -49,12 +49,16 @@ def write_records(
     products = catalogue.of_split(split)
     folder = pathlib.Path(output_dir) / split
     vocabulary = Vocabulary(settings.vocabulary)
-    backbone = backbone or build_backbone(settings.backbone, settings.backbone_weights)
+    backbone = backbone or build_backbone(
+        settings.backbone, settings.backbone_weights, preprocessing=settings.backbone_preprocessing
+    )
+    backbone.sizes.check(settings.patch_size, backbone.name)
     crops = crops or build_crops(
         settings.foreground,
         settings.foreground_weights,
         settings.foreground_masks,
         image_owners(catalogue),
+        settings.foreground_preprocessing,
     )
     identity = _identity(catalogue, split, settings, backbone, crops)
     finished = FinishedShards(folder)
@@ -155,8 +159,10 @@ def _identity(catalogue, split, settings, backbone, crops) -> dict:
         "max_bad_fraction",
         "vocabulary",
         "backbone_weights",
+        "backbone_preprocessing",
         "foreground_weights",
         "foreground_masks",
+        "foreground_preprocessing",
     ):
         decisive.pop(name)
     return {
@@ -168,6 +174,7 @@ def _identity(catalogue, split, settings, backbone, crops) -> dict:
         **({"keep_markup": True} if catalogue.keep_markup else {}),
         "patch_size": settings.patch_size or "native",
         "backbone_digest": backbone.digest,
+        **({"backbone_preprocessing": backbone.preprocessing} if backbone.preprocessing else {}),
         "vocabulary_digest": (hashlib.sha256(read_text(settings.vocabulary).encode()).hexdigest()),
     }
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from data_prep.catalogue.products import Product, ProductImage
+from data_prep.features.backbones import check_backbone_choice
 from data_prep.foreground.product_crops import METHODS, check_choice
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.record import KALEIDO
@@ -23,10 +24,21 @@ class RecordSettings:
 
     layout: str = KALEIDO.name
     backbone: str = setting(
-        "resnet50", "backbone", "resnet50, squeezenet or any model of tf_keras.applications."
+        "resnet50",
+        "backbone",
+        "resnet50, squeezenet, any model of tf_keras.applications, or onnx: any image network in an"
+        " ONNX file.",
     )
     backbone_weights: str = setting(
-        "imagenet", "backbone_weights", "imagenet, random, or the path of a Keras HDF5 file."
+        "imagenet",
+        "backbone_weights",
+        "imagenet, random, or the path of a Keras HDF5 file; with onnx that of the ONNX file.",
+    )
+    backbone_preprocessing: str = setting(
+        "",
+        "backbone_preprocessing",
+        "With --backbone=onnx: JSON file of what the graph does not say: channel_order,"
+        " value_range, mean, std, sizes, outputs (docs/image_networks.md).",
     )
     patch_size: int | None = None
     crop_size: int = setting(
@@ -38,18 +50,26 @@ class RecordSettings:
     foreground: str = setting(
         "border",
         "foreground",
-        "How the product is found: none keeps the whole photo, unet is a trained network, masks are"
-        " PNGs made elsewhere.",
+        "How the product is found: none keeps the whole photo, unet is a trained network, onnx one"
+        " in an ONNX file, masks are PNGs made elsewhere.",
         choices=METHODS,
     )
     foreground_weights: str = setting(
-        "", "foreground_weights", "With unet: file that data_prep.train_saliency wrote."
+        "",
+        "foreground_weights",
+        "With unet: file that data_prep.train_saliency wrote; with onnx: the ONNX file.",
+    )
+    foreground_preprocessing: str = setting(
+        "",
+        "foreground_preprocessing",
+        "With --foreground=onnx: JSON file of what the graph does not say"
+        " (docs/image_networks.md).",
     )
     foreground_masks: str = setting(
         "",
         "foreground_masks",
         "Folder of masks, <image_id>.png or <product_id>.png (above 127 is product). A folder or"
-        " weights without --foreground stand for masks or unet.",
+        " weights without --foreground stand for masks, onnx (weights in a file *.onnx) or unet.",
     )
     text_field: str = setting(
         "description", "text_field", "Which text is paired with the photos.", choices=TEXT_FIELDS
@@ -78,7 +98,13 @@ class RecordSettings:
 
     def __post_init__(self):
         check_settings(self)
-        check_choice(self.foreground, self.foreground_weights, self.foreground_masks)
+        check_backbone_choice(self.backbone, self.backbone_weights, self.backbone_preprocessing)
+        check_choice(
+            self.foreground,
+            self.foreground_weights,
+            self.foreground_masks,
+            self.foreground_preprocessing,
+        )
         if self.patch_size is not None and self.patch_size < 32:
             raise InputError(
                 f"--patch_size must be native or at least 32 pixels. Received: {self.patch_size}"

@@ -132,5 +132,5 @@ def test_resnet50_gives_2048_floats():
 def test_any_application_by_name_down_to_its_smallest_side(name, size):
     backbone = build_backbone(name, "random")
     assert backbone.feature_size == size
-    side = backbone.smallest_side
+    side = backbone.sizes.smallest
     assert backbone.extract(tf.zeros([1, side, side + 3, 3], tf.uint8)).shape == (1, size)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from data_prep.features.backbones import build_backbone
+from data_prep.features.input_sizes import InputSizes
 from data_prep.features.patch_features import extract_features, to_grey
 from data_prep.foreground.working_crops import crop_product, working_size
 from kaleido_tf import patches
@@ -17,7 +18,7 @@ class MeanColour:
     """
 
     feature_size: int = 3
-    smallest_side: int = 1
+    sizes: InputSizes = InputSizes()
     calls: int = 0
 
     def extract(self, images):
