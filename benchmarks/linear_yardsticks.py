@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import Ridge
+from sklearn.kernel_ridge import KernelRidge
 
 from kaleido_tf.losses import contrastive_loss
 
@@ -51,15 +51,21 @@ class RidgeScorer:
         self._words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
         flat = features.reshape(len(features), -1)
         self._mean, self._spread = flat.mean(0), flat.std(0) + 1e-3
-        words = self._words.fit_transform(texts)
-        self._model = Ridge(alpha=penalty).fit(words, self._standardised(features))
+        words = self._words.fit_transform(texts).toarray()
+        self._common = words.mean(0)
+        # In the dual, which solves for products instead of words: there are many more features than
+        # either. Both sides are centred, so there is no intercept to fit.
+        self._model = KernelRidge(alpha=penalty).fit(
+            words - self._common, self._standardised(features)
+        )
 
     def _standardised(self, features: np.ndarray) -> np.ndarray:
         return (features.reshape(len(features), -1) - self._mean) / self._spread
 
     def score(self, texts: list[str], features: np.ndarray) -> np.ndarray:
         """[T, I] cosines."""
-        predicted = self._model.predict(self._words.transform(texts))
+        words = self._words.transform(texts).toarray() - self._common
+        predicted = self._model.predict(words)
         return _unit(predicted) @ _unit(self._standardised(features)).T
 
 

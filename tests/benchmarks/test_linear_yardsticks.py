@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
 
 from benchmarks.linear_yardsticks import (
     LinearTowers,
@@ -55,6 +57,19 @@ def test_towers_and_ridge_find_more_than_chance(train, test, monkeypatch):
     assert towers.shape == ridge.shape == (20, 20)
     assert share_found(towers) > 0.25 and share_found(ridge) > 0.25
     assert np.abs(towers).max() <= 1 + 1e-5
+
+
+def test_ridge_in_the_dual_is_ridge(train, test):
+    texts, _, features = train
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
+    flat, new = features.reshape(len(features), -1), test[2].reshape(20, -1)
+    mean, spread = flat.mean(0), flat.std(0) + 1e-3
+    fitted = Ridge(alpha=2.0).fit(words.fit_transform(texts), (flat - mean) / spread)
+    predicted, seen = fitted.predict(words.transform(test[0])), (new - mean) / spread
+    cosines = predicted @ seen.T
+    cosines /= np.linalg.norm(predicted, axis=1)[:, None] * np.linalg.norm(seen, axis=1)
+    scores = RidgeScorer(texts, features, 2.0).score(test[0], test[2])
+    np.testing.assert_allclose(scores, cosines, atol=1e-4)
 
 
 def test_correction_for_hubs_by_hand():

@@ -31,8 +31,8 @@ class KaleidoBert(CrossModalBert):
 
     TASKS = patches.LEVEL_NAMES
     # Sub-tasks I to V of section 3.6; masked language and matching are always trained.
-    # Levels 1 to 3, where a patch still shows a part of a garment: with level 4 the comparison costs
-    # twice as much and found no more on training products that were held out.
+    # Levels 1 to 3, where a patch still shows a part of a garment: with level 4 the comparison
+    # costs twice as much and found no more on training products that were held out.
     COMPARED_PATCHES = tuple(
         patches.level_slice(patches.LEVEL_NAMES[last]).stop for last in (COMPARED_LEVELS - 1, 1)
     )
