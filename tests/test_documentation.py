@@ -76,6 +76,7 @@ SMALL = {
 }
 SMALL_TRAINING = (
     "--contrastive_epochs=0",
+    "--comparison_epochs=1",
     "--kaleido_tasks=rotation",
     "--num_epochs=0.3",
     "--train_batch_size=5",
