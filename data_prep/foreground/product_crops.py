@@ -173,9 +173,7 @@ def check_choice(method: str, weights: str, masks: str, preprocessing: str = "")
         (("masks",), "--foreground_masks", masks),
     ):
         if (method in needing) != bool(value):
-            needed = (
-                method if method in needing else " (or ".join(needing) + ")" * (len(needing) - 1)
-            )
+            needed = method if method in needing else " or --foreground=".join(needing)
             raise InputError(
                 f"--foreground={needed} and {flag} belong together. Received:"
                 f" --foreground={method}, {flag}={value or 'nothing'}"

@@ -285,9 +285,12 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
         ({"crop_size": 30}, "--crop_size must be at least 64. Received: 30"),
         (
             {"foreground": "u2net"},
-            "--foreground must be one of none, border, grabcut, unet, masks. Received: u2net",
+            "--foreground must be one of none, border, grabcut, unet, onnx, masks. Received: u2net",
         ),
-        ({"foreground_weights": "w"}, "--foreground=unet and --foreground_weights belong together"),
+        (
+            {"foreground_weights": "w"},
+            "--foreground=unet or --foreground=onnx and --foreground_weights belong together",
+        ),
         ({"patch_size": 8}, "--patch_size must be native or at least 32"),
     ],
 )
