@@ -1,0 +1,203 @@
+"""Where products of a kind show a thing, learnt from photos and texts alone: a forward model.
+
+The options of the things that texts name ("short sleeves", "no belt") predict what every cell of a
+photo shows, for each kind of product (sub-category) by one ridge regression. The map of a thing is
+the variance that its own options explain at a cell, as a share of what nothing explains there: the
+cuffs and the lower arm change where sleeves are short or long, the collar does not. A thing of
+which all texts of a kind say the same has no map, nor has one whose map points nowhere.
+
+It asks the opposite of `word_evidence`, what a cell says for a word: words that come together, or
+that tell kinds apart, lead that astray.
+
+N = photos, C = cells a side, F = floats of a cell, Z = options of things.
+"""
+
+import collections
+import dataclasses
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import cv2
+import numpy as np
+import tf_keras
+
+from data_prep.alignment.phrases import ABSENT
+from kaleido_tf.errors import InputError
+from kaleido_tf.files.network_file import network_digest, read_network, write_network
+from kaleido_tf.settings import check_settings, setting
+
+WEIGHTS_NAME = "phrase_maps.safetensors"
+KIND = "phrase maps of kaleido_tf"
+
+_RIDGE = 10.0  # photos
+_FLOOR = 1.0  # medians of the unexplained variance, added to it: even cells prove nothing
+_SMOOTHED = 5  # cells a side
+_PHOTOS = 256  # at once in memory
+_MOST_OPTIONS = 2000  # of a kind, the things with most texts first
+_HOTTEST = 0.05  # of a map's cells
+_OTHER = "(other)"
+
+
+@dataclasses.dataclass(frozen=True)
+class PhraseSettings:
+    """How maps are learnt. Raises: InputError for a value out of range."""
+
+    fewest: int = setting(
+        5, "fewest", "Texts of a sub-category that must say an option of a thing.", lowest=1
+    )
+    concentration: float = setting(
+        0.28,
+        "concentration",
+        "Least share of a thing's map that its hottest twentieth must hold; a map below points"
+        " nowhere. Higher: fewer pairs, more often right.",
+        lowest=0.0,
+        largest=1.0,
+    )
+
+    def __post_init__(self):
+        check_settings(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class MapsSettings:
+    """What maps are of. `places`: (sub-category, stem of the thing) of each map. `foreground`: how
+    the crops were found. `cells`: C.
+    """
+
+    places: tuple[tuple[str, str], ...]
+    foreground: str
+    cells: int
+
+    def __post_init__(self):
+        # JSON has lists
+        object.__setattr__(self, "places", tuple((kind, thing) for kind, thing in self.places))
+        if self.cells < 1:
+            raise InputError(f"`cells` must be at least 1. Received: {self.cells}")
+
+
+@dataclasses.dataclass(frozen=True)
+class PhraseMaps:
+    """Maps to be used. `of`: (sub-category, stem of the thing) -> its map [C, C] float32, 0 or
+    more, and its concentration. `digest`: sha256 over settings and maps.
+    """
+
+    settings: MapsSettings
+    of: dict[tuple[str, str], tuple[np.ndarray, float]]
+    digest: str
+
+
+def fit(
+    cells: Callable[[Sequence[int]], np.ndarray],
+    options: Sequence[dict[str, str]],
+    settings: PhraseSettings,
+) -> dict[str, tuple[np.ndarray, float]]:
+    """Things -> (map, concentration) of one kind of product.
+
+    Args: cells: numbers of photos [n] -> [n, C, C, F]. options: of each photo, as `options_of`.
+    """
+    design, columns = _design(options, settings.fewest)
+    if not columns:
+        return {}
+    squares, products, shape = _sums(cells, design)
+    count, gram = len(design), design.T @ design
+    inverse = np.linalg.inv(gram + _RIDGE * np.eye(len(gram)))
+    effects = inverse @ products
+    unexplained = squares - (effects * (2 * products - gram @ effects)).sum(axis=0)
+    freedom = max(count - 1 - np.trace(inverse @ gram), 3.0)
+    noise = (np.maximum(unexplained, 0) / freedom).reshape(-1, shape[-1])
+    noise += _FLOOR * np.median(noise, axis=0) + 1e-6
+    maps = {}
+    for thing, own in columns.items():
+        explained = (effects[own] * (gram[np.ix_(own, own)] @ effects[own])).sum(axis=0) / count
+        heat = _pointed((explained.reshape(noise.shape) / noise).sum(axis=-1).reshape(shape[:2]))
+        share = concentration(heat)
+        if share >= max(settings.concentration, 1e-9):
+            maps[thing] = heat, share
+    return maps
+
+
+def _design(options: Sequence[dict[str, str]], fewest: int):
+    """(design [N, Z], centred; thing -> its columns) of what is said differently of the photos."""
+    counts = collections.Counter(thing for said in options for thing in said)
+    design, columns = [], {}
+    for thing, times in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        if times < fewest or len(design) >= _MOST_OPTIONS:
+            break
+        said = [photo.get(thing, ABSENT) for photo in options]
+        often = {option for option, n in collections.Counter(said).items() if n >= fewest}
+        said = [option if option in often else _OTHER for option in said]
+        known = sorted(set(said))
+        if len(known) > 1:
+            columns[thing] = list(range(len(design), len(design) + len(known)))
+            design += [[option == one for option in said] for one in known]
+    array = np.array(design, np.float64).reshape(-1, len(options)).T
+    return array - array.mean(axis=0), columns
+
+
+def _sums(cells, design: np.ndarray):
+    """(sum of squares [C * C * F] of centred cells, products with the design [Z, C * C * F],
+    (C, C, F)): some photos at a time.
+    """
+    total = squares = products = 0.0
+    for batch in _batches(len(design)):
+        some = cells(batch)
+        flat = some.reshape(len(batch), -1).astype(np.float64)
+        total, squares = total + flat.sum(axis=0), squares + (flat**2).sum(axis=0)
+        products = products + design[batch].T @ flat  # centred, as the design is
+        shape = some.shape[1:]
+    return squares - total**2 / len(design), products, shape
+
+
+def _batches(count: int) -> Iterator[np.ndarray]:
+    return (np.arange(start, min(start + _PHOTOS, count)) for start in range(0, count, _PHOTOS))
+
+
+def _pointed(ratio: np.ndarray) -> np.ndarray:
+    """A map, smoothed, above its own median: a part covers less than half of a crop."""
+    smooth = cv2.blur(ratio.astype(np.float32), (_SMOOTHED, _SMOOTHED))
+    return np.maximum(smooth - np.median(smooth), 0)
+
+
+def concentration(heat: np.ndarray) -> float:
+    """The share of a map that its hottest twentieth holds, 0 to 1; 0 of an empty one."""
+    falling = -np.sort(-heat.reshape(-1).astype(np.float64))
+    hottest = max(1, round(_HOTTEST * len(falling)))
+    return float(falling[:hottest].sum() / falling.sum()) if falling[0] > 0 else 0.0
+
+
+class _Network(tf_keras.Model):
+    """The maps as weights, for a file."""
+
+    def __init__(self, settings: MapsSettings):
+        super().__init__(name="phrase_maps")
+        shape = [len(settings.places), settings.cells, settings.cells]
+        self.heat = self.add_weight("heat", shape, trainable=False)
+        self.shares = self.add_weight("concentration", shape[:1], trainable=False)
+
+
+def save_maps(
+    path: str | os.PathLike,
+    maps: dict[tuple[str, str], tuple[np.ndarray, float]],
+    foreground: str,
+    cells: int,
+) -> PhraseMaps:
+    """Writes one safetensors file (see `network_file`)."""
+    settings = MapsSettings(tuple(maps), foreground, cells)
+    network = _Network(settings)
+    if maps:
+        network.heat.assign(np.stack([heat for heat, _ in maps.values()]))
+        network.shares.assign([share for _, share in maps.values()])
+    write_network(path, KIND, settings, network)
+    return _used(settings, network)
+
+
+def load_maps(path: str | os.PathLike) -> PhraseMaps:
+    """Reads what `save_maps` wrote. Raises: InputError as `network_file.read_network`."""
+    what = "phrase maps (a file that data_prep.train_word_evidence wrote)"
+    return _used(*read_network(path, KIND, MapsSettings, _Network, what))
+
+
+def _used(settings: MapsSettings, network: _Network) -> PhraseMaps:
+    arrays = zip(network.heat.numpy(), network.shares.numpy().tolist(), strict=True)
+    of = dict(zip(settings.places, arrays, strict=True))
+    return PhraseMaps(settings, of, network_digest(settings, network))
