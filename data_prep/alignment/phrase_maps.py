@@ -3,8 +3,9 @@
 The options of the things that texts name ("short sleeves", "no belt") predict what every cell of a
 photo shows, for each kind of product (sub-category) by one ridge regression. The map of a thing is
 the variance that its own options explain at a cell, as a share of what nothing explains there: the
-cuffs and the lower arm change where sleeves are short or long, the collar does not. A thing of
-which all texts of a kind say the same has no map, nor has one whose map points nowhere.
+lower arm changes where sleeves are short or long, the collar does not. A thing of which all texts
+of a kind say the same has no map, nor has one whose map points nowhere, or elsewhere when it is
+learnt from other photos.
 
 It asks the opposite of `word_evidence`, what a cell says for a word: words that come together, or
 that tell kinds apart, lead that astray.
@@ -14,8 +15,9 @@ N = photos, C = cells a side, F = floats of a cell, Z = options of things.
 
 import collections
 import dataclasses
+import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -45,11 +47,19 @@ class PhraseSettings:
     fewest: int = setting(
         5, "fewest", "Texts of a sub-category that must say an option of a thing.", lowest=1
     )
+    agreement: float = setting(
+        0.5,
+        "agreement",
+        "Least correlation of a thing's maps from two halves of the photos; what a photo does not"
+        " show has none. Higher: fewer pairs, more often right.",
+        lowest=0.0,
+        largest=1.0,
+    )
     concentration: float = setting(
-        0.28,
+        0.2,
         "concentration",
-        "Least share of a thing's map that its hottest twentieth must hold; a map below points"
-        " nowhere. Higher: fewer pairs, more often right.",
+        "Least share of a thing's map that its hottest twentieth holds; a map below points nowhere."
+        " Higher: fewer pairs, more often right.",
         lowest=0.0,
         largest=1.0,
     )
@@ -98,26 +108,23 @@ def fit(
     design, columns = _design(options, settings.fewest)
     if not columns:
         return {}
-    squares, products, shape = _sums(cells, design)
-    count, gram = len(design), design.T @ design
-    inverse = np.linalg.inv(gram + _RIDGE * np.eye(len(gram)))
-    effects = inverse @ products
-    unexplained = squares - (effects * (2 * products - gram @ effects)).sum(axis=0)
-    freedom = max(count - 1 - np.trace(inverse @ gram), 3.0)
-    noise = (np.maximum(unexplained, 0) / freedom).reshape(-1, shape[-1])
-    noise += _FLOOR * np.median(noise, axis=0) + 1e-6
+    shape = cells([0]).shape[1:]
+    order = np.random.default_rng(0).permutation(len(options))
+    quarters = [_sums(cells, design, np.sort(order[part::4])) for part in range(4)]
+    ratios = _explained_ratios(functools.reduce(_Sums.__add__, quarters), columns, shape)
+    halves = list(_halves(quarters, columns, shape))
     maps = {}
-    for thing, own in columns.items():
-        explained = (effects[own] * (gram[np.ix_(own, own)] @ effects[own])).sum(axis=0) / count
-        heat = _pointed((explained.reshape(noise.shape) / noise).sum(axis=-1).reshape(shape[:2]))
+    for thing, ratio in ratios.items():
+        heat = np.maximum(ratio - np.median(ratio), 0)  # a part covers less than half of a crop
         share = concentration(heat)
-        if share >= max(settings.concentration, 1e-9):
+        agreement = np.mean([_correlation(one[thing], other[thing]) for one, other in halves])
+        if heat.any() and share >= settings.concentration and agreement >= settings.agreement:
             maps[thing] = heat, share
     return maps
 
 
 def _design(options: Sequence[dict[str, str]], fewest: int):
-    """(design [N, Z], centred; thing -> its columns) of what is said differently of the photos."""
+    """(design [N, Z], thing -> its columns) of what is said differently of the photos."""
     counts = collections.Counter(thing for said in options for thing in said)
     design, columns = [], {}
     for thing, times in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
@@ -130,32 +137,92 @@ def _design(options: Sequence[dict[str, str]], fewest: int):
         if len(known) > 1:
             columns[thing] = list(range(len(design), len(design) + len(known)))
             design += [[option == one for option in said] for one in known]
-    array = np.array(design, np.float64).reshape(-1, len(options)).T
-    return array - array.mean(axis=0), columns
+    return np.array(design, np.float64).reshape(-1, len(options)).T, columns
 
 
-def _sums(cells, design: np.ndarray):
-    """(sum of squares [C * C * F] of centred cells, products with the design [Z, C * C * F],
-    (C, C, F)): some photos at a time.
+@dataclasses.dataclass(frozen=True)
+class _Sums:
+    """What a regression needs of some photos, D their designs [N, Z] and X their cells [N, V], not
+    centred: all that is kept of them.
     """
-    total = squares = products = 0.0
-    for batch in _batches(len(design)):
-        some = cells(batch)
-        flat = some.reshape(len(batch), -1).astype(np.float64)
-        total, squares = total + flat.sum(axis=0), squares + (flat**2).sum(axis=0)
-        products = products + design[batch].T @ flat  # centred, as the design is
-        shape = some.shape[1:]
-    return squares - total**2 / len(design), products, shape
+
+    count: float
+    design: np.ndarray  # of D, [Z]
+    cells: np.ndarray  # of X, [V]
+    squares: np.ndarray  # of X * X, [V]
+    gram: np.ndarray  # D' D, [Z, Z]
+    products: np.ndarray  # D' X, [Z, V]
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return _Sums(*(a + b for a, b in zip(vars(self).values(), vars(other).values())))
+
+    def centred(self) -> "_Sums":
+        """The same of D and X less their means."""
+        count = max(self.count, 1)
+        return _Sums(
+            self.count,
+            self.design - self.design,
+            self.cells - self.cells,
+            self.squares - self.cells**2 / count,
+            self.gram - np.outer(self.design, self.design) / count,
+            self.products - np.outer(self.design, self.cells) / count,
+        )
 
 
-def _batches(count: int) -> Iterator[np.ndarray]:
-    return (np.arange(start, min(start + _PHOTOS, count)) for start in range(0, count, _PHOTOS))
+def _sums(cells, design: np.ndarray, numbers: np.ndarray) -> _Sums:
+    """Of the photos `numbers`, some at a time."""
+    total = _Sums(0.0, *(np.zeros(1) for _ in range(5)))
+    for start in range(0, len(numbers), _PHOTOS):
+        batch = numbers[start : start + _PHOTOS]
+        flat = cells(batch).reshape(len(batch), -1).astype(np.float64)
+        said = design[batch]
+        total += _Sums(
+            len(batch),
+            said.sum(axis=0),
+            flat.sum(axis=0),
+            (flat**2).sum(axis=0),
+            said.T @ said,
+            said.T @ flat,
+        )
+    return total
 
 
-def _pointed(ratio: np.ndarray) -> np.ndarray:
-    """A map, smoothed, above its own median: a part covers less than half of a crop."""
-    smooth = cv2.blur(ratio.astype(np.float32), (_SMOOTHED, _SMOOTHED))
-    return np.maximum(smooth - np.median(smooth), 0)
+def _explained_ratios(sums: _Sums, columns: dict, shape: Sequence[int]) -> dict[str, np.ndarray]:
+    """Thing -> what its options explain at each cell, over what nothing explains, smoothed [C, C].
+
+    Args: columns: of each thing in the design. shape: C, C, F.
+    """
+    sums = sums.centred()
+    inverse = np.linalg.inv(sums.gram + _RIDGE * np.eye(len(sums.gram)))
+    effects = inverse @ sums.products
+    left = sums.squares - (effects * (2 * sums.products - sums.gram @ effects)).sum(axis=0)
+    freedom = max(sums.count - 1 - np.trace(inverse @ sums.gram), 3.0)
+    noise = (np.maximum(left, 0) / freedom).reshape(-1, shape[-1])
+    noise += _FLOOR * np.median(noise, axis=0) + 1e-6
+    ratios = {}
+    for thing, own in columns.items():
+        explained = (effects[own] * (sums.gram[np.ix_(own, own)] @ effects[own])).sum(axis=0)
+        ratio = (explained.reshape(noise.shape) / noise).sum(axis=1) / max(sums.count, 1)
+        smoothed = (_SMOOTHED, _SMOOTHED)
+        ratios[thing] = cv2.blur(ratio.reshape(shape[:2]).astype(np.float32), smoothed)
+    return ratios
+
+
+def _halves(quarters: list[_Sums], columns: dict, shape: Sequence[int]):
+    """Yields the ratios of two halves of the photos, of the three ways to pair the quarters."""
+    for mate in (1, 2, 3):
+        others = [quarters[n] for n in (1, 2, 3) if n != mate]
+        yield tuple(
+            _explained_ratios(one + other, columns, shape)
+            for one, other in ((quarters[0], quarters[mate]), others)
+        )
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Of two maps; 0 where one of them is even."""
+    if min(one.std(), other.std()) <= 1e-9:
+        return 0.0
+    return float(np.corrcoef(one.reshape(-1), other.reshape(-1))[0, 1])
 
 
 def concentration(heat: np.ndarray) -> float:
