@@ -134,10 +134,10 @@ def _design(options: Sequence[dict[str, str]], fewest: int):
         often = {option for option, n in collections.Counter(said).items() if n >= fewest}
         said = [option if option in often else _OTHER for option in said]
         known = sorted(set(said))
-        if len(known) > 1:
+        if len(known) > 1 and sorted(map(said.count, known))[-2] >= fewest:
             columns[thing] = list(range(len(design), len(design) + len(known)))
             design += [[option == one for option in said] for one in known]
-    return np.array(design, np.float64).reshape(-1, len(options)).T, columns
+    return np.array(design, np.float64).T, columns
 
 
 @dataclasses.dataclass(frozen=True)

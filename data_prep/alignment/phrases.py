@@ -48,8 +48,9 @@ def phrases_of(token_ids: Sequence[int], vocabulary: Vocabulary) -> list[Phrase]
             open_words, denied = [], False
         if word.text in _DENIALS or word.text in _ENDS:
             phrases += _closed(open_words, denied)
-            open_words = []
-            denied = word.text in _DENIALS or (denied and word.text in _GO_ON_DENYING)
+            # "no side pockets", where "side" is a function word, are denied as "no pockets" are
+            goes_on = not open_words or word.text in _GO_ON_DENYING
+            open_words, denied = [], word.text in _DENIALS or (denied and goes_on)
         else:
             open_words.append(word)
     return phrases + _closed(open_words, denied)
