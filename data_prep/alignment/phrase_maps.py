@@ -124,7 +124,7 @@ def fit(
 
 
 def _design(options: Sequence[dict[str, str]], fewest: int):
-    """(design [N, Z], thing -> its columns) of what is said differently of the photos."""
+    """(design [N, Z] bool, thing -> its columns) of what is said differently of the photos."""
     counts = collections.Counter(thing for said in options for thing in said)
     design, columns = [], {}
     for thing, times in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
@@ -136,8 +136,8 @@ def _design(options: Sequence[dict[str, str]], fewest: int):
         known = sorted(set(said))
         if len(known) > 1 and sorted(map(said.count, known))[-2] >= fewest:
             columns[thing] = list(range(len(design), len(design) + len(known)))
-            design += [[option == one for option in said] for one in known]
-    return np.array(design, np.float64).T, columns
+            design += [np.array([option == one for option in said]) for one in known]
+    return np.array(design).T, columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,11 +171,13 @@ class _Sums:
 
 def _sums(cells, design: np.ndarray, numbers: np.ndarray) -> _Sums:
     """Of the photos `numbers`, some at a time."""
-    total = _Sums(0.0, *(np.zeros(1) for _ in range(5)))
+    options, floats = design.shape[1], int(np.prod(cells([0]).shape[1:]))
+    sizes = (options, floats, floats, (options, options), (options, floats))
+    total = _Sums(0.0, *map(np.zeros, sizes))
     for start in range(0, len(numbers), _PHOTOS):
         batch = numbers[start : start + _PHOTOS]
         flat = cells(batch).reshape(len(batch), -1).astype(np.float64)
-        said = design[batch]
+        said = design[batch].astype(np.float64)
         total += _Sums(
             len(batch),
             said.sum(axis=0),

@@ -75,6 +75,13 @@ def test_few_photos_and_empty_texts_give_no_maps(count):
     assert learn(cells, options) == {} and learn(cells, [{}] * count) == {}
 
 
+@pytest.mark.parametrize("count", [2, 5])
+def test_halves_without_photos_agree_on_nothing(count):
+    cells, options = drawn(count, seed=4)
+    options[0]["sleev"], options[1]["sleev"] = "long", "short"
+    assert learn(cells, options, fewest=1) == {}
+
+
 def test_photos_that_are_all_even_give_no_maps():
     _, options = drawn(30)
     assert learn(np.ones([30, CELLS, CELLS, FLOATS], np.float32), options) == {}
