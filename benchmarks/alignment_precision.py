@@ -2,13 +2,14 @@
 where each part is.
 
     python -m data_prep.write_sample_catalogue --output_dir=shop --num_products=960
-    (write_kaleido_records, train_captioner, write_alignments)
+    (write_kaleido_records, train_word_evidence, write_alignments)
     python -m benchmarks.alignment_precision --records=records/valid --catalogue=shop
 
 A pair of a word and a patch is right if the part's box and the patch overlap by the rule of
 docs/alignments.md (share of the smaller that lies in the other, at least a half). Chance: the share
 of the patches of its level that would be right for that word. Words that name the whole product or
-its pattern are right nearly everywhere, so parts stand on their own.
+its pattern are right nearly everywhere, so parts stand on their own. How many pairs one gets and
+how many of them are right is a trade: the surest of them, by their scores, are counted, too.
 """
 
 import collections
@@ -59,8 +60,8 @@ def level_of(patch: int) -> str:
 
 
 def judge(record: Record, parts: list[dict], vocabulary: Vocabulary):
-    """Yields (word, whether it names a part, level, whether the pair is right, chance) of each pair
-    whose word has a box, and None for others.
+    """Yields (word, whether it names a part, level, whether the pair is right, chance, score) of
+    each pair whose word has a box, and None for others.
     """
     crop_box = list(record.crop_box)
     truth = true_patches(
@@ -76,19 +77,19 @@ def judge(record: Record, parts: list[dict], vocabulary: Vocabulary):
     }
     words = words_of(record.token_ids, vocabulary)
     word_at = {token: word for word in words for token in range(word.start, word.end)}
-    tokens, places, _ = record.alignments
+    # the pieces of a word share its patches and scores
     pairs = {
-        (word_at[token].start, patch)
-        for token, patch in zip(tokens.tolist(), places.tolist(), strict=True)
+        (word_at[token].start, patch): score
+        for token, patch, score in zip(*(part.tolist() for part in record.alignments), strict=True)
     }
-    for start, patch in sorted(pairs):
+    for (start, patch), score in sorted(pairs.items()):
         word, level = word_at[start], level_of(patch)
         if word.stem not in truth:
             yield None
             continue
         members = range(patches.NUM_PATCHES)[patches.level_slice(level)]
         chance = len(truth[word.stem] & set(members)) / len(members)
-        yield word.stem, word.stem not in whole, level, patch in truth[word.stem], chance
+        yield word.stem, word.stem not in whole, level, patch in truth[word.stem], chance, score
 
 
 def main(_):
@@ -117,16 +118,24 @@ def main(_):
         f" {(len(judged) + without) / count:.1f} pairs of a word and a patch a product; {without}"
         " pairs of words without a box (colours, fabrics) are not judged"
     )
-    _print("words of parts", [verdict for verdict in judged if verdict[1]])
+    of_parts = [verdict for verdict in judged if verdict[1]]
+    _print("words of parts", of_parts)
+    for share, surest in surest_of(of_parts):
+        _print(f"  the surest {share:.0%}", surest)
     for level in ALIGNED_LEVELS:
-        _print(f"  {level}", [verdict for verdict in judged if verdict[1] and verdict[2] == level])
+        _print(f"  {level}", [verdict for verdict in of_parts if verdict[2] == level])
     _print("words of the whole", [verdict for verdict in judged if not verdict[1]])
     by_word = collections.defaultdict(list)
-    for verdict in judged:
-        if verdict[1]:
-            by_word[verdict[0]].append(verdict)
+    for verdict in of_parts:
+        by_word[verdict[0]].append(verdict)
     for word, verdicts in sorted(by_word.items(), key=lambda item: -len(item[1]))[:12]:
         _print(f"  {word}", verdicts)
+
+
+def surest_of(verdicts: list, shares=(0.25, 0.5, 0.75)) -> list[tuple[float, list]]:
+    """(share, as many of the verdicts, those with the highest scores); none of no verdicts."""
+    falling = sorted(verdicts, key=lambda verdict: -verdict[5])
+    return [(share, falling[: round(share * len(falling))]) for share in shares if falling]
 
 
 def _print(name: str, verdicts: list) -> None:

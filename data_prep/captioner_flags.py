@@ -8,10 +8,16 @@ from absl import flags
 
 from data_prep.alignment.caption_regions import HEATS, WORDS, CaptionRegions, CaptionSettings
 from data_prep.alignment.captioner_training import WEIGHTS_NAME as CAPTIONER_NAME
+from data_prep.alignment.phrase_maps import KIND as PHRASES
+from data_prep.alignment.phrase_maps import WEIGHTS_NAME as PHRASES_NAME
+from data_prep.alignment.phrase_maps import load_maps
+from data_prep.alignment.phrase_regions import PhraseRegions
 from data_prep.alignment.show_attend_tell import load_captioner
 from data_prep.alignment.word_evidence import WEIGHTS_NAME as EVIDENCE_NAME
 from data_prep.alignment.word_evidence import load_evidence
 from data_prep.photo_flags import backbone_of_flags, define_photo_flags
+from kaleido_tf.errors import InputError
+from kaleido_tf.files.safetensors_file import SafetensorsFile
 
 
 def define_captioner_flags(words: str) -> None:
@@ -49,7 +55,7 @@ def captions_are_asked_for() -> bool:
     return bool(flags.FLAGS.captioner or flags.FLAGS.evidence)
 
 
-def regions_of_flags() -> CaptionRegions:
+def regions_of_flags() -> CaptionRegions | PhraseRegions:
     """What finds words in photos, as the flags say. Raises: InputError for files that cannot be
     used.
     """
@@ -58,6 +64,14 @@ def regions_of_flags() -> CaptionRegions:
     if not values.captioner and not flags.FLAGS["words"].present:
         words = "own"  # evidence alone says nothing of its own
     settings = CaptionSettings(words, values.heat, values.beam)
+    phrases = _phrases_file(values.evidence)
+    if phrases is not None:
+        if settings.needs_captioner:
+            raise InputError(
+                f"--words={words} --heat={values.heat} need word evidence (data_prep."
+                f"train_word_evidence --method=words). Received: phrase maps, {phrases}"
+            )
+        return PhraseRegions(load_maps(phrases))
     captioner = evidence = None
     if settings.needs_captioner and values.captioner:
         captioner = load_captioner(_file(values.captioner, CAPTIONER_NAME))
@@ -71,6 +85,13 @@ def regions_of_flags() -> CaptionRegions:
         return CaptionRegions(None, settings, captioner, evidence)
     backbone = backbone_of_flags(network.settings.backbone)
     return CaptionRegions(backbone, settings, captioner, evidence, values.catalogue)
+
+
+def _phrases_file(evidence: str) -> pathlib.Path | None:
+    """The phrase maps that --evidence names, or None if it names none."""
+    path = _file(evidence, PHRASES_NAME) if evidence else pathlib.Path()
+    is_one = path.is_file() and SafetensorsFile(path).metadata.get("kind") == PHRASES
+    return path if is_one else None
 
 
 def _file(path: str | pathlib.Path, name: str) -> pathlib.Path:

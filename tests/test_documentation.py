@@ -59,7 +59,6 @@ SMALL = {
         "--patch_size=32",
     ),
     "data_prep.write_retrieval_candidates": ("--num_others=2",),
-    "data_prep.train_word_evidence": ("--backbone_weights=random", "--cells=7"),
     "data_prep.train_captioner": (
         "--backbone_weights=random",
         "--cells=7",

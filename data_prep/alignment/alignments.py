@@ -25,14 +25,14 @@ class AlignmentSettings:
     """How pairs are made. Raises: InputError for a value out of range."""
 
     mass: float = setting(
-        0.3,
+        0.2,
         "mass",
         "Share of a heat map's mass that its salient region holds.",
         above=0.0,
         largest=1.0,
     )
     overlap: float = setting(
-        0.5,
+        0.7,
         "overlap",
         "Least share of the smaller of region and patch that lies in the other.",
         lowest=0.0,
@@ -49,12 +49,14 @@ class AlignmentSettings:
 @dataclasses.dataclass(frozen=True)
 class Region:
     """Where a word was seen: the word of the caption, as the tokenizer normalises it; its heat map
-    [RASTER, RASTER] float; and how sure that is.
+    [RASTER, RASTER] float; how sure that is; and, where it is known which word of the text is
+    meant, the first of its pieces.
     """
 
     word: str
     heat: np.ndarray
     score: float = 1.0
+    start: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,18 +81,22 @@ def align(
 
     Args: words: of the product's text, in order. regions: of the words that were generated (or
       named), in order.
-    A region goes to the first word of its stem that no region has yet; every word piece of that
-    word is paired with the patches that the region covers best. A region of several words
-    ("t-shirt", which a text's tokens part) goes to each of them.
+    A region goes to the word at its `start`, else to the first word of its stem that no region has
+    yet; every word piece of that word is paired with the patches that the region covers best. A
+    region of several words ("t-shirt", which a text's tokens part) goes to each of them.
     """
+    at = {word.start: word for word in words}
     waiting: dict[str, list[Word]] = {}
     for word in words:
         if word.tells_something:
             waiting.setdefault(word.stem, []).append(word)
     tokens, chosen, scores, shared = [], [], [], 0
     for region in regions:
-        candidates = [waiting.get(stem(part)) for part in re.findall(r"[^\W_]+", region.word)]
-        matched = [same.pop(0) for same in candidates if same]
+        if region.start is None:
+            candidates = [waiting.get(stem(part)) for part in re.findall(r"[^\W_]+", region.word)]
+            matched = [same.pop(0) for same in candidates if same]
+        else:
+            matched = [at[region.start]] if region.start in at else []
         shared += bool(matched)
         for patch, score in covered_patches(region.heat, settings) if matched else ():
             for token in (token for word in matched for token in range(word.start, word.end)):

@@ -11,6 +11,7 @@ import concurrent.futures
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -50,7 +51,7 @@ def maps_of(crops: Sequence[np.ndarray], backbone: Backbone, side: int) -> np.nd
     """Crops [h, w, 3] uint8 of any size, as squares of `side` pixels, to their maps [crops, M, M,
     F] float32.
     """
-    squares = np.stack([_square(crop, side) for crop in crops])
+    squares = np.stack([square(crop, side) for crop in crops])
     maps = [
         np.asarray(backbone.feature_map(squares[i : i + _BATCH]))
         for i in range(0, len(squares), _BATCH)
@@ -58,7 +59,8 @@ def maps_of(crops: Sequence[np.ndarray], backbone: Backbone, side: int) -> np.nd
     return np.concatenate(maps)
 
 
-def _square(crop: np.ndarray, side: int) -> np.ndarray:
+def square(crop: np.ndarray, side: int) -> np.ndarray:
+    """A crop [h, w, 3] uint8 of any size, resized to a square of `side` pixels."""
     shrinks = crop.shape[0] * crop.shape[1] > side * side
     return cv2.resize(
         crop, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -104,7 +106,14 @@ class KeptMaps:
         return np.stack([self._parts[part][row] for part, row in places]).astype(np.float32)
 
 
-def keep_maps(shards: Sequence[str], maps: CropMaps, folder: pathlib.Path, name: str) -> KeptMaps:
+class MapMaker(Protocol):
+    """What makes the maps of records, as `CropMaps` does."""
+
+    def of(self, records: Iterable[Record]) -> np.ndarray:
+        """[records, M, M, F] float32."""
+
+
+def keep_maps(shards: Sequence[str], maps: MapMaker, folder: pathlib.Path, name: str) -> KeptMaps:
     """Writes the maps of every shard into `folder`, except those that are there. Args: name: of the
     records, for the progress lines.
     """

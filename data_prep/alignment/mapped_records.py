@@ -25,6 +25,13 @@ _DECISIVE = (
 """What `dataset.json` says of photos, crops, texts and their order."""
 
 
+def identity_of(dataset: dict) -> dict:
+    """What decides texts and photos of records, of their `dataset.json`."""
+    known = {name: dataset.get(name) for name in _DECISIVE}
+    # Only where it is said: runs on records of an older version stay what they are.
+    return known | {name: dataset[name] for name in ("content_digest",) if name in dataset}
+
+
 @dataclasses.dataclass(frozen=True)
 class MappedRecords:
     """The photos of a split: `texts` (vocabulary ids), `maps` in the same order."""
@@ -54,10 +61,7 @@ class RecordMaps:
     @property
     def identity(self) -> dict:
         """What decides texts and maps, of `dataset.json`."""
-        known = {name: self.dataset.get(name) for name in _DECISIVE}
-        # Only where it is said: runs on records of an older version stay what they are.
-        more = {n: self.dataset[n] for n in ("content_digest",) if n in self.dataset}
-        return known | more
+        return identity_of(self.dataset)
 
     def read(self, maps_folder: pathlib.Path, name: str) -> MappedRecords:
         """Texts and maps; maps are made where they do not lie in `maps_folder` yet. Args: name: of

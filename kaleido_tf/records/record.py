@@ -129,6 +129,11 @@ class Record:
         return self._text("image_id")
 
     @property
+    def subcategory_id(self) -> int:
+        """Index into `subcategories` of `dataset.json`."""
+        return self._ints("subcategory_id")[0]
+
+    @property
     def text(self) -> str:
         """What the product is described by, as the model reads it."""
         return self._text("text")

@@ -150,6 +150,17 @@ def test_words_are_matched_by_stem_once_each_and_in_order():
     assert found.scores.dtype == np.float32 and (found.scores >= 0.9).all()
 
 
+def test_region_that_knows_its_word_goes_there_alone():
+    """Not to the first of that stem: "belt loops" are no belt."""
+    text = words("Trousers with belt loops and a belt")
+    last = [word for word in text if word.text == "belt"][-1]
+    heat = box_of_patch("camouflage", 4)
+    found = align(text, [Region("belt", heat, 0.5, last.start)], AlignmentSettings(overlap=0.9))
+    assert set(found.tokens) == {last.start} and found.scores.max() == pytest.approx(0.5)
+    nowhere = align(text, [Region("belt", heat, 1.0, 99)], AlignmentSettings())
+    assert not len(nowhere.tokens) and nowhere.shared == 0
+
+
 def test_region_of_several_words_goes_to_each_of_them():
     text = words("A striped T-shirt with a chest pocket")
     found = align(
