@@ -48,7 +48,8 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "output_dir",
     None,
-    "Where predict leaves its result file and retrieval_metrics.json; default: --model_dir.",
+    "Where predict leaves its result file and retrieval_metrics.json; default: --model_dir, or the"
+    " checkpoint's folder, where the latter's name begins with --type.",
 )
 
 # Flags of this project.

@@ -23,7 +23,7 @@ _DEFAULTS = CandidateSettings()
 flags.DEFINE_string(
     "records", None, "Records of the split: a file, a glob or a directory of shards.", required=True
 )
-flags.DEFINE_string("output_dir", None, "Where the lists go; default: beside the records' folder.")
+flags.DEFINE_string("output_dir", None, "Where the lists go; default: the records' own folder.")
 flags.DEFINE_integer(
     "num_queries", None, "Query products; default: every product that can be one.", lower_bound=1
 )
@@ -33,7 +33,7 @@ flags.DEFINE_integer(
     "Other products of the same sub-category a query.",
     lower_bound=1,
 )
-flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of the draw.")
+flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of the draw.", 0, 2**32 - 1)
 flags.DEFINE_enum(
     "short_lists",
     _DEFAULTS.short_lists,

@@ -16,7 +16,7 @@ _NUM_PRODUCTS = flags.DEFINE_integer("num_products", 480, "How many products.")
 _VALID_FRACTION = flags.DEFINE_float(
     "valid_fraction", 0.25, "Share of each sub-category for the split `valid`."
 )
-_SEED = flags.DEFINE_integer("seed", 1, "The same seed draws the same catalogue.")
+_SEED = flags.DEFINE_integer("seed", 1, "The same seed draws the same catalogue.", 0, 2**32 - 1)
 
 
 def main(_):

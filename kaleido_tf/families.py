@@ -115,7 +115,7 @@ def read_examples(
 def config_from_dict(content: dict, source: str = "config.json") -> ModelConfig:
     """The config of whichever family `model_type` names; without that key it is Kaleido-BERT's."""
     model_type = content.get("model_type", DEFAULT_TYPE)
-    if model_type not in FAMILIES:
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise InputError(
             f"{source}: `model_type` must be one of {', '.join(FAMILIES)}. Received: {model_type!r}"
         )

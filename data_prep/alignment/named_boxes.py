@@ -46,7 +46,9 @@ def read_named_boxes(path: str) -> dict[str, list[NamedBox]]:
                 tuple(float(value) for value in entry["box"]),
                 float(entry.get("score", 1.0)),
             )
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            if not isinstance(identifier, str) or not isinstance(entry["box"], list):
+                raise TypeError("ids are texts, boxes are lists")
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{where}: needed {{image_id or product_id, word, box, score}} as JSON. Received:"
                 f" {line[:80]!r} ({error})"

@@ -14,6 +14,7 @@ import numpy as np
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import read_values
+from kaleido_tf.files.input_files import visible_files
 from kaleido_tf.files.text_files import read_lines
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -147,7 +148,11 @@ def find_pairs(images: str, masks: str, kind: str) -> list[MaskPair]:
     photo_folder, mask_folder = (
         _folder(name, flag) for name, flag in ((images, "--images"), (masks, "--masks"))
     )
-    photos = sorted(path for path in photo_folder.iterdir() if path.suffix.lower() in PHOTO_ENDINGS)
+    photos = [
+        path
+        for path in map(pathlib.Path, visible_files(photo_folder, ""))
+        if path.suffix.lower() in PHOTO_ENDINGS
+    ]
     if not photos:
         raise InputError(
             f"--images: needed a folder with photos ({', '.join(PHOTO_ENDINGS)}). Received:"
@@ -207,7 +212,7 @@ def _listed(path: pathlib.Path, number: int, line: str) -> MaskPair:
     where = f"{path} line {number}"
     try:
         item = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where} must be a JSON object. Received: {error}") from error
     kinds = [kind for kind in KINDS if isinstance(item, dict) and kind in item]
     texts = isinstance(item, dict) and all(

@@ -19,6 +19,7 @@ from data_prep.foreground.onnx_saliency import OnnxSaliency
 from kaleido_tf.errors import InputError
 from kaleido_tf.files import images
 from kaleido_tf.files.file_names import present_form
+from kaleido_tf.files.input_files import visible_files
 
 NETWORKS = ("unet", "onnx")
 METHODS = (*methods.METHODS, *NETWORKS, "masks")
@@ -86,7 +87,7 @@ class MaskFolderCrops:
             raise InputError(
                 f"--foreground_masks: a folder with masks (PNG) was needed. Received: {folder}"
             )
-        if not any(self._folder.glob("*.png")):
+        if not visible_files(self._folder, ".png"):
             raise InputError(
                 f"--foreground_masks: a folder with masks (PNG) was needed. Received: {folder},"
                 " which has none"

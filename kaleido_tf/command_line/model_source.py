@@ -125,7 +125,8 @@ def _vocabulary_of_bert(bert: str) -> pathlib.Path:
 
 def _family_of(content: dict) -> Family:
     """The family of a config; Kaleido-BERT's for an unknown one, which reading refuses."""
-    return FAMILIES.get(content.get("model_type", DEFAULT_TYPE), FAMILIES[DEFAULT_TYPE])
+    name = content.get("model_type", DEFAULT_TYPE)
+    return FAMILIES[name if isinstance(name, str) and name in FAMILIES else DEFAULT_TYPE]
 
 
 def _type_of_records(records: str | None) -> str:

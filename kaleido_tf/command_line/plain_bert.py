@@ -27,7 +27,7 @@ def is_plain_bert(path: str) -> bool:
     content = read_json_object(config)
     says_image = any(key.startswith(("patch_", "max_patch_", "img_", "box_")) for key in content)
     kind = content.get("model_type", DEFAULT_TYPE if says_image else BERT)
-    if kind != BERT and kind not in FAMILIES:
+    if kind != BERT and (not isinstance(kind, str) or kind not in FAMILIES):
         raise InputError(
             f"{config}: `model_type` must be {BERT} (a text encoder to start from) or one of"
             f" {', '.join(FAMILIES)}. Received: {kind!r}"

@@ -11,15 +11,16 @@ from kaleido_tf.text import Vocabulary
 def check_vocabulary(folder: str | pathlib.Path, vocabulary: Vocabulary) -> None:
     """Holds the word pieces that the records in `folder` were made with against a model's.
 
-    By the digest in `dataset.json`; files that differ in bytes alone (line ends) are compared piece
-    by piece. Records that say nothing of their vocabulary are let pass.
+    By the digest in `dataset.json`; files that differ in bytes alone (line ends), and those beside
+    records that say no digest, are compared piece by piece. Records that say nothing of their
+    vocabulary and have none beside them are let pass.
     Raises: InputError naming both and the first piece that differs.
     """
     folder = pathlib.Path(folder)
     digest = read_dataset_json(folder).get("vocabulary_digest")
-    if digest in (None, vocabulary.digest):
-        return
     beside = folder / "vocab.txt"
+    if digest == vocabulary.digest or (digest is None and not beside.is_file()):
+        return
     place = _first_difference(Vocabulary(beside), vocabulary) if beside.is_file() else "unknown"
     if place is not None:
         raise InputError(

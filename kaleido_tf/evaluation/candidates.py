@@ -71,12 +71,21 @@ def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordT
 def _parse_line(line: str, where: str) -> dict:
     try:
         entry = json.loads(line)
-        return {name: entry[name] for name in ("query", "positive", "candidates")}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        named = {name: entry[name] for name in ("query", "positive", "candidates")}
+        if not _is_list_of_ids([named["query"], named["positive"]]):
+            raise TypeError("ids are texts")
+        if not _is_list_of_ids(named["candidates"]):
+            raise TypeError("candidates are a list of ids")
+        return named
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{where}: needed {{query, positive, candidates}} as JSON. Received: {line[:80]!r}"
             f" ({error})"
         ) from error
+
+
+def _is_list_of_ids(value) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _find(identifier: str, index: dict[str, int], where: str, direction: str) -> int:

@@ -40,6 +40,7 @@ _DAMAGE = (
     TypeError,
     LookupError,
     OverflowError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,

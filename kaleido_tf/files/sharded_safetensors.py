@@ -53,7 +53,7 @@ class ShardedSafetensors:
 def _read_index(path: pathlib.Path) -> dict[str, str]:
     """Tensor -> name of the file that holds it, beside the index."""
     shards = read_json_object(path).get("weight_map")
-    names = set(shards.values()) if isinstance(shards, dict) and shards else {None}
+    names = list(shards.values()) if isinstance(shards, dict) and shards else [None]
     # A name is followed to no other folder.
     if not all(isinstance(name, str) and name == os.path.basename(name) != "" for name in names):
         raise InputError(

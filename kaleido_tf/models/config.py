@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from typing import ClassVar
 
 from kaleido_tf.errors import InputError
@@ -18,6 +19,10 @@ _BERT_KEYS = {
 """Keys of Google's `bert_config.json` that say nothing our models could do otherwise (checked:
 `hidden_act`).
 """
+
+
+_LARGEST_SIZE = 10**7
+_MAY_BE_ZERO = ("comparison_size", "masked_image_token_num")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,6 +165,7 @@ class BertConfig(ModelConfig):
     layer_norm_eps: float = 1e-12
 
     def __post_init__(self):
+        self._check_numbers()
         if self.hidden_size % self.num_attention_heads:
             raise InputError(
                 "`hidden_size` must be a multiple of `num_attention_heads`. Received: hidden_size="
@@ -171,13 +177,24 @@ class BertConfig(ModelConfig):
             raise InputError(
                 f"`layer_norm_eps` must be above 0 and below 1. Received: {self.layer_norm_eps}"
             )
-        if self.comparison_size < 0:
-            raise InputError(
-                f"`comparison_size` must be at least 0. Received: {self.comparison_size}"
-            )
-        for name in ("comparison_tower_size", "comparison_bank", "comparison_neighbours"):
-            if getattr(self, name) < 1:
-                raise InputError(f"`{name}` must be at least 1. Received: {getattr(self, name)}")
+
+    def _check_numbers(self) -> None:
+        """Sizes are whole numbers that memory can hold, probabilities stay below 1."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(field.default, int) and not isinstance(field.default, bool):
+                least = 0 if field.name in _MAY_BE_ZERO else 1
+                if not least <= value <= _LARGEST_SIZE:
+                    raise InputError(
+                        f"`{field.name}` must be at least {least} and at most {_LARGEST_SIZE}."
+                        f" Received: {str(value)[:40]}"
+                    )
+            elif field.name.endswith("_prob") and not 0 <= value < 1:
+                raise InputError(f"`{field.name}` must be in [0, 1). Received: {value}")
+            elif field.name in ("initializer_range", "reconstruct_scale") and not (
+                0 < value < math.inf
+            ):
+                raise InputError(f"`{field.name}` must be above 0. Received: {value}")
 
     @property
     def max_masked_tokens(self) -> int:

@@ -42,11 +42,7 @@ def train_comparison(
 
     Raises: InputError for records with fewer than two different texts.
     """
-    if len(np.unique(table.texts)) < 2:
-        raise InputError(
-            "A model with `comparison_size` needs products with at least 2 different texts."
-            " Received: 1"
-        )
+    check_texts(table)
     products, comparison = _Products(model, table), model.named_layers["comparison"]
     weights = word_weights(table, comparison.word_weights.shape[0])
     comparison.word_weights.assign(weights)
@@ -54,6 +50,15 @@ def train_comparison(
     _Training(comparison, products, strategy, epochs, seed).run()
     _measure_spreads(comparison, products, seed)
     _fill_bank(comparison, products)
+
+
+def check_texts(table: RecordTable) -> None:
+    """Raises: InputError for records with fewer than two different texts."""
+    if len(np.unique(table.texts)) < 2:
+        raise InputError(
+            "A model with `comparison_size` needs products with at least 2 different texts."
+            " Received: 1"
+        )
 
 
 def word_weights(table: RecordTable, vocab_size: int) -> np.ndarray:
@@ -185,6 +190,8 @@ def _measure_spreads(comparison: TextImageComparison, products: _Products, seed:
     )
     texts = products.texts[rows]
     foreign = texts[:, None] != texts[None]
+    if not foreign.any():  # the sample happens to be of one text
+        foreign = np.ones_like(foreign)
     comparison.spreads.assign([max(float(part.numpy()[foreign].std()), 1e-6) for part in scores])
 
 

@@ -8,7 +8,7 @@ from kaleido_tf.data.pipeline import RecordExamples
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import build_model, check_settings
 from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.objectives.comparison_start import train_comparison
+from kaleido_tf.objectives.comparison_start import check_texts, train_comparison
 from kaleido_tf.objectives.contrastive_start import start_from_scratch
 from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 from kaleido_tf.training.run import Examples
@@ -44,6 +44,7 @@ class Pretraining:
             _check_records(examples, "--contrastive_epochs")
         if self._load_start is None and getattr(self.config, "comparison_size", 0):
             _check_records(examples, "A new model with `comparison_size`")
+            check_texts(examples.table)
 
     def starter(self, examples: Examples, seed: int):
         """What fills a new model's weights: a function of (model, strategy)."""

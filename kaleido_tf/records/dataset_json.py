@@ -23,7 +23,7 @@ def declared_by(files: list[str]) -> dict:
     folders = sorted({os.path.dirname(file) for file in files})
     contents = {folder: read_dataset_json(folder or ".") for folder in folders}
     kinds = {
-        (content["feature_size"], layout_of(content, folder).name): folder
+        (_feature_size(content, folder), layout_of(content, folder).name): folder
         for folder, content in contents.items()
     }
     if len(kinds) > 1:
@@ -31,6 +31,16 @@ def declared_by(files: list[str]) -> dict:
             f"All records of a run need one feature size and layout. Received: {kinds}"
         )
     return contents[folders[0]]
+
+
+def _feature_size(dataset: dict, folder: str) -> int:
+    size = dataset.get("feature_size")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise InputError(
+            f"{folder or '.'}/{DATASET_JSON}: `feature_size` must be a whole number above 0."
+            f" Received: {size!r}"
+        )
+    return size
 
 
 ALIGNMENTS_ASIDE = "alignments.partial"
@@ -62,7 +72,7 @@ def layout_of(dataset: dict, where: str) -> Layout:
     InputError naming `where`.
     """
     name = dataset.get("layout", KALEIDO.name)
-    if name not in LAYOUTS:
+    if not isinstance(name, str) or name not in LAYOUTS:
         raise InputError(
             f"{where}: the records' layout must be one of {', '.join(LAYOUTS)}. Received: {name!r}"
         )

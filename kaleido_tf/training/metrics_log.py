@@ -66,7 +66,7 @@ def _parsed(line: str, where: str) -> dict:
     try:
         entry = json.loads(line)
         kind, step = entry["kind"], entry["step"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{where}: a JSON object with `kind` and `step` is needed. Received: {line[:80]!r}"
         ) from error

@@ -90,6 +90,9 @@ def test_scores_are_the_matchers_whatever_the_batches(folder, replicas):
     [
         ("{", r"candidates.jsonl line 1: needed \{query, positive, candidates\}"),
         ('{"query": "P000_1", "positive": "P000"}', "line 1: needed .*'candidates'"),
+        ('{"query": "P000_1", "positive": "P000", "candidates": null}', "line 1: needed .*list"),
+        ('{"query": "P000_1", "positive": ["P000"], "candidates": []}', "line 1: needed .*texts"),
+        ("[" * 100_000, "line 1: needed .*JSON"),
         (
             '{"query": "nobody", "positive": "P000", "candidates": ["P000"]}',
             "line 1: 'nobody' is not in the records",

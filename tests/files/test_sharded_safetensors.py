@@ -38,6 +38,7 @@ def test_tensors_are_read_from_the_files_that_hold_them(tmp_path):
         ({"b": "a.safetensors"}, "index.json lists tensors that their files do not hold: b"),
         ({"a": "../a.safetensors"}, "needs a `weight_map` .*names of the files beside it"),
         ({"a": 3}, "needs a `weight_map`"),
+        ({"a": ["a.safetensors"]}, "needs a `weight_map`"),
         ({"a": ""}, "needs a `weight_map`"),
         ({}, "needs a `weight_map`"),
         (None, "needs a `weight_map`"),

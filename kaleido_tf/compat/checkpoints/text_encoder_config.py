@@ -3,6 +3,7 @@ configs, and written from them.
 """
 
 import dataclasses
+import math
 import pathlib
 
 from kaleido_tf.errors import InputError
@@ -70,7 +71,7 @@ def _number(path: pathlib.Path, content: dict, key: str, default: float) -> floa
     value = content.get(key, default)
     whole, zero = isinstance(default, int), key in BERT_CHOICES  # no dropout is a choice
     fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not fits or value < 0 or (value == 0 and not zero):
+    if not fits or not 0 <= value < math.inf or (value == 0 and not zero):
         needed = f"a {'whole ' if whole else ''}number {'of at least' if zero else 'above'} 0"
         raise InputError(f"{path}: `{key}` must be {needed}. Received: {value!r}")
     return value

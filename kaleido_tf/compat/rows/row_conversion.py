@@ -22,6 +22,7 @@ from kaleido_tf.compat.rows.row_files import RowFiles
 from kaleido_tf.compat.rows.row_writing import encode_examples, encode_lines
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.claimed_folders import claim_folder
+from kaleido_tf.files.input_files import visible_files
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.listed_shards import DATASET_JSON
 from kaleido_tf.files.tfrecord_files import write_shard
@@ -131,7 +132,8 @@ def to_csv(source: RowFiles, output_dir: str, rows_per_shard: int = 256) -> Conv
     Raises: InputError for a text that a line cannot hold, or a folder of other settings.
     """
     start, folder = time.monotonic(), pathlib.Path(output_dir)
-    foreign = sorted(path.name for path in folder.glob("*.csv"))
+    there = visible_files(folder, ".csv") if folder.is_dir() else []
+    foreign = [os.path.basename(file) for file in there]
     if foreign and not (folder / converted_rows.SETTINGS_NAME).is_file():
         raise InputError(
             f"{folder} holds rows of unknown origin ({foreign[0]}, ...). Use another --output_dir"
