@@ -12,16 +12,22 @@ from kaleido_tf.files.json_files import read_json_object
 METADATA_KEY = "preprocessing"
 """A graph whose metadata has this entry brings the content of such a file itself."""
 
+LARGEST_SIDE = 4096
+"""In pixels, of an image that goes through a network."""
+_LARGEST_NUMBER = 1e6
+_SMALLEST_SPREAD = 1e-6
+
 Check = Callable[[object], bool]
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    whole_or_not = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return whole_or_not and abs(value) <= _LARGEST_NUMBER  # false for NaN
 
 
 def is_count(value) -> bool:
     """Whether a value of JSON is a whole number above 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_SIDE
 
 
 def _is_numbers(value, count: int, above: float = float("-inf")) -> bool:
@@ -49,7 +55,7 @@ PIXEL_KEYS: dict[str, tuple[Check, str]] = {
         "subtracted then: a number, or three in the order of the channels",
     ),
     "std": (
-        lambda v: _is_numbers(v if isinstance(v, list) else [v] * 3, 3, above=0),
+        lambda v: _is_numbers(v if isinstance(v, list) else [v] * 3, 3, above=_SMALLEST_SPREAD),
         "divided by at last: a number above 0, or three",
     ),
     "layout": (lambda v: v in ("NCHW", "NHWC"), '"NCHW" or "NHWC": where the channels stand'),

@@ -3,7 +3,8 @@
 Catalogues come from crawls, so an "image" may be an error page named .jpg, an empty file, half a
 download, or a small file that unpacks to gigabytes. All of these are found by the header, before
 anything is decoded, or while decoding, and all of them end as an `InputError` that says where the
-image is named. (Not to be found: an uncompressed BMP or TIFF whose missing rows were filled up.)
+image is named. (Not to be found: missing rows of an uncompressed BMP or TIFF, or the missing end of
+a WebP or AVIF, that were filled up with something other than zeros.)
 
 H, W = height and width in pixels, after the EXIF orientation is applied.
 """

@@ -15,6 +15,7 @@ import numpy as np
 
 from kaleido_tf.compat.checkpoints.text_encoder_config import read_text_encoder_config
 from kaleido_tf.errors import InputError
+from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.safetensors_file import SafetensorsFile
 from kaleido_tf.files.sharded_safetensors import INDEX, ShardedSafetensors
 
@@ -125,6 +126,7 @@ class TextEncoder:
         """Args: path: of a .safetensors file or an index of several; config.json is beside it."""
         self.path = str(path)
         self.sizes = read_text_encoder_config(pathlib.Path(path).with_name("config.json"))
+        _check_uncased(pathlib.Path(path).with_name("tokenizer_config.json"))
         sharded = self.path.endswith(INDEX)
         self._file = ShardedSafetensors(path) if sharded else SafetensorsFile(path)
         there = {name.removeprefix(PREFIX): name for name in self._file.shapes}
@@ -149,6 +151,8 @@ class TextEncoder:
         if name not in self._names:
             raise InputError(f"{self.path} holds no {name}")
         array = self._file.read(self._names[name])
+        if not np.isfinite(array).all():
+            raise InputError(f"{self.path}: {self._names[name]} must hold finite numbers only")
         return array.T if self._layout[name].transposed else array
 
     def _check_floats(self) -> None:
@@ -171,6 +175,15 @@ class TextEncoder:
                 " masked-language head decodes here. Received: other weights"
             )
         return [there[DECODER]]
+
+
+def _check_uncased(path: pathlib.Path) -> None:
+    """Raises: InputError for an encoder of cased texts; ours are lower-cased."""
+    if path.is_file() and read_json_object(path).get("do_lower_case") is False:
+        raise InputError(
+            f"{path}: a text encoder of lower-cased texts is needed (`do_lower_case` true)."
+            " Received: a cased one"
+        )
 
 
 def read_text_encoder(path: str | os.PathLike) -> dict[str, np.ndarray]:

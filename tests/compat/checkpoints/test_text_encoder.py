@@ -216,6 +216,16 @@ def test_weights_that_do_not_fit_are_named(tmp_path, tensors, config, changes, m
         TextEncoder(folder / "model.safetensors")
 
 
+def test_numbers_that_are_none_and_cased_texts_are_refused(tmp_path, tensors):
+    broken = {**tensors, "pooler.dense.bias": np.full(12, np.nan, np.float32)}
+    folder = text_encoders.write(tmp_path / "in", broken)
+    with pytest.raises(InputError, match="pooler.dense.bias must hold finite numbers only"):
+        read_text_encoder(folder / "model.safetensors")
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    with pytest.raises(InputError, match="lower-cased texts is needed .* Received: a cased one"):
+        TextEncoder(folder / "model.safetensors")
+
+
 def test_sharded_folder_is_found_by_its_index(tmp_path, tensors):
     folder = text_encoders.write(tmp_path / "in", tensors, shards=2)
     index = folder / "model.safetensors.index.json"
