@@ -56,6 +56,7 @@ def test_records_say_what_made_them(place):
 
 def test_evidence_alignments_and_pictures_are_made_with_it(place):
     evidence = ("data_prep.train_word_evidence", "--records=records/train", "--model_dir=evidence")
+    evidence = (*evidence, "--method=words")
     output = run("-m", *evidence, "--cells=5", *BACKBONE, cwd=place)
     assert "evidence/word_evidence.safetensors: evidence for" in output
     output = run("-m", *evidence, "--cells=5", BACKBONE[0], cwd=place, status=1)
