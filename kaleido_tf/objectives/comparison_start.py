@@ -4,7 +4,7 @@ encoder is trained.
 Both of its scores learn to tell the own image of each text from the others of a batch, and the own
 text of each image. Afterwards the comparison stays as it is: it takes no part in training's
 matching loss, since its scores of the very products that it was fitted to are far better than those
-of new ones, and a head that is trained on them learns to trust nothing else (docs/results.md).
+of new ones, and a head that is trained on them learns to trust nothing else (docs/departures.md).
 """
 
 import math
@@ -18,6 +18,7 @@ from kaleido_tf.data.record_table import RecordTable, read_evenly
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.comparison import TextImageComparison
 from kaleido_tf.losses import contrastive_loss
+from kaleido_tf.objectives.contrastive_start import MEMORY_BYTES
 
 BATCH = 192
 PEAK_RATE = 3e-3
@@ -29,8 +30,6 @@ FIRST_SCALE = 10.0
 LEAST_TEXTS = 2
 """A word must stand in this many texts of training to be compared."""
 LEAST_WEIGHT = 0.05
-MEMORY_BYTES = 2 << 30
-"""Features of more records than fit in here are not used, but a sample of the catalogue."""
 SPREAD_PRODUCTS = 500
 """Products whose pairs are looked at for the spread of scores that do not match."""
 
@@ -48,7 +47,7 @@ def train_comparison(
     comparison.word_weights.assign(weights)
     comparison.rarity.assign(weights)
     _Training(comparison, products, strategy, epochs, seed).run()
-    _measure_spreads(comparison, products, seed)
+    _measure_spreads(comparison, products)
     _fill_bank(comparison, products)
 
 
@@ -182,7 +181,7 @@ class _Training:
         return loss / len(scores)
 
 
-def _measure_spreads(comparison: TextImageComparison, products: _Products, seed: int) -> None:
+def _measure_spreads(comparison: TextImageComparison, products: _Products) -> None:
     """The standard deviation of each score over pairs that do not match."""
     rows = products.evenly(SPREAD_PRODUCTS)
     scores = comparison.scores(
