@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import pathlib
 
+from kaleido_tf.errors import InputError
 from kaleido_tf.files.flag_files import with_flag_files
 from kaleido_tf.files.json_files import read_json_object
 
@@ -50,6 +51,29 @@ _ON_A_TEXT_ENCODER = {
     "run_configs/small_fashion_bert.json": "text_encoder_fashion_bert.json",
 }
 """The config of a column -> the same without sizes, which then are the encoder's."""
+
+
+def chosen_columns(asked: list[str], records: dict[str, str | None]) -> list[str]:
+    """The columns to run, in the table's order. Raises: InputError for unknown ones, and for those
+    whose records are not given.
+    """
+    unknown = [name for name in asked if name not in COLUMNS]
+    if unknown:
+        raise InputError(
+            f"--columns must be of {', '.join(COLUMNS)}. Received: {', '.join(unknown)}"
+        )
+    for name in asked:
+        if not records[COLUMNS[name].records]:
+            raise InputError(
+                f"--columns={name} needs --records_{COLUMNS[name].records}. Received: nothing"
+            )
+    names = [
+        name for name in COLUMNS if (name in asked or not asked) and records[COLUMNS[name].records]
+    ]
+    if not names:
+        wanted = ", ".join(f"--records_{kind}" for kind in KINDS)
+        raise InputError(f"At least one of {wanted} is needed. Received: none")
+    return names
 
 
 @functools.cache

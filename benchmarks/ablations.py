@@ -18,7 +18,7 @@ import pathlib
 
 from absl import flags
 
-from benchmarks.ablation_columns import COLUMNS, KINDS, recipe_of
+from benchmarks.ablation_columns import COLUMNS, KINDS, chosen_columns, recipe_of
 from benchmarks.ablation_records import KindOfRecords, check_records
 from benchmarks.ablation_runs import AblationRun
 from benchmarks.ablation_table import column_figures, comparisons, markdown, with_sum
@@ -62,29 +62,6 @@ def main(_):
             figures[name].append(with_sum(run.figures()))
             print(f"{name}, seed {run.seed}: SumR {figures[name][-1]['SumR']:.1f}", flush=True)
     write_table(figures, with_sum(runs[names[0]][0].chance()), seeds)
-
-
-def chosen_columns(asked: list[str], records: dict[str, str | None]) -> list[str]:
-    """The columns to run, in the table's order. Raises: InputError for unknown ones, and for those
-    whose records are not given.
-    """
-    unknown = [name for name in asked if name not in COLUMNS]
-    if unknown:
-        raise InputError(
-            f"--columns must be of {', '.join(COLUMNS)}. Received: {', '.join(unknown)}"
-        )
-    for name in asked:
-        if not records[COLUMNS[name].records]:
-            raise InputError(
-                f"--columns={name} needs --records_{COLUMNS[name].records}. Received: nothing"
-            )
-    names = [
-        name for name in COLUMNS if (name in asked or not asked) and records[COLUMNS[name].records]
-    ]
-    if not names:
-        wanted = ", ".join(f"--records_{kind}" for kind in KINDS)
-        raise InputError(f"At least one of {wanted} is needed. Received: none")
-    return names
 
 
 def checked_seeds(values: list[str]) -> list[int]:
