@@ -242,12 +242,17 @@ def test_one_column_for_real(tmp_path, monkeypatch):
     nothing, and other flags are refused.
     """
     product = made_records(tmp_path / "product")
+    config = tmp_path / "config.json"
+    small = json.loads((ROOT / "run_configs" / "small_kaleido_bert.json").read_text())
+    sizes = {"hidden_size": 12, "num_hidden_layers": 1, "intermediate_size": 20}
+    config.write_text(json.dumps({**small, **sizes}))
     commands = []
 
     def pretrain(*arguments):
         commands.append(arguments[0])
-        few = ("--contrastive_epochs=1", "--train_batch_size=6") * (arguments[0] == "--mode=train")
-        return run(ROOT / "pretrain_main.py", *arguments, *few, cwd=ROOT)
+        little = (f"--model_config={config}", "--contrastive_epochs=0", "--train_batch_size=6")
+        more = little if arguments[0] == "--mode=train" else ()
+        return run(ROOT / "pretrain_main.py", *arguments, *more, cwd=ROOT)
 
     monkeypatch.setattr(ablation_runs, "_pretrain", pretrain)
     records = check_records(["b"], records_of(saliency=product))["saliency"]
