@@ -102,17 +102,18 @@ class AblationRun:
         """The share of held-out pairs, half of them with a text of the same sub-category, that are
         told apart.
 
-        The image is whole in all columns, and the same words are masked: no task changes its
-        patches.
+        The same pairs and masked words in all columns, and no kaleido task changes a patch;
+        FashionBERT, whose losses are weighed together, keeps its masked patches.
         """
         result = self.folder / "matching.json"
         if not result.is_file():
+            has_kaleido_tasks = any(flag.startswith("--kaleido_tasks=") for flag in self.flags)
             output = _pretrain(
                 "--mode=evaluate",
                 f"--predict_checkpoint_path={self.folder}",
                 f"--eval_input_fp={self.records.folder / 'valid'}",
                 "--eval_batch_size=64",
-                "--kaleido_tasks=",
+                *(["--kaleido_tasks="] if has_kaleido_tasks else []),
                 "--masking=random",
                 "--negatives=subcategory",
                 "--precision=bfloat16",

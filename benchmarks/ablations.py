@@ -14,7 +14,11 @@ in the root of the repository.
 
 import dataclasses
 import json
+import os
 import pathlib
+
+# TensorFlow's start-up notes, and its search for a GPU, hide what this program says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
