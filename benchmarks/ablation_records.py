@@ -23,14 +23,17 @@ class KindOfRecords:
     digest: str
 
 
+_SPLITS = ("train", "valid")
+
+
 def check_records(names: list[str], given: dict[str, str | None]) -> dict[str, KindOfRecords]:
     """Kind -> its records, of all kinds that the columns `names` need.
 
     Raises: InputError for records that are missing or of another kind, that have no candidate
-      lists, that have no alignments where a column masks by them, or whose products differ from
-      those of another kind.
+      lists, that have no alignments where a column masks by them, or whose products or candidates
+      differ from those of another kind.
     """
-    kinds, products = {}, {}
+    kinds = {}
     for name in names:
         kind = COLUMNS[name].records
         folder = pathlib.Path(given[kind])
@@ -41,18 +44,24 @@ def check_records(names: list[str], given: dict[str, str | None]) -> dict[str, K
                 f" (data_prep.write_alignments). Received: {folder}/train without"
             )
         kinds[kind] = KindOfRecords(folder, _digest(folder))
-        products[kind] = [read_dataset_json(folder / s).get("products_digest") for s in _SPLITS]
-    first = next(iter(products))
-    other = next((kind for kind in products if products[kind] != products[first]), None)
-    if other:
-        raise InputError(
-            "Columns are compared on the same products. Received: others in"
-            f" --records_{other}={given[other]} than in --records_{first}={given[first]}"
-        )
+    _check_products(kinds)
     return kinds
 
 
-_SPLITS = ("train", "valid")
+def _check_products(kinds: dict[str, KindOfRecords]) -> None:
+    products = {
+        kind: [read_dataset_json(records.folder / s).get("products_digest") for s in _SPLITS]
+        + [(records.folder / "valid" / name).read_bytes() for name in LISTS]
+        for kind, records in kinds.items()
+    }
+    first = next(iter(kinds))
+    other = next((kind for kind in kinds if products[kind] != products[first]), None)
+    if other:
+        raise InputError(
+            "All columns need the same products and candidate lists. Received: others in"
+            f" --records_{other}={kinds[other].folder} than in"
+            f" --records_{first}={kinds[first].folder}"
+        )
 
 
 def _checked_dataset(folder: pathlib.Path, kind: str) -> dict:

@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 from benchmarks.ablation_columns import flags_of, flags_on_a_text_encoder
 from benchmarks.ablation_records import KindOfRecords
@@ -60,21 +61,17 @@ class AblationRun:
         InputError with the last line of a command that failed.
         """
         self._train()
-        ranks = {
-            f"{direction} {name}": value
-            for direction in _DIRECTIONS
-            for name, value in self._retrieval(direction).items()
-        }
-        return {**{name: ranks[name] for name in RANKS}, MATCHING: self._matching()}
+        return {**self._ranks(lambda metrics: metrics), MATCHING: self._matching()}
 
     def chance(self) -> dict[str, float]:
         """The same of a model that knows nothing; for a run that is done."""
-        ranks = {
-            f"{direction} {name}": value
-            for direction in _DIRECTIONS
-            for name, value in self._retrieval(direction)["chance"].items()
-        }
-        return {**{name: ranks[name] for name in RANKS}, MATCHING: 0.5}
+        return {**self._ranks(lambda metrics: metrics["chance"]), MATCHING: 0.5}
+
+    def _ranks(self, part: Callable[[dict], dict]) -> dict[str, float]:
+        """`RANKS` of both directions. Args: part: of their metrics, that holds them."""
+        found = {direction: part(self._retrieval(direction)) for direction in _DIRECTIONS}
+        places = (rank.split() for rank in RANKS)
+        return {f"{direction} {name}": found[direction][name] for direction, name in places}
 
     def _train(self) -> None:
         done = self.folder / "trained"

@@ -192,7 +192,7 @@ def test_records_of_other_products_are_refused(tmp_path):
     assert list(check_records(["kaleido", "b"], both)) == ["kaleido", "saliency"]
     path = whole / "valid" / "dataset.json"
     path.write_text(path.read_text().replace("8 products", "other products"))
-    with pytest.raises(InputError, match="compared on the same products. Received: .*_saliency="):
+    with pytest.raises(InputError, match="the same products and candidate lists. .*_saliency="):
         check_records(["kaleido", "b"], both)
 
 
