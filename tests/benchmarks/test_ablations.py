@@ -20,7 +20,7 @@ from benchmarks.ablation_columns import (
     paper_figures,
     recipe_of,
 )
-from benchmarks.ablation_records import check_records
+from benchmarks.ablation_records import KindOfRecords, check_records
 from benchmarks.ablation_runs import AblationRun
 from benchmarks.ablation_table import (
     MATCHING,
@@ -81,7 +81,8 @@ def values(monkeypatch):
             f"DEFINE_{kind}",
             lambda *given, original=original, **more: original(*given, flag_values=own, **more),
         )
-    flags.DEFINE_string("model_config", None, "As in pretrain_main.py.")
+    for name in ("model_config", "mode", "type", "predict_input_fp", "output_dir"):
+        flags.DEFINE_string(name, None, "As in pretrain_main.py.")
     define_setting_flags(PretrainingConfig)
     define_setting_flags(ExamplesConfig)
     define_shared_flags()
@@ -235,6 +236,41 @@ def test_the_table_of_made_results():
     assert "8.0 +- 0.0 (paper 28.0)" in product
     assert "aligned (the runs of kaleido_saliency)" in lines
     assert len({line.count(" | ") for line in table.splitlines()}) == 1
+
+
+METRICS = {
+    **{f"rank@{k}": k / 20 for k in (1, 5, 10)},
+    "chance": {f"rank@{k}": k / 40 for k in (1, 5, 10)},
+}
+
+
+@pytest.mark.parametrize(("name", "tasks"), [("scale_fixed", None), ("b_i_ii", [])])
+def test_what_a_run_asks_for(values, tmp_path, monkeypatch, name, tasks):
+    """Flags that pretrain_main.py knows; FashionBERT, whose losses need its task, keeps it."""
+    asked = {}
+
+    def pretrain(*arguments):
+        values(["command", *arguments])
+        asked[values.mode] = values.flag_values_dict()
+        if values.mode == "predict":
+            folder = pathlib.Path(values.output_dir)
+            folder.mkdir()
+            (folder / "retrieval_metrics.json").write_text(json.dumps(METRICS))
+        return "evaluation of model: loss 1.0000, next_sentence_accuracy 0.6250"
+
+    monkeypatch.setattr(ablation_runs, "_pretrain", pretrain)
+    records = KindOfRecords(tmp_path / "records", "digest")
+    one = AblationRun(tmp_path / "run", name, records, 7, 3.0, "minilm")
+    one.claim()
+    assert one.figures()["txt2img rank@5"] == 0.25 and one.figures()[MATCHING] == 0.625
+    assert one.chance()["img2txt rank@10"] == 0.25 and one.chance()[MATCHING] == 0.5
+    assert list(asked) == ["train", "predict", "evaluate"]
+    train, evaluate = asked["train"], asked["evaluate"]
+    assert train["pretrain_model_name_or_path"] == "minilm" and train["seed"] == 7
+    assert train["num_epochs"] == 3 and train["negatives_rise_epochs"] == 1.5
+    assert evaluate["kaleido_tasks"] == tasks and evaluate["masking"] == "random"
+    with pytest.raises(InputError, match="holds a run of other flags, budget, start or records"):
+        AblationRun(tmp_path / "run", name, records, 7, 3.0, None).claim()
 
 
 def test_one_column_for_real(tmp_path, monkeypatch):
