@@ -13,6 +13,8 @@ SUM, MATCHING = "SumR", "matching accuracy"
 FIGURES = (*RANKS, SUM, MATCHING)
 COMPARED = (SUM, "img2txt rank@1", "txt2img rank@1")
 """The figures whose differences are held against the paper's."""
+_ROUNDING = 1e-6
+"""Percent; one query more or less is far above it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ def column_figures(runs: list[dict[str, float]]) -> dict[str, Figure]:
 def verdict(difference: Figure, paper: float) -> str:
     """Whether a difference has the sign of the paper's, and what that is worth."""
     agreement = "agrees" if difference.mean * paper > 0 else "opposite"
-    if difference.mean == 0 or paper == 0:
+    if abs(difference.mean) < _ROUNDING or paper == 0:
         agreement = "no difference"
     if difference.spread is None:
         return f"{agreement}, one seed"

@@ -214,7 +214,7 @@ def test_signs():
     assert verdict(Figure(-0.5, 1.0), -3.0) == "agrees, within the spread"
     assert verdict(Figure(0.5, 1.0), -3.0) == "opposite, within the spread"
     assert verdict(Figure(0.5, None), -3.0) == "opposite, one seed"
-    assert verdict(Figure(0.0, 1.0), -3.0) == "no difference, within the spread"
+    assert verdict(Figure(1e-13, 1.0), -3.0) == "no difference, within the spread"
 
 
 def made_figures(level):
