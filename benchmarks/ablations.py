@@ -1,150 +1,118 @@
-r"""Two ablations of the paper (section 4.4, table 4) at small scale: patches (KPG) and masking
-(AGM), several seeds each, same budget.
+r"""The paper's ablations (Kaleido-BERT, section 4.4, table 4) on one's own records: patches (KPG),
+masking (AGM) and tasks (AKPM), several seeds each, same budget.
 
-    python -m benchmarks.ablations --scale_fixed=hm_grid --whole=hm_whole --product=hm \
-        --output_dir=ablations --seeds=1,2,3
+    python -m benchmarks.ablations --records_scale_fixed=grid --records_kaleido=whole \
+        --records_saliency=product --output_dir=ablations --seeds=1,2,3 --num_epochs=6
 
-Runs `pretrain_main.py` (training, then both directions of retrieval) for every variant and seed,
-one after the other, and prints mean and spread over the seeds. What is finished is not done again,
-so it can be stopped and started. Each records folder holds `train` and `valid` with candidate
-lists; --product with alignments (data_prep.write_alignments).
+Trains, evaluates and ranks every column and seed, one after the other, with the flags of
+run_configs/ablations, and writes `ablations.md` and `ablations.json` into --output_dir. What is
+finished is not done again, so it can be stopped and started, and go on with more columns or seeds;
+columns of the same flags and records share their runs. Records folders hold `train` and `valid`
+with candidate lists; where masking is guided, with alignments (data_prep.write_alignments). Run it
+in the root of the repository.
 """
 
 import dataclasses
 import json
+import os
 import pathlib
-import subprocess
-import sys
 
-import numpy as np
+# TensorFlow's start-up notes, and its search for a GPU, hide what this program says.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 from absl import flags
 
+from benchmarks.ablation_columns import COLUMNS, KINDS, chosen_columns, recipe_of
+from benchmarks.ablation_records import KindOfRecords, check_records
+from benchmarks.ablation_runs import AblationRun
+from benchmarks.ablation_table import column_figures, comparisons, markdown, with_sum
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
-from kaleido_tf.files.claimed_folders import claim_settings
+from kaleido_tf.files.whole_files import check_writable, write_json, write_whole
 
+flags.DEFINE_list("columns", [], "Only these; default: all whose records are given.")
+flags.DEFINE_string("records_scale_fixed", None, "Records of data_prep.write_fashion_bert_records.")
+flags.DEFINE_string("records_kaleido", None, "Kaleido records of whole photos (--foreground=none).")
 flags.DEFINE_string(
-    "scale_fixed",
-    None,
-    "Records of write_fashion_bert_records: the whole photo in 8 x 8 patches.",
-    required=True,
+    "records_saliency", None, "Kaleido records of the product's crop (any other --foreground)."
 )
-flags.DEFINE_string(
-    "whole", None, "Kaleido records of whole photos (--foreground=none).", required=True
-)
-flags.DEFINE_string(
-    "product", None, "Kaleido records of the product's crop, with alignments.", required=True
-)
-flags.DEFINE_string("output_dir", None, "Where the runs are kept.", required=True)
+flags.DEFINE_string("output_dir", None, "Where runs and table are kept.", required=True)
 flags.DEFINE_list("seeds", ["1", "2", "3"], "Seeds.")
-flags.DEFINE_list("variants", [], "Only these; default: all.")
 flags.DEFINE_float("num_epochs", 6.0, "Budget of each run.")
-flags.DEFINE_float(
-    "negatives_rise_epochs", 3.0, "Epochs until negatives are of the same sub-category."
+flags.DEFINE_string(
+    "pretrain_model_name_or_path",
+    None,
+    "Trained text encoder that all runs start from (docs/starts.md); default: a small model from"
+    " scratch.",
 )
 FLAGS = flags.FLAGS
-_ROOT = pathlib.Path(__file__).parent.parent
-
-
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """`records`: the flag that names its records."""
-
-    records: str
-    flagfile: str = "small_catalogue.cfg"
-    more: tuple[str, ...] = ()
-
-
-VARIANTS = {
-    "scale-fixed patches (FashionBERT)": Variant("scale_fixed", "small_fashion_bert.cfg"),
-    "kaleido patches of the whole photo": Variant("whole", more=("--masking=random",)),
-    "kaleido patches of the product (random masking)": Variant(
-        "product", more=("--masking=random",)
-    ),
-    "kaleido patches of the product (aligned masking)": Variant(
-        "product", more=("--masking=aligned",)
-    ),
-}
-FIGURES = ("rank@1", "rank@5", "rank@10", "auc")
-
-
-def run_once(name: str, variant: Variant, seed: str) -> dict[str, float]:
-    """Figures of one run by direction and name; trains and scores what is missing."""
-    folder = (
-        pathlib.Path(FLAGS.output_dir).resolve()
-        / name.replace(" ", "_").replace("(", "").replace(")", "")
-        / seed
-    )
-    records = pathlib.Path(FLAGS[variant.records].value).resolve()
-    done, figures = folder / "trained", {}
-    settings = {
-        "records": str(records),
-        "num_epochs": FLAGS.num_epochs,
-        "negatives_rise_epochs": FLAGS.negatives_rise_epochs,
-    }
-    claim_settings(folder, settings, "a run with another budget or other records", "--output_dir")
-    if not done.is_file():
-        _pretrain(
-            "--mode=train",
-            f"--flagfile={_ROOT / 'run_configs' / variant.flagfile}",
-            f"--train_input_fp={records}/train",
-            f"--model_dir={folder}",
-            f"--num_epochs={FLAGS.num_epochs}",
-            f"--negatives_rise_epochs={FLAGS.negatives_rise_epochs}",
-            f"--seed={seed}",
-            *variant.more,
-        )
-        done.touch()
-    for direction in ("img2txt", "txt2img"):
-        result = folder / direction / "retrieval_metrics.json"
-        if not result.is_file():
-            _pretrain(
-                "--mode=predict",
-                f"--type={direction}",
-                f"--predict_input_fp={records}/valid",
-                f"--predict_checkpoint_path={folder}",
-                f"--output_dir={folder / direction}",
-                "--precision=bfloat16",
-            )
-        metrics = json.loads(result.read_text())
-        figures.update({f"{direction} {figure}": metrics[figure] for figure in FIGURES})
-    return figures
-
-
-def _pretrain(*arguments: str) -> None:
-    command = [sys.executable, str(_ROOT / "pretrain_main.py"), *arguments]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(
-            f"{' '.join(command)} ended with {done.returncode}:"
-            f" {done.stderr.strip().splitlines()[-1:]}"
-        )
 
 
 def main(_):
-    unknown = set(FLAGS.variants) - set(VARIANTS)
-    if unknown:
+    records = {kind: FLAGS[f"records_{kind}"].value for kind in KINDS}
+    names = chosen_columns(FLAGS.columns, records)
+    seeds = checked_seeds(FLAGS.seeds)
+    if not FLAGS.num_epochs > 0:
+        raise InputError(f"--num_epochs must be above 0. Received: {FLAGS.num_epochs}")
+    kinds = check_records(names, records)
+    check_writable(FLAGS.output_dir)
+    runs = {name: [_run(name, seed, kinds) for seed in seeds] for name in names}
+    for run in (run for of_column in runs.values() for run in of_column):
+        run.claim()
+    figures = {}
+    for name, of_column in runs.items():
+        figures[name] = []
+        for run in of_column:
+            figures[name].append(with_sum(run.figures()))
+            print(f"{name}, seed {run.seed}: SumR {figures[name][-1]['SumR']:.1f}", flush=True)
+    write_table(figures, with_sum(runs[names[0]][0].chance()), seeds)
+
+
+def checked_seeds(values: list[str]) -> list[int]:
+    """The seeds. Raises: InputError for what is no whole number, or stands there twice."""
+    valid = all(value.isascii() and value.isdigit() and int(value) < 2**32 for value in values)
+    if not values or not valid or len({int(value) for value in values}) < len(values):
         raise InputError(
-            f"--variants must be of {', '.join(VARIANTS)}. Received: {', '.join(sorted(unknown))}"
+            "--seeds must be whole numbers from 0 to 4294967295, each once. Received:"
+            f" {','.join(values)}"
         )
-    for name in FLAGS.variants or VARIANTS:
-        rows = []
-        for seed in FLAGS.seeds:
-            rows.append(run_once(name, VARIANTS[name], seed))
-            print(
-                f"{name}, seed {seed}: "
-                + ", ".join(f"{figure} {value:.4f}" for figure, value in rows[-1].items()),
-                flush=True,
-            )
-        print(
-            f"{name}, {len(rows)} seeds: "
-            + ", ".join(
-                f"{figure} {np.mean([row[figure] for row in rows]):.4f} +-"
-                f" {np.std([row[figure] for row in rows], ddof=1 if len(rows) > 1 else 0):.4f}"
-                for figure in rows[0]
-            ),
-            flush=True,
-        )
+    return [int(value) for value in values]
+
+
+def _run(name: str, seed: int, kinds: dict[str, KindOfRecords]) -> AblationRun:
+    column = recipe_of(name)
+    return AblationRun(
+        pathlib.Path(FLAGS.output_dir, column, str(seed)),
+        column,
+        kinds[COLUMNS[column].records],
+        seed,
+        FLAGS.num_epochs,
+        FLAGS.pretrain_model_name_or_path,
+    )
+
+
+def write_table(
+    figures: dict[str, list[dict[str, float]]], chance: dict[str, float], seeds: list[int]
+) -> None:
+    """Leaves `ablations.md` and `ablations.json` in --output_dir, and prints the former. Args:
+    figures: of each column and seed; chance: as `with_sum` gives them.
+    """
+    columns = {name: column_figures(runs) for name, runs in figures.items()}
+    table = markdown(columns, chance)
+    start = FLAGS.pretrain_model_name_or_path or "random weights"
+    budget = f"{FLAGS.num_epochs:g} epochs from {start}, seeds {', '.join(map(str, seeds))}"
+    write_whole(pathlib.Path(FLAGS.output_dir, "ablations.md"), f"{budget}\n\n{table}")
+    content = {
+        "num_epochs": FLAGS.num_epochs,
+        "start": FLAGS.pretrain_model_name_or_path,
+        "seeds": seeds,
+        "chance": chance,
+        "runs": figures,
+        "columns": json.loads(json.dumps(columns, default=dataclasses.asdict)),
+        "differences_to_the_first_of_the_group": comparisons(columns),
+    }
+    write_json(pathlib.Path(FLAGS.output_dir, "ablations.json"), content)
+    print(f"{budget}\n\n{table}", end="")
 
 
 if __name__ == "__main__":

@@ -201,7 +201,7 @@ def test_commands_and_their_flags_exist():
 
 
 def test_flags_in_prose_exist():
-    programs = [*documented.SCRIPTS, "benchmarks.foreground_iou"]
+    programs = [*documented.SCRIPTS, "benchmarks.ablations", "benchmarks.foreground_iou"]
     programs += [f"data_prep.{path.stem}" for path in ROOT.glob("data_prep/write_*.py")]
     programs += [f"data_prep.{path.stem}" for path in ROOT.glob("data_prep/train_*.py")]
     programs += ["data_prep.show_product", "data_prep.convert_easytransfer"]
@@ -247,8 +247,9 @@ def test_every_page_is_linked_from_the_readme():
 
 def test_every_configuration_is_described():
     text = text_of("docs/configurations.md")
-    files = [path.name for path in sorted((ROOT / "run_configs").iterdir())]
-    assert files and [name for name in files if f"`run_configs/{name}`" not in text] == []
+    paths = [path for path in sorted((ROOT / "run_configs").rglob("*")) if path.is_file()]
+    names = [path.relative_to(ROOT).as_posix() for path in paths]
+    assert names and [name for name in names if f"`{name}`" not in text] == []
 
 
 def test_messages_that_are_explained_are_those_of_the_code():
