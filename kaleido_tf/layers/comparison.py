@@ -1,56 +1,34 @@
-"""Comparing a text with an image below the encoder: word by word with patches, and as a whole.
+"""Comparing a text with an image below the encoder, by several members that were trained apart.
 
 B = pairs, T = texts, I = images, S = text length, P = patches that are compared, F = feature size,
-V = vocabulary, D = width of the comparison, W = width of the towers, M = products of the bank.
+M = products of the bank.
 """
 
 import math
-from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras
 
-TEMPERATURE = 0.1
-"""How softly the best patch of a word is chosen."""
-
-
-class TextSide(NamedTuple):
-    """Texts to be compared: `words` [..., S, D] of length 1, `weights` [..., S] that add up to 1
-    over the words of a text (0: no word), and `whole` [..., W] of length 1.
-    """
-
-    words: tf.Tensor
-    weights: tf.Tensor
-    whole: tf.Tensor
-
-
-class ImageSide(NamedTuple):
-    """Images to be compared: `patches` [..., P, D] of length 1, `whole` [..., W] of length 1."""
-
-    patches: tf.Tensor
-    whole: tf.Tensor
+from kaleido_tf.layers.comparison_member import ComparisonMember
 
 
 class TextImageComparison(tf_keras.layers.Layer):
     """How well texts and images agree, from word pieces and patch features alone. Not in the
     original.
 
-    Two scores that err differently are added. The first asks of every word how well it fits the
-    patch that it fits best, and averages by weights that the words learn. The second compares the
-    weighted sum of a text's words with one dense layer over the first patches. Both are divided by
-    their spread over pairs that do not match (`spreads`). From twice their sum, the mean sum of the
-    text with its nearest images of training, and of the image with its nearest texts, is taken
-    away, so that an image that is near to every text is no match for all of them (cross-domain
-    similarity local scaling, Conneau et al., 2018).
+    The score of a pair is the mean of what the members find, which differ in their first weights
+    and in the order of their training examples, and so in their errors. From twice the score, the
+    mean score of the text with its nearest images of training, and of the image with its nearest
+    texts, is taken away, so that an image that is near to every text is no match for all of them
+    (cross-domain similarity local scaling, Conneau et al., 2018).
 
     Inputs: input_ids, input_mask [B, S] int; features [B, P', F] float, P' >= P; hubness [B]
       float32, the sum of `text_hubness` and `image_hubness` of the pair.
     Output: [B] float32; above 0 where a pair agrees better than its two sides do with their
       neighbours. All in float32, also in mixed precision.
 
-    Args: size: D. tower_size: W. num_patches: P. tower_patches: of these, how many the towers see,
-      from the first on. bank: (M, S of its texts). neighbours: how many of the bank count for each
-      text and image.
+    Args: members: how many. bank: (M, S of its texts). neighbours: how many of the bank count for
+      each text and image. The others as in `ComparisonMember`.
     """
 
     def __init__(
@@ -61,136 +39,69 @@ class TextImageComparison(tf_keras.layers.Layer):
         tower_size: int,
         num_patches: int,
         tower_patches: int,
+        members: int,
         bank: tuple[int, int],
         neighbours: int,
         **kwargs,
     ):
         super().__init__(**{**kwargs, "dtype": "float32"})
-        self._sizes = {
+        one = {
             "vocab_size": vocab_size,
             "feature_size": feature_size,
             "size": size,
             "tower_size": tower_size,
             "num_patches": num_patches,
             "tower_patches": tower_patches,
-            "bank": bank,
-            "neighbours": neighbours,
         }
-        self.num_patches, self.tower_patches = num_patches, tower_patches
+        self._sizes = {**one, "members": members, "bank": bank, "neighbours": neighbours}
         self.neighbours = neighbours
-        self.words = self._table("words", [vocab_size, size], size)
-        self.word_weights = self.add_weight("word_weights", [vocab_size], initializer="zeros")
-        self.projection = self._table("projection", [feature_size, size], feature_size)
-        self.places = self._table("places", [num_patches, size], 100 * size)
-        self.tower_words = self._table("tower_words", [vocab_size, tower_size], tower_size)
-        self.rarity = self.add_weight("rarity", [vocab_size], initializer="zeros", trainable=False)
-        inputs = tower_patches * feature_size
-        self.tower_projection = self._table("tower_projection", [inputs, tower_size], inputs)
-        self.spreads = self.add_weight("spreads", [2], initializer="ones", trainable=False)
-        products, length = bank
-        shapes = {
-            "bank_ids": [products, length],
-            "bank_patches": [products, num_patches, size],
-            "bank_images": [products, tower_size],
-            "bank_size": [],  # how many of the places are filled
-        }
-        self.bank = {
-            name: self.add_weight(
-                name,
-                shape,
-                dtype=tf.int32 if name in ("bank_ids", "bank_size") else tf.float32,
-                initializer="zeros",
-                trainable=False,
-            )
-            for name, shape in shapes.items()
-        }
-
-    def _table(self, name, shape, inputs):
-        initializer = tf_keras.initializers.RandomNormal(stddev=inputs**-0.5)
-        return self.add_weight(name, shape, initializer=initializer)
+        self.members = [
+            ComparisonMember(**one, bank_products=bank[0], number=number)
+            for number in range(members)
+        ]
+        self.bank_ids = self.add_weight(
+            "bank_ids", bank, dtype=tf.int32, initializer="zeros", trainable=False
+        )
+        self.bank_size = self.add_weight(  # how many of the places are filled
+            "bank_size", [], dtype=tf.int32, initializer="zeros", trainable=False
+        )
 
     def get_config(self):
         return {**super().get_config(), **self._sizes}
 
     def call(self, input_ids, input_mask, features, hubness):
-        text, image = self.text_side(input_ids, input_mask), self.image_side(features)
-        best = _best_patches(tf.einsum("bsd,bpd->bsp", text.words, image.patches))
-        by_word = tf.reduce_sum(best * text.weights, axis=1)
-        whole = tf.reduce_sum(text.whole * image.whole, axis=1)
-        return 2 * self._added(by_word, whole) - hubness
+        scores = [
+            member.pairs(member.text_side(input_ids, input_mask), member.image_side(features))
+            for member in self.members
+        ]
+        return 2 * self._mean(scores) - hubness
 
-    def _added(self, by_word, whole):
-        return by_word / self.spreads[0] + whole / self.spreads[1]
-
-    def text_side(self, input_ids, input_mask) -> TextSide:
-        """[T, S] int each. A word counts once, however often it stands there."""
-        counted = _first_of_their_kind(input_ids) & (input_mask > 0)
-        weights = tf.nn.relu(tf.gather(self.word_weights, input_ids))
-        weights *= tf.cast(counted, tf.float32)
-        total = tf.reduce_sum(weights, axis=-1, keepdims=True)
-        rarity = tf.gather(self.rarity, input_ids) * tf.cast(counted, tf.float32)
-        whole = tf.einsum("ts,tsw->tw", rarity, tf.gather(self.tower_words, input_ids))
-        return TextSide(
-            tf.math.l2_normalize(tf.gather(self.words, input_ids), -1),
-            tf.math.divide_no_nan(weights, total),
-            tf.math.l2_normalize(whole, -1),
-        )
-
-    def image_side(self, features) -> ImageSide:
-        """[I, P', F] float, normalised as the model's projections get them."""
-        features = tf.cast(features[:, : self.num_patches], tf.float32)
-        patches = tf.einsum("ipf,fd->ipd", features, self.projection) + self.places
-        seen = features[:, : self.tower_patches]
-        flat = tf.reshape(seen, [-1, self.tower_patches * features.shape[-1]])
-        return ImageSide(
-            tf.math.l2_normalize(patches, -1),
-            tf.math.l2_normalize(tf.matmul(flat, self.tower_projection), -1),
-        )
-
-    def scores(self, text: TextSide, image: ImageSide) -> tuple[tf.Tensor, tf.Tensor]:
-        """Of every text with every image, ([T, I], [T, I]): word by word, and as a whole; neither
-        divided by its spread.
-        """
-        texts = tf.shape(text.weights, out_type=tf.int64)[0]
-        used = tf.where(text.weights > 0)  # most places of most texts hold no word
-        words = tf.gather_nd(text.words, used)
-        best = _best_patches(tf.einsum("nd,ipd->nip", words, image.patches))
-        weighted = best * tf.gather_nd(text.weights, used)[:, None]
-        by_word = tf.math.unsorted_segment_sum(weighted, used[:, 0], texts)
-        return by_word, tf.matmul(text.whole, image.whole, transpose_b=True)
+    def _mean(self, scores):
+        return tf.add_n(scores) / len(self.members)
 
     def text_hubness(self, input_ids, input_mask) -> tf.Tensor:
         """[T]: the mean score of each text with its nearest images of the bank."""
-        bank = ImageSide(self.bank["bank_patches"], self.bank["bank_images"])
-        scores = self._added(*self.scores(self.text_side(input_ids, input_mask), bank))
-        return self._mean_of_largest(scores)
+        scores = [
+            member.all_pairs(member.text_side(input_ids, input_mask), member.bank)
+            for member in self.members
+        ]
+        return self._mean_of_largest(self._mean(scores))
 
     def image_hubness(self, features) -> tf.Tensor:
         """[I]: the mean score of each image with its nearest texts of the bank."""
-        ids = self.bank["bank_ids"]
-        texts = self.text_side(ids, tf.cast(ids > 0, tf.int32))
-        scores = self._added(*self.scores(texts, self.image_side(features)))
-        return self._mean_of_largest(tf.transpose(scores))
+        mask = tf.cast(self.bank_ids > 0, tf.int32)
+        scores = [
+            member.all_pairs(member.text_side(self.bank_ids, mask), member.image_side(features))
+            for member in self.members
+        ]
+        return self._mean_of_largest(tf.transpose(self._mean(scores)))
 
     def _mean_of_largest(self, scores):
         """[N, M] -> [N]; of as many as the bank holds, where these are fewer."""
         places = scores.shape[1]
-        filled = tf.range(places) < self.bank["bank_size"]
+        filled = tf.range(places) < self.bank_size
         scores = tf.where(filled, scores, -math.inf)
         largest = tf.math.top_k(scores, min(self.neighbours, places)).values
         counted = tf.math.is_finite(largest)
         total = tf.reduce_sum(tf.where(counted, largest, 0.0), axis=-1)
         return tf.math.divide_no_nan(total, tf.reduce_sum(tf.cast(counted, tf.float32), axis=-1))
-
-
-def _best_patches(similarity):
-    """[..., P] -> [...]: a soft maximum over the patches."""
-    return TEMPERATURE * tf.reduce_logsumexp(similarity / TEMPERATURE, axis=-1)
-
-
-def _first_of_their_kind(ids):
-    """[T, S] bool: whether no earlier place of the text holds the same word piece."""
-    same = ids[:, :, None] == ids[:, None]
-    earlier = tf.linalg.band_part(tf.ones(tf.shape(same)[1:], tf.bool), -1, 0)
-    own = tf.eye(tf.shape(ids)[1], dtype=tf.bool)
-    return ~tf.reduce_any(same & earlier & ~own, axis=-1)

@@ -125,7 +125,8 @@ class BertConfig(ModelConfig):
       layer_norm_eps: of every layer norm; 1e-12 is the original.
       comparison_size: width of a comparison of words with patches (layers/comparison.py), whose
         score is added to the match logit at ranking; 0, the original, is none.
-        comparison_tower_size: width of its towers. comparison_bank: training products that tell
+        comparison_tower_size: width of its towers. comparison_members: how many are trained apart
+        and averaged. comparison_bank: training products that tell
         which texts and images are near to everything; comparison_neighbours: how many of them count
         for each.
     """
@@ -136,6 +137,7 @@ class BertConfig(ModelConfig):
         "matching_similarity",
         "comparison_size",
         "comparison_tower_size",
+        "comparison_members",
         "comparison_bank",
         "comparison_neighbours",
         "hidden_gelu",
@@ -159,6 +161,7 @@ class BertConfig(ModelConfig):
     matching_similarity: bool = False
     comparison_size: int = 0
     comparison_tower_size: int = 256
+    comparison_members: int = 1
     comparison_bank: int = 2000
     comparison_neighbours: int = 10
     hidden_gelu: str = "tanh"

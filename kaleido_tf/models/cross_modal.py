@@ -172,7 +172,7 @@ class CrossModalBert(tf.Module):
     @property
     def has_compared(self) -> bool:
         """Whether the comparison was trained, here or in the checkpoint it came from."""
-        return int(self.named_layers["comparison"].bank["bank_size"].numpy()) > 0
+        return int(self.named_layers["comparison"].bank_size.numpy()) > 0
 
     def make_comparison(self) -> TextImageComparison:
         """A comparison of the config's sizes, with weights of its own."""
@@ -185,6 +185,7 @@ class CrossModalBert(tf.Module):
             config.comparison_tower_size,
             compared,
             in_towers,
+            config.comparison_members,
             (config.comparison_bank, config.text_seq_len),
             config.comparison_neighbours,
             name="comparison",

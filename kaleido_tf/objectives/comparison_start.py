@@ -17,6 +17,7 @@ from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable, read_evenly
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.comparison import TextImageComparison
+from kaleido_tf.layers.comparison_member import ComparisonMember
 from kaleido_tf.losses import contrastive_loss
 from kaleido_tf.objectives.contrastive_start import MEMORY_BYTES
 
@@ -43,11 +44,12 @@ def train_comparison(
     """
     check_texts(table)
     products, comparison = _Products(model, table), model.named_layers["comparison"]
-    weights = word_weights(table, comparison.word_weights.shape[0])
-    comparison.word_weights.assign(weights)
-    comparison.rarity.assign(weights)
-    _Training(comparison, products, strategy, epochs, seed).run()
-    _measure_spreads(comparison, products)
+    weights = word_weights(table, model.config.vocab_size)
+    for number, member in enumerate(comparison.members):
+        member.word_weights.assign(weights)
+        member.rarity.assign(weights)
+        _Training(member, products, strategy, epochs, seed, number).run()
+        _measure_spreads(member, products)
     _fill_bank(comparison, products)
 
 
@@ -108,20 +110,21 @@ class _Training:
 
     def __init__(
         self,
-        comparison: TextImageComparison,
+        member: ComparisonMember,
         products: _Products,
         strategy: tf.distribute.Strategy,
         epochs: int,
         seed: int,
+        number: int,
     ):
-        self._comparison, self._products, self._strategy = comparison, products, strategy
-        self._epochs, self._seed = epochs, seed
+        self._member, self._products, self._strategy = member, products, strategy
+        self._epochs, self._seed, self._number = epochs, seed, number
         self._batch = min(BATCH, len(products))
         steps = epochs * (len(products) // self._batch)
         falling = tf_keras.optimizers.schedules.PolynomialDecay(PEAK_RATE, steps, 0.0)
         with strategy.scope():
             self._log_scales = tf.Variable([math.log(FIRST_SCALE)] * 2)
-            self._variables = [*comparison.trainable_variables, self._log_scales]
+            self._variables = [*member.trainable_variables, self._log_scales]
             self._optimizer = tf_keras.optimizers.AdamW(falling, weight_decay=WEIGHT_DECAY)
             self._optimizer.build(self._variables)
         self._step = tf.function(self._on_every_replica)
@@ -130,7 +133,7 @@ class _Training:
         """All epochs; says now and then how the loss falls."""
         number = 0
         for epoch in range(self._epochs):
-            generator = np.random.default_rng([self._seed, epoch, 3])
+            generator = np.random.default_rng([self._seed, epoch, 3, self._number])
             order, losses = generator.permutation(len(self._products)), []
             for start in range(0, len(order) - self._batch + 1, self._batch):
                 rows = order[start : start + self._batch]
@@ -146,8 +149,9 @@ class _Training:
                 number += 1
             if (epoch + 1) % 10 == 0 or epoch + 1 == self._epochs:
                 print(
-                    f"comparison of words and patches: epoch {epoch + 1}/{self._epochs}, loss"
-                    f" {np.mean(losses):.3f} (chance {math.log(self._batch):.3f})",
+                    f"comparison of words and patches, member {self._number + 1}: epoch"
+                    f" {epoch + 1}/{self._epochs}, loss {np.mean(losses):.3f} (chance"
+                    f" {math.log(self._batch):.3f})",
                     flush=True,
                 )
 
@@ -158,17 +162,18 @@ class _Training:
     def _update(self, ids, mask, features, same_text, number):
         seed = tf.stack([tf.constant(self._seed, tf.int64), number])
         of_words, of_features = (
-            tf.random.experimental.stateless_fold_in(seed, purpose) for purpose in (0, 1)
+            tf.random.experimental.stateless_fold_in(seed, 2 * self._number + purpose)
+            for purpose in (0, 1)
         )
         seen = tf.random.stateless_uniform(tf.shape(mask), of_words) >= HIDDEN_WORDS
         features = tf.nn.experimental.stateless_dropout(features, HIDDEN_FEATURES, of_features)
         with tf.GradientTape() as tape:
             sides = (
-                self._comparison.text_side(ids, mask * tf.cast(seen, tf.int32)),
-                self._comparison.image_side(features),
+                self._member.text_side(ids, mask * tf.cast(seen, tf.int32)),
+                self._member.image_side(features),
             )
             scales = tf.unstack(tf.exp(self._log_scales))
-            scores = self._comparison.scores(*sides)
+            scores = self._member.scores(*sides)
             # Each by itself: they are to err differently.
             loss = tf.add_n(
                 [contrastive_loss(s * part, same_text) for s, part in zip(scales, scores)]
@@ -181,31 +186,34 @@ class _Training:
         return loss / len(scores)
 
 
-def _measure_spreads(comparison: TextImageComparison, products: _Products) -> None:
+def _measure_spreads(member: ComparisonMember, products: _Products) -> None:
     """The standard deviation of each score over pairs that do not match."""
     rows = products.evenly(SPREAD_PRODUCTS)
-    scores = comparison.scores(
-        comparison.text_side(*products.text(rows)), comparison.image_side(products.features(rows))
+    scores = member.scores(
+        member.text_side(*products.text(rows)), member.image_side(products.features(rows))
     )
     texts = products.texts[rows]
     foreign = texts[:, None] != texts[None]
     if not foreign.any():  # the sample happens to be of one text
         foreign = np.ones_like(foreign)
-    comparison.spreads.assign([max(float(part.numpy()[foreign].std()), 1e-6) for part in scores])
+    member.spreads.assign([max(float(part.numpy()[foreign].std()), 1e-6) for part in scores])
 
 
 def _fill_bank(comparison: TextImageComparison, products: _Products) -> None:
     """The products of training that tell which texts and images are near to everything."""
-    bank = comparison.bank
-    places, length = bank["bank_ids"].shape
-    rows = products.evenly(places)
-    ids = np.zeros([len(rows), length], np.int32)
-    sequences = products.sequences[rows][:, :length]
-    ids[:, : sequences.shape[1]] = sequences
-    image = comparison.image_side(products.features(rows))
-    contents = {"bank_ids": ids, "bank_patches": image.patches, "bank_images": image.whole}
-    for name, content in contents.items():
-        padded = np.zeros(bank[name].shape, bank[name].dtype.as_numpy_dtype)
-        padded[: len(rows)] = content
-        bank[name].assign(padded)
-    bank["bank_size"].assign(len(rows))
+    rows = products.evenly(comparison.bank_ids.shape[0])
+    features = products.features(rows)
+    length = comparison.bank_ids.shape[1]
+    _fill(comparison.bank_ids, products.sequences[rows][:, :length])
+    for member in comparison.members:
+        image = member.image_side(features)
+        _fill(member.bank_patches, image.patches)
+        _fill(member.bank_images, image.whole)
+    comparison.bank_size.assign(len(rows))
+
+
+def _fill(variable: tf.Variable, content) -> None:
+    """Assigns `content` to the first places, 0 to the others."""
+    content = np.asarray(content)
+    places = [(0, most - size) for most, size in zip(variable.shape, content.shape)]
+    variable.assign(np.pad(content, places))

@@ -2,22 +2,29 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.layers.comparison import TEMPERATURE, TextImageComparison
+from kaleido_tf.layers.comparison import TextImageComparison
+from kaleido_tf.layers.comparison_member import TEMPERATURE
 
 VOCABULARY, DEPTH, SIZE, TOWER, PATCHES, IN_TOWERS, PLACES = 11, 5, 4, 6, 3, 2, 7
-NEIGHBOURS = 2
+NEIGHBOURS, MEMBERS = 2, 2
 
 
 @pytest.fixture
 def comparison():
     layer = TextImageComparison(
-        VOCABULARY, DEPTH, SIZE, TOWER, PATCHES, IN_TOWERS, (4, PLACES), NEIGHBOURS
+        VOCABULARY, DEPTH, SIZE, TOWER, PATCHES, IN_TOWERS, MEMBERS, (4, PLACES), NEIGHBOURS
     )
     draw = np.random.default_rng(1)
-    for variable in (layer.word_weights, layer.rarity):
-        variable.assign(draw.uniform(0.2, 1, VOCABULARY) * (np.arange(VOCABULARY) > 2))
-    layer.spreads.assign([0.3, 0.7])
+    for number, member in enumerate(layer.members):
+        for variable in (member.word_weights, member.rarity):
+            variable.assign(draw.uniform(0.2, 1, VOCABULARY) * (np.arange(VOCABULARY) > 2))
+        member.spreads.assign([0.3 + number, 0.7])
     return layer
+
+
+@pytest.fixture
+def member(comparison):
+    return comparison.members[0]
 
 
 def feed(count, seed=2):
@@ -48,27 +55,34 @@ def by_hand(layer, ids, mask, features):
     return by_word / total, unit(whole) @ image
 
 
-def test_scores_by_hand(comparison):
+def added_by_hand(layer, ids, mask, features):
+    """The mean over the members of one pair's two scores, each by its spread."""
+    return np.mean(
+        [np.sum(by_hand(m, ids, mask, features) / m.spreads.numpy()) for m in layer.members]
+    )
+
+
+def test_scores_by_hand(comparison, member):
     ids, mask, features = feed(3)
-    text, image = comparison.text_side(ids, mask), comparison.image_side(features)
-    by_word, whole = comparison.scores(text, image)
+    text, image = member.text_side(ids, mask), member.image_side(features)
+    by_word, whole = member.scores(text, image)
     assert by_word.shape == whole.shape == (3, 3)
     for t in range(3):
         for i in range(3):
-            expected = by_hand(comparison, ids[t], mask[t], features[i])
+            expected = by_hand(member, ids[t], mask[t], features[i])
             np.testing.assert_allclose((by_word[t, i], whole[t, i]), expected, atol=1e-5)
     pairs = comparison(ids, mask, features, tf.constant([0.0, 1.0, -2.0]))
-    added = np.diag(by_word / 0.3 + whole / 0.7)
-    np.testing.assert_allclose(pairs, 2 * added - [0, 1, -2], atol=1e-5)
+    added = [added_by_hand(comparison, *pair) for pair in zip(ids, mask, features)]
+    np.testing.assert_allclose(pairs, 2 * np.array(added) - [0, 1, -2], atol=1e-5)
 
 
-def test_a_word_counts_once_and_padding_never(comparison):
+def test_a_word_counts_once_and_padding_never(member):
     ids, mask, features = feed(1)
     ids[0, :4], mask[0] = (3, 5, 7, 9), (1, 1, 1, 1, 0, 0, 0)
-    image = comparison.image_side(features)
+    image = member.image_side(features)
 
     def scores(ids, mask):
-        return np.stack(comparison.scores(comparison.text_side(ids, mask), image)).ravel()
+        return np.stack(member.scores(member.text_side(ids, mask), image)).ravel()
 
     plain = scores(ids, mask)
     ids[0, 4], mask[0, 4] = 5, 1  # again
@@ -81,27 +95,26 @@ def test_a_word_counts_once_and_padding_never(comparison):
     assert np.abs(scores(ids, mask) - plain).min() > 1e-3
 
 
-def test_text_without_any_known_word_is_no_better_with_one_image_than_with_another(comparison):
+def test_text_without_any_known_word_is_no_better_with_one_image_than_with_another(member):
     _, _, features = feed(2)
     ids, mask = np.full([1, PLACES], 2, np.int32), np.ones([1, PLACES], np.int32)
-    text = comparison.text_side(ids, mask)
-    by_word, whole = comparison.scores(text, comparison.image_side(features))
+    text = member.text_side(ids, mask)
+    by_word, whole = member.scores(text, member.image_side(features))
     np.testing.assert_array_equal(by_word, np.zeros([1, 2]))
     np.testing.assert_array_equal(whole, np.zeros([1, 2]))
 
 
 def fill_bank(comparison, count):
     ids, mask, features = feed(count, seed=3)
-    image = comparison.image_side(features)
-    for name, content in (
-        ("bank_ids", ids * mask),
-        ("bank_patches", image.patches),
-        ("bank_images", image.whole),
-    ):
-        padded = np.zeros(comparison.bank[name].shape)
+    filled = [(comparison.bank_ids, ids * mask)]
+    for member in comparison.members:
+        image = member.image_side(features)
+        filled += [(member.bank_patches, image.patches), (member.bank_images, image.whole)]
+    for variable, content in filled:
+        padded = np.zeros(variable.shape)
         padded[:count] = content
-        comparison.bank[name].assign(padded.astype(comparison.bank[name].dtype.as_numpy_dtype))
-    comparison.bank["bank_size"].assign(count)
+        variable.assign(padded.astype(variable.dtype.as_numpy_dtype))
+    comparison.bank_size.assign(count)
     return ids * mask, mask, features
 
 
@@ -111,17 +124,11 @@ def test_hubness_is_the_mean_score_with_the_nearest_of_the_bank(comparison, coun
     ids, mask, features = feed(2, seed=4)
 
     def mean_of_nearest(pairs):
-        values = sorted(a / 0.3 + b / 0.7 for a, b in pairs)
-        return np.mean(values[-NEIGHBOURS:])
+        return np.mean(sorted(added_by_hand(comparison, *pair) for pair in pairs)[-NEIGHBOURS:])
 
-    texts = [
-        mean_of_nearest([by_hand(comparison, ids[t], mask[t], f) for f in bank_features])
-        for t in range(2)
-    ]
+    texts = [mean_of_nearest([(ids[t], mask[t], f) for f in bank_features]) for t in range(2)]
     images = [
-        mean_of_nearest(
-            [by_hand(comparison, *side, features[i]) for side in zip(bank_ids, bank_mask)]
-        )
+        mean_of_nearest([(*side, features[i]) for side in zip(bank_ids, bank_mask)])
         for i in range(2)
     ]
     np.testing.assert_allclose(comparison.text_hubness(ids, mask), texts, atol=1e-5)

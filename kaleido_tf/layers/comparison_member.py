@@ -1,0 +1,149 @@
+"""One way of comparing texts with images below the encoder: word by word with patches, and as a
+whole.
+
+B = pairs, T = texts, I = images, S = text length, P = patches that are compared, F = feature size,
+V = vocabulary, D = width of the comparison, W = width of the towers, M = products of the bank.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+import tf_keras
+
+TEMPERATURE = 0.1
+"""How softly the best patch of a word is chosen."""
+
+
+class TextSide(NamedTuple):
+    """Texts to be compared: `words` [..., S, D] of length 1, `weights` [..., S] that add up to 1
+    over the words of a text (0: no word), and `whole` [..., W] of length 1.
+    """
+
+    words: tf.Tensor
+    weights: tf.Tensor
+    whole: tf.Tensor
+
+
+class ImageSide(NamedTuple):
+    """Images to be compared: `patches` [..., P, D] of length 1, `whole` [..., W] of length 1."""
+
+    patches: tf.Tensor
+    whole: tf.Tensor
+
+
+class ComparisonMember(tf_keras.layers.Layer):
+    """How well texts and images agree, from word pieces and patch features alone. Not in the
+    original.
+
+    Two scores that err differently are added. The first asks of every word how well it fits the
+    patch that it fits best, and averages by weights that the words learn. The second compares the
+    weighted sum of a text's words with one dense layer over the first patches. Both are divided by
+    their spread over pairs that do not match (`spreads`). All in float32.
+
+    Args: size: D. tower_size: W. num_patches: P. tower_patches: of these, how many the towers see,
+      from the first on. bank_products: M, whose image sides are kept. number: among the members of
+      a comparison; the names of its weights end in it, from 1 on.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        feature_size: int,
+        size: int,
+        tower_size: int,
+        num_patches: int,
+        tower_patches: int,
+        bank_products: int,
+        number: int = 0,
+    ):
+        super().__init__(name=f"member_{number}", dtype="float32")
+        self.num_patches, self.tower_patches = num_patches, tower_patches
+        self._ending = f"_{number}" if number else ""
+        self.words = self._table("words", [vocab_size, size], size)
+        self.word_weights = self._zeros("word_weights", [vocab_size], trainable=True)
+        self.projection = self._table("projection", [feature_size, size], feature_size)
+        self.places = self._table("places", [num_patches, size], 100 * size)
+        self.tower_words = self._table("tower_words", [vocab_size, tower_size], tower_size)
+        self.rarity = self._zeros("rarity", [vocab_size])
+        inputs = tower_patches * feature_size
+        self.tower_projection = self._table("tower_projection", [inputs, tower_size], inputs)
+        self.spreads = self.add_weight(
+            f"spreads{self._ending}", [2], initializer="ones", trainable=False
+        )
+        self.bank_patches = self._zeros("bank_patches", [bank_products, num_patches, size])
+        self.bank_images = self._zeros("bank_images", [bank_products, tower_size])
+
+    def _table(self, name, shape, inputs):
+        initializer = tf_keras.initializers.RandomNormal(stddev=inputs**-0.5)
+        return self.add_weight(name + self._ending, shape, initializer=initializer)
+
+    def _zeros(self, name, shape, trainable=False):
+        return self.add_weight(name + self._ending, shape, initializer="zeros", trainable=trainable)
+
+    @property
+    def bank(self) -> ImageSide:
+        """The images of training that are kept, [M, ...]."""
+        return ImageSide(self.bank_patches, self.bank_images)
+
+    def pairs(self, text: TextSide, image: ImageSide) -> tf.Tensor:
+        """[B]: of each text with the image at its place."""
+        best = _best_patches(tf.einsum("bsd,bpd->bsp", text.words, image.patches))
+        by_word = tf.reduce_sum(best * text.weights, axis=1)
+        return self._added(by_word, tf.reduce_sum(text.whole * image.whole, axis=1))
+
+    def all_pairs(self, text: TextSide, image: ImageSide) -> tf.Tensor:
+        """[T, I]: of every text with every image."""
+        return self._added(*self.scores(text, image))
+
+    def _added(self, by_word, whole):
+        return by_word / self.spreads[0] + whole / self.spreads[1]
+
+    def text_side(self, input_ids, input_mask) -> TextSide:
+        """[T, S] int each. A word counts once, however often it stands there."""
+        counted = _first_of_their_kind(input_ids) & (input_mask > 0)
+        weights = tf.nn.relu(tf.gather(self.word_weights, input_ids))
+        weights *= tf.cast(counted, tf.float32)
+        total = tf.reduce_sum(weights, axis=-1, keepdims=True)
+        rarity = tf.gather(self.rarity, input_ids) * tf.cast(counted, tf.float32)
+        whole = tf.einsum("ts,tsw->tw", rarity, tf.gather(self.tower_words, input_ids))
+        return TextSide(
+            tf.math.l2_normalize(tf.gather(self.words, input_ids), -1),
+            tf.math.divide_no_nan(weights, total),
+            tf.math.l2_normalize(whole, -1),
+        )
+
+    def image_side(self, features) -> ImageSide:
+        """[I, P', F] float, normalised as the model's projections get them."""
+        features = tf.cast(features[:, : self.num_patches], tf.float32)
+        patches = tf.einsum("ipf,fd->ipd", features, self.projection) + self.places
+        seen = features[:, : self.tower_patches]
+        flat = tf.reshape(seen, [-1, self.tower_patches * features.shape[-1]])
+        return ImageSide(
+            tf.math.l2_normalize(patches, -1),
+            tf.math.l2_normalize(tf.matmul(flat, self.tower_projection), -1),
+        )
+
+    def scores(self, text: TextSide, image: ImageSide) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of every text with every image, ([T, I], [T, I]): word by word, and as a whole; neither
+        divided by its spread.
+        """
+        texts = tf.shape(text.weights, out_type=tf.int64)[0]
+        used = tf.where(text.weights > 0)  # most places of most texts hold no word
+        words = tf.gather_nd(text.words, used)
+        best = _best_patches(tf.einsum("nd,ipd->nip", words, image.patches))
+        weighted = best * tf.gather_nd(text.weights, used)[:, None]
+        by_word = tf.math.unsorted_segment_sum(weighted, used[:, 0], texts)
+        return by_word, tf.matmul(text.whole, image.whole, transpose_b=True)
+
+
+def _best_patches(similarity):
+    """[..., P] -> [...]: a soft maximum over the patches."""
+    return TEMPERATURE * tf.reduce_logsumexp(similarity / TEMPERATURE, axis=-1)
+
+
+def _first_of_their_kind(ids):
+    """[T, S] bool: whether no earlier place of the text holds the same word piece."""
+    same = ids[:, :, None] == ids[:, None]
+    earlier = tf.linalg.band_part(tf.ones(tf.shape(same)[1:], tf.bool), -1, 0)
+    own = tf.eye(tf.shape(ids)[1], dtype=tf.bool)
+    return ~tf.reduce_any(same & earlier & ~own, axis=-1)
