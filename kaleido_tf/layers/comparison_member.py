@@ -57,6 +57,7 @@ class ComparisonMember(tf_keras.layers.Layer):
         number: int = 0,
     ):
         super().__init__(name=f"member_{number}", dtype="float32")
+        self._sizes = (feature_size, size, tower_size, num_patches, tower_patches)
         self.num_patches, self.tower_patches = num_patches, tower_patches
         self._ending = f"_{number}" if number else ""
         self.words = self._table("words", [vocab_size, size], size)
@@ -84,6 +85,33 @@ class ComparisonMember(tf_keras.layers.Layer):
     def bank(self) -> ImageSide:
         """The images of training that are kept, [M, ...]."""
         return ImageSide(self.bank_patches, self.bank_images)
+
+    def of_words(self, ids) -> "ComparisonMember":
+        """A member with copies of these weights that knows only the words `ids` [U]: each by its
+        place there, and U for all others, which have no weight. In training it spares the updates
+        of tens of thousands of words that no text has.
+        """
+        few = ComparisonMember(len(ids) + 1, *self._sizes, bank_products=1)
+        for ours, its in self._by_words(few):
+            its.assign(tf.pad(tf.gather(ours, ids), [[0, 1]] + [[0, 0]] * (len(ours.shape) - 1)))
+        for ours, its in self._beside_words(few):
+            its.assign(ours)
+        return few
+
+    def take(self, few: "ComparisonMember", ids) -> None:
+        """The weights of `of_words(ids)` back after its training."""
+        for ours, its in self._by_words(few):
+            ours.assign(tf.tensor_scatter_nd_update(ours, ids[:, None], its[:-1]))
+        for ours, its in self._beside_words(few):
+            ours.assign(its)
+
+    def _by_words(self, other):
+        names = ("words", "word_weights", "tower_words", "rarity")
+        return [(getattr(self, name), getattr(other, name)) for name in names]
+
+    def _beside_words(self, other):
+        names = ("projection", "places", "tower_projection")
+        return [(getattr(self, name), getattr(other, name)) for name in names]
 
     def pairs(self, text: TextSide, image: ImageSide) -> tf.Tensor:
         """[B]: of each text with the image at its place."""

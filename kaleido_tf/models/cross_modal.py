@@ -174,16 +174,21 @@ class CrossModalBert(tf.Module):
         """Whether the comparison was trained, here or in the checkpoint it came from."""
         return int(self.named_layers["comparison"].bank_size.numpy()) > 0
 
+    @property
+    def compared_patches(self) -> int:
+        """How many patches, from the first on, a comparison sees."""
+        return (self.COMPARED_PATCHES or (self.num_patches,))[0]
+
     def make_comparison(self) -> TextImageComparison:
         """A comparison of the config's sizes, with weights of its own."""
         config = self.config
-        compared, in_towers = self.COMPARED_PATCHES or (self.num_patches, self.num_patches)
+        in_towers = (self.COMPARED_PATCHES or (self.num_patches, self.num_patches))[1]
         return TextImageComparison(
             config.vocab_size,
             config.patch_feature_size,
             config.comparison_size,
             config.comparison_tower_size,
-            compared,
+            self.compared_patches,
             in_towers,
             config.comparison_members,
             (config.comparison_bank, config.text_seq_len),

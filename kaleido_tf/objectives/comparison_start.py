@@ -83,17 +83,14 @@ class _Products:
         self.numbers, features, boxes = read_evenly(table, max(MEMORY_BYTES // each, 2))
         self.texts = table.texts[self.numbers]
         self.sequences, self.lengths = table.sequences[self.texts], table.lengths[self.texts]
-        self._model, self._features, self._boxes = model, features, boxes
+        self._features = _compared(model, features, boxes)
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def features(self, rows) -> tf.Tensor:
         """[B, P, F] float32, normalised."""
-        inputs = self._model.image_inputs(
-            tf.constant(self._features[rows], tf.float32), tf.constant(self._boxes[rows])
-        )
-        return tf.cast(self._model.compared_features(inputs), tf.float32)
+        return tf.constant(self._features[rows], tf.float32)
 
     def text(self, rows) -> tuple[tf.Tensor, tf.Tensor]:
         """Ids and mask [B, S]."""
@@ -103,6 +100,19 @@ class _Products:
     def evenly(self, count: int) -> np.ndarray:
         """At most `count` of the rows, spread evenly."""
         return np.unique(np.linspace(0, len(self) - 1, min(len(self), count)).astype(int))
+
+
+def _compared(model, features: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """The features [N, P', F] of all patches as the comparison takes them: [N, P, F] float16."""
+    parts = []
+    for start in range(0, len(features), BATCH):
+        block = slice(start, start + BATCH)
+        inputs = model.image_inputs(
+            tf.constant(features[block], tf.float32), tf.constant(boxes[block])
+        )
+        compared = model.compared_features(inputs)[:, : model.compared_patches]
+        parts.append(tf.cast(compared, tf.float16).numpy())
+    return np.concatenate(parts)
 
 
 class _Training:
@@ -117,20 +127,24 @@ class _Training:
         seed: int,
         number: int,
     ):
-        self._member, self._products, self._strategy = member, products, strategy
+        self._whole, self._products, self._strategy = member, products, strategy
+        self._used = np.flatnonzero(member.word_weights.numpy())
+        self._places = np.full(member.word_weights.shape[0], len(self._used), np.int32)
+        self._places[self._used] = np.arange(len(self._used))
         self._epochs, self._seed, self._number = epochs, seed, number
         self._batch = min(BATCH, len(products))
         steps = epochs * (len(products) // self._batch)
         falling = tf_keras.optimizers.schedules.PolynomialDecay(PEAK_RATE, steps, 0.0)
         with strategy.scope():
+            self._member = member.of_words(self._used)
             self._log_scales = tf.Variable([math.log(FIRST_SCALE)] * 2)
-            self._variables = [*member.trainable_variables, self._log_scales]
+            self._variables = [*self._member.trainable_variables, self._log_scales]
             self._optimizer = tf_keras.optimizers.AdamW(falling, weight_decay=WEIGHT_DECAY)
             self._optimizer.build(self._variables)
         self._step = tf.function(self._on_every_replica)
 
     def run(self) -> None:
-        """All epochs; says now and then how the loss falls."""
+        """All epochs, then gives the member its weights; says now and then how the loss falls."""
         number = 0
         for epoch in range(self._epochs):
             generator = np.random.default_rng([self._seed, epoch, 3, self._number])
@@ -140,7 +154,7 @@ class _Training:
                 texts = self._products.texts[rows]
                 losses.append(
                     self._step(
-                        *self._products.text(rows),
+                        *self._text(rows),
                         self._products.features(rows),
                         tf.constant(texts[:, None] == texts[None]),
                         tf.constant(number, tf.int64),
@@ -154,6 +168,12 @@ class _Training:
                     f" {math.log(self._batch):.3f})",
                     flush=True,
                 )
+        self._whole.take(self._member, self._used)
+
+    def _text(self, rows):
+        """Ids, by their place among the used words, and mask [B, S]."""
+        ids, mask = self._products.text(rows)
+        return tf.gather(self._places, ids), mask
 
     def _on_every_replica(self, *batch):
         losses = self._strategy.run(self._update, args=batch)

@@ -126,8 +126,13 @@ class FashionBert(CrossModalBert):
 
     def total(self, losses):
         """The adaptive loss (section 3.3 of the paper, as the release computes it) and its three
-        weights.
+        weights. Raises: InputError where the image's loss was left out: the weights need all three.
         """
+        if "image" not in self.tasks:
+            raise InputError(
+                "FashionBERT weighs its three losses against each other: --kaleido_tasks must hold"
+                " image, or be left out. Received: none"
+            )
         names = ("masked_lm", "next_sentence", "image")
         values = tf.stack([losses[f"{name}_loss"] for name in names])
         weights = adaptive_weights(values)

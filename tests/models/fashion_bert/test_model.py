@@ -134,8 +134,8 @@ def test_hidden_patches_change_nothing(golden):
     assert np.abs(hidden - golden.model.matcher(feed)).max() > 1e-4
 
 
-def test_other_matching_weight_is_refused():
-    config = FashionBertConfig(
+def small_config():
+    return FashionBertConfig(
         vocab_size=23,
         hidden_size=12,
         num_hidden_layers=1,
@@ -145,6 +145,16 @@ def test_other_matching_weight_is_refused():
         patch_feature_size=5,
         max_patch_position_embeddings=16,
     )
+
+
+def test_total_without_the_loss_of_images_is_refused():
+    model = FashionBert(small_config(), tasks=(), text_length=7)
+    with pytest.raises(InputError, match="--kaleido_tasks must hold image, or be left out"):
+        model.total({"masked_lm_loss": tf.constant(1.0), "next_sentence_loss": tf.constant(2.0)})
+
+
+def test_other_matching_weight_is_refused():
+    config = small_config()
     with pytest.raises(InputError, match="--matching_weight must be 1. .*next_sentence 2"):
         FashionBert(config, text_length=7, loss_weights={"next_sentence": 2.0})
     FashionBert(config, text_length=7, loss_weights={"next_sentence": 1.0})
