@@ -104,6 +104,30 @@ def test_text_without_any_known_word_is_no_better_with_one_image_than_with_anoth
     np.testing.assert_array_equal(whole, np.zeros([1, 2]))
 
 
+def test_a_member_of_few_words_scores_texts_of_them_alike_and_gives_back_what_it_learns(member):
+    ids, mask, features = feed(3)
+    used = np.array([3, 4, 7, 8, 10])
+    places = np.full(VOCABULARY, len(used))
+    places[used] = np.arange(len(used))
+    few = member.of_words(used)
+    known = np.isin(ids, used)
+
+    def scores(of, ids, mask):
+        return np.stack(of.scores(of.text_side(ids, mask), of.image_side(features)))
+
+    expected = scores(member, ids, mask * known)
+    np.testing.assert_allclose(scores(few, places[ids], mask), expected, atol=1e-6)
+    for variable in few.trainable_variables:
+        variable.assign_add(tf.ones_like(variable) * 0.1)
+    before = member.words.numpy()
+    member.take(few, used)
+    learnt = scores(member, ids, mask * known)
+    np.testing.assert_allclose(scores(few, places[ids], mask * known), learnt, atol=1e-6)
+    assert np.abs(learnt - expected).max() > 1e-3
+    others = np.setdiff1d(np.arange(VOCABULARY), used)
+    np.testing.assert_array_equal(member.words.numpy()[others], before[others])
+
+
 def fill_bank(comparison, count):
     ids, mask, features = feed(count, seed=3)
     filled = [(comparison.bank_ids, ids * mask)]
