@@ -11,6 +11,12 @@ from kaleido_tf.records.dataset_json import layout_of, read_dataset_json
 from kaleido_tf.records.record import KALEIDO
 
 LISTS = ("candidates_img2txt.jsonl", "candidates_txt2img.jsonl")
+_SPLITS = ("train", "valid")
+_NEEDED = {
+    "scale_fixed": "records of data_prep.write_fashion_bert_records",
+    "kaleido": "records of data_prep.write_kaleido_records --foreground=none",
+    "saliency": "records of data_prep.write_kaleido_records with another foreground than none",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +27,6 @@ class KindOfRecords:
 
     folder: pathlib.Path
     digest: str
-
-
-_SPLITS = ("train", "valid")
 
 
 def check_records(names: list[str], given: dict[str, str | None]) -> dict[str, KindOfRecords]:
@@ -80,13 +83,6 @@ def _checked_dataset(folder: pathlib.Path, kind: str) -> dict:
                 f" Not found: {folder / 'valid' / name}"
             )
     return read_dataset_json(folder / "train")
-
-
-_NEEDED = {
-    "scale_fixed": "records of data_prep.write_fashion_bert_records",
-    "kaleido": "records of data_prep.write_kaleido_records --foreground=none",
-    "saliency": "records of data_prep.write_kaleido_records with another foreground than none",
-}
 
 
 def _kind_of(dataset: dict, where: str) -> str:

@@ -116,6 +116,11 @@ class AblationRun:
                 "--precision=bfloat16",
             )
             found = re.search(r"next_sentence_accuracy (\d\.\d+)", output)
+            if found is None:
+                raise InputError(
+                    "--mode=evaluate must print next_sentence_accuracy. Received:"
+                    f" {output.strip()[-200:]}"
+                )
             write_json(result, {MATCHING: float(found[1])})
         return read_json_object(result)[MATCHING]
 

@@ -193,6 +193,10 @@ def test_rows_are_refused_before_they_are_read():
             {"comparison_size": -1},
             "`comparison_size` must be at least 0 and at most .* Received: -1",
         ),
+        (
+            {"comparison_members": 0},
+            "`comparison_members` must be at least 1 and at most .* Received: 0",
+        ),
         ({"comparison_bank": 0}, "`comparison_bank` must be at least 1 and at most .* Received: 0"),
     ],
 )
