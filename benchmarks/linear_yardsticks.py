@@ -152,6 +152,13 @@ class WordPatchComparison:
         self._weights = tf.Variable(np.maximum(rarity, self.LEAST_WEIGHT).astype(np.float32))
         variables = [self._words, self._projection, self._places, self._weights]
         known, images = self._known(tokens), self._standardised(features)
+        any_words, any_images = (
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, places, depth]),
+        )
+        self._compare_any = tf.function(  # traced once, whatever the number of words and images
+            self._compare, [any_words, any_words, tf.TensorSpec([], tf.int32), any_images]
+        )
 
         def pair_scores(flat, owners, seen):
             kept = tf.random.uniform(tf.shape(flat)) >= self.HIDDEN_WORDS
@@ -192,16 +199,11 @@ class WordPatchComparison:
     def score(self, tokens: list[list[int]], features: np.ndarray) -> np.ndarray:
         """[T, I] weighted means of the words' best similarities."""
         images, known = tf.constant(self._standardised(features)), self._known(tokens)
-
-        @tf.function(reduce_retracing=True)
-        def compare(flat, owners, count):
-            return self._compare(flat, owners, count, images)
-
         parts = []
         for start in range(0, len(known), BLOCK):
             texts = known[start : start + BLOCK]
             flat, owners = (tf.constant(side) for side in _flattened(texts))
-            parts.append(compare(flat, owners, tf.constant(len(texts))).numpy())
+            parts.append(self._compare_any(flat, owners, tf.constant(len(texts)), images).numpy())
         return np.concatenate(parts)
 
 
