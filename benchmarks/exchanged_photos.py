@@ -61,7 +61,13 @@ def main(_):
     check_writable(output)
     if output.exists() and any(output.iterdir()):
         raise InputError(f"--output_dir must be new or empty. It holds files: {output}")
-    layout = layout_of(declared_by([str(file) for file in files]), str(files[0]))
+    dataset = declared_by([str(file) for file in files])
+    layout = layout_of(dataset, str(files[0]))
+    if "views" in dataset:  # those of a photo would be exchanged with those of different ones
+        raise InputError(
+            f"Records of --views=plain are needed. Received: {FLAGS.records} with views"
+            f" {', '.join(dataset['views'])}"
+        )
     parts = [[record.numpy() for record in tf.data.TFRecordDataset(str(f))] for f in files]
     records = iter(exchanged([record for part in parts for record in part], layout, FLAGS.seed))
     output.mkdir(parents=True, exist_ok=True)
