@@ -7,12 +7,10 @@ from kaleido_tf.command_line.examples import pairs_of_candidates
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.evaluation.candidates import Pairs
 from kaleido_tf.evaluation.photo_views import mean_over_views, pairs_of_views
-from kaleido_tf.evaluation.scoring import candidate_batches, score_batches
+from kaleido_tf.evaluation.scoring import candidate_batches
 from kaleido_tf.families import build_model
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.text import Vocabulary
-from kaleido_tf.training.run_config import DeviceConfig
-from kaleido_tf.training.strategy import make_strategy
 from tests import small_records
 from tests.tiny_models import tiny_config
 
@@ -59,11 +57,8 @@ def test_candidates_are_scored_with_both_views(tmp_path):
     write_candidates(*draw_candidates(read(folder), CandidateSettings(num_others=2)), folder)
     scored = pairs_of_candidates(str(folder), "txt2img", 9, CONFIG, Vocabulary(), None)
     assert len(scored.labels) == 13 * 3 and scored.views.tolist() == [2] * 39
-    strategy = make_strategy(DeviceConfig(worker_gpus=0))
-    with strategy.scope():
-        model = build_model(CONFIG, (), 9)
-        matcher = model.matcher
-    every = score_batches(matcher, strategy, scored.batches(model, 8), 78)
+    model = build_model(CONFIG, (), 9)
+    every = model.matcher(next(iter(scored.batches(model, 78)))).numpy()
     alone = []
     for view in (0, 1):
 
@@ -75,7 +70,7 @@ def test_candidates_are_scored_with_both_views(tmp_path):
         sides = ([number[p] for p in ids] for ids in (scored.text_ids, scored.image_ids))
         pairs = Pairs(*map(np.array, sides), scored.labels, scored.queries)
         batch = next(iter(candidate_batches(model, table, pairs, 39)))
-        alone.append(matcher(batch).numpy())
+        alone.append(model.matcher(batch).numpy())
     assert np.abs(alone[0] - alone[1]).max() > 1e-3
     expected = (alone[0] + alone[1]) / 2
     np.testing.assert_allclose(mean_over_views(every, scored.views), expected, atol=1e-5)
