@@ -57,11 +57,18 @@ def contrastive_loss(logits: tf.Tensor, same_text: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(each_way)
 
 
-def masked_lm_loss(logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor) -> WeightedSum:
+def masked_lm_loss(
+    logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor, smoothing: float = 0.0
+) -> WeightedSum:
     """Cross entropy of the masked tokens (equation 1). [B, K, V] float32, [B, K] int, [B, K] float
     (0: unused slot).
+
+    Args: smoothing: share of the target that is spread evenly over the vocabulary.
     """
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=logits)
+    if smoothing:
+        evenly = tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_mean(logits, axis=-1)
+        losses = (1 - smoothing) * losses + smoothing * evenly
     # Every replica brings its share of the epsilon, so that the sum over replicas holds it once.
     epsilon = MASKED_LM_EPSILON / tf.distribute.get_strategy().num_replicas_in_sync
     return WeightedSum(tf.reduce_sum(losses * weights), tf.reduce_sum(weights) + epsilon)
@@ -126,13 +133,18 @@ class MaskedLanguageLoss(tf_keras.layers.Layer):
     """`masked_lm_loss` and accuracy in a functional model.
 
     Inputs: logits [B, K, V], ids [B, K] int, weights [B, K] float. Output: as `ClassificationLoss`.
+    Args: smoothing: as `masked_lm_loss`, in training alone.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, smoothing=0.0, **kwargs):
         super().__init__(dtype="float32", **kwargs)
+        self.smoothing = smoothing
 
-    def call(self, logits, ids, weights):
-        loss = masked_lm_loss(logits, ids, weights)
+    def get_config(self):
+        return {**super().get_config(), "smoothing": self.smoothing}
+
+    def call(self, logits, ids, weights, training=None):
+        loss = masked_lm_loss(logits, ids, weights, self.smoothing if training else 0.0)
         hits = tf.cast(tf.argmax(logits, axis=-1, output_type=ids.dtype) == ids, tf.float32)
         return {"loss": loss, "accuracy": WeightedSum(tf.reduce_sum(hits * weights), loss.weight)}
 

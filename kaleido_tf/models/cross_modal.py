@@ -112,6 +112,16 @@ class CrossModalBert(tf.Module):
         return tf_keras.Model(inputs, outputs, name="encoder")
 
     @functools.cached_property
+    def causal_encoder(self) -> tf_keras.Model:
+        """Functional model of `encoder_inputs` to [B, S+P, H], where a place of the text sees the
+        image and the text up to itself, and patches see patches alone (UniLM's
+        sequence-to-sequence mask, Dong et al., 2019): what stands later in a text is nowhere read.
+        """
+        inputs = self.encoder_inputs()
+        sequence = self._encode(*self._embed(inputs), inputs, causal=True)
+        return tf_keras.Model(inputs, sequence, name="causal_encoder")
+
+    @functools.cached_property
     def matcher(self) -> tf_keras.Model:
         """Functional model of `encoder_inputs`, and of `comparison_hubness` [B] where the model
         compares below its encoder, to [B, 2] float32 logits of (mismatch, match).
@@ -215,7 +225,7 @@ class CrossModalBert(tf.Module):
     @property
     def is_built(self) -> bool:
         """Whether a functional model has been used, so that layers have weights to be filled."""
-        models = ("embedder", "encoder", "matcher", "pretrainer")
+        models = ("embedder", "encoder", "causal_encoder", "matcher", "pretrainer")
         return any(name in self.__dict__ for name in models)
 
     # What a run asks of it (`training.trainer.Trainable`).
@@ -341,10 +351,12 @@ class CrossModalBert(tf.Module):
         normalisation = self.named_layers.get("feature_normalisation")
         return normalisation(features) if normalisation else features
 
-    def _encode(self, text, image, inputs, output_range=None):
+    def _encode(self, text, image, inputs, output_range=None, causal=False):
         """Runs the encoder on embeddings: [B, S+P, H], or only the first `output_range` places."""
         hidden = tf.concat([text, image], axis=1)
         mask = self._attention_mask(inputs, hidden.dtype)
+        if causal:
+            mask *= self._causal_mask(hidden.dtype)
         for number in range(self.config.num_hidden_layers):
             last = number == self.config.num_hidden_layers - 1
             hidden = self.named_layers[f"encoder_layer_{number}"](
@@ -362,6 +374,16 @@ class CrossModalBert(tf.Module):
         else:
             patch_mask = tf.ones([tf.shape(text_mask)[0], self.num_patches], dtype)
         return tf.concat([text_mask, patch_mask], axis=1)[:, None]
+
+    def _causal_mask(self, dtype):
+        """[S+P, S+P]: which place (row) may see which other, whatever the example."""
+        text, patches = self.text_length, self.num_patches
+        earlier = tf.linalg.band_part(tf.ones([text, text], dtype), -1, 0)
+        of_text = tf.concat([earlier, tf.ones([text, patches], dtype)], axis=1)
+        of_patches = tf.concat(
+            [tf.zeros([patches, text], dtype), tf.ones([patches, patches], dtype)], axis=1
+        )
+        return tf.concat([of_text, of_patches], axis=0)
 
     def _match(self, sequence, text, image, inputs):
         """[B, 2] logits of (mismatch, match), from the encoder's first place and, if there is one,
