@@ -18,6 +18,9 @@ PROBABILITY_FLOOR = 1e-7
 MASKED_LM_EPSILON = 1e-5
 """Keeps a batch without any masked token finite, as in the original."""
 
+SMALLEST_COUNT = 1e-9
+"""Divides a sum of no examples, which is 0."""
+
 
 class WeightedSum(NamedTuple):
     """A loss before its division: `total` and `weight`, float32 scalars."""
@@ -127,6 +130,39 @@ class ClassificationLoss(tf_keras.layers.Layer):
         loss = classification_loss(logits, labels)
         hits = tf.cast(tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels, tf.float32)
         return {"loss": loss, "accuracy": WeightedSum(tf.reduce_sum(hits), loss.weight)}
+
+
+class KnownClassesLoss(tf_keras.layers.Layer):
+    """Cross entropy over the C classes that a model knows, and accuracy over all examples.
+
+    Inputs: logits [B, C], labels [B] int; an example whose label is C or more is of a class that
+      the model does not know: it adds nothing to the loss and counts as wrong.
+    Output: as `ClassificationLoss`. Args: class_weights: C factors of the examples' losses in
+      training; None: 1 each. In evaluation the loss is the plain one.
+    """
+
+    def __init__(self, class_weights=None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.class_weights = class_weights
+
+    def call(self, logits, labels, training=None):
+        known = labels < logits.shape[1]
+        inside = tf.where(known, labels, 0)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=inside, logits=logits)
+        counted = tf.cast(known, tf.float32)
+        factors = counted
+        if self.class_weights is not None and training:
+            factors *= tf.gather(tf.constant(self.class_weights, tf.float32), inside)
+        # A batch of unknown classes alone has a loss of 0.
+        weight = tf.maximum(tf.reduce_sum(counted), SMALLEST_COUNT)
+        hits = tf.cast(tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels, tf.float32)
+        return {
+            "loss": WeightedSum(tf.reduce_sum(losses * factors), weight),
+            "accuracy": WeightedSum(tf.reduce_sum(hits), tf.cast(tf.size(labels), tf.float32)),
+        }
+
+    def get_config(self):
+        return {**super().get_config(), "class_weights": self.class_weights}
 
 
 class MaskedLanguageLoss(tf_keras.layers.Layer):

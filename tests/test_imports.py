@@ -32,9 +32,9 @@ ALLOWED = {
     "families": READING | {"models", "models/*"},
     "objectives": READING
     | {"evaluation", "families", "layers", "losses", "models", "settings", "training"},
-    "compat": READING | {"command", "families", "models", "training"},
+    "compat": READING | {"command", "families", "models", "objectives", "training"},
     "command_line": READING
-    | {"compat", "evaluation", "families", "models", "settings", "training"},
+    | {"compat", "evaluation", "families", "models", "objectives", "settings", "training"},
     # data_prep
     "data_prep/catalogue": LEAVES,
     "data_prep/onnx_graphs": LEAVES,

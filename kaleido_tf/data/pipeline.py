@@ -7,7 +7,8 @@ here.
 """
 
 import hashlib
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -37,6 +38,7 @@ class RecordExamples:
         and, where asked for, `donor` serialized) into a dict of what the model takes; its draws
         depend on the row's `position` only.
       donors: whether a row holds a record of another product beside its own.
+      columns: name -> [N] array of the table's records, whose values a row holds, too.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class RecordExamples:
         make_example: Callable[[dict], dict],
         config: ExamplesConfig,
         donors: bool = False,
+        columns: Mapping[str, np.ndarray] = types.MappingProxyType({}),
     ):
-        self.table, self.make_example, self.config, self.donors = (
+        self.table, self.make_example, self.config, self.donors, self.columns = (
             table,
             make_example,
             config,
             donors,
+            columns,
         )
 
     def __len__(self) -> int:
@@ -127,7 +131,7 @@ class RecordExamples:
         return self._batches(order, batch_size, start=0, epochs=1)
 
     def _batches(self, order, batch_size, start, epochs):
-        dataset = _rows(order, start, epochs)
+        dataset = _rows(order, start, epochs, self.columns)
         dataset = dataset.map(
             self.make_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
@@ -142,9 +146,11 @@ def _records_with_shared_text(table: RecordTable) -> int:
     return sum(len(products[text]) > 1 for text in table.texts.tolist())
 
 
-def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Dataset:
+def _rows(
+    order: ExampleOrder, start: int, epochs: int | None, columns: Mapping[str, np.ndarray]
+) -> tf.data.Dataset:
     """Examples before anything is drawn on their content: serialized record (and donor), text,
-    label, position.
+    label, position, and what `columns` say of the record.
     """
     table = order.table
     numbers = {"record": "records", **({"donor": "donors"} if order.donors else {})}
@@ -158,6 +164,7 @@ def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Datase
                 "used": table.lengths[block.texts],
                 "matched": block.matched,
                 "position": block.positions,
+                **{name: values[block.rows] for name, values in columns.items()},
             }
 
     signature = {
@@ -167,6 +174,7 @@ def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Datase
         "used": tf.TensorSpec([None], tf.int32),
         "matched": tf.TensorSpec([None], tf.bool),
         "position": tf.TensorSpec([None], tf.int64),
+        **{name: tf.TensorSpec([None], values.dtype) for name, values in columns.items()},
     }
 
     def read(block):
