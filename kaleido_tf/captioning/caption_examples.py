@@ -7,18 +7,17 @@ S = text length, P = patches. All randomness comes from (seed, position).
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.data.examples_config import ExamplesConfig
-from kaleido_tf.data.pipeline import RecordExamples, text_inputs
+from kaleido_tf.data.own_text_examples import OwnTextExamples, row_image
+from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.data.sampling import Draw, fold, row_seed
-from kaleido_tf.records.record import parse_record
 from kaleido_tf.text import Vocabulary
 
 UNCHANGED, RANDOM = 0.1, 0.1
 """Shares of the word pieces to be predicted that stay, or are another one, instead of [MASK]."""
 
 
-class CaptionExamples(RecordExamples):
+class CaptionExamples(OwnTextExamples):
     """The examples of a run, dicts of `input_ids`, `input_mask`, `segment_ids` [B, S],
     `patch_features`, `patch_boxes`, and what is to be predicted: `caption_positions`,
     `caption_ids` [B, S] int32, `caption_weights` [B, S] (1 used, 0 an unused slot at position 0).
@@ -31,17 +30,12 @@ class CaptionExamples(RecordExamples):
         self, table: RecordTable, vocabulary: Vocabulary, share: float, with_end: bool, seed: int
     ):
         def make(row):
-            record = parse_record(row["record"], table.feature_size, table.layout)
             text = text_inputs(row["input_ids"], row["used"])
-            return {
-                **caption_targets(text, row_seed(row, seed), share, with_end, vocabulary),
-                "patch_features": tf.cast(record["patch_features"], tf.float32),
-                "patch_boxes": tf.ensure_shape(
-                    tf.cast(record["patch_boxes"], tf.int32), [table.layout.num_patches, 5]
-                ),
-            }
+            seeds = row_seed(row, seed)
+            targets = caption_targets(text, seeds, share, with_end, vocabulary)
+            return {**targets, **row_image(row, table)}
 
-        super().__init__(table, make, ExamplesConfig(seed=seed))
+        super().__init__(table, make, seed)
 
 
 def caption_targets(

@@ -6,20 +6,17 @@ S = text length, P = patches, F = feature size.
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
-from kaleido_tf.data.examples_config import ExamplesConfig
-from kaleido_tf.data.pipeline import RecordExamples, text_inputs
+from kaleido_tf.data.own_text_examples import OwnTextExamples, row_image
+from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable
-from kaleido_tf.data.sampling import ExampleOrder
-from kaleido_tf.records.record import parse_record
 from kaleido_tf.text import Vocabulary, sequence
 
 EMPTY_TEXT = 2
 """Places of a text of [CLS] and [SEP] alone."""
 
 
-class LabelledExamples(RecordExamples):
+class LabelledExamples(OwnTextExamples):
     """The examples of a run, dicts of `input_ids`, `input_mask`, `segment_ids` [B, S], `label` [B]
     and, unless texts stand alone, `patch_features` [B, P, F] float32, `patch_boxes` [B, P, 5].
 
@@ -38,33 +35,12 @@ class LabelledExamples(RecordExamples):
     ):
         shown = _without_texts(table, vocabulary) if modalities == "image" else table
         make = _text_alone if modalities == "text" else _image_maker(table)
-        config = ExamplesConfig(seed=seed)  # of its settings the order needs the seed alone
-        super().__init__(shown, make, config, columns={"label": labels})
+        super().__init__(shown, make, seed, columns={"label": labels})
         self.labels, self._hides_texts = labels, modalities == "image"
 
     def notes(self) -> list[str]:
-        """How many texts are cut off."""
-        table = self.table
-        length = table.sequences.shape[1]
-        cut = 0 if self._hides_texts else int((table.lengths == length)[table.texts].sum())
-        if not cut:
-            return []
-        return [
-            f"{cut} of {len(table)} texts fill all {length} places of --input_sequence_length or"
-            " are cut off there"
-        ]
-
-    def training_order(self) -> ExampleOrder:
-        """Which image stands where in `training_batches`."""
-        return self._order(shuffle=True)
-
-    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
-        """One pass in file order; the last batch may be smaller."""
-        return self._batches(self._order(shuffle=False), batch_size, start=0, epochs=1)
-
-    def _order(self, shuffle: bool) -> ExampleOrder:
-        seed = self.config.seed
-        return ExampleOrder(self.table, seed, shuffle=shuffle, negatives="none", donors=False)
+        """How many texts are cut off, where they are shown."""
+        return [] if self._hides_texts else super().notes()
 
 
 def _without_texts(table: RecordTable, vocabulary: Vocabulary) -> RecordTable:
@@ -82,14 +58,4 @@ def _text_alone(row: dict) -> dict:
 
 
 def _image_maker(table: RecordTable):
-    def make(row):
-        record = parse_record(row["record"], table.feature_size, table.layout)
-        return {
-            **_text_alone(row),
-            "patch_features": tf.cast(record["patch_features"], tf.float32),
-            "patch_boxes": tf.ensure_shape(
-                tf.cast(record["patch_boxes"], tf.int32), [table.layout.num_patches, 5]
-            ),
-        }
-
-    return make
+    return lambda row: {**_text_alone(row), **row_image(row, table)}

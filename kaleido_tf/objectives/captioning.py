@@ -68,7 +68,9 @@ class Captioner(tf.Module):
     def losses(self, batch, task=None, training=False) -> dict[str, losses.WeightedSum]:
         """Loss and accuracy of a batch's masked word pieces."""
         del task  # there is one alone
-        outputs = self.objective(batch, training=training)
+        image = self.backbone.image_inputs(batch["patch_features"], batch["patch_boxes"])
+        fed = {name: {**batch, **image}[name] for name in self.objective.input}
+        outputs = self.objective(fed, training=training)
         return {**outputs["losses"], **outputs["accuracies"]}
 
     def total(self, losses):
