@@ -67,8 +67,8 @@ def _check(captions, references) -> None:
     for number, each in enumerate(references):
         if not each or not all(each):
             raise InputError(
-                f"Every caption needs references of at least one word. Received for number {number}:"
-                f" {list(map(list, each))}"
+                "Every caption needs references of at least one word. Received for number"
+                f" {number}: {list(map(list, each))}"
             )
 
 
@@ -77,7 +77,7 @@ def _n_grams(tokens: Tokens, order: int) -> collections.Counter:
 
 
 def _bleu_counts(caption: Tokens, references: Sequence[Tokens]) -> list[int]:
-    """Right and guessed n-grams by order, the caption's length and that of the nearest reference."""
+    """Right and guessed n-grams by order, the lengths of the caption and its nearest reference."""
     right = []
     for order in range(1, ORDERS + 1):
         most: collections.Counter = collections.Counter()
@@ -159,16 +159,8 @@ class _Weights:
         # The original measures a text by its pairs of words, one fewer than its words.
         lengths = [max(0, len(tokens) - 1) for tokens in (caption, reference)]
         likeness = np.exp(-((lengths[0] - lengths[1]) ** 2) / (2 * LENGTH_SPREAD**2))
-        return (
-            10
-            * likeness
-            * np.mean(
-                [
-                    _clipped_cosine(a, b)
-                    for a, b in zip(self._vectors(caption), self._vectors(reference))
-                ]
-            )
-        )
+        sides = zip(self._vectors(caption), self._vectors(reference))
+        return 10 * likeness * np.mean([_clipped_cosine(*vectors) for vectors in sides])
 
 
 def _clipped_cosine(caption: dict, reference: dict) -> float:
