@@ -1,5 +1,5 @@
-"""Fine-tunes a model of any family for a task: flags to a run. So far category (`catepred`) and
-sub-category (`subcatepred`) recognition.
+"""Fine-tunes a model of any family for a task: flags to a run. Category (`catepred`) and
+sub-category (`subcatepred`) recognition, and captioning (`caption`).
 
 The original script's command lines run as they are (run_configs/original_catepred.cfg,
 original_subcatepred.cfg).
@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
+from kaleido_tf.captioning.caption_config import CaptionTraining, Writing
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags
@@ -26,7 +27,13 @@ def _recognition():
     return recognition_task
 
 
-TASKS = {"catepred": _recognition, "subcatepred": _recognition}
+def _captioning():
+    from kaleido_tf.command_line import caption_task
+
+    return caption_task
+
+
+TASKS = {"catepred": _recognition, "subcatepred": _recognition, "caption": _captioning}
 """Task -> what gives the module that runs it; imported when it is wanted, as TensorFlow takes
 seconds.
 """
@@ -42,7 +49,7 @@ flags.DEFINE_enum(
     "task",
     None,
     list(TASKS),
-    "What is recognised: the category or the sub-category.",
+    "What is learnt: to recognise the category or the sub-category, or to write captions.",
     required=True,
 )
 flags.DEFINE_string(
@@ -73,7 +80,19 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "top_classes", 5, "Classes of an image that --mode=predict writes.", lower_bound=1
 )
+flags.DEFINE_enum(
+    "photos", "all", ["all", "first"], "Photos of a product that its caption is written from."
+)
+flags.DEFINE_enum(
+    "caption_words",
+    None,
+    ["words", "ptb"],
+    "Tokenizer that captions are compared by: words is built in, ptb (COCO's, which METEOR needs)"
+    " comes with the extra captions; default: ptb where that is installed.",
+)
 define_setting_flags(RecognitionConfig)
+define_setting_flags(CaptionTraining)
+define_setting_flags(Writing)
 define_shared_flags()
 flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
