@@ -18,6 +18,7 @@ from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.command_line.shared_flags import define_shared_flags
+from kaleido_tf.evaluation.caption_tokenizers import TOKENIZERS
 from kaleido_tf.objectives.recognition_config import RecognitionConfig
 
 
@@ -86,7 +87,7 @@ flags.DEFINE_enum(
 flags.DEFINE_enum(
     "caption_words",
     None,
-    ["words", "ptb"],
+    TOKENIZERS,
     "Tokenizer that captions are compared by: words is built in, ptb (COCO's, which METEOR needs)"
     " comes with the extra captions; default: ptb where that is installed.",
 )

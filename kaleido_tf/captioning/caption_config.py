@@ -6,6 +6,8 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.settings import check_settings, setting
 
 CAUSAL, FULL = "causal", "full"
+ALL, FIRST = PHOTOS = ("all", "first")
+"""Photos of a product that its caption is written from."""
 
 
 @dataclasses.dataclass(frozen=True)

