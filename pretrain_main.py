@@ -207,6 +207,7 @@ def predict(direction: str, pairs: str | None, candidates: str | None) -> None:
     """
     from kaleido_tf.command_line.session import begin_use
     from kaleido_tf.compat.checkpoints.weights import load_weights
+    from kaleido_tf.evaluation.photo_views import mean_over_views
     from kaleido_tf.evaluation.scoring import score_batches
     from kaleido_tf.families import build_model
     from kaleido_tf.files.whole_files import check_writable
@@ -230,8 +231,8 @@ def predict(direction: str, pairs: str | None, candidates: str | None) -> None:
         matcher = model.matcher
     load_weights(model, weights)
     batches = scored.batches(model, FLAGS.predict_batch_size * strategy.num_replicas_in_sync)
-    logits = score_batches(matcher, strategy, batches, len(scored.labels))
-    _write_scores(output, direction, scored, logits)
+    logits = score_batches(matcher, strategy, batches, int(scored.views.sum()))
+    _write_scores(output, direction, scored, mean_over_views(logits, scored.views))
 
 
 def _open_pairs(session, direction: str, pairs: str, candidates: str | None):

@@ -29,7 +29,7 @@ from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.record import Record
-from kaleido_tf.records.shards import read_shards
+from kaleido_tf.records.shards import read_photos
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import stem, words_of
 
@@ -97,7 +97,7 @@ def main(_):
         products = {row["product_id"]: row for row in map(json.loads, lines)}
     vocabulary = Vocabulary(os.path.join(FLAGS.records, "vocab.txt"))
     judged, without, aligned, count = [], 0, 0, 0
-    for record in read_shards(find_files(FLAGS.records)):
+    for record in read_photos(find_files(FLAGS.records)):
         product = products.get(record.product_id)
         if product is None or not product.get("parts"):
             raise InputError(

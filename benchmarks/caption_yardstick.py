@@ -14,7 +14,6 @@ import pathlib
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-import tensorflow as tf
 from absl import flags
 
 from data_prep.alignment.captioner_training import WEIGHTS_NAME
@@ -25,9 +24,8 @@ from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.caption_metrics import bleu_4, words_in
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.dataset_json import read_dataset_json
-from kaleido_tf.records.record import parse_patch
-from kaleido_tf.records.shards import read_shards
+from kaleido_tf.records.shards import read_shard
+from kaleido_tf.records.views import PLAIN
 from kaleido_tf.text import Vocabulary
 
 flags.DEFINE_string("train", None, "Records the captioner learnt from.", required=True)
@@ -38,14 +36,13 @@ FLAGS = flags.FLAGS
 
 
 def read(folder: str, vocabulary: Vocabulary) -> tuple[list[str], np.ndarray]:
-    """(texts as words, features of the whole crops [N, F])"""
-    shards = find_files(folder)
-    texts = [words_in(record.token_ids, vocabulary) for record in read_shards(shards)]
-    size = read_dataset_json(folder)["feature_size"]
-    wholes = [
-        parse_patch(line, tf.constant(0), size).numpy() for line in tf.data.TFRecordDataset(shards)
-    ]
-    return texts, np.stack(wholes).astype(np.float32)
+    """(texts as words, features of the whole crops [N, F]) of the photos"""
+    texts, wholes = [], []
+    for record in (record for shard in find_files(folder) for record in read_shard(shard)):
+        if record.view == PLAIN:
+            texts.append(words_in(record.token_ids, vocabulary))
+            wholes.append(record.block("patch_features")[0].astype(np.float32))
+    return texts, np.stack(wholes)
 
 
 def main(_):

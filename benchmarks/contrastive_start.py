@@ -20,6 +20,7 @@ from absl import flags
 from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import RecordTable, read_evenly, read_images, read_record_table
 from kaleido_tf.evaluation.candidates import read_candidate_pairs
+from kaleido_tf.evaluation.photo_views import mean_over_views, pairs_of_views
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, evaluate_retrieval
 from kaleido_tf.evaluation.report import summary
 from kaleido_tf.families import build_model, read_config
@@ -89,7 +90,9 @@ def main(_):
             direction,
             table,
         )
-        scores = np.sum(texts[pairs.texts] * images[pairs.images], axis=1)
+        viewed, counts = pairs_of_views(table, pairs)
+        scores = np.sum(texts[viewed.texts] * images[viewed.images], axis=1)
+        scores = mean_over_views(scores, counts)
         print(
             summary(
                 evaluate_retrieval(

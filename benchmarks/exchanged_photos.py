@@ -13,46 +13,21 @@ import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 import tensorflow as tf
 from absl import flags
 
+from benchmarks.photo_exchange import exchanged
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.records.dataset_json import declared_by, layout_of
-from kaleido_tf.records.record import Layout
 
 flags.DEFINE_string("records", None, "Records, with their candidate lists.", required=True)
 flags.DEFINE_string("output_dir", None, "New folder for the others.", required=True)
 flags.DEFINE_integer("seed", 0, "The same seed exchanges the same photos.", lower_bound=0)
 FLAGS = flags.FLAGS
-
-OF_THE_PHOTO = ("image_size", "crop_box", "patch_boxes")
-
-
-def others(groups: np.ndarray, seed: int) -> np.ndarray:
-    """For each of [N] records another one of its group, each once; alone in its group: itself."""
-    generator, chosen = np.random.default_rng(seed), np.arange(len(groups))
-    for group in np.unique(groups):
-        members = generator.permutation(np.flatnonzero(groups == group))
-        chosen[members] = np.roll(members, 1)
-    return chosen
-
-
-def exchanged(serialized: list[bytes], layout: Layout, seed: int) -> list[bytes]:
-    """The records, each with what another one of its sub-category holds of its photo."""
-    examples = [tf.train.Example.FromString(record) for record in serialized]
-    groups = [e.features.feature["subcategory_id"].int64_list.value[0] for e in examples]
-    results = []
-    for number, other in enumerate(others(np.array(groups), seed)):
-        result = tf.train.Example.FromString(serialized[number])
-        for name in (*OF_THE_PHOTO, *layout.blocks):
-            result.features.feature[name].CopyFrom(examples[other].features.feature[name])
-        results.append(result.SerializeToString())
-    return results
 
 
 def main(_):
@@ -61,7 +36,13 @@ def main(_):
     check_writable(output)
     if output.exists() and any(output.iterdir()):
         raise InputError(f"--output_dir must be new or empty. It holds files: {output}")
-    layout = layout_of(declared_by([str(file) for file in files]), str(files[0]))
+    dataset = declared_by([str(file) for file in files])
+    layout = layout_of(dataset, str(files[0]))
+    if "views" in dataset:  # those of a photo would be exchanged with those of different ones
+        raise InputError(
+            f"Records of --views=plain are needed. Received: {FLAGS.records} with views"
+            f" {', '.join(dataset['views'])}"
+        )
     parts = [[record.numpy() for record in tf.data.TFRecordDataset(str(f))] for f in files]
     records = iter(exchanged([record for part in parts for record in part], layout, FLAGS.seed))
     output.mkdir(parents=True, exist_ok=True)

@@ -26,11 +26,13 @@ from benchmarks.linear_yardsticks import (
 from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import RecordTable, read_images, read_record_table
 from kaleido_tf.evaluation.candidates import Pairs, read_candidate_pairs
+from kaleido_tf.evaluation.photo_views import mean_over_views, pairs_of_views
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, RetrievalMetrics, evaluate_retrieval
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.patches import level_slice
 from kaleido_tf.records.dataset_json import feature_size_of
 from kaleido_tf.records.record import KALEIDO
+from kaleido_tf.records.views import PLAIN
 from kaleido_tf.text import Vocabulary
 
 YARDSTICKS = ("ridge", "towers", "words", "sum")
@@ -140,7 +142,9 @@ class Yardsticks:
         else:
             sides = [(part.texts, part.features) for part in products]
             scorer = RidgeScorer(*sides[0], self._ridge)
-        (bank_texts, bank_images), (texts, images) = sides
+        texts, images = sides[1]
+        plain = np.flatnonzero(self._train.table.views == PLAIN)  # the bank holds each photo once
+        bank_texts, bank_images = [sides[0][0][row] for row in plain], sides[0][1][plain]
         return Scores(
             scorer.score(texts, images),
             scorer.score(texts, bank_images),
@@ -148,9 +152,10 @@ class Yardsticks:
         )
 
 
-def evaluate(scores: np.ndarray, pairs: Pairs) -> RetrievalMetrics:
-    """Ranks of the candidate lists by scores [T, I]."""
-    given = scores[pairs.texts, pairs.images]
+def evaluate(scores: np.ndarray, pairs: Pairs, table: RecordTable) -> RetrievalMetrics:
+    """Ranks of the candidate lists by scores [T, I] of the records of `table`."""
+    viewed, counts = pairs_of_views(table, pairs)
+    given = mean_over_views(scores[viewed.texts, viewed.images], counts)
     return evaluate_retrieval(
         pairs.lists, pairs.labels, np.stack([-given, given], axis=1), equal_texts=pairs.equal_texts
     )
@@ -170,17 +175,20 @@ def main(_):
         for way in DIRECTIONS
     ]
 
+    def ranks(scores: np.ndarray) -> list[RetrievalMetrics]:
+        return [evaluate(scores, each, test.table) for each in pairs]
+
     def report(name: str, scores: Scores) -> None:
         for title, values in (
             (name, scores.test),
             (f"{name}, corrected for hubs", scores.corrected(FLAGS.neighbours)),
         ):
-            print(row(title, [evaluate(values, each) for each in pairs]), flush=True)
+            print(row(title, ranks(values)), flush=True)
 
-    example = evaluate(np.zeros([len(test.texts)] * 2), pairs[0])
-    print(f"{example.queries} queries a direction; Rank@{'/'.join(map(str, RANKS))} in percent")
+    chance = ranks(np.zeros([len(test.texts)] * 2))
+    print(f"{chance[0].queries} queries a direction; Rank@{'/'.join(map(str, RANKS))} in percent")
     print(f"{'':<40} {DIRECTIONS[0]:>19}   {DIRECTIONS[1]:>19}")
-    print(row("chance", [evaluate(np.zeros([len(test.texts)] * 2), each) for each in pairs]))
+    print(row("chance", chance))
     yardsticks = Yardsticks(train, test, FLAGS.ridge)
     for name in (name for name in YARDSTICKS if name in FLAGS.only):
         seeds = [int(seed) for seed in FLAGS.seeds]

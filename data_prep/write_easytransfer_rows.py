@@ -76,6 +76,11 @@ def main(_):
         f" {result['shards']} files, {result['bytes'] / max(result['rows'], 1) / 1e3:.1f} KB a row;"
         " --input_schema in schema.txt"
     )
+    if "other_views_left_out" in result:
+        print(
+            f"{result['other_views_left_out']} records of {FLAGS.records} were left out: they hold"
+            " other views of the same photos (--views), which rows do not know"
+        )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kaleido_tf import patches
+from kaleido_tf.records.views import MIRRORED
 from kaleido_tf.settings import check_settings, setting
 from kaleido_tf.words import Word, stem
 
@@ -57,6 +58,10 @@ class Region:
     heat: np.ndarray
     score: float = 1.0
     start: int | None = None
+
+    def in_view(self, view: int) -> "Region":
+        """The same on a view (of `records.views.VIEWS`) of the photo that it was seen on."""
+        return dataclasses.replace(self, heat=self.heat[:, ::-1]) if view == MIRRORED else self
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import appears_whole
 from kaleido_tf.progress import Progress
 from kaleido_tf.records.record import Record
-from kaleido_tf.records.shards import read_shards
+from kaleido_tf.records.shards import read_photos
 
 _BATCH = 16
 _FLOAT16_MOST = float(np.finfo(np.float16).max)
@@ -86,8 +86,8 @@ class CropMaps:
 
 
 class KeptMaps:
-    """Maps on disk, in the order of their records. Index with record numbers: [n] -> [n, M, M, F]
-    float32.
+    """Maps on disk, in the order of their photos (`read_photos`). Index with numbers of photos: [n]
+    -> [n, M, M, F] float32.
     """
 
     def __init__(self, files: Sequence[pathlib.Path]):
@@ -114,8 +114,8 @@ class MapMaker(Protocol):
 
 
 def keep_maps(shards: Sequence[str], maps: MapMaker, folder: pathlib.Path, name: str) -> KeptMaps:
-    """Writes the maps of every shard into `folder`, except those that are there. Args: name: of the
-    records, for the progress lines.
+    """Writes the maps of every shard's photos into `folder`, except those that are there. Args:
+    name: of the records, for the progress lines.
     """
     files = [folder / f"{pathlib.Path(shard).stem}.npy" for shard in shards]
     with Progress(f"{name}: maps", len(shards), "shards") as progress:
@@ -125,7 +125,7 @@ def keep_maps(shards: Sequence[str], maps: MapMaker, folder: pathlib.Path, name:
                 continue
             # Random weights can leave float16's range; maps are normalised by who reads them, so a
             # cut at its end loses nothing that counts.
-            arrays = np.clip(maps.of(read_shards([shard])), -_FLOAT16_MOST, _FLOAT16_MOST)
+            arrays = np.clip(maps.of(read_photos([shard])), -_FLOAT16_MOST, _FLOAT16_MOST)
             with appears_whole(file) as partial, open(partial, "wb") as stream:
                 np.save(stream, arrays.astype(np.float16), allow_pickle=False)
             progress.done(1)

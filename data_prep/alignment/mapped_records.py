@@ -10,7 +10,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.dataset_json import layout_of, read_dataset_json
 from kaleido_tf.records.record import KALEIDO
-from kaleido_tf.records.shards import read_shards
+from kaleido_tf.records.shards import read_photos
 
 _DECISIVE = (
     "products_digest",
@@ -64,11 +64,11 @@ class RecordMaps:
         return identity_of(self.dataset)
 
     def read(self, maps_folder: pathlib.Path, name: str) -> MappedRecords:
-        """Texts and maps; maps are made where they do not lie in `maps_folder` yet. Args: name: of
-        the records, for the progress lines.
+        """Texts and maps of the photos; maps are made where they do not lie in `maps_folder` yet.
+        Args: name: of the records, for the progress lines.
         """
         shards = find_files(self.folder)
-        records = read_shards(shards)
+        records = read_photos(shards)
         maps = keep_maps(shards, self._crops, maps_folder, name)
         if len(maps) != len(records):
             raise InputError(

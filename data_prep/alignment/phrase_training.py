@@ -26,7 +26,7 @@ from kaleido_tf.files.claimed_folders import claim_settings
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.records.record import Record
-from kaleido_tf.records.shards import read_shards
+from kaleido_tf.records.shards import read_photos
 from kaleido_tf.text import Vocabulary
 
 
@@ -52,7 +52,7 @@ def train_phrase_maps(
     if path.is_file():
         return load_maps(path)
     shards = find_files(records_folder)
-    records = read_shards(shards)
+    records = read_photos(shards)
     cells = keep_maps(shards, GradientCells(photos), folder / "cells", "train")
     if len(cells) != len(records):
         raise InputError(

@@ -61,8 +61,9 @@ def align_records(
 
     The shards of a folder are written aside and take their places together when all are made; a
     killed run goes on with the same command.
-    Args: find_regions: (folder, records of a shard) -> the regions of each. source: what they come
-      from, digests included; kept in `dataset.json`.
+    Args: find_regions: (folder, records of a shard) -> the regions of each, on its photo as it is;
+      a mirrored record gets them mirrored. source: what they come from, digests included; kept in
+      `dataset.json`.
     Raises: InputError for records that are not Kaleido-BERT's, damaged shards, or a part of a
       folder only: `dataset.json` speaks of all.
     """
@@ -140,6 +141,7 @@ def _align_shard(
     records = read_shard(str(file))
     counts, aligned = AlignedRecords(), []
     for record, regions in zip(records, find_regions(str(file.parent), records), strict=True):
+        regions = [region.in_view(record.view) for region in regions]
         alignment = align(words_of(record.token_ids, vocabulary), regions, settings)
         aligned.append(
             record.with_alignments(alignment.tokens, alignment.patches, alignment.scores)

@@ -167,5 +167,8 @@ class ProductViews:
         record, folder = self._record(row)
         _, photos, _ = self._sources_of(folder)
         return photos.crop(
-            self._table.image_ids[row], record["image_size"].tolist(), record["crop_box"].tolist()
+            self._table.image_ids[row],
+            record["image_size"].tolist(),
+            record["crop_box"].tolist(),
+            int(self._table.views[row]),
         )

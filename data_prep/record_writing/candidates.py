@@ -133,9 +133,10 @@ def _query(direction, product, others, images, generator, group, settings) -> di
 
 
 def _images_by_product(table: RecordTable) -> dict[str, list[str]]:
+    """Product -> its photos, each once whatever its views."""
     images: dict[str, list[str]] = {}
-    for product, image in zip(table.product_ids, table.image_ids):
-        images.setdefault(product, []).append(image)
+    for image, (record, *_) in table.records_of_photos().items():
+        images.setdefault(table.product_ids[record], []).append(image)
     return images
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import itertools
 import os
 import pathlib
 
@@ -18,6 +19,7 @@ from data_prep.record_writing.record_settings import Item, RecordSettings
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.tfrecord_files import write_shard
 from kaleido_tf.records.record import LAYOUTS, serialize_record
+from kaleido_tf.records.views import VIEWS, pixels_of_view
 
 # in memory, decoded, while their products are looked for; so many share the network's batches
 _PHOTOS_AT_ONCE = 32
@@ -39,12 +41,13 @@ def write_one_shard(
     """
     crops, skipped = _load_crops(shard, settings, product_crops)
     kept = [number for number, crop in enumerate(crops) if crop is not None]
-    blocks = _features(crops, kept, backbone, settings)
+    views = [VIEWS.index(name) for name in settings.views]
+    blocks = _features(crops, kept, views, backbone, settings)
     layout = LAYOUTS[settings.layout]
     categories = {name: number for number, name in enumerate(catalogue.category_names)}
     subcategories = {pair: number for number, pair in enumerate(catalogue.subcategories)}
     lines = []
-    for number in kept:
+    for number, view in itertools.product(kept, views):
         item, crop = shard[number], crops[number]
         fields = {
             "product_id": item.product.product_id,
@@ -57,7 +60,8 @@ def write_one_shard(
             "crop_box": crop.box,
             "patch_boxes": layout.boxes(crop.pixels.shape[1], crop.pixels.shape[0]),
             "token_ids": item.token_ids,
-            **{name: block[number] for name, block in blocks.items()},
+            "view": view,
+            **{name: block[number, view] for name, block in blocks.items()},
         }
         if "-00000-of-" in path.name and len(lines) < 2:
             _log_record(fields)
@@ -126,22 +130,26 @@ def _crop_photos(
     return results
 
 
-def _features(crops, kept, backbone, settings) -> dict[str, dict[int, np.ndarray]]:
-    """Feature blocks by record number; photos of one working size go through the backbone
-    together.
+def _features(
+    crops, kept, views, backbone, settings
+) -> dict[str, dict[tuple[int, int], np.ndarray]]:
+    """Feature blocks by number of the photo and view; photos of one working size go through the
+    backbone together.
     """
     by_size: dict[tuple[int, ...], list[int]] = {}
     for number in kept:
         by_size.setdefault(crops[number].pixels.shape, []).append(number)
     layout = LAYOUTS[settings.layout]
-    blocks: dict[str, dict[int, np.ndarray]] = {name: {} for name in layout.blocks}
+    blocks: dict[str, dict] = {name: {} for name in layout.blocks}
     for members in by_size.values():
         for start in range(0, len(members), settings.images_per_batch):
             batch = members[start : start + settings.images_per_batch]
             pixels = np.stack([crops[number].pixels for number in batch])
-            features = extract_features(pixels, backbone, settings.patch_size, layout)
-            for name, block in features.items():
-                blocks[name].update(zip(batch, block))
+            for view in views:
+                seen = pixels_of_view(pixels, view)
+                features = extract_features(seen, backbone, settings.patch_size, layout)
+                for name, block in features.items():
+                    blocks[name].update(zip([(number, view) for number in batch], block))
     return blocks
 
 

@@ -163,6 +163,7 @@ def _identity(catalogue, split, settings, backbone, crops) -> dict:
         "foreground_weights",
         "foreground_masks",
         "foreground_preprocessing",
+        "views",
     ):
         decisive.pop(name)
     return {
@@ -172,6 +173,7 @@ def _identity(catalogue, split, settings, backbone, crops) -> dict:
         **crops.identity,
         # only where it is asked for: records made before there was a choice stay what they are
         **({"keep_markup": True} if catalogue.keep_markup else {}),
+        **({"views": list(settings.views)} if len(settings.views) > 1 else {}),
         "patch_size": settings.patch_size or "native",
         "backbone_digest": backbone.digest,
         **({"backbone_preprocessing": backbone.preprocessing} if backbone.preprocessing else {}),

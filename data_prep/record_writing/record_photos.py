@@ -14,6 +14,7 @@ from data_prep.catalogue.reading import read_catalogue
 from data_prep.foreground.crops import Crop
 from data_prep.foreground.working_crops import cut_crop
 from kaleido_tf.errors import InputError
+from kaleido_tf.records.views import PLAIN, pixels_of_view
 
 
 class RecordPhotos:
@@ -68,11 +69,17 @@ class RecordPhotos:
         return pixels
 
     def crop(
-        self, image_id: str, image_size: tuple[int, int], crop_box: tuple[int, int, int, int]
+        self,
+        image_id: str,
+        image_size: tuple[int, int],
+        crop_box: tuple[int, int, int, int],
+        view: int = PLAIN,
     ) -> np.ndarray:
         """The working crop [h, w, 3] uint8 that the record's patches were cut from, to the pixel.
 
-        Args: crop_box: x1, x2, y1, y2 of the record. Raises: InputError as `load`.
+        Args: crop_box: x1, x2, y1, y2 of the record. view: of it, or any other of the photo.
+        Raises: InputError as `load`.
         """
         crop = Crop(tuple(int(side) for side in crop_box), fallback=False)
-        return cut_crop(self.load(image_id, image_size), crop, self._crop_size).pixels
+        plain = cut_crop(self.load(image_id, image_size), crop, self._crop_size).pixels
+        return pixels_of_view(plain, view)

@@ -7,6 +7,7 @@ from data_prep.features.backbones import check_backbone_choice
 from data_prep.foreground.product_crops import METHODS, check_choice
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.record import KALEIDO
+from kaleido_tf.records.views import PLAIN, VIEWS, checked_views
 from kaleido_tf.settings import check_settings, setting
 from kaleido_tf.text import DEFAULT_VOCABULARY
 
@@ -71,13 +72,19 @@ class RecordSettings:
         "Folder of masks, <image_id>.png or <product_id>.png (above 127 is product). A folder or"
         " weights without --foreground stand for masks, onnx (weights in a file *.onnx) or unet.",
     )
+    views: tuple[str, ...] = setting(
+        (VIEWS[PLAIN],),
+        "views",
+        "Views of each photo, a record each: plain, and mirrored for its working crop with left and"
+        " right exchanged (docs/records.md).",
+    )
     text_field: str = setting(
         "description", "text_field", "Which text is paired with the photos.", choices=TEXT_FIELDS
     )
     vocabulary: str = setting(
         str(DEFAULT_VOCABULARY), "vocab", "WordPiece vocabulary, one token a line."
     )
-    records_per_shard: int = setting(256, "records_per_shard", "Images a shard.", lowest=1)
+    records_per_shard: int = setting(256, "records_per_shard", "Photos a shard.", lowest=1)
     images_per_batch: int = setting(
         16, "images_per_batch", "Images through the backbone at once.", lowest=1
     )
@@ -98,6 +105,7 @@ class RecordSettings:
 
     def __post_init__(self):
         check_settings(self)
+        object.__setattr__(self, "views", checked_views(self.views))
         check_backbone_choice(self.backbone, self.backbone_weights, self.backbone_preprocessing)
         check_choice(
             self.foreground,

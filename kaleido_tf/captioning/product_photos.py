@@ -59,8 +59,8 @@ class ProductPhotos:
 def products_of(table: RecordTable, photos: str) -> ProductPhotos:
     """The products of a table. Args: photos: `all` of a product's, or its `first` alone."""
     records: dict[str, list[int]] = {}
-    for number, product in enumerate(table.product_ids):
-        records.setdefault(product, []).append(number)
+    for number, *_ in table.records_of_photos().values():  # each photo once, whatever its views
+        records.setdefault(table.product_ids[number], []).append(number)
     kept = (numbers if photos == ALL else numbers[:1] for numbers in records.values())
     return ProductPhotos(table, tuple(records), tuple(map(tuple, kept)))
 

@@ -16,6 +16,7 @@ from kaleido_tf.compat.rows.row_files import RowFiles
 from kaleido_tf.data.record_table import open_records
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.candidates import read_candidate_pairs
+from kaleido_tf.evaluation.photo_views import pairs_of_views
 from kaleido_tf.evaluation.scoring import candidate_batches
 from kaleido_tf.families import FAMILIES, tasks_of
 from kaleido_tf.files.input_files import find_files
@@ -84,7 +85,9 @@ class PairsToScore:
         the image.
       labels: [N] 1 if they belong together. queries: [N] what a pair is grouped by.
       equal_texts: how many of them do by their text alone.
-      batches: (model, batch size) -> dataset of the matcher's inputs.
+      views: [N] int, how many views of its image a pair is scored with.
+      batches: (model, batch size) -> dataset of the matcher's inputs, of each pair's views one
+        after the other.
     """
 
     text_ids: np.ndarray
@@ -92,6 +95,7 @@ class PairsToScore:
     image_file_ids: np.ndarray
     labels: np.ndarray
     queries: np.ndarray
+    views: np.ndarray
     batches: Callable[[tf.Module, int], tf.data.Dataset]
     equal_texts: int = 0
 
@@ -109,13 +113,15 @@ def pairs_of_candidates(
     table = open_records(records, layout, config.patch_feature_size, vocabulary, length)
     beside = os.path.join(os.path.dirname(find_files(records)[0]), f"candidates_{direction}.jsonl")
     pairs = read_candidate_pairs(candidates or beside, direction, table)
+    viewed, views = pairs_of_views(table, pairs)
     return PairsToScore(
         table.product_ids[pairs.texts],
         table.product_ids[pairs.images],
         table.image_ids[pairs.images],
         pairs.labels,
         pairs.lists,
-        lambda model, batch_size: candidate_batches(model, table, pairs, batch_size),
+        views,
+        lambda model, batch_size: candidate_batches(model, table, viewed, batch_size),
         pairs.equal_texts,
     )
 
@@ -148,5 +154,6 @@ def pairs_of_rows(
         file_ids,
         labels,
         queries,
+        np.ones(len(labels), int),
         lambda model, batch_size: examples.evaluation_batches(batch_size),
     )

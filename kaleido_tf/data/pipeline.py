@@ -16,6 +16,7 @@ import tensorflow as tf
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import RecordTable, read_evenly, read_serialized
 from kaleido_tf.data.sampling import DrawnExample, ExampleOrder
+from kaleido_tf.records.views import PLAIN
 
 TEXT_INPUTS = (
     "input_ids",
@@ -39,6 +40,7 @@ class RecordExamples:
         depend on the row's `position` only.
       donors: whether a row holds a record of another product beside its own.
       columns: name -> [N] array of the table's records, whose values a row holds, too.
+      plain_only: whether other views of photos than the plain one are left out.
     """
 
     def __init__(
@@ -48,17 +50,19 @@ class RecordExamples:
         config: ExamplesConfig,
         donors: bool = False,
         columns: Mapping[str, np.ndarray] = types.MappingProxyType({}),
+        plain_only: bool = False,
     ):
-        self.table, self.make_example, self.config, self.donors, self.columns = (
-            table,
-            make_example,
-            config,
-            donors,
-            columns,
-        )
+        self.table, self.make_example, self.config = table, make_example, config
+        self.donors, self.columns, self.plain_only = donors, columns, plain_only
 
     def __len__(self) -> int:
-        return len(self.table)
+        return int((self.table.views == PLAIN).sum()) if self.plain_only else len(self.table)
+
+    def of_plain_views(self) -> "RecordExamples":
+        """Those of each photo as it is, without its other views."""
+        return RecordExamples(
+            self.table, self.make_example, self.config, self.donors, self.columns, plain_only=True
+        )
 
     @property
     def digest(self) -> int:
@@ -72,8 +76,10 @@ class RecordExamples:
         return int.from_bytes(digest.digest()[:8], "big", signed=True)
 
     def describe(self) -> str:
-        """How many images and shards, for the log."""
-        return f"{len(self)} images in {len(self.table.files)} shards"
+        """How many images (each view of a photo is one) and shards, for the log."""
+        others = len(self) - int((self.table.views == PLAIN).sum())
+        views = f" ({others} of them mirrored)" if others else ""
+        return f"{len(self)} images{views} in {len(self.table.files)} shards"
 
     def notes(self) -> list[str]:
         """What somebody who starts a run on these should know."""
@@ -116,6 +122,7 @@ class RecordExamples:
             negatives=self.config.negatives,
             rise_epochs=self.config.rise_epochs,
             donors=self.donors,
+            plain_only=self.plain_only,
         )
 
     def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
@@ -126,7 +133,12 @@ class RecordExamples:
         # be compared.
         negatives = "subcategory" if self.config.negatives == "rising" else self.config.negatives
         order = ExampleOrder(
-            self.table, self.config.seed, shuffle=False, negatives=negatives, donors=self.donors
+            self.table,
+            self.config.seed,
+            shuffle=False,
+            negatives=negatives,
+            donors=self.donors,
+            plain_only=self.plain_only,
         )
         return self._batches(order, batch_size, start=0, epochs=1)
 

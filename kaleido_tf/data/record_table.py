@@ -26,6 +26,8 @@ class RecordTable:
     Attributes:
       files: the shards. file_starts: [files + 1] number of the first record of each, and N.
       product_ids, image_ids: [N] str. categories, subcategories: [N] int32.
+      views: [N] int32, which view of its photo a record holds (`records.views.VIEWS`); the views of
+        a photo share its ids and its product's text.
       texts: [N] int32, the row of each record's own text in `sequences`.
       whole_texts: [N] int32, equal where whole texts are (`texts`: where they are as far as S).
       sequences: [T, S] int32, [CLS] tokens [SEP] and padding. lengths: [T] int32 places used.
@@ -42,6 +44,7 @@ class RecordTable:
     image_ids: np.ndarray
     categories: np.ndarray
     subcategories: np.ndarray
+    views: np.ndarray
     texts: np.ndarray
     whole_texts: np.ndarray
     sequences: np.ndarray
@@ -53,6 +56,13 @@ class RecordTable:
 
     def __len__(self) -> int:
         return len(self.product_ids)
+
+    def records_of_photos(self) -> dict[str, list[int]]:
+        """Image id -> the records of its views, in the order of `VIEWS`: the plain one first."""
+        found: dict[str, dict[int, int]] = {}
+        for number, (image, view) in enumerate(zip(self.image_ids, self.views.tolist())):
+            found.setdefault(image, {})[view] = number
+        return {image: [views[view] for view in sorted(views)] for image, views in found.items()}
 
 
 def open_records(
@@ -108,6 +118,7 @@ def read_record_table(
         image_ids=_strings(columns, "image_id"),
         categories=np.concatenate([part["category_id"] for part in columns]).astype(np.int32),
         subcategories=np.concatenate([part["subcategory_id"] for part in columns]).astype(np.int32),
+        views=np.concatenate([part["view"] for part in columns]).astype(np.int32),
         texts=texts,
         whole_texts=_numbered(token_ids),
         sequences=sequences,

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
+from kaleido_tf.records.views import PLAIN
 
 NEGATIVES = ("subcategory", "any", "rising", "none")
 
@@ -69,6 +70,7 @@ class ExampleOrder:
         trained from scratch finds the coarse differences first. `none`: every image is shown with
         its own text.
       donors: whether a record of another product is drawn beside each (for camouflaged patches).
+      plain_only: whether other views of photos than the plain one are left out.
       block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order
         of shards.
     """
@@ -81,6 +83,7 @@ class ExampleOrder:
         negatives: str = "subcategory",
         rise_epochs: float = 30.0,
         donors: bool = True,
+        plain_only: bool = False,
         block_bytes: int = 512 << 20,
     ):
         if negatives not in NEGATIVES:
@@ -93,10 +96,15 @@ class ExampleOrder:
             )
         self.table, self.seed, self.shuffle = table, seed, shuffle
         self.negatives, self.rise_epochs, self.donors = negatives, rise_epochs, donors
+        self._is_used = (table.views == PLAIN) | (not plain_only)
         self._file_bytes = [os.path.getsize(file) for file in table.files]
         self._block_bytes = block_bytes
         self._all_texts = np.unique(table.texts)
         self._group_texts = self._texts_by_subcategory()
+
+    def __len__(self) -> int:
+        """Examples an epoch."""
+        return int(self._is_used.sum())
 
     @property
     def alone(self) -> int:
@@ -119,11 +127,11 @@ class ExampleOrder:
 
     def blocks(self, start: int = 0, epochs: int | None = None) -> Iterator[Block]:
         """Blocks from position `start` on, for `epochs` epochs in all (None: without end)."""
-        epoch, skip = divmod(start, len(self.table))
+        epoch, skip = divmod(start, len(self))
         while epochs is None or epoch < epochs:
-            position = epoch * len(self.table)
+            position = epoch * len(self)
             for number, files in enumerate(self._file_blocks(epoch)):
-                count = int(sum(np.diff(self.table.file_starts)[files]))
+                count = int(self._is_used[self._rows_of(files)].sum())
                 if skip >= count:
                     skip -= count
                 elif count:
@@ -133,15 +141,16 @@ class ExampleOrder:
             epoch += 1
 
     def examples_of(self, image_id: str, start: int = 0) -> Iterator[DrawnExample]:
-        """The examples that show one image of the table, from position `start` on, without end: one
-        an epoch.
+        """The examples that show one image of the table (of several views the plain one), from
+        position `start` on, without end: one an epoch.
         """
+        (record, *_) = self.table.records_of_photos()[image_id]
         numbers = {file: number for number, file in enumerate(self.table.files)}
         for block in self.blocks(start):
             rows = self._rows_of([numbers[file] for file in block.files])
-            for place in np.flatnonzero(self.table.image_ids[rows[block.records]] == image_id):
+            for place in np.flatnonzero(rows[block.records] == record):
                 yield DrawnExample(
-                    record=int(rows[block.records[place]]),
+                    record=record,
                     donor=int(rows[block.donors[place]]) if self.donors else None,
                     text=int(block.texts[place]),
                     matched=bool(block.matched[place]),
@@ -175,12 +184,13 @@ class ExampleOrder:
         table = self.table
         generator = np.random.default_rng([self.seed, epoch, number, 1])
         rows = self._rows_of(files)
-        count = len(rows)
-        shown = generator.permutation(count) if self.shuffle else np.arange(count)
+        used = np.flatnonzero(self._is_used[rows])
+        count = len(used)
+        shown = used[generator.permutation(count)] if self.shuffle else used
         # Exactly one in two is mismatched, in every block.
         matched = (generator.permutation(count) % 2 == 0) | (self.negatives == "none")
         texts, matched = self._pair_texts(generator, rows[shown], matched, self.near_share(epoch))
-        donors = self._draw_donors(generator, rows, shown) if self.donors else None
+        donors = self._draw_donors(generator, rows, used, shown) if self.donors else None
         keep = slice(skip, None)
         return Block(
             files=[table.files[f] for f in files],
@@ -215,12 +225,12 @@ class ExampleOrder:
             texts[place] = others[choice]
         return texts, matched
 
-    def _draw_donors(self, generator, rows, shown) -> np.ndarray:
+    def _draw_donors(self, generator, rows, used, shown) -> np.ndarray:
         """A record of another product within the block for each example."""
         products = self.table.product_ids[rows]
-        donors = generator.integers(0, len(rows), len(rows))
+        donors = used[generator.integers(0, len(used), len(used))]
         for place in np.flatnonzero(products[donors] == products[shown]):
-            others = np.flatnonzero(products != products[shown[place]])
+            others = used[products[used] != products[shown[place]]]
             if not len(others):
                 raise InputError(
                     "A camouflaged patch needs another product in the same block of shards."

@@ -17,7 +17,8 @@ from kaleido_tf.files.text_files import read_lines
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """Pairs to be scored: record numbers of the text's and the image's side [N] int, labels [N]
+    """Pairs to be scored: record numbers of the text's and the image's side [N] int (of a photo in
+    several views its plain record, see `photo_views`), labels [N]
     bool (the image's own text, word for word), and the number of the candidate list that each pair
     stands in [N] int. `equal_texts`: how many pairs are right by their text alone, as two products
     share it.
@@ -44,7 +45,7 @@ def read_candidate_pairs(path: str | os.PathLike, direction: str, table: RecordT
         raise InputError(
             f"Candidate lists (data_prep.write_retrieval_candidates) are needed. Not found: {path}"
         )
-    images = {image: number for number, image in enumerate(table.image_ids)}
+    images = {image: records[0] for image, records in table.records_of_photos().items()}
     products = {product: number for number, product in reversed(list(enumerate(table.product_ids)))}
     query_index, candidate_index = (
         (images, products) if direction == "img2txt" else (products, images)

@@ -71,6 +71,7 @@ def _read(path, value_of, kind: type, wanted: str) -> dict:
 
 
 def main(argv: list[str]) -> None:
+    """Scores the captions of the file that the command names."""
     captions, references = read_captions(argv[1]), read_references(FLAGS.references)
     missing = [product for product in captions if product not in references]
     if missing:

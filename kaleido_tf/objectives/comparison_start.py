@@ -20,6 +20,7 @@ from kaleido_tf.layers.comparison import TextImageComparison
 from kaleido_tf.layers.comparison_member import ComparisonMember
 from kaleido_tf.losses import contrastive_loss
 from kaleido_tf.objectives.contrastive_start import MEMORY_BYTES
+from kaleido_tf.records.views import PLAIN
 
 BATCH = 192
 PEAK_RATE = 3e-3
@@ -84,6 +85,7 @@ class _Products:
         self.texts = table.texts[self.numbers]
         self.sequences, self.lengths = table.sequences[self.texts], table.lengths[self.texts]
         self._features = _compared(model, features, boxes)
+        self._plain = np.flatnonzero(table.views[self.numbers] == PLAIN)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -98,8 +100,9 @@ class _Products:
         return feed["input_ids"], feed["input_mask"]
 
     def evenly(self, count: int) -> np.ndarray:
-        """At most `count` of the rows, spread evenly."""
-        return np.unique(np.linspace(0, len(self) - 1, min(len(self), count)).astype(int))
+        """At most `count` of the rows of photos as they are, spread evenly."""
+        last, count = len(self._plain) - 1, min(len(self._plain), count)
+        return self._plain[np.unique(np.linspace(0, last, count).astype(int))]
 
 
 def _compared(model, features: np.ndarray, boxes: np.ndarray) -> np.ndarray:

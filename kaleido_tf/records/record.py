@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf import patches
+from kaleido_tf.records.views import PLAIN
 
 RECORD_VERSION = 1
 
@@ -66,9 +67,10 @@ _FIXED = {
     "category_id": tf.io.FixedLenFeature([], tf.int64),
     "subcategory_id": tf.io.FixedLenFeature([], tf.int64),
     "image_size": tf.io.FixedLenFeature([2], tf.int64),  # width, height of the photo in pixels
-    # x1, x2, y1, y2 in pixels of the photo, half-open
-    "crop_box": tf.io.FixedLenFeature([4], tf.int64),
+    "crop_box": tf.io.FixedLenFeature([4], tf.int64),  # x1, x2, y1, y2 in its pixels, half-open
 }
+# absent from the plain view, and so from all records that were written before there were others
+_VIEW = {"view": tf.io.FixedLenFeature([], tf.int64, default_value=PLAIN)}
 _LISTS = {
     "token_ids": tf.int64,  # WordPiece ids of `text`, without [CLS] and [SEP], not truncated
     "alignment_tokens": tf.int64,  # index into token_ids
@@ -82,10 +84,6 @@ def _raw(layout: Layout) -> dict:
     return {name: tf.io.FixedLenFeature([], tf.string) for name in layout.blocks}
 
 
-def _boxes(layout: Layout) -> dict:
-    return {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
-
-
 TABLE_FEATURES = (
     "record_version",
     "product_id",
@@ -93,6 +91,7 @@ TABLE_FEATURES = (
     "category_id",
     "subcategory_id",
     "token_ids",
+    "view",
 )
 """What a run reads once of every record at its start (see data/record_table.py)."""
 
@@ -127,6 +126,11 @@ class Record:
     def image_id(self) -> str:
         """The catalogue's id of the photo."""
         return self._text("image_id")
+
+    @property
+    def view(self) -> int:
+        """Which view of the photo it holds: its place in `views.VIEWS`."""
+        return self._ints("view")[0] if "view" in self._features else PLAIN
 
     @property
     def subcategory_id(self) -> int:
@@ -209,7 +213,7 @@ def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> 
 
     Args: fields: every name of this file. The layout's blocks (`patch_features` [55, F],
       `rotated_features` [3, F], `grey_features` [16, F]) floating; `patch_boxes` [55, 5] int; texts
-      str; lists of numbers.
+      str; lists of numbers; `view` only where it is another than the plain one.
     Raises: KeyError for a missing field, ValueError for a block of another shape or numbers outside
       float16.
     """
@@ -220,6 +224,8 @@ def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> 
         features[name] = _ints([fields[name]])
     for name in ("image_size", "crop_box", "patch_boxes", "token_ids"):
         features[name] = _ints(np.asarray(fields[name]).reshape(-1))
+    if fields.get("view", PLAIN) != PLAIN:
+        features["view"] = _ints([fields["view"]])
     for name, rows in layout.blocks.items():
         features[name] = _bytes(_float16_bytes(name, fields[name], rows))
     pairs = [fields.get(f"alignment_{part}", ()) for part in ("tokens", "patches", "scores")]
@@ -263,9 +269,8 @@ def parse_record(
     """One serialized record to its tensors: feature blocks [rows, F] float16, lists [n], the rest
     as declared.
     """
-    example = tf.io.parse_single_example(
-        serialized, {**_FIXED, **_boxes(layout), **_raw(layout), **_RAGGED}
-    )
+    boxes = {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
+    example = tf.io.parse_single_example(serialized, {**_FIXED, **boxes, **_raw(layout), **_RAGGED})
     for name, rows in layout.blocks.items():
         values = tf.io.decode_raw(example[name], tf.float16)
         example[name] = tf.ensure_shape(
@@ -290,7 +295,7 @@ def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf
     """[B] serialized records to the columns of `TABLE_FEATURES` and `feature_bytes` [B, blocks]
     (length of each block).
     """
-    specs = {name: {**_FIXED, **_RAGGED}[name] for name in TABLE_FEATURES}
+    specs = {name: {**_FIXED, **_VIEW, **_RAGGED}[name] for name in TABLE_FEATURES}
     columns = tf.io.parse_example(serialized, {**specs, **_raw(layout)})
     lengths = [tf.strings.length(columns.pop(name)) for name in layout.blocks]
     return {**columns, "feature_bytes": tf.stack(lengths, axis=1)}

@@ -8,11 +8,19 @@ from google.protobuf.message import DecodeError
 from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.records.dataset_json import check_count
 from kaleido_tf.records.record import Record
+from kaleido_tf.records.views import PLAIN
 
 
 def read_shards(shards: Iterable[str]) -> list[Record]:
     """The records of all shards, without their features. Raises: InputError as `read_shard`."""
     return [record.without_features() for shard in shards for record in _records_of(shard)]
+
+
+def read_photos(shards: Iterable[str]) -> list[Record]:
+    """As `read_shards`, but of each photo the plain view alone: what looks at photos, or counts
+    their texts, sees each once.
+    """
+    return [record for record in read_shards(shards) if record.view == PLAIN]
 
 
 def read_shard(path: str) -> list[Record]:

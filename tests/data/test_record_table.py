@@ -27,6 +27,16 @@ def test_table_holds_all_records_in_file_order(tmp_path):
     assert table.lengths[table.texts[3]] == 8
 
 
+def test_views_of_a_photo_are_records_of_its_own(tmp_path):
+    old = read(small_records.write(tmp_path / "old", 4))
+    assert old.views.tolist() == [0] * 4 and old.views.dtype.name == "int32"
+    assert old.records_of_photos() == {f"P00{n}_1": [n] for n in range(4)}
+    table = read(small_records.write(tmp_path / "two", 7, per_shard=3, change=small_records.viewed))
+    assert table.views.tolist() == [0, 1, 0, 1, 0, 1, 0]
+    assert table.records_of_photos()["P002_1"] == [4, 5]
+    assert table.records_of_photos()["P003_1"] == [6]
+
+
 def test_text_is_cut_to_the_sequence(tmp_path):
     table = read(small_records.write(tmp_path, 3), length=5)
     assert VOCABULARY.text_of(table.sequences[table.texts[1]]) == "[CLS] a blue skirt [SEP]"

@@ -38,6 +38,40 @@ def examples(order, start=0, epochs=None, count=60):
     return found[:count]
 
 
+@pytest.fixture(scope="module")
+def two_views(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("views")
+    small_records.write(folder, 26, per_shard=8, change=small_records.viewed)
+    return read_record_table(find_files(str(folder)), Vocabulary(), 9, small_records.FEATURE_SIZE)
+
+
+def test_the_other_view_of_a_photo_is_no_mismatch_and_no_donor(two_views):
+    shown = examples(ExampleOrder(two_views, seed=4), count=104)
+    assert sorted(record for record, *_ in shown[:26]) == list(range(26))
+    for record, donor, text, matched, _ in shown:
+        assert record // 2 != donor // 2
+        assert matched == (text == two_views.texts[record]) == (text == record // 2)
+    assert {matched for *_, matched, _ in shown} == {True, False}
+
+
+def test_plain_views_alone(two_views):
+    order = ExampleOrder(two_views, seed=4, plain_only=True)
+    shown = examples(order, count=39)
+    assert len(order) == 13
+    for start in (0, 13, 26):
+        assert sorted(record for record, *_ in shown[start : start + 13]) == list(range(0, 26, 2))
+    assert all(donor % 2 == 0 and donor != record for record, donor, *_ in shown)
+    assert [position for *_, position in shown] == list(range(39))
+    assert examples(order, 17, count=22) == shown[17:]
+
+
+def test_examples_of_an_image_show_it_as_it_is(two_views):
+    found = ExampleOrder(two_views, seed=4).examples_of("P005_1")
+    drawn = [next(found) for _ in range(3)]
+    assert {one.record for one in drawn} == {10}
+    assert [one.position // 26 for one in drawn] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("block_bytes", [1, 3000, 1 << 20])
 def test_every_record_once_an_epoch(table, block_bytes):
     shown = examples(ExampleOrder(table, seed=4, block_bytes=block_bytes), count=46)

@@ -107,6 +107,14 @@ def test_the_hubness_of_both_sides_is_taken_from_the_score(model, table):
     np.testing.assert_array_equal(plain[:, 0], scores[:, 0])
 
 
+def test_the_bank_holds_each_photo_once(tmp_path):
+    table = read(small_records.write(tmp_path, 22, change=small_records.viewed))
+    once = trained(table, epochs=1).named_layers["comparison"]
+    assert int(once.bank_size.numpy()) == 11
+    plain = table.sequences[table.texts[::2]]
+    np.testing.assert_array_equal(once.bank_ids[:11], plain[:, : once.bank_ids.shape[1]])
+
+
 def test_a_pair_alone_scores_as_among_others(model, table):
     scores = scores_of(model, table, [3, 3, 11, 0], [3, 8, 8, 28])
     np.testing.assert_allclose(scores_of(model, table, [0], [28])[0], scores[3], atol=1e-4)

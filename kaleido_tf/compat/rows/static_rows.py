@@ -57,7 +57,9 @@ def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSett
     Raises: InputError for records that cannot be read, and for a folder of other rows.
     """
     config, drawn = config_of_records(records), settings.examples
-    examples = read_examples(records, drawn, config, None, Vocabulary(vocabulary))
+    # the originals' rows know no views
+    examples = read_examples(records, drawn, config, None, Vocabulary(vocabulary)).of_plain_views()
+    left_out = len(examples.table) - len(examples)
     schema = pretraining_schema(config, drawn.text_length, config.max_masked_tokens)
     folder = pathlib.Path(output_dir)
     claim_folder(
@@ -88,6 +90,8 @@ def write_rows(records: str, vocabulary: str, output_dir: str, settings: RowSett
         "shards": count,
         "bytes": size,
         "input_schema": format_schema(schema),
+        # only where there are any: what was written before there were views stays what it is
+        **({"other_views_left_out": left_out} if left_out else {}),
     }
     write_json(folder / "rows.json", result)
     # Last: a folder without its list is not complete.

@@ -39,6 +39,19 @@ def read_back(source, folder, kind):
     return next(RowExamples(rows, form, 1).evaluation_batches(999).as_numpy_iterator())
 
 
+def test_rows_are_of_photos_as_they_are(tmp_path):
+    change = small_records.viewed
+    source = small_records.write(tmp_path / "records", 14, per_shard=4, change=change)
+    result = written(source, tmp_path / "rows")
+    assert (result["rows"], result["images"], result["other_views_left_out"]) == (7, 7, 7)
+    plain = small_records.write(tmp_path / "plain", 7, per_shard=2)
+    assert "other_views_left_out" not in written(plain, tmp_path / "plain_rows")
+    (rows, plain_rows) = (
+        sorted((tmp_path / name).glob("rows-*")) for name in ("rows", "plain_rows")
+    )
+    assert [path.read_bytes() for path in rows] == [path.read_bytes() for path in plain_rows]
+
+
 @pytest.mark.parametrize(
     "layout, kind", [(KALEIDO, "csv"), (KALEIDO, "tfrecord"), (GRIDS[4], "csv")], ids=str
 )

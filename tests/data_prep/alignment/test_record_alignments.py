@@ -97,6 +97,15 @@ def test_pairs_are_stored_and_nothing_else_changes(tmp_path):
     }
 
 
+def test_mirrored_records_get_mirrored_pairs(tmp_path):
+    folder = small_records.write(tmp_path / "records", 6, change=small_records.viewed)
+    left = NamedBox("buttons", box_of_patch("camouflage", 3), 1.0)
+    align_records(str(folder), lambda _, r: [regions_of([left], CROP)] * len(r), MIDDLE, FROM)
+    found = [record["alignment_patches"].numpy().tolist() for record in parsed(folder)]
+    # row 1 of level 3, left and right; row 2 of level 5 has a patch inside each
+    assert found == [[5 + 3, 30 + 10], [5 + 5, 30 + 14]] * 3
+
+
 def test_killed_run_changes_nothing_and_goes_on(tmp_path):
     folder = small_records.write(tmp_path / "records", 7, per_shard=3)
     before = {path.name: path.read_bytes() for path in folder.glob("*.*")}

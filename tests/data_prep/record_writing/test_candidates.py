@@ -40,6 +40,14 @@ def test_one_truth_and_others_of_the_same_sub_category(table):
     assert image["query"] == image["positive"] + "_1" and text["positive"] == text["query"] + "_1"
 
 
+def test_photos_in_two_views_are_candidates_once(table, tmp_path):
+    views = read(tmp_path / "views", 46, change=small_records.viewed)
+    settings = CandidateSettings(num_others=6)
+    lists, totals = draw_candidates(views, settings)
+    assert lists == draw_candidates(table, settings)[0]
+    assert totals["records"] == 46
+
+
 def test_truth_lies_anywhere_in_the_list(table):
     lists, _ = draw_candidates(table, CandidateSettings(num_others=6))
     assert len({entry["candidates"].index(entry["positive"]) for entry in lists["img2txt"]}) > 3

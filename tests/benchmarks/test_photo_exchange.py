@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.exchanged_photos import exchanged, others
+from benchmarks.photo_exchange import exchanged, others
 from kaleido_tf.records.record import KALEIDO, Record, serialize_record
 from tests.small_records import fields_of
 
