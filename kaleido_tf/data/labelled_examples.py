@@ -4,6 +4,7 @@ S = text length, P = patches, F = feature size.
 """
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import tensorflow as tf
@@ -41,6 +42,12 @@ class LabelledExamples(RecordExamples):
         config = ExamplesConfig(seed=seed)  # of its settings the order needs the seed alone
         super().__init__(shown, make, config, columns={"label": labels})
         self.labels, self._hides_texts = labels, modalities == "image"
+
+    @property
+    def digest(self) -> int:
+        """As of all records, and of their classes."""
+        digest = hashlib.sha256(f"{super().digest}".encode() + self.labels.tobytes())
+        return int.from_bytes(digest.digest()[:8], "big", signed=True)
 
     def notes(self) -> list[str]:
         """How many texts are cut off."""

@@ -53,6 +53,12 @@ def test_evaluation_is_one_pass_in_file_order(table):
     assert (batch["label"] - 10).tolist() == list(range(13))
 
 
+def test_other_classes_are_other_data(table):
+    assert examples(table).digest == examples(table, seed=4).digest
+    moved = LabelledExamples(table, np.zeros(13, np.int32), "both", VOCABULARY, 3)
+    assert moved.digest != examples(table).digest
+
+
 def test_what_is_hidden_is_not_there(table):
     image = shown(examples(table, "image").evaluation_batches(4), 99)
     expected = [VOCABULARY.cls_id, VOCABULARY.sep_id]
