@@ -5,7 +5,6 @@ says of it.
 import pathlib
 
 import numpy as np
-from absl import flags
 
 from kaleido_tf.command_line.session import Session
 from kaleido_tf.compat.checkpoints.weights import load_start, load_weights
@@ -65,8 +64,9 @@ def probabilities(
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def classes_of_model(session: Session, task: str) -> ClassList:
-    """The class list beside a fine-tuned model's weights.
+def classes_of_model(session: Session, task: str, modalities: str | None) -> ClassList:
+    """The class list beside a fine-tuned model's weights. Args: task, modalities: that the command
+    asks for; None: whichever it has.
 
     Raises: InputError for a model that was not fine-tuned on records, or for another task or
       modalities than the command asks for.
@@ -85,11 +85,10 @@ def classes_of_model(session: Session, task: str) -> ClassList:
             f"A model that was fine-tuned for --task={task} is needed. {weights} was for"
             f" --task={classes.task}"
         )
-    asked = flags.FLAGS["modalities"]
-    if asked.present and asked.value != classes.modalities:
+    if modalities not in (None, classes.modalities):
         raise InputError(
             f"--modalities must be what the model was fine-tuned with, {classes.modalities}."
-            f" Received: {asked.value}"
+            f" Received: {modalities}"
         )
     return classes
 

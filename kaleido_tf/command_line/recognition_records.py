@@ -3,12 +3,12 @@
 import dataclasses
 
 import numpy as np
-from absl import flags
 
 from kaleido_tf.command_line.session import Session
 from kaleido_tf.data.class_labels import class_names, counted_classes, labels_of
 from kaleido_tf.data.labelled_examples import LabelledExamples
 from kaleido_tf.data.record_table import RecordTable, open_records
+from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.recognition_report import Evaluated
 from kaleido_tf.evaluation.recognition_yardstick import Yardstick, measure_yardstick
 from kaleido_tf.families import FAMILIES
@@ -34,7 +34,13 @@ class LabelledRecords:
 def open_table(pattern: str, session: Session) -> RecordTable:
     """The records at `pattern`, held against the model. Raises: InputError as `open_records`."""
     config = session.config
-    layout = FAMILIES[config.model_type].layout(config)
+    layout_of = FAMILIES[config.model_type].layout
+    if layout_of is None:
+        raise InputError(
+            "Recognition needs a model that reads records of patches. Received: one of type"
+            f" {config.model_type}"
+        )
+    layout = layout_of(config)
     size, length = config.patch_feature_size, session.text_length
     return open_records(pattern, layout, size, session.vocabulary, length)
 
@@ -74,5 +80,5 @@ def yardstick_of(
         len(training.evaluated.names),
         classes.modalities,
         session.vocabulary,
-        flags.FLAGS.seed,
+        session.run.seed,
     )

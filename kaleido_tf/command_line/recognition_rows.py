@@ -19,7 +19,12 @@ from kaleido_tf.training.run import train as run_training
 
 FLAGS = flags.FLAGS
 LABELS = {"catepred": "img_category_id", "subcatepred": "img_subcategory_id"}
-FOR_RECORDS = {"modalities": "both", "freeze_encoder": False, "class_weights": "none"}
+FOR_RECORDS = {
+    "model_config": None,
+    "modalities": "both",
+    "freeze_encoder": False,
+    "class_weights": "none",
+}
 """Flags that rows do not have, and what they are then."""
 
 
@@ -28,8 +33,8 @@ def run(module) -> None:
     for name, value in FOR_RECORDS.items():
         if FLAGS[name].value != value:
             raise InputError(
-                f"--{name} is for records: rows (--input_schema) are trained on as in the original."
-                f" Received: {FLAGS[name].value}"
+                f"--{name} is for records; rows (--input_schema) are trained on as in the original."
+                f" Received: --{name}={FLAGS[name].value}"
             )
     if FLAGS.mode == "predict":
         raise InputError("--mode=predict reads records. Received: rows (--input_schema)")

@@ -28,7 +28,7 @@ from kaleido_tf.command_line.recognition_records import (
 from kaleido_tf.command_line.run_folder import leave_settings
 from kaleido_tf.command_line.session import Session, begin_training, begin_use
 from kaleido_tf.command_line.setting_flags import read_settings
-from kaleido_tf.command_line.shared_flags import START_FLAG, decisive_of, need
+from kaleido_tf.command_line.shared_flags import START_FLAG, decisive_of, is_given, need
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.recognition_report import (
     judge,
@@ -108,7 +108,7 @@ def evaluate() -> None:
     """Evaluates a fine-tuned model on --eval_input_fp; with --train_input_fp also its yardstick."""
     need("eval_input_fp")
     session = begin_use("recognition")
-    classes = classes_of_model(session, FLAGS.task)
+    classes = _classes_of(session)
     evaluated = labelled(open_table(FLAGS.eval_input_fp, session), classes, session)
     place = _output_folder(session, EVALUATION)
     check_writable(place)
@@ -127,7 +127,7 @@ def predict() -> None:
     """Writes the most likely classes of every record of --predict_input_fp."""
     need("predict_input_fp")
     session = begin_use("recognition")
-    classes = classes_of_model(session, FLAGS.task)
+    classes = _classes_of(session)
     table = open_table(FLAGS.predict_input_fp, session)
     place = _output_folder(session)
     check_writable(place)
@@ -140,6 +140,11 @@ def predict() -> None:
         path, table.product_ids, table.image_ids, classes.names, scores, FLAGS.top_classes
     )
     print(f"{path}: {len(table)} images, {len(classes.names)} classes")
+
+
+def _classes_of(session: Session) -> ClassList:
+    asked = FLAGS.modalities if is_given("modalities") else None
+    return classes_of_model(session, FLAGS.task, asked)
 
 
 def _output_folder(session: Session, below: str = "") -> pathlib.Path:

@@ -4,6 +4,7 @@ S = text length, P = patches, F = feature size.
 """
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
@@ -37,6 +38,12 @@ class LabelledExamples(OwnTextExamples):
         make = _text_alone if modalities == "text" else _image_maker(table)
         super().__init__(shown, make, seed, columns={"label": labels})
         self.labels, self._hides_texts = labels, modalities == "image"
+
+    @property
+    def digest(self) -> int:
+        """As of all records, and of their classes."""
+        digest = hashlib.sha256(f"{super().digest}".encode() + self.labels.tobytes())
+        return int.from_bytes(digest.digest()[:8], "big", signed=True)
 
     def notes(self) -> list[str]:
         """How many texts are cut off, where they are shown."""

@@ -65,8 +65,9 @@ def unseen_note(evaluated: Evaluated) -> list[str]:
         return []
     named = ", ".join(f"{name} ({count})" for name, count in list(unseen.items())[:_LISTED])
     more = f" and {len(unseen) - _LISTED} more" if len(unseen) > _LISTED else ""
+    classes = "class" if len(unseen) == 1 else "classes"
     return [
-        f"{len(unseen)} classes that training never saw, whose examples count as wrong:"
+        f"{len(unseen)} {classes} that training never saw, whose examples count as wrong:"
         f" {named}{more}"
     ]
 
