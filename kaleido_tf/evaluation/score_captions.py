@@ -86,7 +86,7 @@ def main(argv: list[str]) -> None:
     judged = judge_captions({"captions": list(captions.values())}, wanted, tokenizer)["captions"]
     print(figures_line(f"{len(captions)} captions", judged, tokenizer))
     if FLAGS.output_json:
-        write_json(FLAGS.output_json, judged.figures(tokenizer))
+        write_json(pathlib.Path(FLAGS.output_json), judged.figures(tokenizer))
 
 
 if __name__ == "__main__":
