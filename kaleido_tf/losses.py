@@ -18,6 +18,9 @@ PROBABILITY_FLOOR = 1e-7
 MASKED_LM_EPSILON = 1e-5
 """Keeps a batch without any masked token finite, as in the original."""
 
+SMALLEST_COUNT = 1e-9
+"""Divides a sum of no examples, which is 0."""
+
 
 class WeightedSum(NamedTuple):
     """A loss before its division: `total` and `weight`, float32 scalars."""
@@ -57,11 +60,18 @@ def contrastive_loss(logits: tf.Tensor, same_text: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(each_way)
 
 
-def masked_lm_loss(logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor) -> WeightedSum:
+def masked_lm_loss(
+    logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor, smoothing: float = 0.0
+) -> WeightedSum:
     """Cross entropy of the masked tokens (equation 1). [B, K, V] float32, [B, K] int, [B, K] float
     (0: unused slot).
+
+    Args: smoothing: share of the target that is spread evenly over the vocabulary.
     """
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=logits)
+    if smoothing:
+        evenly = tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_mean(logits, axis=-1)
+        losses = (1 - smoothing) * losses + smoothing * evenly
     # Every replica brings its share of the epsilon, so that the sum over replicas holds it once.
     epsilon = MASKED_LM_EPSILON / tf.distribute.get_strategy().num_replicas_in_sync
     return WeightedSum(tf.reduce_sum(losses * weights), tf.reduce_sum(weights) + epsilon)
@@ -122,17 +132,55 @@ class ClassificationLoss(tf_keras.layers.Layer):
         return {"loss": loss, "accuracy": WeightedSum(tf.reduce_sum(hits), loss.weight)}
 
 
+class KnownClassesLoss(tf_keras.layers.Layer):
+    """Cross entropy over the C classes that a model knows, and accuracy over all examples.
+
+    Inputs: logits [B, C], labels [B] int; an example whose label is C or more is of a class that
+      the model does not know: it adds nothing to the loss and counts as wrong.
+    Output: as `ClassificationLoss`. Args: class_weights: C factors of the examples' losses in
+      training; None: 1 each. In evaluation the loss is the plain one.
+    """
+
+    def __init__(self, class_weights=None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.class_weights = class_weights
+
+    def call(self, logits, labels, training=None):
+        known = labels < logits.shape[1]
+        inside = tf.where(known, labels, 0)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=inside, logits=logits)
+        counted = tf.cast(known, tf.float32)
+        factors = counted
+        if self.class_weights is not None and training:
+            factors *= tf.gather(tf.constant(self.class_weights, tf.float32), inside)
+        # A batch of unknown classes alone has a loss of 0.
+        weight = tf.maximum(tf.reduce_sum(counted), SMALLEST_COUNT)
+        hits = tf.cast(tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels, tf.float32)
+        return {
+            "loss": WeightedSum(tf.reduce_sum(losses * factors), weight),
+            "accuracy": WeightedSum(tf.reduce_sum(hits), tf.cast(tf.size(labels), tf.float32)),
+        }
+
+    def get_config(self):
+        return {**super().get_config(), "class_weights": self.class_weights}
+
+
 class MaskedLanguageLoss(tf_keras.layers.Layer):
     """`masked_lm_loss` and accuracy in a functional model.
 
     Inputs: logits [B, K, V], ids [B, K] int, weights [B, K] float. Output: as `ClassificationLoss`.
+    Args: smoothing: as `masked_lm_loss`, in training alone.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, smoothing=0.0, **kwargs):
         super().__init__(dtype="float32", **kwargs)
+        self.smoothing = smoothing
 
-    def call(self, logits, ids, weights):
-        loss = masked_lm_loss(logits, ids, weights)
+    def get_config(self):
+        return {**super().get_config(), "smoothing": self.smoothing}
+
+    def call(self, logits, ids, weights, training=None):
+        loss = masked_lm_loss(logits, ids, weights, self.smoothing if training else 0.0)
         hits = tf.cast(tf.argmax(logits, axis=-1, output_type=ids.dtype) == ids, tf.float32)
         return {"loss": loss, "accuracy": WeightedSum(tf.reduce_sum(hits * weights), loss.weight)}
 

@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.listed_shards import DATASET_JSON
 from kaleido_tf.files.tfrecord_files import shard_path, write_shard
 from kaleido_tf.files.whole_files import write_json
@@ -92,6 +93,13 @@ def write(
     )
     (folder / "vocab.txt").write_bytes(DEFAULT_VOCABULARY.read_bytes())
     return folder
+
+
+def name_classes(folder: pathlib.Path, subcategories=KINDS, categories=("garment",)) -> None:
+    """Lists the names of the records' classes in their dataset.json."""
+    path = folder / DATASET_JSON
+    names = {"categories": list(categories), "subcategories": list(subcategories)}
+    write_json(path, {**read_json_object(path), **names})
 
 
 _TOKENIZER = []

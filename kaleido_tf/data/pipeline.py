@@ -7,7 +7,8 @@ here.
 """
 
 import hashlib
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -38,6 +39,7 @@ class RecordExamples:
         and, where asked for, `donor` serialized) into a dict of what the model takes; its draws
         depend on the row's `position` only.
       donors: whether a row holds a record of another product beside its own.
+      columns: name -> [N] array of the table's records, whose values a row holds, too.
       plain_only: whether other views of photos than the plain one are left out.
     """
 
@@ -47,10 +49,11 @@ class RecordExamples:
         make_example: Callable[[dict], dict],
         config: ExamplesConfig,
         donors: bool = False,
+        columns: Mapping[str, np.ndarray] = types.MappingProxyType({}),
         plain_only: bool = False,
     ):
         self.table, self.make_example, self.config = table, make_example, config
-        self.donors, self.plain_only = donors, plain_only
+        self.donors, self.columns, self.plain_only = donors, columns, plain_only
 
     def __len__(self) -> int:
         return int((self.table.views == PLAIN).sum()) if self.plain_only else len(self.table)
@@ -58,7 +61,7 @@ class RecordExamples:
     def of_plain_views(self) -> "RecordExamples":
         """Those of each photo as it is, without its other views."""
         return RecordExamples(
-            self.table, self.make_example, self.config, self.donors, plain_only=True
+            self.table, self.make_example, self.config, self.donors, self.columns, plain_only=True
         )
 
     @property
@@ -140,7 +143,7 @@ class RecordExamples:
         return self._batches(order, batch_size, start=0, epochs=1)
 
     def _batches(self, order, batch_size, start, epochs):
-        dataset = _rows(order, start, epochs)
+        dataset = _rows(order, start, epochs, self.columns)
         dataset = dataset.map(
             self.make_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
@@ -155,9 +158,11 @@ def _records_with_shared_text(table: RecordTable) -> int:
     return sum(len(products[text]) > 1 for text in table.texts.tolist())
 
 
-def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Dataset:
+def _rows(
+    order: ExampleOrder, start: int, epochs: int | None, columns: Mapping[str, np.ndarray]
+) -> tf.data.Dataset:
     """Examples before anything is drawn on their content: serialized record (and donor), text,
-    label, position.
+    label, position, and what `columns` say of the record.
     """
     table = order.table
     numbers = {"record": "records", **({"donor": "donors"} if order.donors else {})}
@@ -171,6 +176,7 @@ def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Datase
                 "used": table.lengths[block.texts],
                 "matched": block.matched,
                 "position": block.positions,
+                **{name: values[block.rows] for name, values in columns.items()},
             }
 
     signature = {
@@ -180,6 +186,7 @@ def _rows(order: ExampleOrder, start: int, epochs: int | None) -> tf.data.Datase
         "used": tf.TensorSpec([None], tf.int32),
         "matched": tf.TensorSpec([None], tf.bool),
         "position": tf.TensorSpec([None], tf.int64),
+        **{name: tf.TensorSpec([None], values.dtype) for name, values in columns.items()},
     }
 
     def read(block):

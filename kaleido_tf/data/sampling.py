@@ -17,7 +17,7 @@ from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.views import PLAIN
 
-NEGATIVES = ("subcategory", "any", "rising")
+NEGATIVES = ("subcategory", "any", "rising", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Block:
 
     Attributes (n = examples):
       files: shards to read, in this order.
-      records: [n] int32 record shown, as its number within the block's files.
+      rows: [n] int row of the table that is shown. records: [n] int32 the same, as its number
+        within the block's files.
       donors: [n] int32 record of another product, which gives the camouflaged patch; None where
         the family needs none.
       texts: [n] int32 row of the text shown. matched: [n] bool, True if it is the record's own.
@@ -35,6 +36,7 @@ class Block:
     """
 
     files: list[str]
+    rows: np.ndarray
     records: np.ndarray
     donors: np.ndarray | None
     texts: np.ndarray
@@ -65,7 +67,8 @@ class ExampleOrder:
       negatives: where the text of a mismatched pair comes from: a product of the same `subcategory`
         (section 4.2: hard to tell apart), `any` product, or `rising`: any product at first, and a
         share of the same sub-category that rises to all of them in `rise_epochs`, so that a model
-        trained from scratch finds the coarse differences first.
+        trained from scratch finds the coarse differences first. `none`: every image is shown with
+        its own text.
       donors: whether a record of another product is drawn beside each (for camouflaged patches).
       plain_only: whether other views of photos than the plain one are left out.
       block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order
@@ -87,7 +90,7 @@ class ExampleOrder:
             raise InputError(
                 f"`negatives` must be one of {', '.join(NEGATIVES)}. Received: {negatives}"
             )
-        if len(set(table.product_ids)) < 2:
+        if (negatives != "none" or donors) and len(set(table.product_ids)) < 2:
             raise InputError(
                 "Mismatched texts (and camouflaged patches) need at least 2 products. Received: 1"
             )
@@ -185,12 +188,13 @@ class ExampleOrder:
         count = len(used)
         shown = used[generator.permutation(count)] if self.shuffle else used
         # Exactly one in two is mismatched, in every block.
-        matched = generator.permutation(count) % 2 == 0
+        matched = (generator.permutation(count) % 2 == 0) | (self.negatives == "none")
         texts, matched = self._pair_texts(generator, rows[shown], matched, self.near_share(epoch))
         donors = self._draw_donors(generator, rows, used, shown) if self.donors else None
         keep = slice(skip, None)
         return Block(
             files=[table.files[f] for f in files],
+            rows=rows[shown][keep],
             records=shown[keep].astype(np.int32),
             donors=None if donors is None else donors[keep].astype(np.int32),
             texts=texts[keep],
@@ -201,7 +205,7 @@ class ExampleOrder:
     def near_share(self, epoch: int) -> float:
         """Share of the mismatched texts that come from the same sub-category."""
         rising = min(epoch / self.rise_epochs, 1.0)
-        return {"subcategory": 1.0, "any": 0.0, "rising": rising}[self.negatives]
+        return {"subcategory": 1.0, "any": 0.0, "rising": rising, "none": 0.0}[self.negatives]
 
     def _pair_texts(self, generator, rows, matched, near_share) -> tuple[np.ndarray, np.ndarray]:
         """Each row's own text, or another one; a row to which there is no other keeps its own."""

@@ -133,3 +133,20 @@ def _numbers(field: str, where: str) -> np.ndarray:
             f"{where}: needed a printed list of finite numbers. Received: {field[:60]!r}"
         )
     return numbers
+
+
+def write_predictions(
+    path: str | os.PathLike, product_ids, image_ids, names, probabilities: np.ndarray, top: int
+) -> None:
+    """Writes a JSON line an image: `product_id`, `image_id`, and its `top` most likely `classes`,
+    the likeliest first, each with `name` and `probability`.
+
+    Args: ids: [N] str. names: C. probabilities: [N, C].
+    """
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    lines = []
+    for product, image, places, row in zip(product_ids, image_ids, best, probabilities):
+        classes = [{"name": names[place], "probability": float(row[place])} for place in places]
+        line = {"product_id": product, "image_id": image, "classes": classes}
+        lines.append(json.dumps(line, ensure_ascii=False) + "\n")
+    write_whole(path, "".join(lines))

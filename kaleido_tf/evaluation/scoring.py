@@ -4,9 +4,10 @@ Each image's features are read once, however many pairs it stands in. N = pairs,
 feature size.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable, read_images
@@ -75,12 +76,18 @@ def _blocks(numbers: np.ndarray) -> list[np.ndarray]:
 
 
 def score_batches(
-    matcher: tf_keras.Model, strategy: tf.distribute.Strategy, dataset: tf.data.Dataset, count: int
+    matcher: Callable,
+    strategy: tf.distribute.Strategy,
+    dataset: tf.data.Dataset,
+    count: int,
+    things: str = "pairs",
 ) -> np.ndarray:
-    """[N, 2] float32 logits of (mismatch, match) of all pairs, in order.
+    """[N, 2] float32 logits of (mismatch, match) of all pairs, in order; or [N, C] of images, where
+    a model of C classes is given.
 
-    Args: matcher: made in the scope of `strategy`. dataset: global batches of its inputs. count: N,
-      for the lines that say how far it is.
+    Args: matcher: (batch, training) -> logits, of a model made in the scope of `strategy`. dataset:
+      global batches of its inputs. count: N, and `things`: of what, for the lines that say how far
+      it is.
     """
 
     @tf.function
@@ -88,7 +95,7 @@ def score_batches(
         return strategy.run(lambda part: matcher(part, training=False), args=(batch,))
 
     results = []
-    with input_errors_as_themselves(), Progress("scoring", count, "pairs") as progress:
+    with input_errors_as_themselves(), Progress("scoring", count, things) as progress:
         for batch in strategy.experimental_distribute_dataset(dataset.prefetch(2)):
             parts = strategy.experimental_local_results(score(batch))
             results += [part.numpy() for part in parts]

@@ -63,6 +63,13 @@ class TextEmbedding(tf_keras.layers.Layer):
                 f"The text must not be longer than `max_position_embeddings`={self.max_positions}."
                 f" Received: {length}"
             )
+        return self.at(input_ids, segment_ids, self.position_embeddings[:length])
+
+    def at(self, input_ids, segment_ids, positions):
+        """As `call`, of places of a text that stand at other positions than its first.
+
+        Args: positions: [S, H], their rows of `position_embeddings`.
+        """
         embedded = tf.gather(self.word_embeddings, input_ids)
         # One-hot, as segments are few: a matmul is cheaper to differentiate than a gather of equal
         # rows.
@@ -70,7 +77,7 @@ class TextEmbedding(tf_keras.layers.Layer):
             tf.one_hot(segment_ids, self.type_vocab_size, dtype=embedded.dtype),
             self.segment_embeddings,
         )
-        embedded += self.position_embeddings[:length]
+        embedded += positions
         return self.output_dropout(self.layer_norm(embedded))
 
     def get_config(self):

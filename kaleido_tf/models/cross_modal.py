@@ -112,6 +112,30 @@ class CrossModalBert(tf.Module):
         return tf_keras.Model(inputs, outputs, name="encoder")
 
     @functools.cached_property
+    def causal_encoder(self) -> tf_keras.Model:
+        """Functional model of `encoder_inputs` to [B, S+P, H], where a place of the text sees the
+        image and the text up to itself, and patches see patches alone (UniLM's
+        sequence-to-sequence mask, Dong et al., 2019): what stands later in a text is nowhere read.
+        """
+        inputs = self.encoder_inputs()
+        sequence = self._encode(*self._embed(inputs), inputs, causal=True)
+        return tf_keras.Model(inputs, sequence, name="causal_encoder")
+
+    @functools.cached_property
+    def text_encoder(self) -> tf_keras.Model:
+        """Functional model of the text's `encoder_inputs` to what `encoder` gives where every patch
+        is hidden: {"sequence_output" [B, S, H], "pooled_output" [B, H]}.
+        """
+        inputs = self._text_inputs()
+        layer = self.named_layers["text_embedding"]
+        text = layer(inputs["input_ids"], inputs["segment_ids"])
+        # A place that is left out and one that no other may attend to are the same to the rest.
+        sequence = self._encode(text, None, inputs)
+        pooled = self.named_layers["pooler"](sequence)
+        outputs = {"sequence_output": sequence, "pooled_output": pooled}
+        return tf_keras.Model(inputs, outputs, name="text_encoder")
+
+    @functools.cached_property
     def matcher(self) -> tf_keras.Model:
         """Functional model of `encoder_inputs`, and of `comparison_hubness` [B] where the model
         compares below its encoder, to [B, 2] float32 logits of (mismatch, match).
@@ -215,7 +239,7 @@ class CrossModalBert(tf.Module):
     @property
     def is_built(self) -> bool:
         """Whether a functional model has been used, so that layers have weights to be filled."""
-        models = ("embedder", "encoder", "matcher", "pretrainer")
+        models = ("embedder", "encoder", "text_encoder", "causal_encoder", "matcher", "pretrainer")
         return any(name in self.__dict__ for name in models)
 
     # What a run asks of it (`training.trainer.Trainable`).
@@ -255,11 +279,13 @@ class CrossModalBert(tf.Module):
         """`input_ids`, `input_mask` (1 token, 0 padding), `segment_ids` [B, S] int32, and the
         family's patch inputs.
         """
-        inputs = {
+        return {**self._text_inputs(), **self._patch_inputs()}
+
+    def _text_inputs(self):
+        return {
             name: tf_keras.Input([self.text_length], dtype=tf.int32, name=name)
             for name in ("input_ids", "input_mask", "segment_ids")
         }
-        return {**inputs, **self._patch_inputs()}
 
     def pretraining_inputs(self) -> dict[str, tf.Tensor]:
         """`encoder_inputs` and the labels: `masked_lm_positions`, `masked_lm_ids` [B, K] int,
@@ -341,10 +367,17 @@ class CrossModalBert(tf.Module):
         normalisation = self.named_layers.get("feature_normalisation")
         return normalisation(features) if normalisation else features
 
-    def _encode(self, text, image, inputs, output_range=None):
-        """Runs the encoder on embeddings: [B, S+P, H], or only the first `output_range` places."""
-        hidden = tf.concat([text, image], axis=1)
-        mask = self._attention_mask(inputs, hidden.dtype)
+    def _encode(self, text, image, inputs, output_range=None, causal=False):
+        """Runs the encoder on embeddings: [B, S+P, H], or only the first `output_range` places.
+        `image` None: of the text alone.
+        """
+        hidden = text if image is None else tf.concat([text, image], axis=1)
+        if image is None:
+            mask = tf.cast(inputs["input_mask"], hidden.dtype)[:, None]
+        else:
+            mask = self._attention_mask(inputs, hidden.dtype)
+        if causal:
+            mask *= self._causal_mask(hidden.dtype)
         for number in range(self.config.num_hidden_layers):
             last = number == self.config.num_hidden_layers - 1
             hidden = self.named_layers[f"encoder_layer_{number}"](
@@ -362,6 +395,16 @@ class CrossModalBert(tf.Module):
         else:
             patch_mask = tf.ones([tf.shape(text_mask)[0], self.num_patches], dtype)
         return tf.concat([text_mask, patch_mask], axis=1)[:, None]
+
+    def _causal_mask(self, dtype):
+        """[S+P, S+P]: which place (row) may see which other, whatever the example."""
+        text, patches = self.text_length, self.num_patches
+        earlier = tf.linalg.band_part(tf.ones([text, text], dtype), -1, 0)
+        of_text = tf.concat([earlier, tf.ones([text, patches], dtype)], axis=1)
+        of_patches = tf.concat(
+            [tf.zeros([patches, text], dtype), tf.ones([patches, patches], dtype)], axis=1
+        )
+        return tf.concat([of_text, of_patches], axis=0)
 
     def _match(self, sequence, text, image, inputs):
         """[B, 2] logits of (mismatch, match), from the encoder's first place and, if there is one,

@@ -1,11 +1,12 @@
 """Recognition (Kaleido-BERT, section 4.2, "CR"): a dense head on the pooled output of a family's
 encoder.
 
-B = batch, C = classes.
+B = batch, C = classes that the model knows, L = C and those that its evaluation knows beside them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -13,10 +14,12 @@ from kaleido_tf import losses
 from kaleido_tf.evaluation.classification import f1_figures
 from kaleido_tf.families import build_model
 from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.objectives.recognition_config import RecognitionConfig
 
 NUM_CLASSES = {"catepred": 48, "subcatepred": 122}
 """The original's tasks and their classes: categories and sub-categories of Fashion-Gen."""
 
+AS_THE_ORIGINAL = RecognitionConfig()
 HEAD_DROPOUT = 0.1
 HEAD_SPREAD = 0.01
 
@@ -24,12 +27,20 @@ HEAD_SPREAD = 0.01
 class Classifier(tf.Module):
     """An encoder that is fine-tuned together with a new head (`training.trainer.Trainable`).
 
+    Args:
+      settings: what it sees and what is trained of it; the default is the original's.
+      class_weights: C factors of the training examples' losses; None: 1 each.
+      unseen: of records: how many classes its evaluation knows beside the C, L - C, whose examples
+        count as wrong; None: rows of the original, whose figures count every class of its own.
+
     Attributes:
       task, num_classes, config, text_length.
+      sees_images: whether the encoder is given patches beside the text.
       backbone: the family's model, of which the encoder alone is built.
       named_layers: those of the backbone and the head, `<task>_dense`.
+      classifier: functional model of the encoder's inputs to logits [B, C].
       objective: functional model of the encoder's inputs and `label` [B] int to {"logits": {task:
-        [B, C]}, "losses", "accuracies", "counts": {"confusion": [C, C], row the label, column the
+        [B, C]}, "losses", "accuracies", "counts": {"confusion": [L, L], row the label, column the
         prediction}}.
     """
 
@@ -37,7 +48,16 @@ class Classifier(tf.Module):
     step_tasks: Mapping[str, float] = {}
     loss_names = ("classification_loss",)
 
-    def __init__(self, config: ModelConfig, task: str, num_classes: int, text_length: int):
+    def __init__(
+        self,
+        config: ModelConfig,
+        task: str,
+        num_classes: int,
+        text_length: int,
+        settings: RecognitionConfig = AS_THE_ORIGINAL,
+        class_weights: Sequence[float] | None = None,
+        unseen: int | None = None,
+    ):
         super().__init__(name=task)
         self.config, self.task, self.num_classes, self.text_length = (
             config,
@@ -45,6 +65,7 @@ class Classifier(tf.Module):
             num_classes,
             text_length,
         )
+        self._frozen, self._unseen = settings.freeze_encoder, unseen
         self.backbone = build_model(config, (), text_length)
         self.head = tf_keras.layers.Dense(
             num_classes,
@@ -58,33 +79,54 @@ class Classifier(tf.Module):
             self.head.name: self.head,
             self.head_dropout.name: self.head_dropout,
         }
+        self.sees_images = settings.modalities != "text"
+        encoder = self.backbone.encoder if self.sees_images else self.backbone.text_encoder
+        self.classifier = self._make_classifier(encoder)
+        self.objective = self._make_objective(class_weights)
+
+    def _make_classifier(self, encoder) -> tf_keras.Model:
         inputs = {
-            **self.backbone.encoder_inputs(),
-            "label": tf_keras.Input([], dtype=tf.int32, name="label"),
+            name: tf_keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+            for name, tensor in encoder.input.items()
         }
-        encoder = self.backbone.encoder
-        pooled = encoder({name: inputs[name] for name in encoder.input})["pooled_output"]
-        logits = self.head(self.head_dropout(pooled))
-        result = losses.ClassificationLoss()(logits, inputs["label"])
+        # An encoder that is not trained is not disturbed either.
+        outputs = encoder(inputs, training=False) if self._frozen else encoder(inputs)
+        logits = self.head(self.head_dropout(outputs["pooled_output"]))
+        return tf_keras.Model(inputs, logits, name="classifier")
+
+    def _make_objective(self, class_weights) -> tf_keras.Model:
+        inputs = {
+            name: tf_keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+            for name, tensor in self.classifier.input.items()
+        }
+        label = tf_keras.Input([], dtype=tf.int32, name="label")
+        logits = self.classifier(inputs)
+        if self._unseen is None:
+            result = losses.ClassificationLoss()(logits, label)
+        else:
+            result = losses.KnownClassesLoss(class_weights)(logits, label)
+        labels = self.num_classes + (self._unseen or 0)
         outputs = {
-            "logits": {task: logits},
+            "logits": {self.task: logits},
             "losses": {"classification_loss": result["loss"]},
             "accuracies": {"accuracy": result["accuracy"]},
-            "counts": {"confusion": ConfusionCounts(num_classes)(logits, inputs["label"])},
+            "counts": {"confusion": ConfusionCounts(labels)(logits, label)},
         }
-        self.objective = tf_keras.Model(inputs, outputs, name="classifier")
+        return tf_keras.Model({**inputs, "label": label}, outputs, name="objective")
 
     @property
     def trainable_variables(self):
-        """What the objective reaches: heads of pre-training get no gradient, and so no decay."""
-        return self.objective.trainable_variables
+        """What the objective reaches, or the head alone; heads of pre-training get no gradient, and
+        so no decay.
+        """
+        return self.head.trainable_variables if self._frozen else self.objective.trainable_variables
 
     def losses(self, batch, task=None, training=False) -> dict[str, losses.WeightedSum]:
         """Loss and accuracy of a batch; in evaluation also the counts of (label, prediction), as a
-        total [C, C] without a weight of its own.
+        total [L, L] without a weight of its own.
         """
         del task  # there is one alone
-        outputs = self.objective(batch, training=training)
+        outputs = self.objective(self._fed(batch, self.objective), training=training)
         counts = {} if training else outputs["counts"]
         return {
             **outputs["losses"],
@@ -92,18 +134,37 @@ class Classifier(tf.Module):
             **{name: losses.WeightedSum(count, tf.ones([])) for name, count in counts.items()},
         }
 
+    def logits(self, batch, training=False) -> tf.Tensor:
+        """[B, C] float32 of a batch of rows or records, with or without labels."""
+        return self.classifier(self._fed(batch, self.classifier), training=training)
+
+    def _fed(self, batch, model) -> dict[str, tf.Tensor]:
+        """The inputs of a functional model; an image of records is turned into the family's."""
+        if "patch_boxes" in batch:
+            image = self.backbone.image_inputs(batch["patch_features"], batch["patch_boxes"])
+            batch = {**batch, **image}
+        return {name: batch[name] for name in model.input}
+
     def total(self, losses):
         """The loss itself."""
         return losses["classification_loss"], {}
 
     def figures(self, sums) -> dict[str, float]:
         """F1 scores of an evaluation from its summed counts."""
-        return f1_figures(sums["confusion"][0])
+        return f1_figures(sums["confusion"][0], absent_classes=self._unseen is None)
+
+
+def balanced_weights(counts: Sequence[int]) -> list[float]:
+    """Of C classes with n_c of the n examples each: n / (C * n_c), 1 on average over the
+    examples.
+    """
+    counts = np.asarray(counts, np.float64)
+    return (counts.sum() / (len(counts) * counts)).tolist()
 
 
 class ConfusionCounts(tf_keras.layers.Layer):
-    """Counts of (label, prediction). Inputs: logits [B, C], labels [B] int. Output: [C, C]
-    float32.
+    """Counts of (label, prediction) below `num_classes`, L. Inputs: logits [B, C], labels [B] int.
+    Output: [L, L] float32.
     """
 
     def __init__(self, num_classes, **kwargs):

@@ -179,6 +179,15 @@ def test_rising_negatives_come_nearer_epoch_by_epoch(table):
 
 def test_unknown_source_of_negatives_is_named(table):
     with pytest.raises(
-        InputError, match="`negatives` must be one of subcategory, any, rising. Received: hard"
+        InputError,
+        match="`negatives` must be one of subcategory, any, rising, none. Received: hard",
     ):
         ExampleOrder(table, seed=1, negatives="hard")
+
+
+def test_without_negatives_every_image_has_its_own_text(table):
+    order = ExampleOrder(table, seed=4, negatives="none", donors=False)
+    block = next(order.blocks())
+    assert block.matched.all() and sorted(block.rows) == list(range(len(table)))
+    assert block.rows.tolist() != sorted(block.rows)
+    np.testing.assert_array_equal(block.texts, table.texts[block.rows])

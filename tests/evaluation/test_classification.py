@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from kaleido_tf.evaluation.classification import f1_figures
+from kaleido_tf.evaluation.classification import class_scores, confusion_counts, f1_figures
 
 
 def test_by_hand():
@@ -25,3 +25,18 @@ def test_as_an_independent_implementation():
         assert figures[f"{average}_f1"] == pytest.approx(
             metrics.f1_score(labels, said, average=average)
         )
+
+
+def test_classes_without_an_example_may_be_left_out():
+    """Class 2 has no example; class 3 was never there to be predicted."""
+    labels, said = np.array([0, 0, 1, 3, 3]), np.array([0, 2, 1, 0, 1])
+    counts = confusion_counts(labels, said, 4)
+    assert counts[3].tolist() == [1, 1, 0, 0] and counts.sum() == 5
+    figures = f1_figures(counts, absent_classes=False)
+    assert figures["macro_f1"] == pytest.approx(
+        metrics.f1_score(labels, said, labels=[0, 1, 3], average="macro")
+    )
+    scores = class_scores(counts)
+    theirs = metrics.precision_recall_fscore_support(labels, said, zero_division=0)
+    for name, values in zip(("precision", "recall", "f1", "support"), theirs):
+        np.testing.assert_allclose(scores[name], values, err_msg=name)

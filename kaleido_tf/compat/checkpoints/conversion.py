@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX
+from kaleido_tf.compat.checkpoints.fine_tuned import classifier_for
 from kaleido_tf.compat.checkpoints.text_encoder import layout_of, to_layout
 from kaleido_tf.compat.checkpoints.text_encoder_config import text_encoder_config
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import write_tf1_checkpoint
@@ -104,7 +105,6 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     has_config = needed or kind == "hf" or config_file.is_file()
     config = read_config(config_file) if has_config else None
     weights = open_weights(path, config)
-    _refuse_fine_tuned(weights, path)
     vocabulary = _check_vocabulary(weights, config, vocabulary_file)
     notes, unused = [], list(weights.unused)
     if not needed and kind != "hf":
@@ -123,6 +123,8 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
             write_whole(partial / "config.json", json.dumps(content, indent=2) + "\n")
         if vocabulary is not None:
             write_whole(partial / "vocab.txt", read_text(vocabulary_file))
+        if weights.head is not None and kind != "hf":
+            weights.head.write(partial)
         else:
             notes.append("no vocab.txt there, so none was written")
     converted = [name for name in weights.tensors if name not in unused]
@@ -138,22 +140,6 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
         tuple(unused),
         tuple(notes),
     )
-
-
-def _refuse_fine_tuned(weights: Weights, path: str) -> None:
-    """A head of recognition would be lost on the way, and the rest alone is no model that anybody
-    trained.
-    """
-    heads = [
-        name
-        for name in (*weights.tensors, *weights.unused)
-        if "catepred_dense/" in name or name.startswith("model/head/")
-    ]
-    if heads:
-        raise InputError(
-            f"{path} is fine-tuned for recognition ({heads[0]}): models of pre-training are"
-            " converted, of both families"
-        )
 
 
 def _files(path: str, config_path: str | None) -> tuple[pathlib.Path, pathlib.Path]:
@@ -186,8 +172,14 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
         raise InputError(
             f"{path} cannot be a TF1 checkpoint: models of type {config.model_type} have none"
         )
+    if weights.head is not None and weights.head.modalities == "text":
+        raise InputError(
+            f"{path} cannot be a TF1 checkpoint: it was fine-tuned on texts alone, and the original"
+            " always reads an image. --to=safetensors keeps what there is"
+        )
     absent = [task for task in tasks if weights.tasks is not None and task not in weights.tasks]
-    if absent:
+    # Of a fine-tuned model the original reads the encoder and its own head.
+    if absent and weights.head is None:
         raise InputError(
             f"{path} cannot be a TF1 checkpoint: the original restores all heads, and this model"
             f" was trained without those of {', '.join(absent)}. --to=safetensors keeps what"
@@ -246,7 +238,8 @@ def _write_text_encoder(
 
 def _write_own(folder: pathlib.Path, weights: Weights, config: ModelConfig) -> tuple[str, ...]:
     """Writes a checkpoint of this project; returns the names that were not used."""
-    model = model_for_weights(config, weights.tasks)
+    head = weights.head
+    model = classifier_for(config, head) if head else model_for_weights(config, weights.tasks)
     unused = fill(model, weights)
     checkpoint = tf.train.Checkpoint(model=model, step=tf.Variable(weights.step, dtype=tf.int64))
     manager = tf.train.CheckpointManager(

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX, named_variables
+from kaleido_tf.compat.checkpoints.fine_tuned import OWN_HEAD, classifier_for, head_of
 from kaleido_tf.compat.checkpoints.text_encoder import TextEncoder, is_text_encoder
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
@@ -23,6 +24,7 @@ from kaleido_tf.files.safetensors_file import SafetensorsFile
 from kaleido_tf.files.sharded_safetensors import INDEX
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.cross_modal import CrossModalBert
+from kaleido_tf.objectives.class_list import ClassList
 from kaleido_tf.training.checkpoints import (
     find_checkpoint,
     is_own_checkpoint,
@@ -52,6 +54,7 @@ class Weights:
       tasks: of pre-training, whose heads are there (None: not said, which means all).
       ignored: number of optimizer variables beside them. unused: names of what else lay there.
       vocabulary_digest: of the vocabulary they were trained with; None: not said.
+      head: what a head of recognition among them tells apart; None: there is none.
     """
 
     path: str
@@ -64,6 +67,7 @@ class Weights:
     ignored: int = 0
     unused: tuple[str, ...] = ()
     vocabulary_digest: str | None = None
+    head: ClassList | None = None
 
 
 def find_weights(path: str | os.PathLike) -> str | None:
@@ -153,7 +157,8 @@ def _open_tf1(prefix, _):
         step = int(match[1]) if match else 0
     ignored = len(checkpoint.shapes) - len(names) - (STEP in checkpoint.shapes)
     sizes = {name: checkpoint.dtypes[name].size for name in names}
-    return _weights("tf1", checkpoint, names, sizes, step, ignored=ignored)
+    head = head_of(prefix, checkpoint.shapes)
+    return _weights("tf1", checkpoint, names, sizes, step, ignored=ignored, head=head)
 
 
 def _open_safetensors(path, _):
@@ -176,6 +181,7 @@ def _open_safetensors(path, _):
         tasks=tasks,
         ignored=len(file.shapes) - len(names),
         vocabulary_digest=file.metadata.get(VOCABULARY),
+        head=head_of(path, file.shapes),
     )
 
 
@@ -203,22 +209,24 @@ def _open_own(prefix, config):
             f"{prefix} needs the config.json of its model beside it, or --input_config"
         )
     reader = open_checkpoint(prefix)
-    names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE)]
+    shapes = reader.get_variable_to_shape_map()
+    names = [name for name in shapes if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
-    model = model_for_weights(
-        config, tasks_of_checkpoint(prefix, FAMILIES[config.model_type].model.TASKS)
-    )
+    head = head_of(prefix, shapes)
+    tasks = tasks_of_checkpoint(prefix, FAMILIES[config.model_type].model.TASKS)
+    model = classifier_for(config, head) if head else model_for_weights(config, tasks)
     load_own_checkpoint(model, prefix)
     used = (
         "step" + _VALUE,
         "save_counter" + _VALUE,
         "data" + _VALUE,
+        OWN_HEAD,
         *(f"model/{OWN_PREFIX}{layer}/" for layer in model.named_layers),
     )
     left = [name for name in names if not name.startswith(used)]
     optimizer = [name for name in left if name.startswith("optimizer/")]
     unused = sorted(name.removesuffix(_VALUE) for name in left if name not in optimizer)
-    return weights_of(model, prefix, step, ignored=len(optimizer), unused=tuple(unused))
+    return weights_of(model, prefix, step, ignored=len(optimizer), unused=tuple(unused), head=head)
 
 
 def model_for_weights(config: ModelConfig, tasks: tuple[str, ...] | None) -> CrossModalBert:
@@ -246,7 +254,7 @@ def weights_of(model: CrossModalBert, path: str, step: int, **others) -> Weights
             for name, entry in entries.items()
         },
         step=step,
-        tasks=model.tasks,
+        tasks=getattr(model, "backbone", model).tasks,
         **others,
     )
 

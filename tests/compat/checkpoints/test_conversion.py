@@ -20,6 +20,7 @@ from kaleido_tf.compat.checkpoints.weights import (
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
+from kaleido_tf.objectives.class_list import ClassList, read_class_list
 from kaleido_tf.text import SPECIAL_TOKENS
 from kaleido_tf.training.checkpoints import find_checkpoint, is_own_checkpoint, load_own_checkpoint
 from tests.golden_batches import pretraining_batch
@@ -409,13 +410,35 @@ def test_text_side_needs_config_vocabulary_and_fitting_weights(converted, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("kind", ["own", "safetensors"])
-def test_fine_tuned_model_is_not_converted_in_part(tmp_path, kind):
+def test_fine_tuned_model_keeps_its_head_both_ways(tmp_path):
+    """TF1 to ours, to safetensors, to TF1 again: the head, its task, and equal weights."""
     folder = recognition()
-    name, task = checkpoint_in(folder), read_json(folder / "meta.json")["task"]
-    with pytest.raises(InputError, match=rf"{name} is fine-tuned for recognition \({task}_dense/"):
-        convert(str(folder), str(tmp_path / "out"), kind)
-    assert not (tmp_path / "out").exists()
+    meta, before = read_json(folder / "meta.json"), Tf1Checkpoint(checkpoint_in(folder))
+    source = folder
+    for kind in ("own", "safetensors", "tf1"):
+        report = convert(str(source), str(tmp_path / kind), kind)
+        listed = read_class_list(tmp_path / kind)
+        assert (listed.task, listed.num_classes) == (meta["task"], meta["classes"])
+        # The original's checkpoint also holds the heads of pre-training, which are not of it.
+        assert all(meta["task"] not in name for name in report.unused)
+        source = tmp_path / kind
+    after = Tf1Checkpoint(checkpoint_in(tmp_path / "tf1"))
+    assert f"{meta['task']}_dense/kernel" in after.shapes
+    for name in after.shapes:
+        np.testing.assert_array_equal(after.read(name), before.read(name), err_msg=name)
+
+
+def test_head_needs_its_task_and_a_class_list_of_its_size(tmp_path):
+    folder, task = recognition(), read_json(recognition() / "meta.json")["task"]
+    convert(str(folder), str(tmp_path / "own"), "own")
+    ClassList(task, "both", 3).write(tmp_path / "own")
+    with pytest.raises(InputError, match=rf"a head of {task} with \d+ classes.*{task} with 3"):
+        convert(str(tmp_path / "own"), str(tmp_path / "out"), "safetensors")
+    (tmp_path / "own" / "classes.json").unlink()
+    with pytest.raises(InputError, match="fine-tuned for recognition, and its classes.json or"):
+        convert(str(tmp_path / "own"), str(tmp_path / "out"), "safetensors")
+    (tmp_path / "own" / "flags.cfg").write_text(f"--task={task}\n")
+    convert(str(tmp_path / "own"), str(tmp_path / "out"), "safetensors")
 
 
 def test_vocabulary_is_held_against_config_and_weights(converted, tmp_path):

@@ -1,0 +1,84 @@
+"""The records of a recognition run: opened, with the names of their classes."""
+
+import dataclasses
+
+import numpy as np
+
+from kaleido_tf.command_line.session import Session
+from kaleido_tf.data.class_labels import class_names, counted_classes, labels_of
+from kaleido_tf.data.labelled_examples import LabelledExamples
+from kaleido_tf.data.record_table import RecordTable, open_records
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.recognition_report import Evaluated
+from kaleido_tf.evaluation.recognition_yardstick import Yardstick, measure_yardstick
+from kaleido_tf.families import FAMILIES
+from kaleido_tf.objectives.class_list import ClassList
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledRecords:
+    """Records with their classes: the table, the examples that a run makes of it, and what they are
+    to an evaluation.
+    """
+
+    table: RecordTable
+    examples: LabelledExamples
+    evaluated: Evaluated
+
+    @property
+    def unseen(self) -> int:
+        """Classes that training did not see."""
+        return len(self.evaluated.unseen)
+
+
+def open_table(pattern: str, session: Session) -> RecordTable:
+    """The records at `pattern`, held against the model. Raises: InputError as `open_records`."""
+    config = session.config
+    layout_of = FAMILIES[config.model_type].layout
+    if layout_of is None:
+        raise InputError(
+            "Recognition needs a model that reads records of patches. Received: one of type"
+            f" {config.model_type}"
+        )
+    layout = layout_of(config)
+    size, length = config.patch_feature_size, session.text_length
+    return open_records(pattern, layout, size, session.vocabulary, length)
+
+
+def classes_of_training(table: RecordTable, pattern: str, task: str, modalities: str) -> ClassList:
+    """The classes of the training records. Raises: InputError as `counted_classes`."""
+    counts = counted_classes(class_names(table, task), pattern)
+    return ClassList(task, modalities, len(counts), tuple(counts), tuple(counts.values()))
+
+
+def labelled(table: RecordTable, classes: ClassList, session: Session) -> LabelledRecords:
+    """Records under the classes of a model; their own `dataset.json` may list the names in any
+    order. Raises: InputError as `class_names`.
+    """
+    labels, unseen = labels_of(class_names(table, classes.task), classes.names)
+    names = (*classes.names, *unseen)
+    evaluated = Evaluated(labels, table.product_ids, names, classes.train_counts)
+    return LabelledRecords(table, examples_of(table, labels, classes, session), evaluated)
+
+
+def examples_of(
+    table: RecordTable, labels: np.ndarray, classes: ClassList, session: Session
+) -> LabelledExamples:
+    """The examples of records with these labels [N]."""
+    return LabelledExamples(table, labels, classes.modalities, session.vocabulary, session.run.seed)
+
+
+def yardstick_of(
+    training: LabelledRecords, evaluated: LabelledRecords, classes: ClassList, session: Session
+) -> Yardstick:
+    """What nearest neighbours among the training records predict of the evaluated ones."""
+    # Training records of classes that the model does not know are neighbours of no use.
+    return measure_yardstick(
+        training.table,
+        evaluated.table,
+        training.evaluated.labels,
+        len(training.evaluated.names),
+        classes.modalities,
+        session.vocabulary,
+        session.run.seed,
+    )

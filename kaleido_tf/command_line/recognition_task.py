@@ -1,0 +1,183 @@
+"""Recognition of category (`catepred`) and sub-category (`subcatepred`): flags to a run on records,
+or (with a schema) on rows of the original.
+"""
+
+import os
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from kaleido_tf.command_line import recognition_rows
+from kaleido_tf.command_line.recognition_model import (
+    begin,
+    build,
+    check_same_classes,
+    classes_of_model,
+    loaded,
+    probabilities,
+)
+from kaleido_tf.command_line.recognition_records import (
+    LabelledRecords,
+    classes_of_training,
+    examples_of,
+    labelled,
+    open_table,
+    yardstick_of,
+)
+from kaleido_tf.command_line.run_folder import leave_settings
+from kaleido_tf.command_line.session import Session, begin_training, begin_use
+from kaleido_tf.command_line.setting_flags import read_settings
+from kaleido_tf.command_line.shared_flags import START_FLAG, decisive_of, is_given, need
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.recognition_report import (
+    judge,
+    recognition_content,
+    summary,
+    unseen_note,
+    write_report,
+    yardstick_line,
+)
+from kaleido_tf.evaluation.recognition_yardstick import Yardstick
+from kaleido_tf.evaluation.result_files import write_predictions
+from kaleido_tf.files.whole_files import check_writable
+from kaleido_tf.objectives.class_list import ClassList
+from kaleido_tf.objectives.recognition_config import RecognitionConfig
+from kaleido_tf.training.run import train as run_training
+
+FLAGS = flags.FLAGS
+EVALUATION = "evaluation"
+"""The folder within a model's that an evaluation writes to."""
+PREDICTIONS = "predictions.jsonl"
+
+
+def run(module) -> None:
+    """Does what --mode says. Args: module: the script whose flags are kept."""
+    if FLAGS.mode.startswith("train") and FLAGS.predict_checkpoint_path:
+        print(
+            "--predict_checkpoint_path is not read in training, as in the original:"
+            f" --{START_FLAG} is what it starts from"
+        )
+    if FLAGS.input_schema:
+        recognition_rows.run(module)
+    elif FLAGS.num_classes:
+        raise InputError(
+            "--num_classes is for rows (--input_schema): records bring the names of their classes."
+            f" Received: {FLAGS.num_classes}"
+        )
+    elif FLAGS.mode == "evaluate":
+        evaluate()
+    elif FLAGS.mode == "predict":
+        predict()
+    else:
+        train(module, evaluates=FLAGS.mode == "train_and_evaluate")
+
+
+def train(module, evaluates: bool) -> None:
+    """Fine-tunes a model, evaluates it, and says whether that is better than its yardstick."""
+    need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
+    settings = read_settings(RecognitionConfig)
+    session = begin_training("recognition", FLAGS.model_config)
+    table = open_table(FLAGS.train_input_fp, session)
+    classes = classes_of_training(table, FLAGS.train_input_fp, FLAGS.task, settings.modalities)
+    training = labelled(table, classes, session)
+    evaluated = None
+    if evaluates:
+        evaluated = labelled(open_table(FLAGS.eval_input_fp, session), classes, session)
+    folder = pathlib.Path(FLAGS.model_dir)
+    check_same_classes(FLAGS.model_dir, classes)
+    decisive = (*decisive_of(RecognitionConfig), "input_sequence_length", "task")
+    leave_settings(FLAGS.model_dir, session.config, session.source.vocabulary, module, decisive)
+    classes.write(folder)
+    yardstick = _shown_yardstick(training, evaluated, classes, session) if evaluates else None
+    model, _ = run_training(
+        session.run,
+        lambda: build(session, classes, settings, evaluated.unseen if evaluates else 0),
+        training.examples,
+        evaluated.examples if evaluates else None,
+        lambda model, strategy: begin(model, training.examples, session),
+    )
+    if evaluates:
+        scores = probabilities(session, model, evaluated.examples, FLAGS.eval_batch_size)
+        _report(folder / EVALUATION, evaluated, scores, yardstick, classes)
+    else:
+        print("no verdict: --mode=train evaluates nothing")
+
+
+def evaluate() -> None:
+    """Evaluates a fine-tuned model on --eval_input_fp; with --train_input_fp also its yardstick."""
+    need("eval_input_fp")
+    session = begin_use("recognition")
+    classes = _classes_of(session)
+    evaluated = labelled(open_table(FLAGS.eval_input_fp, session), classes, session)
+    place = _output_folder(session, EVALUATION)
+    check_writable(place)
+    yardstick = None
+    if FLAGS.train_input_fp:
+        training = labelled(open_table(FLAGS.train_input_fp, session), classes, session)
+        yardstick = _shown_yardstick(training, evaluated, classes, session)
+    model = loaded(session, classes)
+    scores = probabilities(session, model, evaluated.examples, FLAGS.eval_batch_size)
+    _report(place, evaluated, scores, yardstick, classes)
+    if yardstick is None:
+        print("no verdict: the yardstick needs the training records (--train_input_fp)")
+
+
+def predict() -> None:
+    """Writes the most likely classes of every record of --predict_input_fp."""
+    need("predict_input_fp")
+    session = begin_use("recognition")
+    classes = _classes_of(session)
+    table = open_table(FLAGS.predict_input_fp, session)
+    place = _output_folder(session)
+    check_writable(place)
+    # Their own classes, if they have any, are not asked for.
+    examples = examples_of(table, np.zeros(len(table), np.int32), classes, session)
+    model = loaded(session, classes)
+    scores = probabilities(session, model, examples, FLAGS.predict_batch_size)
+    path = place / PREDICTIONS
+    write_predictions(
+        path, table.product_ids, table.image_ids, classes.names, scores, FLAGS.top_classes
+    )
+    print(f"{path}: {len(table)} images, {len(classes.names)} classes")
+
+
+def _classes_of(session: Session) -> ClassList:
+    asked = FLAGS.modalities if is_given("modalities") else None
+    return classes_of_model(session, FLAGS.task, asked)
+
+
+def _output_folder(session: Session, below: str = "") -> pathlib.Path:
+    """--output_dir, or a folder of the model's."""
+    model = pathlib.Path(FLAGS.model_dir or os.path.dirname(session.source.start))
+    return pathlib.Path(FLAGS.output_dir) if FLAGS.output_dir else model / below
+
+
+def _shown_yardstick(
+    training: LabelledRecords, evaluated: LabelledRecords, classes: ClassList, session: Session
+) -> Yardstick:
+    for note in unseen_note(evaluated.evaluated):
+        print(note)
+    yardstick = yardstick_of(training, evaluated, classes, session)
+    print(yardstick_line(evaluated.evaluated, yardstick), flush=True)
+    return yardstick
+
+
+def _report(
+    place: pathlib.Path,
+    records: LabelledRecords,
+    scores: np.ndarray,
+    yardstick: Yardstick | None,
+    classes: ClassList,
+) -> None:
+    predictions, evaluated = scores.argmax(axis=1), records.evaluated
+    verdict = judge(evaluated, yardstick, predictions) if yardstick else None
+    settings = {"task": classes.task, "modalities": classes.modalities}
+    content = recognition_content(evaluated, predictions, yardstick, verdict, settings)
+    write_report(place, content)
+    if yardstick is None:
+        for note in unseen_note(evaluated):
+            print(note)
+    print(summary(content) + f"; written to {place}")
+    if verdict:
+        print(verdict)

@@ -1,0 +1,43 @@
+"""The coarse features of the photos of records: a few numbers of each, so that those of all fit
+into memory where the patches would not.
+
+N = records, F = feature size.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.records.record import Layout, parse_record
+
+COARSE_SIDE = 2
+
+
+def read_coarse_features(table: RecordTable) -> np.ndarray:
+    """[N, 4 * F or 5 * F] float16: the features of every photo's quarters, and of the whole
+    photo where the layout has it; of a finer grid the means of its quarters.
+    """
+    layout, features = table.layout, None
+
+    def parse(serialized):
+        return parse_record(serialized, table.feature_size, layout)["patch_features"]
+
+    dataset = tf.data.TFRecordDataset(list(table.files)).map(
+        parse, tf.data.AUTOTUNE, deterministic=True
+    )
+    for number, patches in enumerate(dataset.prefetch(64).as_numpy_iterator()):
+        row = _coarse(patches, layout).reshape(-1)
+        if features is None:
+            features = np.empty([len(table), len(row)], np.float16)
+        features[number] = row
+    return features
+
+
+def _coarse(patches: np.ndarray, layout: Layout) -> np.ndarray:
+    coarse = sum(side * side for side in layout.sides if side <= COARSE_SIDE)
+    if coarse:
+        return patches[:coarse]
+    side = layout.sides[0]
+    half = side // COARSE_SIDE
+    cells = patches.reshape(COARSE_SIDE, half, COARSE_SIDE, half, patches.shape[1])
+    return cells.astype(np.float32).mean(axis=(1, 3))
