@@ -1,7 +1,6 @@
 """Captioning: flags to a run on records."""
 
 import dataclasses
-import os
 import pathlib
 
 import numpy as np
@@ -14,7 +13,6 @@ from kaleido_tf.captioning.captioner_file import CaptionerFile, read_captioner_f
 from kaleido_tf.captioning.mask_filler import MaskFiller
 from kaleido_tf.captioning.product_photos import ProductPhotos, products_of
 from kaleido_tf.captioning.readable_text import readable
-from kaleido_tf.command_line.recognition_records import open_table
 from kaleido_tf.command_line.run_folder import leave_settings
 from kaleido_tf.command_line.session import Session, begin_training, begin_use
 from kaleido_tf.command_line.setting_flags import read_settings
@@ -79,7 +77,7 @@ def train(module, evaluates: bool) -> None:
     tokenizer = chosen_tokenizer(FLAGS.caption_words) if evaluates else None
     session = begin_training("captioning", FLAGS.model_config)
     writing.longest_in(session.text_length)
-    table = open_table(FLAGS.train_input_fp, session)
+    table = session.open_table(FLAGS.train_input_fp)
     info = CaptionerFile(settings.attention, _median_length(table))
     examples = _examples(table, session, settings)
     described = _described(FLAGS.eval_input_fp, session) if evaluates else None
@@ -111,11 +109,11 @@ def evaluate() -> None:
     writing.longest_in(session.text_length)
     info = _info_of(session)
     described = _described(FLAGS.eval_input_fp, session)
-    place = _output_folder(session, EVALUATION)
+    place = session.output_folder(EVALUATION)
     check_writable(place)
     yardsticks = None
     if FLAGS.train_input_fp:
-        table = open_table(FLAGS.train_input_fp, session)
+        table = session.open_table(FLAGS.train_input_fp)
         yardsticks = _shown_yardsticks(table, described, tokenizer)
     model = _loaded(session, info)
     captions = _write(model, info, writing, described.products, session, FLAGS.eval_batch_size)
@@ -131,8 +129,8 @@ def predict() -> None:
     session = begin_use("captioning")
     writing.longest_in(session.text_length)
     info = _info_of(session)
-    table = open_table(FLAGS.predict_input_fp, session)
-    place = _output_folder(session)
+    table = session.open_table(FLAGS.predict_input_fp)
+    place = session.output_folder()
     check_writable(place)
     products = products_of(table, FLAGS.photos)
     model = _loaded(session, info)
@@ -155,7 +153,7 @@ def _examples(table: RecordTable, session: Session, settings: CaptionTraining) -
 
 
 def _described(pattern: str, session: Session) -> Described:
-    products = products_of(open_table(pattern, session), FLAGS.photos)
+    products = products_of(session.open_table(pattern), FLAGS.photos)
     texts = _texts(products.table)
     # Each different text of a product's photos is a reference.
     references = [list(dict.fromkeys(texts[n] for n in numbers)) for numbers in products.records]
@@ -267,9 +265,3 @@ def _report(place, described, captions, yardsticks, tokenizer, info) -> None:
     )
     for judgement in judgements:
         print(judgement)
-
-
-def _output_folder(session: Session, below: str = "") -> pathlib.Path:
-    """--output_dir, or a folder of the model's."""
-    model = pathlib.Path(FLAGS.model_dir or os.path.dirname(session.source.start))
-    return pathlib.Path(FLAGS.output_dir) if FLAGS.output_dir else model / below

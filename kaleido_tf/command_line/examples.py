@@ -13,7 +13,7 @@ from kaleido_tf.compat.rows.input_schema import Column
 from kaleido_tf.compat.rows.row_columns import IDENTITY, row_format
 from kaleido_tf.compat.rows.row_examples import RowExamples
 from kaleido_tf.compat.rows.row_files import RowFiles
-from kaleido_tf.data.record_table import open_records
+from kaleido_tf.data.record_table import RecordTable, open_records
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.candidates import read_candidate_pairs
 from kaleido_tf.evaluation.photo_views import pairs_of_views
@@ -100,6 +100,16 @@ class PairsToScore:
     equal_texts: int = 0
 
 
+def open_table(
+    pattern: str, config: ModelConfig, vocabulary: Vocabulary, length: int
+) -> RecordTable:
+    """The records at `pattern`, held against the model that is to read them. Raises: InputError as
+    `open_records`.
+    """
+    layout = FAMILIES[config.model_type].layout(config)
+    return open_records(pattern, layout, config.patch_feature_size, vocabulary, length)
+
+
 def pairs_of_candidates(
     records: str,
     direction: str,
@@ -109,8 +119,7 @@ def pairs_of_candidates(
     candidates: str | None,
 ) -> PairsToScore:
     """The pairs of candidate lists; `candidates` None: those beside the records."""
-    layout = FAMILIES[config.model_type].layout(config)
-    table = open_records(records, layout, config.patch_feature_size, vocabulary, length)
+    table = open_table(records, config, vocabulary, length)
     beside = os.path.join(os.path.dirname(find_files(records)[0]), f"candidates_{direction}.jsonl")
     pairs = read_candidate_pairs(candidates or beside, direction, table)
     viewed, views = pairs_of_views(table, pairs)

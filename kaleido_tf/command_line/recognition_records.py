@@ -7,11 +7,9 @@ import numpy as np
 from kaleido_tf.command_line.session import Session
 from kaleido_tf.data.class_labels import class_names, counted_classes, labels_of
 from kaleido_tf.data.labelled_examples import LabelledExamples
-from kaleido_tf.data.record_table import RecordTable, open_records
-from kaleido_tf.errors import InputError
+from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.evaluation.recognition_report import Evaluated
 from kaleido_tf.evaluation.recognition_yardstick import Yardstick, measure_yardstick
-from kaleido_tf.families import FAMILIES
 from kaleido_tf.objectives.class_list import ClassList
 
 
@@ -29,20 +27,6 @@ class LabelledRecords:
     def unseen(self) -> int:
         """Classes that training did not see."""
         return len(self.evaluated.unseen)
-
-
-def open_table(pattern: str, session: Session) -> RecordTable:
-    """The records at `pattern`, held against the model. Raises: InputError as `open_records`."""
-    config = session.config
-    layout_of = FAMILIES[config.model_type].layout
-    if layout_of is None:
-        raise InputError(
-            "Recognition needs a model that reads records of patches. Received: one of type"
-            f" {config.model_type}"
-        )
-    layout = layout_of(config)
-    size, length = config.patch_feature_size, session.text_length
-    return open_records(pattern, layout, size, session.vocabulary, length)
 
 
 def classes_of_training(table: RecordTable, pattern: str, task: str, modalities: str) -> ClassList:

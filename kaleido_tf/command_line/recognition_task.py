@@ -2,7 +2,6 @@
 or (with a schema) on rows of the original.
 """
 
-import os
 import pathlib
 
 import numpy as np
@@ -22,7 +21,6 @@ from kaleido_tf.command_line.recognition_records import (
     classes_of_training,
     examples_of,
     labelled,
-    open_table,
     yardstick_of,
 )
 from kaleido_tf.command_line.run_folder import leave_settings
@@ -78,12 +76,12 @@ def train(module, evaluates: bool) -> None:
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     settings = read_settings(RecognitionConfig)
     session = begin_training("recognition", FLAGS.model_config)
-    table = open_table(FLAGS.train_input_fp, session)
+    table = session.open_table(FLAGS.train_input_fp)
     classes = classes_of_training(table, FLAGS.train_input_fp, FLAGS.task, settings.modalities)
     training = labelled(table, classes, session)
     evaluated = None
     if evaluates:
-        evaluated = labelled(open_table(FLAGS.eval_input_fp, session), classes, session)
+        evaluated = labelled(session.open_table(FLAGS.eval_input_fp), classes, session)
     folder = pathlib.Path(FLAGS.model_dir)
     check_same_classes(FLAGS.model_dir, classes)
     decisive = (*decisive_of(RecognitionConfig), "input_sequence_length", "task")
@@ -109,12 +107,12 @@ def evaluate() -> None:
     need("eval_input_fp")
     session = begin_use("recognition")
     classes = _classes_of(session)
-    evaluated = labelled(open_table(FLAGS.eval_input_fp, session), classes, session)
-    place = _output_folder(session, EVALUATION)
+    evaluated = labelled(session.open_table(FLAGS.eval_input_fp), classes, session)
+    place = session.output_folder(EVALUATION)
     check_writable(place)
     yardstick = None
     if FLAGS.train_input_fp:
-        training = labelled(open_table(FLAGS.train_input_fp, session), classes, session)
+        training = labelled(session.open_table(FLAGS.train_input_fp), classes, session)
         yardstick = _shown_yardstick(training, evaluated, classes, session)
     model = loaded(session, classes)
     scores = probabilities(session, model, evaluated.examples, FLAGS.eval_batch_size)
@@ -128,8 +126,8 @@ def predict() -> None:
     need("predict_input_fp")
     session = begin_use("recognition")
     classes = _classes_of(session)
-    table = open_table(FLAGS.predict_input_fp, session)
-    place = _output_folder(session)
+    table = session.open_table(FLAGS.predict_input_fp)
+    place = session.output_folder()
     check_writable(place)
     # Their own classes, if they have any, are not asked for.
     examples = examples_of(table, np.zeros(len(table), np.int32), classes, session)
@@ -145,12 +143,6 @@ def predict() -> None:
 def _classes_of(session: Session) -> ClassList:
     asked = FLAGS.modalities if is_given("modalities") else None
     return classes_of_model(session, FLAGS.task, asked)
-
-
-def _output_folder(session: Session, below: str = "") -> pathlib.Path:
-    """--output_dir, or a folder of the model's."""
-    model = pathlib.Path(FLAGS.model_dir or os.path.dirname(session.source.start))
-    return pathlib.Path(FLAGS.output_dir) if FLAGS.output_dir else model / below
 
 
 def _shown_yardstick(

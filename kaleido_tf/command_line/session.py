@@ -3,13 +3,16 @@ and the form of its data.
 """
 
 import dataclasses
+import os
+import pathlib
 
 from absl import flags
 
-from kaleido_tf.command_line.examples import Schema, open_vocabulary, text_length
+from kaleido_tf.command_line.examples import Schema, open_table, open_vocabulary, text_length
 from kaleido_tf.command_line.model_source import ModelSource, model_to_train, model_to_use
 from kaleido_tf.command_line.shared_flags import asked_length, check_declared_sizes, read_run
 from kaleido_tf.compat.rows.input_schema import parse_schema
+from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.text import Vocabulary
@@ -35,6 +38,19 @@ class Session:
     def config(self) -> ModelConfig:
         """The model's."""
         return self.source.config
+
+    def open_table(self, pattern: str) -> RecordTable:
+        """The records at `pattern`, held against the model. Raises: InputError as
+        `open_records`.
+        """
+        return open_table(pattern, self.config, self.vocabulary, self.text_length)
+
+    def output_folder(self, below: str = "") -> pathlib.Path:
+        """--output_dir, or the folder `below` in the model's."""
+        values = flags.FLAGS
+        if values.output_dir:
+            return pathlib.Path(values.output_dir)
+        return pathlib.Path(values.model_dir or os.path.dirname(self.source.start)) / below
 
 
 def begin_training(purpose: str, model_config: str | None = None) -> Session:
