@@ -35,6 +35,7 @@ ALLOWED = {
     "compat": READING | {"command", "families", "models", "objectives", "training"},
     "command_line": READING
     | {"compat", "evaluation", "families", "models", "objectives", "settings", "training"},
+    "serving": LEAVES | {"command", "data_prep/catalogue", "evaluation", "training"},
     # data_prep
     "data_prep/catalogue": LEAVES,
     "data_prep/onnx_graphs": LEAVES,
