@@ -26,7 +26,6 @@ def caption_cases(descriptions: Sequence[Description], photos: Photos, count: in
 
 
 def _case(case: Description, photos: Photos) -> Markup:
-    title = photos.title(case.image_id) or case.product_id
     texts = [("caption of the model", case.caption)]
     texts += [("reference", text) for text in case.references]
     if case.nearest is not None:
@@ -36,5 +35,10 @@ def _case(case: Description, photos: Photos) -> Markup:
     return tag(
         "li",
         *([shown] if shown else []),
-        tag("div", tag("p", tag("strong", title), f" · CIDEr {case.score:.3f}"), tag("dl", *said)),
+        tag(
+            "div",
+            photos.named(case.image_id, case.product_id),
+            tag("p", f"CIDEr {case.score:.3f}"),
+            tag("dl", *said),
+        ),
     )

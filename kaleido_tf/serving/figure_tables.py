@@ -40,8 +40,14 @@ def _table(title: str, columns: Sequence[Column]) -> Markup:
     table = tag(
         "table", tag("caption", title), tag("thead", *_head(columns, beside)), tag("tbody", *body)
     )
+    verdicts = [
+        tag("p", tag("strong", name), f", {verdict}")
+        for name, group in columns
+        for verdict in group.verdicts
+    ]
     explained = dict.fromkeys(group.explained for _, group in columns)
-    return joined([scrolling(table, title), *(tag("p", x, class_="note") for x in explained)])
+    notes = [tag("p", text, class_="note") for text in explained]
+    return joined([scrolling(table, title), *verdicts, *notes])
 
 
 def _head(columns: Sequence[Column], beside: Sequence[str]) -> list[Markup]:

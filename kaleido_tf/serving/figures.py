@@ -47,13 +47,14 @@ class Figure:
 @dataclasses.dataclass(frozen=True)
 class FigureGroup:
     """Figures counted in one way. `explained`: what yardstick and chance are. `facts`: what else
-    there is to say of this model, by name.
+    there is to say of this model, by name. `verdicts`: what the model is to its yardstick.
     """
 
     title: str
     figures: tuple[Figure, ...]
     explained: str
     facts: dict[str, str]
+    verdicts: tuple[str, ...] = ()
 
 
 def retrieval_figures(content: dict) -> FigureGroup:
@@ -64,7 +65,7 @@ def retrieval_figures(content: dict) -> FigureGroup:
     ranks = [key for key in content if key.startswith("rank@")]
     figures = [
         Figure(
-            f"Rank@{key[5:]}, {direction}, {lists}",
+            f"Rank@{key[5:]} ({direction}, {lists})",
             float(content[key]),
             _pair(content["interval_95"][key]),
             chance=float(content["chance"][key]),
@@ -121,7 +122,8 @@ def recognition_figures(content: dict) -> FigureGroup:
         tuple(figures),
         "Yardstick: nearest neighbours among the training records, on the backbone's features."
         " Chance: always the most frequent class of training.",
-        facts | _verdicts(verdicts),
+        facts,
+        _verdicts(verdicts),
     )
 
 
@@ -154,21 +156,25 @@ def caption_figures(content: dict) -> FigureGroup:
         tuple(figures),
         "Yardstick: the text of the training product with the nearest photo. Chance: any text of"
         " training.",
-        {"attention": content["attention"], "photos of a product": content["photos"]}
-        | _verdicts(content["verdicts"]),
+        {"attention": content["attention"], "photos of a product": content["photos"]},
+        _verdicts(content["verdicts"]),
     )
 
 
-def _verdicts(verdicts: Sequence[dict]) -> dict[str, str]:
-    words = {"better": "better", "worse": "worse", "no difference": "no difference shown"}
-    shown = {}
+def _verdicts(verdicts: Sequence[dict]) -> tuple[str, ...]:
+    words = {
+        "better": "better than the yardstick",
+        "worse": "worse than the yardstick",
+        "no difference": "no difference to the yardstick that these examples could show",
+    }
+    told = []
     for verdict in verdicts:
         low, high = _pair(verdict["interval"])
-        shown[f"against the yardstick, by {verdict['figure']}"] = (
-            f"{words[verdict['verdict']]}: {verdict['difference']:+.4f}"
-            f" (95% interval {low:+.4f} to {high:+.4f})"
+        told.append(
+            f"{verdict['figure']}: {words[verdict['verdict']]}, difference"
+            f" {verdict['difference']:+.4f} (95% interval {low:+.4f} to {high:+.4f})"
         )
-    return shown
+    return tuple(told)
 
 
 def _pair(values) -> tuple[float, float] | None:

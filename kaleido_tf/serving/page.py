@@ -25,10 +25,10 @@ def report_page(
     groups = [run.groups for run in runs]
     together: list[Section] = []
     differing = differing_settings(names, runs)
-    if differing:
-        together.append(("Settings that differ", differing))
     if any(groups):
         together.append(("Figures", figure_tables(names, groups)))
+    if differing:
+        together.append(("Settings that differ", differing))
     parts = [("all", "All models" if len(runs) > 1 else "Results", together)]
     parts += [
         (f"model-{number}", f"Model {name}", _sections(run, photos, cases))

@@ -23,12 +23,14 @@ h4 { font-size: 1rem; }
 p { margin: 0.4em 0; }
 a { color: var(--link); }
 nav ul { padding-left: 1.2rem; }
+nav > ul { columns: 16rem; }
+nav > ul > li { break-inside: avoid; }
 nav a { display: inline-block; padding: 0.2rem 0; }
 code { font-family: ui-monospace, monospace; font-size: 0.9em; }
 summary { cursor: pointer; padding: 0.4rem 0; color: var(--link); }
 .note, .missing, dt, caption, figcaption { color: var(--soft); }
 .note { font-size: 0.9rem; }
-.box { overflow-x: auto; max-width: 100%; margin: 0.8rem 0; }
+.box { position: relative; overflow-x: auto; max-width: 100%; margin: 0.8rem 0; }
 .box:focus-visible, a:focus-visible, summary:focus-visible { outline: 2px solid var(--link); }
 table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: normal; }
 caption { text-align: left; padding-bottom: 0.4rem; min-width: 16rem; max-width: 88vw; }
@@ -52,9 +54,10 @@ td.fact { text-align: left; white-space: normal; }
 .hit { background: rgb(var(--hit) / var(--share)); }
 .miss { background: rgb(var(--miss) / var(--share)); }
 .bars { width: 100%; max-width: 48rem; }
+.bars th, .bars td { vertical-align: middle; }
 .bars th[scope=col]:first-child { text-align: left; }
-.bars th[scope=col] { white-space: normal; }
-.track { width: 60%; min-width: 5rem; vertical-align: middle; }
+.unseen { position: absolute; clip-path: inset(50%); }
+.track { width: 60%; min-width: 4rem; }
 .bar { height: 0.8rem; background: var(--bar); }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr));
   gap: 1rem; }

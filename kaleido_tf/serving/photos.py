@@ -35,9 +35,11 @@ class Photos:
         """Why there are none."""
         return NO_CATALOGUE if self._photos is None else None
 
-    def title(self, image_id: str) -> str:
-        """The title of the photo's product; blank if it is not known."""
-        return self._photos[image_id].title if image_id in (self._photos or {}) else ""
+    def named(self, image_id: str, product_id: str) -> Markup:
+        """The title of the photo's product, as far as it is known, and the product's id."""
+        title = self._photos[image_id].title if image_id in (self._photos or {}) else ""
+        shown = [tag("strong", title), " "] if title else []
+        return tag("p", *shown, tag("code", product_id))
 
     def shown(self, image_id: str, product_id: str) -> Markup | None:
         """An `img`, a line that says the catalogue lacks it, or None without a catalogue. Raises:

@@ -74,10 +74,11 @@ def class_bars(confusion: Confusion) -> Markup:
         (name, _bar(f1), f"{f1:.2f}", support, train)
         for name, (f1, support, train) in ordered[:MOST_BARS]
     ]
-    caption = "F1 of every class, those with the most examples first."
+    caption = "F1 of every class, those with the most examples first"
     if len(ordered) > MOST_BARS:
-        caption = f"F1 of the {MOST_BARS} classes with the most examples, of {len(ordered)}."
-    heads = ("class", "", "F1", "examples here", "examples of training")
+        caption = f"F1 of the {MOST_BARS} classes with the most examples, of {len(ordered)}"
+    caption += "; beside it the examples that were evaluated, and those of training."
+    heads = ("class", tag("span", "bar of F1", class_="unseen"), "F1", "here", "training")
     return table(caption, heads, rows, "bars")
 
 
@@ -116,7 +117,7 @@ def recognition_cases(predictions: Sequence[Prediction], photos: Photos, count: 
 
 
 def _case(case: Prediction, photos: Photos) -> Markup:
-    lines = [tag("p", tag("strong", photos.title(case.image_id) or case.product_id))]
+    lines = [photos.named(case.image_id, case.product_id)]
     lines.append(tag("p", f"true: {case.true} ({case.probability_true:.1%})"))
     if case.true != case.predicted:
         lines.append(tag("p", f"predicted: {case.predicted} ({case.probability_predicted:.1%})"))

@@ -131,7 +131,10 @@ def _evaluated(place: pathlib.Path, name: str) -> pathlib.Path | None:
 
 def _flag(line: str) -> tuple[str, str]:
     name, equals, value = line.strip().removeprefix("--").partition("=")
-    return name, value if equals else "yes"
+    if equals:
+        return name, value
+    # A switch; none of ours has a name that begins with "no".
+    return (name[2:], "no") if name.startswith("no") else (name, "yes")
 
 
 def _as_written(path: pathlib.Path, read: Callable[[dict], object]):

@@ -28,13 +28,20 @@ def settings_section(run: RunResults) -> Markup:
 
 def differing_settings(names: Sequence[str], runs: Sequence[RunResults]) -> Markup:
     """The settings that are not the same in all models; blank where there are none."""
-    values = [{**run.config, **run.flags} for run in runs]
-    keys = sorted({key for each in values for key in each})
+    told = [
+        (name, {**run.config, **run.flags})
+        for name, run in zip(names, runs)
+        if run.config or run.flags
+    ]
+    values = [each for _, each in told]
+    keys = sorted({key for each in values for key in each} - {"model_dir"})
     rows = [
         (key, *(each.get(key, "-") for each in values))
         for key in keys
         if len({str(each.get(key, "-")) for each in values}) > 1
     ]
-    if len(runs) < 2 or not rows:
+    if not rows:
         return Markup("")
-    return table("Settings in which the models differ", ("setting", *names), rows, "settings")
+    heads = ("setting", *(name for name, _ in told))
+    listed = table("Settings in which the models differ", heads, rows, "settings")
+    return tag("details", tag("summary", f"{len(rows)} settings"), listed)
