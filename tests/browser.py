@@ -72,43 +72,51 @@ def find_browser():
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def look_at(page, folder, width, height, scheme, browser=None) -> Seen:
-    """Opens a file in a window of this size and colour scheme (light or dark)."""
-    with _Pipe(browser or find_browser(), folder) as pipe:
-        target = pipe.ask("Target.createTarget", {"url": "about:blank"})["targetId"]
-        given = {"targetId": target, "flatten": True}
-        session = pipe.ask("Target.attachToTarget", given)["sessionId"]
+def look_at(page, profile, screens) -> list[Seen]:
+    """Opens a file on each screen: width, height, and colour scheme (light or dark).
 
-        def ask(method, **parameters):
-            return pipe.ask(method, parameters, session)
+    Args: profile: an empty folder for what the browser keeps.
+    """
+    with _Pipe(find_browser(), profile) as pipe:
+        return [_seen(pipe, page.absolute().as_uri(), *screen) for screen in screens]
 
-        def value(expression):
-            told = ask("Runtime.evaluate", expression=expression, returnByValue=True)
-            assert "exceptionDetails" not in told, told
-            return told["result"].get("value")
 
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            ask(f"{domain}.enable")
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        ask("Emulation.setDeviceMetricsOverride", **size)
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        ask("Emulation.setEmulatedMedia", features=[feature])
-        address = page.absolute().as_uri()
-        ask("Page.navigate", url=address)
-        pipe.wait_for("Page.loadEventFired")
-        value("document.querySelectorAll('details').forEach((each) => (each.open = true))")
-        images = "[...document.images]"
-        shot = ask("Page.captureScreenshot", captureBeyondViewport=True)
-        return Seen(
-            [json.dumps(e) for e in pipe.events if e["method"] in _SPOKEN],
-            [url for url in pipe.requests() if url != address and not url.startswith("data:")],
-            (value("document.documentElement.scrollWidth"), value("window.innerWidth")),
-            [tuple(pair) for pair in value(CONTRASTS)],
-            value(f"{images}.map((image) => image.getAttribute('alt'))"),
-            value(f"{images}.filter((image) => !image.naturalWidth).length"),
-            value("getComputedStyle(document.body).backgroundColor"),
-            base64.b64decode(shot["data"]),
-        )
+def _seen(pipe, address, width, height, scheme):
+    pipe.events.clear()
+    target = pipe.ask("Target.createTarget", {"url": "about:blank"})["targetId"]
+    given = {"targetId": target, "flatten": True}
+    session = pipe.ask("Target.attachToTarget", given)["sessionId"]
+
+    def ask(method, **parameters):
+        return pipe.ask(method, parameters, session)
+
+    def value(expression):
+        told = ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in told, told
+        return told["result"].get("value")
+
+    for domain in ("Page", "Runtime", "Log", "Network"):
+        ask(f"{domain}.enable")
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    ask("Emulation.setDeviceMetricsOverride", **size)
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    ask("Emulation.setEmulatedMedia", features=[feature])
+    ask("Page.navigate", url=address)
+    pipe.wait_for("Page.loadEventFired")
+    value("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    shot = ask("Page.captureScreenshot", captureBeyondViewport=True)
+    seen = Seen(
+        [json.dumps(each) for each in pipe.events if each["method"] in _SPOKEN],
+        [url for url in pipe.requests() if url != address and not url.startswith("data:")],
+        (value("document.documentElement.scrollWidth"), value("window.innerWidth")),
+        [tuple(pair) for pair in value(CONTRASTS)],
+        value("[...document.images].map((image) => image.getAttribute('alt'))"),
+        value("[...document.images].filter((image) => !image.naturalWidth).length"),
+        value("getComputedStyle(document.body).backgroundColor"),
+        base64.b64decode(shot["data"]),
+    )
+    pipe.ask("Target.closeTarget", {"targetId": target})
+    return seen
 
 
 _SPOKEN = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")

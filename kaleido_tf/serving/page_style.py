@@ -25,7 +25,7 @@ a { color: var(--link); }
 nav ul { padding-left: 1.2rem; }
 nav > ul { columns: 16rem; }
 nav > ul > li { break-inside: avoid; }
-nav a { display: inline-block; padding: 0.2rem 0; }
+nav li { padding: 0.15rem 0; }
 code { font-family: ui-monospace, monospace; font-size: 0.9em; }
 summary { cursor: pointer; padding: 0.4rem 0; color: var(--link); }
 .note, .missing, dt, caption, figcaption { color: var(--soft); }
@@ -41,7 +41,7 @@ th[scope=row] { text-align: left; font-weight: 400; white-space: normal; min-wid
 th[scope=colgroup] { text-align: left; }
 .group { border-left: 1px solid var(--rule); }
 td.fact { text-align: left; white-space: normal; }
-.settings td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.settings td { text-align: left; min-width: 7rem; white-space: normal; overflow-wrap: anywhere; }
 .settings th[scope=col] { text-align: left; }
 .confusion td { padding: 0; width: 1.7rem; min-width: 1.7rem; height: 1.7rem; text-align: center;
   vertical-align: middle; font-size: 0.75rem; border: 1px solid var(--rule); }

@@ -50,7 +50,8 @@ def main(_) -> None:
     page = report_page(names, runs, photos, FLAGS.cases)
     write_whole(output, page)
     note = f"; {NO_CATALOGUE}" if photos.note else ""
-    print(f"{output}: {len(runs)} models, {len(page.encode()) / 1e6:.2f} MB{note}")
+    count = "1 model" if len(runs) == 1 else f"{len(runs)} models"
+    print(f"{output}: {count}, {len(page.encode()) / 1e6:.2f} MB{note}")
 
 
 def photos_of(catalogue: str | None) -> Photos:

@@ -167,7 +167,8 @@ def _prediction(row: dict) -> Prediction:
 
 
 def _description(row: dict) -> Description:
-    score = next(value for name, value in row.items() if name.startswith("cider_"))
+    # Its name ends in that of the tokenizer.
+    (score,) = (value for name, value in row.items() if name.startswith("cider_"))
     return Description(
         str(row["product_id"]),
         str(row["image_ids"][0]),

@@ -44,4 +44,5 @@ def differing_settings(names: Sequence[str], runs: Sequence[RunResults]) -> Mark
         return Markup("")
     heads = ("setting", *(name for name, _ in told))
     listed = table("Settings in which the models differ", heads, rows, "settings")
-    return tag("details", tag("summary", f"{len(rows)} settings"), listed)
+    count = "1 setting" if len(rows) == 1 else f"{len(rows)} settings"
+    return tag("details", tag("summary", count), listed)
