@@ -53,8 +53,7 @@ class Seen:
     """What a browser made of a page. `messages`: of the console, errors and violations of the
     page's policy. `requests`: addresses that were asked for, the page's own left out. `widths`: of
     the page and of the window. `contrasts`: (contrast, text), the lowest first. `alts`: of all
-    images. `broken`: images that could not be shown. `background`: of the page. `png`: the picture
-    of the whole page.
+    images. `broken`: images that could not be shown. `background`: of the page. `png`: its picture.
     """
 
     messages: list[str]
@@ -72,16 +71,17 @@ def find_browser():
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def look_at(page, profile, screens) -> list[Seen]:
+def look_at(page, profile, screens, whole=False) -> list[Seen]:
     """Opens a file on each screen: width, height, and colour scheme (light or dark).
 
-    Args: profile: an empty folder for what the browser keeps.
+    Args: profile: an empty folder for what the browser keeps. whole: pictures of the whole page,
+      which take seconds, and not of its beginning.
     """
     with _Pipe(find_browser(), profile) as pipe:
-        return [_seen(pipe, page.absolute().as_uri(), *screen) for screen in screens]
+        return [_seen(pipe, page.absolute().as_uri(), *screen, whole) for screen in screens]
 
 
-def _seen(pipe, address, width, height, scheme):
+def _seen(pipe, address, width, height, scheme, whole):
     pipe.events.clear()
     target = pipe.ask("Target.createTarget", {"url": "about:blank"})["targetId"]
     given = {"targetId": target, "flatten": True}
@@ -104,7 +104,7 @@ def _seen(pipe, address, width, height, scheme):
     ask("Page.navigate", url=address)
     pipe.wait_for("Page.loadEventFired")
     value("document.querySelectorAll('details').forEach((each) => (each.open = true))")
-    shot = ask("Page.captureScreenshot", captureBeyondViewport=True)
+    shot = ask("Page.captureScreenshot", captureBeyondViewport=whole)
     seen = Seen(
         [json.dumps(each) for each in pipe.events if each["method"] in _SPOKEN],
         [url for url in pipe.requests() if url != address and not url.startswith("data:")],

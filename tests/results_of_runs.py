@@ -2,7 +2,6 @@
 catalogue of the products that they speak of.
 """
 
-import html
 import json
 
 import numpy as np
@@ -23,19 +22,19 @@ from kaleido_tf.evaluation.result_files import write_judged_predictions
 from kaleido_tf.files.whole_files import write_json
 from kaleido_tf.training.metrics_log import MetricsLog
 
-TITLE = "<script>alert(1)</script> & \"Dress\" 'A'"
+SCRIPT = "<script>alert(1)</script>"
+TITLE = "<XL> & \"Dress\" 'A'"
 PRODUCTS = ("P0", "P1", "P2", "P3", "P4")
 
 
 def write_catalogue(folder):
-    """Five products with a photo each; the first has markup for a title. Returns: its manifest."""
+    """Five products with a photo each; the first has marks of HTML in its title. Returns: its manifest."""
     folder.mkdir()
     lines = []
     for number, product in enumerate(PRODUCTS):
         colour = (40 * number, 200, 30)
         Image.new("RGB", (200 + number, 300), colour).save(folder / f"{product}.png")
-        # As entities: of tags in a catalogue only the text is kept.
-        title = html.escape(TITLE) if number == 0 else f"Skirt {number}"
+        title = TITLE if number == 0 else f"Skirt {number}"
         row = {"product_id": product, "image": f"{product}.png", "title": title, "category": "c"}
         lines.append(json.dumps(row) + "\n")
     (folder / "products.jsonl").write_text("".join(lines))
@@ -94,7 +93,7 @@ def write_caption_results(folder):
     folder.mkdir(parents=True, exist_ok=True)
     references = [["a long red dress"], ["a skirt", "blue skirt"], ["one </li> coat"]]
     captions = {
-        "model": ["a long red dress", "blue coat", "one <i> coat"],
+        "model": ["a long red dress", "blue coat", f"one {SCRIPT} coat"],
         "nearest_photo": ["a short red dress", "a blue skirt", "two <u> coats"],
         "random_text": ["hats", "socks", "bags"],
     }

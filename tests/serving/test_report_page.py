@@ -6,13 +6,16 @@ import html.parser
 import json
 import re
 
+import numpy as np
 import pytest
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.serving import recognition_section
 from kaleido_tf.serving.figures import always_the_most_frequent
 from kaleido_tf.serving.loss_charts import losses_of
-from kaleido_tf.serving.photos import NO_CATALOGUE
+from kaleido_tf.serving.markup import tag
+from kaleido_tf.serving.page import report_page
+from kaleido_tf.serving.photos import NO_CATALOGUE, Photo, Photos
 from kaleido_tf.serving.run_results import read_run, short_names
 from kaleido_tf.training.metrics_log import read_metrics
 from tests import results_of_runs as results
@@ -91,10 +94,25 @@ def test_page_is_whole_and_names_nothing_outside_of_it(text, page):
 
 def test_markup_in_titles_texts_and_names_is_text(text, page):
     assert not page.of("script") and not page.of("b") and not page.of("i") and not page.of("u")
-    for told in (results.TITLE, "one </li> coat", "one <i> coat", "two <u> coats", "true: <a>"):
+    for told in (results.TITLE, "one </li> coat", f"one {results.SCRIPT} coat", "true: <a>"):
         assert told in page.text
     alts = {image["alt"] for image in page.of("img")}
     assert f"Photo of {results.TITLE} (product P0)" in alts
+
+
+def test_a_script_for_a_title_is_text(folder):
+    title = f"{results.SCRIPT}' \" onerror="
+    photo = Photo(title, lambda: np.zeros([3, 2, 3], np.uint8))
+    photos = Photos({"P0_1": photo})
+    run_of_one = read_run(folder / "runs" / "one")
+    shown = Document(report_page(["<b>"], [run_of_one], photos, 1))
+    assert not shown.of("script") and f"{title} P0" in shown.text and "Model <b>" in shown.text
+    assert {image["alt"] for image in shown.of("img")} == {f"Photo of {title} (product P0)"}
+    assert all(set(image) == {"src", "alt", "width", "height"} for image in shown.of("img"))
+
+
+def test_half_a_surrogate_pair_is_a_question_mark():
+    assert tag("p", "a\ud800b", title='"') == '<p title="&quot;">a?b</p>'
 
 
 def test_contents_lead_to_every_section(page):
