@@ -28,7 +28,7 @@ PRODUCTS = ("P0", "P1", "P2", "P3", "P4")
 
 
 def write_catalogue(folder):
-    """Five products with a photo each; the first has marks of HTML in its title. Returns: its manifest."""
+    """Five products with a photo each; the first has marks of HTML in its title."""
     folder.mkdir()
     lines = []
     for number, product in enumerate(PRODUCTS):
@@ -38,7 +38,6 @@ def write_catalogue(folder):
         row = {"product_id": product, "image": f"{product}.png", "title": title, "category": "c"}
         lines.append(json.dumps(row) + "\n")
     (folder / "products.jsonl").write_text("".join(lines))
-    return folder / "products.jsonl"
 
 
 def write_settings(folder, **changes):

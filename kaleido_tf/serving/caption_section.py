@@ -12,7 +12,6 @@ def caption_cases(descriptions: Sequence[Description], photos: Photos, count: in
     none in both.
     """
     ordered = sorted(descriptions, key=lambda each: -each.score)
-    count = min(count, len(ordered) // 2) if len(ordered) > 1 else count
     best, worst = ordered[:count], ordered[max(count, len(ordered) - count) :][::-1]
     parts = []
     for title, cases, order in (("Best", best, "highest"), ("Worst", worst, "lowest")):
