@@ -32,9 +32,19 @@ ALLOWED = {
     "families": READING | {"models", "models/*"},
     "objectives": READING
     | {"evaluation", "families", "layers", "losses", "models", "settings", "training"},
+    "captioning": READING | {"layers", "settings"},
     "compat": READING | {"command", "families", "models", "objectives", "training"},
     "command_line": READING
-    | {"compat", "evaluation", "families", "models", "objectives", "settings", "training"},
+    | {
+        "captioning",
+        "compat",
+        "evaluation",
+        "families",
+        "models",
+        "objectives",
+        "settings",
+        "training",
+    },
     "serving": LEAVES | {"command", "data_prep/catalogue", "evaluation", "training"},
     # data_prep
     "data_prep/catalogue": LEAVES,

@@ -75,6 +75,24 @@ class MaskedLanguage(tfm_layers.MaskedLM):
         self.layer_norm.epsilon = self.layer_norm_eps
 
 
+class UsedPlaces(tf_keras.layers.Layer):
+    """The masked places that are used, of all examples in one row, so that a vocabulary is not
+    predicted for empty slots.
+
+    Inputs: hidden [B, T, H], positions, ids [B, K] int, weights [B, K] (0: an unused slot).
+    Output: hidden [1, N, H], positions [1, N] (0 to N - 1), ids, weights [1, N] of the N used
+      slots.
+    """
+
+    def call(self, hidden, positions, ids, weights):
+        used = tf.where(weights > 0)
+        examples = tf.cast(used[:, :1], positions.dtype)
+        places = tf.concat([examples, tf.gather_nd(positions, used)[:, None]], axis=1)
+        row = tf.range(tf.shape(used)[0])
+        parts = tf.gather_nd(hidden, places), row, tf.gather_nd(ids, used)
+        return [part[None] for part in (*parts, tf.gather_nd(weights, used))]
+
+
 class PatchReconstruction(tf_keras.layers.Layer):
     """Predicts the features of masked patches; no bias and no transform, as in the original.
 

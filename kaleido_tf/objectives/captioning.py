@@ -11,6 +11,7 @@ import tf_keras
 
 from kaleido_tf import losses
 from kaleido_tf.families import build_model
+from kaleido_tf.layers.heads import UsedPlaces
 from kaleido_tf.models.config import ModelConfig
 
 TASK = "caption"
@@ -29,8 +30,8 @@ class Captioner(tf.Module):
       backbone: the family's model, of which encoder and masked-language head are built.
       named_layers: those of the backbone.
       objective: functional model of the encoder's inputs and `caption_positions`, `caption_ids` [B,
-        K] int, `caption_weights` [B, K] (0: an unused slot) to {"logits": [B, K, V], "losses",
-        "accuracies"}.
+        K] int, `caption_weights` [B, K] (0: an unused slot) to {"logits": [1, N, V] of the N used
+        slots, "losses", "accuracies"}.
     """
 
     total_is_linear = True
@@ -49,9 +50,9 @@ class Captioner(tf.Module):
             sequence = self.backbone.encoder(inputs)["sequence_output"]
         for name, dtype in zip(TARGETS, (tf.int32, tf.int32, tf.float32)):
             inputs[name] = tf_keras.Input([None], dtype=dtype, name=name)
-        positions, ids, weights = (inputs[name] for name in TARGETS)
-        logits = self.named_layers["masked_lm"](sequence[:, :text_length], positions)
-        logits = tf.cast(logits, tf.float32)
+        targets = (inputs[name] for name in TARGETS)
+        hidden, positions, ids, weights = UsedPlaces(name="used_places")(sequence, *targets)
+        logits = tf.cast(self.named_layers["masked_lm"](hidden, positions), tf.float32)
         result = losses.MaskedLanguageLoss(smoothing)(logits, ids, weights)
         outputs = {
             "logits": logits,

@@ -43,18 +43,20 @@ th[scope=colgroup] { text-align: left; }
 td.fact { text-align: left; white-space: normal; }
 .settings td { text-align: left; min-width: 7rem; white-space: normal; overflow-wrap: anywhere; }
 .settings th[scope=col] { text-align: left; }
-.confusion td { padding: 0; width: 1.7rem; min-width: 1.7rem; height: 1.7rem; text-align: center;
+.confusion td { padding: 0; width: 1.6rem; min-width: 1.6rem; height: 1.6rem; text-align: center;
   vertical-align: middle; font-size: 0.75rem; border: 1px solid var(--rule); }
 .confusion th { font-size: 0.75rem; padding: 0.1rem 0.4rem; white-space: nowrap; }
 .confusion th[scope=col] { vertical-align: bottom; font-weight: 400; padding: 0.3rem 0; }
 .confusion th[scope=col] span { writing-mode: vertical-rl; transform: rotate(180deg); }
 .confusion th[scope=row], .confusion thead td { position: sticky; left: 0; min-width: 0;
   background: var(--page); text-align: right; white-space: nowrap; vertical-align: middle; }
+.confusion thead td { border: 0; }
 .confusion th[scope=row] { max-width: 40vw; overflow: hidden; text-overflow: ellipsis; }
 .hit { background: rgb(var(--hit) / var(--share)); }
 .miss { background: rgb(var(--miss) / var(--share)); }
 .bars { width: 100%; max-width: 48rem; }
-.bars th, .bars td { vertical-align: middle; }
+.bars th, .bars td { vertical-align: middle; padding: 0.3rem 0.4rem; }
+.bars th[scope=row] { min-width: 0; }
 .bars th[scope=col]:first-child { text-align: left; }
 .unseen { position: absolute; clip-path: inset(50%); }
 .track { width: 60%; min-width: 4rem; }
