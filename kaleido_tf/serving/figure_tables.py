@@ -16,14 +16,14 @@ def figure_tables(names: Sequence[str], groups: Sequence[Sequence[FigureGroup]])
 
     Args: names: of the models. groups: of each.
     """
-    counted: dict[str, list[Column]] = {}
+    counted: dict[tuple[str, str], list[Column]] = {}
     for name, of_model in zip(names, groups):
         for group in of_model:
-            counted.setdefault(group.title, []).append((name, group))
-    return joined(_table(title, columns) for title, columns in counted.items())
+            counted.setdefault((group.title, group.explained), []).append((name, group))
+    return joined(_table(*way, columns) for way, columns in counted.items())
 
 
-def _table(title: str, columns: Sequence[Column]) -> Markup:
+def _table(title: str, explained: str, columns: Sequence[Column]) -> Markup:
     every = [figure for _, group in columns for figure in group.figures]
     beside = [key for key in BESIDE if any(getattr(figure, key) is not None for figure in every)]
     rows = list(dict.fromkeys(figure.name for figure in every))
@@ -45,9 +45,7 @@ def _table(title: str, columns: Sequence[Column]) -> Markup:
         for name, group in columns
         for verdict in group.verdicts
     ]
-    explained = dict.fromkeys(group.explained for _, group in columns)
-    notes = [tag("p", text, class_="note") for text in explained]
-    return joined([scrolling(table, title), *verdicts, *notes])
+    return joined([scrolling(table, title), *verdicts, tag("p", explained, class_="note")])
 
 
 def _head(columns: Sequence[Column], beside: Sequence[str]) -> list[Markup]:

@@ -1,7 +1,7 @@
 """Result files as figures with what they are held against: an interval, a yardstick, chance.
 
-The title of a group says how its figures were counted: figures of two models stand in one table
-only where it is the same.
+Title and explanation of a group say how its figures were counted: figures of two models stand in
+one table only where these are the same.
 """
 
 import dataclasses

@@ -95,8 +95,8 @@ def read_run(folder: str | os.PathLike) -> RunResults:
     run = RunResults(
         str(folder),
         read_json_object(config) if config.is_file() else {},
-        dict(_flag(line) for line in read_lines(flag_file)) if flag_file.is_file() else {},
-        read_metrics(place / METRICS),
+        _flags(flag_file) if flag_file.is_file() else {},
+        _metrics(place / METRICS),
         tuple(groups),
         _as_written(recognition, _confusion) if recognition else None,
         _rows(predictions, _prediction) if predictions and recognition else (),
@@ -127,6 +127,20 @@ def short_names(folders: Sequence[str]) -> list[str]:
 
 def _evaluated(place: pathlib.Path, name: str) -> pathlib.Path | None:
     return next((p for p in (place / EVALUATION / name, place / name) if p.is_file()), None)
+
+
+def _flags(path: pathlib.Path) -> dict[str, str]:
+    return dict(_flag(line) for line in read_lines(path) if line.strip().startswith("--"))
+
+
+def _metrics(path: pathlib.Path) -> list[dict]:
+    lines = read_metrics(path)
+    for line in lines:
+        values = {name: value for name, value in line.items() if name != "kind"}
+        wrong = {k: v for k, v in values.items() if not isinstance(v, int | float)}
+        if wrong:
+            raise InputError(f"{path}: numbers are needed. Received: {str(wrong)[:80]}")
+    return lines
 
 
 def _flag(line: str) -> tuple[str, str]:

@@ -11,7 +11,8 @@ import pytest
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.serving import recognition_section
-from kaleido_tf.serving.figures import always_the_most_frequent
+from kaleido_tf.serving.figure_tables import figure_tables
+from kaleido_tf.serving.figures import Figure, FigureGroup, always_the_most_frequent
 from kaleido_tf.serving.loss_charts import losses_of
 from kaleido_tf.serving.markup import tag
 from kaleido_tf.serving.page import report_page
@@ -151,6 +152,11 @@ def test_figures_stand_beside_interval_yardstick_and_chance(folder, page):
     assert f"difference {verdict:+.4f} (95% interval " in page.text
 
 
+def test_figures_of_another_protocol_stand_in_another_table():
+    one, other = (FigureGroup("t", (Figure("f", 1.0),), way, {}) for way in "ab")
+    assert len(Document(figure_tables("xyz", [[one], [other], [one]])).of("table")) == 2
+
+
 def test_settings_that_differ_are_those(page):
     assert "Settings in which the models differ setting runs/one runs/two hidden_size 24 48" in (
         page.text
@@ -244,6 +250,7 @@ def test_sections_are_only_for_what_is_there(tmp_path):
     [
         ("config.json", "{", "config.json must be JSON"),
         ("metrics.jsonl", "[]\n", "metrics.jsonl line 1"),
+        ("metrics.jsonl", '{"kind": "train", "step": "x"}\n', "metrics.jsonl: numbers are needed"),
         ("retrieval_metrics.json", "{}", "retrieval_metrics.json: what an evaluation writes is"),
         ("evaluation/recognition.json", '{"task": 3}', "recognition.json: what an evaluation"),
         ("evaluation/captions.json", "[]", "captions.json must hold a JSON object"),
