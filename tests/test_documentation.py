@@ -50,6 +50,7 @@ EXCEPTED = {
     },
     "docs/alignments.md": {"drawn": WEIGHTS, "num_products=960": WEIGHTS},
     "docs/pictures.md": {"drawn": WEIGHTS},
+    "docs/report_page.md": {"python -m pytest": SUITE},
 }
 
 # Later flags win: small networks, few products, few steps.

@@ -22,7 +22,7 @@ NAMES = {"train": "training", "eval": "validation"}
 MOST_POINTS = 400
 """Points a line; of more reports, every k-th is drawn."""
 WIDTH, HEIGHT = 340, 220
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 40
 Points = list[tuple[float, float]]
 
 
@@ -50,6 +50,7 @@ def loss_charts(metrics: Sequence[dict]) -> Markup:
         *(
             joined([tag("span", "", class_=f"swatch {kind}"), f" {name} "])
             for kind, name in NAMES.items()
+            if any(kind in kinds for kinds in losses.values())
         ),
         class_="key",
     )
