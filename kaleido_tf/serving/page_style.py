@@ -55,11 +55,11 @@ td.fact { text-align: left; white-space: normal; }
 .hit { background: rgb(var(--hit) / var(--share)); }
 .miss { background: rgb(var(--miss) / var(--share)); }
 .bars { width: 100%; max-width: 48rem; }
-.bars th, .bars td { vertical-align: middle; padding: 0.3rem 0.4rem; }
+.bars th, .bars td { vertical-align: middle; padding: 0.3rem 0.25rem; }
 .bars th[scope=row] { min-width: 0; }
 .bars th[scope=col]:first-child { text-align: left; }
 .unseen { position: absolute; clip-path: inset(50%); }
-.track { width: 60%; min-width: 4rem; }
+.track { width: 60%; min-width: 3rem; }
 .bar { height: 0.8rem; background: var(--bar); }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr));
   gap: 1rem; }
