@@ -16,7 +16,7 @@ from kaleido_tf.errors import InputError, raised_inside, tensorflow_reason
 from kaleido_tf.files.file_names import present_form
 from kaleido_tf.files.flag_files import with_flag_files
 
-_PATHS = ("string", "comma separated list of strings")
+_PATHS = ("string", "multi string", "comma separated list of strings")
 _NO_PATHS = ("product_id", "image_id", "split", "input_schema")
 """Flags of those types whose values are no paths, and may begin with any character."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)

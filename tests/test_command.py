@@ -18,6 +18,7 @@ def flags_of(*arguments) -> flags.FlagValues:
     flags.DEFINE_string("unset", None, "", flag_values=values)
     flags.DEFINE_list("parts", [], "", flag_values=values)
     flags.DEFINE_list("product_id", [], "", flag_values=values)
+    flags.DEFINE_multi_string("again", [], "", flag_values=values)
     flags.DEFINE_integer("number", 3, "", flag_values=values)
     values(["program", *arguments])
     return values
@@ -26,11 +27,16 @@ def flags_of(*arguments) -> flags.FlagValues:
 def test_home_is_expanded_in_every_path(monkeypatch):
     monkeypatch.setenv("HOME", "/home/anna")
     values = flags_of(
-        "--records=~/a b/[1].h5,~/c.h5,/d/~e", "--parts=~/x,y~,~", "--product_id=~/x,~"
+        "--records=~/a b/[1].h5,~/c.h5,/d/~e",
+        "--parts=~/x,y~,~",
+        "--product_id=~/x,~",
+        "--again=~/a",
+        "--again=/b",
     )
     expand_home(values)
     assert values.records == "/home/anna/a b/[1].h5,/home/anna/c.h5,/d/~e"
     assert values.parts == ["/home/anna/x", "y~", "/home/anna"]
+    assert values.again == ["/home/anna/a", "/b"]
     assert values.product_id == ["~/x", "~"] and values.unset is None and values.number == 3
     assert values["records"].serialize() == "--records=/home/anna/a b/[1].h5,/home/anna/c.h5,/d/~e"
 

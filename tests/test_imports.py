@@ -45,6 +45,7 @@ ALLOWED = {
         "settings",
         "training",
     },
+    "serving": LEAVES | {"command", "data_prep/catalogue", "evaluation", "training"},
     # data_prep
     "data_prep/catalogue": LEAVES,
     "data_prep/onnx_graphs": LEAVES,

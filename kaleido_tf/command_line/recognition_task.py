@@ -37,7 +37,11 @@ from kaleido_tf.evaluation.recognition_report import (
     yardstick_line,
 )
 from kaleido_tf.evaluation.recognition_yardstick import Yardstick
-from kaleido_tf.evaluation.result_files import write_predictions
+from kaleido_tf.evaluation.result_files import (
+    PREDICTIONS,
+    write_judged_predictions,
+    write_predictions,
+)
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.class_list import ClassList
 from kaleido_tf.objectives.recognition_config import RecognitionConfig
@@ -46,7 +50,6 @@ from kaleido_tf.training.run import train as run_training
 FLAGS = flags.FLAGS
 EVALUATION = "evaluation"
 """The folder within a model's that an evaluation writes to."""
-PREDICTIONS = "predictions.jsonl"
 
 
 def run(module) -> None:
@@ -167,6 +170,14 @@ def _report(
     settings = {"task": classes.task, "modalities": classes.modalities}
     content = recognition_content(evaluated, predictions, yardstick, verdict, settings)
     write_report(place, content)
+    write_judged_predictions(
+        place / PREDICTIONS,
+        records.table.product_ids,
+        records.table.image_ids,
+        evaluated.labels,
+        evaluated.names,
+        scores,
+    )
     if yardstick is None:
         for note in unseen_note(evaluated):
             print(note)

@@ -18,10 +18,11 @@ from kaleido_tf.evaluation.classification import (
 from kaleido_tf.evaluation.confusion_picture import draw_confusion
 from kaleido_tf.evaluation.rank_metrics import wilson_interval
 from kaleido_tf.evaluation.recognition_yardstick import Yardstick
+from kaleido_tf.evaluation.result_files import RECOGNITION
 from kaleido_tf.evaluation.verdict import Verdict, compare, interval_of
 from kaleido_tf.files.whole_files import write_json
 
-RESULT, PICTURE = "recognition.json", "confusion.png"
+RESULT, PICTURE = RECOGNITION, "confusion.png"
 _LISTED = 10
 """Unseen classes that a line names before it only counts."""
 

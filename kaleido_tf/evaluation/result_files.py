@@ -19,6 +19,8 @@ from kaleido_tf.files.whole_files import write_whole
 
 FIELD_SEPARATOR = "\001"
 FIELDS = ("text ids", "image ids", "image file ids", "labels", "logits")
+RECOGNITION, PREDICTIONS = "recognition.json", "predictions.jsonl"
+"""What an evaluation of recognition leaves: its figures, and what was said of every example."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,5 +150,29 @@ def write_predictions(
     for product, image, places, row in zip(product_ids, image_ids, best, probabilities):
         classes = [{"name": names[place], "probability": float(row[place])} for place in places]
         line = {"product_id": product, "image_id": image, "classes": classes}
+        lines.append(json.dumps(line, ensure_ascii=False) + "\n")
+    write_whole(path, "".join(lines))
+
+
+def write_judged_predictions(
+    path: str | os.PathLike, product_ids, image_ids, labels, names, probabilities: np.ndarray
+) -> None:
+    """Writes a JSON line an example: `product_id`, `image_id`, its class `true` and the likeliest,
+    `predicted`, and the model's probability of both (0 of a class that the model does not know).
+
+    Args: ids: [E] str. labels: [E] int below L. names: L, of the model's C classes and then of
+      those it does not know. probabilities: [E, C].
+    """
+    known, lines = probabilities.shape[1], []
+    for product, image, label, row in zip(product_ids, image_ids, labels, probabilities):
+        best = int(row.argmax())
+        line = {
+            "product_id": product,
+            "image_id": image,
+            "true": names[label],
+            "predicted": names[best],
+            "probability_true": float(row[label]) if label < known else 0.0,
+            "probability_predicted": float(row[best]),
+        }
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     write_whole(path, "".join(lines))

@@ -103,6 +103,14 @@ def test_run_ends_with_a_verdict_and_leaves_its_figures(trained):
     for name in ("accuracy", "macro_f1", "micro_f1", "weighted_f1"):
         assert last[name] == pytest.approx(result[name]), name
     assert (folder / "evaluation" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    said = (folder / "evaluation" / "predictions.jsonl").read_text().splitlines()
+    said = [json.loads(line) for line in said]
+    pairs = [(line["true"], line["predicted"]) for line in said]
+    names = result["confusion"]["names"]
+    counted = [[pairs.count((row, column)) for column in names] for row in names]
+    assert counted == result["confusion"]["counts"]
+    assert [line["image_id"] for line in said] == [f"{line['product_id']}_1" for line in said]
+    assert all(line["probability_true"] <= line["probability_predicted"] for line in said)
     classes = json.loads((folder / "classes.json").read_text())["classes"]
     assert classes == {"coat": 10, "dress": 11, "skirt": 10}
 

@@ -1,10 +1,15 @@
 import ast
+import json
 
 import numpy as np
 import pytest
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.result_files import read_result_file, write_result_file
+from kaleido_tf.evaluation.result_files import (
+    read_result_file,
+    write_judged_predictions,
+    write_result_file,
+)
 from tests.golden_files import predictions
 
 E2E = [
@@ -136,3 +141,19 @@ def test_other_bytes_and_missing_files_are_named(tmp_path):
 def test_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
     (tmp_path / "r.txt").write_bytes(b"\xef\xbb\xbf" + line().encode() + b"\r\n")
     assert read_result_file(tmp_path / "r.txt").text_ids.tolist() == ["t"]
+
+
+def test_judged_predictions_give_a_class_that_training_lacked_no_probability(tmp_path):
+    path, scores = tmp_path / "predictions.jsonl", np.array([[0.25, 0.75], [0.5, 0.5]])
+    write_judged_predictions(path, ["P1", "P2"], ["P1_1", "P2_3"], [0, 2], "abz", scores)
+    first, second = map(json.loads, path.read_text().splitlines())
+    assert first == {
+        "product_id": "P1",
+        "image_id": "P1_1",
+        "true": "a",
+        "predicted": "b",
+        "probability_true": 0.25,
+        "probability_predicted": 0.75,
+    }
+    assert (second["true"], second["predicted"]) == ("z", "a")
+    assert (second["probability_true"], second["probability_predicted"]) == (0.0, 0.5)

@@ -1,0 +1,1 @@
+"""What people look at: results as a page. No TensorFlow in here."""
