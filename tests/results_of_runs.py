@@ -83,7 +83,7 @@ def write_recognition(folder, classes=("<a>", "b", "c")):
     content = recognition_content(evaluated, said, yardstick, verdict, settings)
     write_json(folder / "recognition.json", content)
     images = [f"{product}_1" for product in PRODUCTS]
-    path = folder / "predictions.jsonl"
+    path = folder / "examples.jsonl"
     write_judged_predictions(path, PRODUCTS, images, labels, classes, scores)
     return content
 

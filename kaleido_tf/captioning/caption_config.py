@@ -61,7 +61,7 @@ class Writing:
         "Log probabilities are divided by ((5 + length) / 6) to this power.",
         lowest=0,
     )
-    shortest: int = setting(0, "min_caption_length", "Least word pieces of a caption.", lowest=0)
+    shortest: int = setting(1, "min_caption_length", "Least word pieces of a caption.", lowest=0)
     longest: int | None = setting(
         None,
         "max_caption_length",

@@ -38,6 +38,7 @@ from kaleido_tf.evaluation.recognition_report import (
 )
 from kaleido_tf.evaluation.recognition_yardstick import Yardstick
 from kaleido_tf.evaluation.result_files import (
+    EXAMPLES,
     PREDICTIONS,
     write_judged_predictions,
     write_predictions,
@@ -171,7 +172,7 @@ def _report(
     content = recognition_content(evaluated, predictions, yardstick, verdict, settings)
     write_report(place, content)
     write_judged_predictions(
-        place / PREDICTIONS,
+        place / EXAMPLES,
         records.table.product_ids,
         records.table.image_ids,
         evaluated.labels,

@@ -19,7 +19,7 @@ from kaleido_tf.files.whole_files import write_whole
 
 FIELD_SEPARATOR = "\001"
 FIELDS = ("text ids", "image ids", "image file ids", "labels", "logits")
-RECOGNITION, PREDICTIONS = "recognition.json", "predictions.jsonl"
+RECOGNITION, PREDICTIONS, EXAMPLES = "recognition.json", "predictions.jsonl", "examples.jsonl"
 """What an evaluation of recognition leaves: its figures, and what was said of every example."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.caption_report import LINES as CAPTIONS
 from kaleido_tf.evaluation.caption_report import RESULT as CAPTION_FIGURES
-from kaleido_tf.evaluation.result_files import PREDICTIONS, RECOGNITION
+from kaleido_tf.evaluation.result_files import EXAMPLES, RECOGNITION
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.text_files import read_lines
 from kaleido_tf.serving.figures import (
@@ -88,7 +88,7 @@ def read_run(folder: str | os.PathLike) -> RunResults:
     config, flag_file = place / CONFIG, place / FLAG_FILE
     retrieval = sorted({*place.glob(RETRIEVAL), *place.glob(f"*/{RETRIEVAL}")})
     recognition, captions = _evaluated(place, RECOGNITION), _evaluated(place, CAPTION_FIGURES)
-    predictions, lines = _evaluated(place, PREDICTIONS), _evaluated(place, CAPTIONS)
+    predictions, lines = _evaluated(place, EXAMPLES), _evaluated(place, CAPTIONS)
     groups = [_as_written(path, retrieval_figures) for path in retrieval]
     groups += [_as_written(recognition, recognition_figures)] if recognition else []
     groups += [_as_written(captions, caption_figures)] if captions else []

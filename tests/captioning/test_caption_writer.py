@@ -126,7 +126,7 @@ def test_scores_are_log_probabilities_of_the_whole_model(captioner, vocabulary, 
         for place, piece in enumerate([*caption, vocabulary.sep_id][:6]):
             logits = log_probabilities(captioner, vocabulary, caption[:place], feature[0], box[0])
             if place < 5:  # behind the longest caption [SEP] is certain
-                total += normalised(without_specials(logits, vocabulary, True))[piece]
+                total += normalised(without_specials(logits, vocabulary, place > 0))[piece]
         length = len(caption) + 1
         assert score == pytest.approx(total / ((5 + length) / 6) ** 0.8, rel=1e-4)
 
@@ -192,7 +192,7 @@ def test_fashion_bert_writes_too(vocabulary):
     )
     ids, _ = writer.write(features, boxes, np.ones([2, 1], np.int32))
     for row, feature, box in zip(ids, features, boxes):
-        expected = greedy(captioner, vocabulary, feature[0], box[0], 0, LENGTH - 2)
+        expected = greedy(captioner, vocabulary, feature[0], box[0], 1, LENGTH - 2)
         assert words(row, vocabulary) == expected
 
 

@@ -103,7 +103,7 @@ def test_run_ends_with_a_verdict_and_leaves_its_figures(trained):
     for name in ("accuracy", "macro_f1", "micro_f1", "weighted_f1"):
         assert last[name] == pytest.approx(result[name]), name
     assert (folder / "evaluation" / "confusion.png").read_bytes().startswith(b"\x89PNG")
-    said = (folder / "evaluation" / "predictions.jsonl").read_text().splitlines()
+    said = (folder / "evaluation" / "examples.jsonl").read_text().splitlines()
     said = [json.loads(line) for line in said]
     pairs = [(line["true"], line["predicted"]) for line in said]
     names = result["confusion"]["names"]

@@ -254,7 +254,7 @@ def test_sections_are_only_for_what_is_there(tmp_path):
         ("retrieval_metrics.json", "{}", "retrieval_metrics.json: what an evaluation writes is"),
         ("evaluation/recognition.json", '{"task": 3}', "recognition.json: what an evaluation"),
         ("evaluation/captions.json", "[]", "captions.json must hold a JSON object"),
-        ("evaluation/predictions.jsonl", '{"product_id": 1}\n', "predictions.jsonl line 1: what"),
+        ("evaluation/examples.jsonl", '{"product_id": 1}\n', "examples.jsonl line 1: what"),
         ("evaluation/captions.jsonl", "{}\n", "captions.jsonl line 1: what"),
     ],
 )
