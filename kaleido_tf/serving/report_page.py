@@ -10,12 +10,12 @@ import pathlib
 
 from absl import flags
 
-from data_prep.catalogue.reading import read_catalogue
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import check_writable, write_whole
+from kaleido_tf.serving.catalogue_photos import photos_of
 from kaleido_tf.serving.page import report_page
-from kaleido_tf.serving.photos import NO_CATALOGUE, Photo, Photos
+from kaleido_tf.serving.photos import NO_CATALOGUE
 from kaleido_tf.serving.run_results import read_run, short_names
 
 flags.DEFINE_multi_string(
@@ -52,22 +52,6 @@ def main(_) -> None:
     note = f"; {NO_CATALOGUE}" if photos.note else ""
     count = "1 model" if len(runs) == 1 else f"{len(runs)} models"
     print(f"{output}: {count}, {len(page.encode()) / 1e6:.2f} MB{note}")
-
-
-def photos_of(catalogue: str | None) -> Photos:
-    """The photos of a catalogue; a line of it that is no product has none. Raises: InputError as
-    `read_catalogue`.
-    """
-    if not catalogue:
-        return Photos(None)
-    products = read_catalogue(catalogue, skip_unusable=True).products
-    return Photos(
-        {
-            image.image_id: Photo(product.title, image.load)
-            for product in products
-            for image in product.images
-        }
-    )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import warnings
 
 import pytest
 
+from kaleido_tf.serving.catalogue_photos import photos_of
 from kaleido_tf.serving.page import report_page
-from kaleido_tf.serving.report_page import photos_of
 from kaleido_tf.serving.run_results import read_run
 from tests import browser
 from tests import results_of_runs as results

@@ -123,10 +123,10 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
             write_whole(partial / "config.json", json.dumps(content, indent=2) + "\n")
         if vocabulary is not None:
             write_whole(partial / "vocab.txt", read_text(vocabulary_file))
-        if weights.head is not None and kind != "hf":
-            weights.head.write(partial)
         else:
             notes.append("no vocab.txt there, so none was written")
+        if weights.head is not None and kind != "hf":
+            weights.head.write(partial)
     converted = [name for name in weights.tensors if name not in unused]
     size = sum(weights.num_bytes[name] for name in converted)
     return Conversion(
