@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.data.pipeline import text_inputs
-from kaleido_tf.errors import InputError
 from kaleido_tf.text import Vocabulary
 
 
@@ -29,13 +28,10 @@ class MaskFiller:
         """As `CaptionWriter.write`, of products with one photo each; the score is the mean log
         probability.
 
-        Raises: InputError for products of several photos, which one sequence has no places for.
+        Raises: ValueError for products of several photos, which one sequence has no places for.
         """
         if features.shape[1] > 1:
-            raise InputError(
-                "Captions by --caption_attention=full read one photo. Received: products with"
-                f" {features.shape[1]}. Use --photos=first"
-            )
+            raise ValueError(f"One photo a product is needed. Received: {features.shape[1]}")
         del mask
         ids, scores = self._fill(tf.constant(features[:, 0]), tf.constant(boxes[:, 0]))
         return ids.numpy(), scores.numpy()

@@ -81,6 +81,8 @@ def train(module, evaluates: bool) -> None:
     info = CaptionerFile(settings.attention, _median_length(table))
     examples = _examples(table, session, settings)
     described = _described(FLAGS.eval_input_fp, session) if evaluates else None
+    if evaluates:
+        _check_photos(described.products, info)
     decisive = (*decisive_of(CaptionTraining), "input_sequence_length", "task")
     _check_other_task(FLAGS.model_dir)
     leave_settings(FLAGS.model_dir, session.config, session.source.vocabulary, module, decisive)
@@ -109,6 +111,7 @@ def evaluate() -> None:
     writing.longest_in(session.text_length)
     info = _info_of(session)
     described = _described(FLAGS.eval_input_fp, session)
+    _check_photos(described.products, info)
     place = session.output_folder(EVALUATION)
     check_writable(place)
     yardsticks = None
@@ -133,6 +136,7 @@ def predict() -> None:
     place = session.output_folder()
     check_writable(place)
     products = products_of(table, FLAGS.photos)
+    _check_photos(products, info)
     model = _loaded(session, info)
     texts, scores = _write(model, info, writing, products, session, FLAGS.predict_batch_size)
     place.mkdir(parents=True, exist_ok=True)
@@ -158,6 +162,18 @@ def _described(pattern: str, session: Session) -> Described:
     # Each different text of a product's photos is a reference.
     references = [list(dict.fromkeys(texts[n] for n in numbers)) for numbers in products.records]
     return Described(products, references)
+
+
+def _check_photos(products: ProductPhotos, info: CaptionerFile) -> None:
+    """Before anything is trained or written. Raises: InputError for products of several photos,
+    where captions are filled into one sequence, which has no places for them.
+    """
+    most = max(map(len, products.records))
+    if info.attention != CAUSAL and most > 1:
+        raise InputError(
+            f"Captions by --caption_attention={info.attention} read one photo. Received: products"
+            f" with up to {most}. Use --photos=first"
+        )
 
 
 def _texts(table: RecordTable) -> list[str]:

@@ -213,5 +213,5 @@ def test_masks_are_filled_from_left_to_right(vocabulary, photos):
             total += logits.max()
         assert row.tolist() == text[1:5]
         assert score == pytest.approx(total / 4, rel=1e-4)
-    with pytest.raises(InputError, match="read one photo"):
+    with pytest.raises(ValueError, match="One photo a product"):
         MaskFiller(captioner.backbone, vocabulary, 4).write(features, boxes, mask)

@@ -162,6 +162,10 @@ def test_masks_are_filled_where_the_attention_is_full(prepared):
     ("arguments", "message"),
     [
         ([*TRAIN, "--model_dir=m", "--max_caption_length=9"], "room for 8 word pieces"),
+        (
+            [*TRAIN, "--model_dir=m", "--caption_attention=full"],
+            "read one photo. Received: products",
+        ),
         ([*TRAIN, "--model_dir=m", "--input_schema=a:int:1"], "--task=caption reads records"),
         (
             ["--mode=predict", "--predict_input_fp=valid", "--predict_checkpoint_path=other"],
@@ -169,7 +173,7 @@ def test_masks_are_filled_where_the_attention_is_full(prepared):
         ),
         (["--mode=evaluate", "--model_dir=model"], "--mode=evaluate needs --eval_input_fp"),
         (
-            [*TRAIN, "--model_dir=model", "--caption_attention=full"],
+            [*TRAIN, "--model_dir=model", "--caption_attention=full", "--photos=first"],
             "holds a run with other flags (--caption_attention=causal there",
         ),
         ([*TRAIN, "--model_dir=other"], "A model that was fine-tuned for --task=caption is needed"),
@@ -183,3 +187,4 @@ def test_bad_input_is_refused(prepared, trained, arguments, message):
             if path.is_file() and path.name != "captioner.json":
                 (other / path.name).write_bytes(path.read_bytes())
     assert message in caption(prepared, *arguments, status=1)
+    assert not (prepared / "m").exists()  # refused before anything is written
