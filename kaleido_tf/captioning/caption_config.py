@@ -5,7 +5,7 @@ import dataclasses
 from kaleido_tf.errors import InputError
 from kaleido_tf.settings import check_settings, setting
 
-CAUSAL, FULL = "causal", "full"
+CAUSAL, CAUSAL_MASKED, FULL = ATTENTIONS = ("causal", "causal_masked", "full")
 ALL, FIRST = PHOTOS = ("all", "first")
 """Photos of a product that its caption is written from."""
 
@@ -15,22 +15,26 @@ class CaptionTraining:
     """How a model learns to write.
 
     `attention`: `causal` writes a text piece by piece, each seeing the image and what stands before
-      it; `full` is the paper's way (Kaleido-BERT, section 4.2, "FC"): the encoder as it was
-      pre-trained, whose [MASK]s are filled from left to right.
+      it, and learns all of them at a time; `causal_masked` writes likewise, and learns a share of
+      them at a time, which is hidden from the pieces behind it as well (UniLM, VLP); `full` is the
+      paper's way (Kaleido-BERT, section 4.2, "FC"): the encoder as it was pre-trained, whose
+      [MASK]s are filled from left to right.
     """
 
     attention: str = setting(
         CAUSAL,
         "caption_attention",
-        "What a word piece sees of the text: causal, what stands before it; full, all of it, and"
-        " [MASK]s are filled from left to right (the paper's way).",
+        "What a word piece sees of the text: causal, what stands before it; causal_masked, too, and"
+        " a share of the pieces is learnt at a time; full, all of it, and [MASK]s are filled from"
+        " left to right (the paper's way).",
         decisive=True,
-        choices=(CAUSAL, FULL),
+        choices=ATTENTIONS,
     )
     masked_share: float = setting(
         0.6,
         "caption_masked_share",
-        "Share of a text's word pieces that a captioner has to predict at a time.",
+        "Share of a text's word pieces that a captioner has to predict at a time; with"
+        " --caption_attention=causal it is all of them.",
         decisive=True,
         above=0,
         largest=1,

@@ -7,6 +7,7 @@ S = text length, P = patches. All randomness comes from (seed, position).
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.captioning.caption_config import CAUSAL, FULL, CaptionTraining
 from kaleido_tf.data.own_text_examples import OwnTextExamples, row_image
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.record_table import RecordTable
@@ -22,27 +23,47 @@ class CaptionExamples(OwnTextExamples):
     `patch_features`, `patch_boxes`, and what is to be predicted: `caption_positions`,
     `caption_ids` [B, S] int32, `caption_weights` [B, S] (1 used, 0 an unused slot at position 0).
 
-    Args: with_end: whether [SEP] is always among what is predicted, so that a text learns to end.
-      share: of the other word pieces, at least one.
+    Args: settings: of `attention` and `masked_share`.
     """
 
     def __init__(
-        self, table: RecordTable, vocabulary: Vocabulary, share: float, with_end: bool, seed: int
+        self, table: RecordTable, vocabulary: Vocabulary, settings: CaptionTraining, seed: int
     ):
+        share, with_end = settings.masked_share, settings.attention != FULL
+
         def make(row):
             text = text_inputs(row["input_ids"], row["used"])
-            seeds = row_seed(row, seed)
-            targets = caption_targets(text, seeds, share, with_end, vocabulary)
+            if settings.attention == CAUSAL:
+                targets = every_place(text, vocabulary)
+            else:
+                targets = caption_targets(text, row_seed(row, seed), share, with_end, vocabulary)
             return {**targets, **row_image(row, table)}
 
         super().__init__(table, make, seed)
 
 
+def every_place(example: dict, vocabulary: Vocabulary) -> dict:
+    """Has every place of a text ([S] each) but [CLS] predicted, [SEP] too. Adds the `caption_...`
+    of `CaptionExamples` and `hidden_ids` [S], [MASK]s.
+    """
+    ids, mask = example["input_ids"], example["input_mask"]
+    places = tf.range(ids.shape[0]) * mask
+    return {
+        **example,
+        "hidden_ids": tf.fill(ids.shape, vocabulary.mask_id),
+        "caption_positions": places,
+        "caption_ids": ids,
+        "caption_weights": tf.cast(places > 0, tf.float32),
+    }
+
+
 def caption_targets(
     example: dict, seed: tf.Tensor, share: float, with_end: bool, vocabulary: Vocabulary
 ) -> dict:
-    """Chooses and hides what is to be predicted of a text ([S] each): 80% [MASK], 10% a random
-    word piece, 10% as it is; [SEP] is always hidden. Adds the `caption_...` of `CaptionExamples`.
+    """Chooses and hides what is to be predicted of a text ([S] each), a `share` of its word pieces
+    and at least one: 80% [MASK], 10% a random word piece, 10% as it is. `with_end`: [SEP] is always
+    among them and hidden, so that a text learns to end. Adds the `caption_...` of
+    `CaptionExamples`.
     """
     ids, mask = example["input_ids"], example["input_mask"]
     length = ids.shape[0]

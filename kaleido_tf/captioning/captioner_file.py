@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from kaleido_tf.captioning.caption_config import CAUSAL, FULL
+from kaleido_tf.captioning.caption_config import ATTENTIONS, FULL
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.whole_files import write_json
@@ -20,6 +20,11 @@ class CaptionerFile:
     attention: str
     median_length: int
 
+    @property
+    def writes_forward(self) -> bool:
+        """Whether captions are written piece by piece, not filled into a text of one length."""
+        return self.attention != FULL
+
     def write(self, folder: pathlib.Path) -> None:
         """Writes it into `folder`."""
         write_json(folder / NAME, {"task": "caption", **dataclasses.asdict(self)})
@@ -35,9 +40,9 @@ def read_captioner_file(folder: pathlib.Path) -> CaptionerFile:
         )
     content = read_json_object(path)
     attention, length = content.get("attention"), content.get("median_length")
-    if attention not in (CAUSAL, FULL) or not isinstance(length, int) or length < 1:
+    if attention not in ATTENTIONS or not isinstance(length, int) or length < 1:
         raise InputError(
-            f"{path}: `attention` ({CAUSAL}, {FULL}) and `median_length` are needed. Received:"
-            f" {attention!r}, {length!r}"
+            f"{path}: `attention` ({', '.join(ATTENTIONS)}) and `median_length` are needed."
+            f" Received: {attention!r}, {length!r}"
         )
     return CaptionerFile(attention, length)

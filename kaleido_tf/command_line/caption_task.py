@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from kaleido_tf.captioning.caption_config import CAUSAL, CaptionTraining, Writing
+from kaleido_tf.captioning.caption_config import CAUSAL, FULL, CaptionTraining, Writing
 from kaleido_tf.captioning.caption_examples import CaptionExamples
 from kaleido_tf.captioning.caption_writer import CaptionWriter
 from kaleido_tf.captioning.captioner_file import CaptionerFile, read_captioner_file
@@ -150,10 +150,7 @@ def _median_length(table: RecordTable) -> int:
 
 
 def _examples(table: RecordTable, session: Session, settings: CaptionTraining) -> CaptionExamples:
-    causal = settings.attention == CAUSAL
-    return CaptionExamples(
-        table, session.vocabulary, settings.masked_share, causal, session.run.seed
-    )
+    return CaptionExamples(table, session.vocabulary, settings, session.run.seed)
 
 
 def _described(pattern: str, session: Session) -> Described:
@@ -169,7 +166,7 @@ def _check_photos(products: ProductPhotos, info: CaptionerFile) -> None:
     where captions are filled into one sequence, which has no places for them.
     """
     most = max(map(len, products.records))
-    if info.attention != CAUSAL and most > 1:
+    if not info.writes_forward and most > 1:
         raise InputError(
             f"Captions by --caption_attention={info.attention} read one photo. Received: products"
             f" with up to {most}. Use --photos=first"
@@ -187,8 +184,13 @@ def _check_other_task(folder: str) -> None:
 
 
 def _build(session: Session, settings: CaptionTraining) -> Captioner:
-    causal = settings.attention == CAUSAL
-    return Captioner(session.config, session.text_length, causal, settings.smoothing)
+    return Captioner(
+        session.config,
+        session.text_length,
+        causal=settings.attention != FULL,
+        smoothing=settings.smoothing,
+        every_place=settings.attention == CAUSAL,
+    )
 
 
 def _begin(model: Captioner, examples: CaptionExamples, session: Session) -> None:
@@ -220,7 +222,7 @@ def _write(
 ) -> tuple[list[str], np.ndarray]:
     """The captions of all products, and their scores."""
     vocabulary, backbone = session.vocabulary, model.backbone
-    if info.attention == CAUSAL:
+    if info.writes_forward:
         writer = CaptionWriter(backbone, vocabulary, writing)
     else:
         writer = MaskFiller(backbone, vocabulary, min(info.median_length, model.text_length - 2))
