@@ -14,19 +14,19 @@ ALL, FIRST = PHOTOS = ("all", "first")
 class CaptionTraining:
     """How a model learns to write.
 
-    `attention`: `causal` writes a text piece by piece, each seeing the image and what stands before
-      it, and learns all of them at a time; `causal_masked` writes likewise, and learns a share of
-      them at a time, which is hidden from the pieces behind it as well (UniLM, VLP); `full` is the
-      paper's way (Kaleido-BERT, section 4.2, "FC"): the encoder as it was pre-trained, whose
-      [MASK]s are filled from left to right.
+    `attention`: `causal` writes a text piece by piece, each predicted at the place before it, which
+      sees the image and the text up to itself; `causal_masked` predicts it at a [MASK] behind them,
+      and learns a share of the pieces at a time (UniLM, VLP); `full` is the paper's way
+      (Kaleido-BERT, section 4.2, "FC"): the encoder as it was pre-trained, whose [MASK]s are filled
+      from left to right.
     """
 
     attention: str = setting(
         CAUSAL,
         "caption_attention",
-        "What a word piece sees of the text: causal, what stands before it; causal_masked, too, and"
-        " a share of the pieces is learnt at a time; full, all of it, and [MASK]s are filled from"
-        " left to right (the paper's way).",
+        "What is seen of the text where a word piece is predicted: causal, all before it, at whose"
+        " last place it is; causal_masked, all before it, at a [MASK]; full, all of it, and [MASK]s"
+        " are filled from left to right (the paper's way).",
         decisive=True,
         choices=ATTENTIONS,
     )

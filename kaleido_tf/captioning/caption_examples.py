@@ -34,7 +34,7 @@ class CaptionExamples(OwnTextExamples):
         def make(row):
             text = text_inputs(row["input_ids"], row["used"])
             if settings.attention == CAUSAL:
-                targets = every_place(text, vocabulary)
+                targets = next_pieces(text)
             else:
                 targets = caption_targets(text, row_seed(row, seed), share, with_end, vocabulary)
             return {**targets, **row_image(row, table)}
@@ -42,18 +42,17 @@ class CaptionExamples(OwnTextExamples):
         super().__init__(table, make, seed)
 
 
-def every_place(example: dict, vocabulary: Vocabulary) -> dict:
-    """Has every place of a text ([S] each) but [CLS] predicted, [SEP] too. Adds the `caption_...`
-    of `CaptionExamples` and `hidden_ids` [S], [MASK]s.
+def next_pieces(example: dict) -> dict:
+    """Has each place of a text ([S] each) predict the piece that stands behind it, [SEP] too. Adds
+    the `caption_...` of `CaptionExamples`.
     """
     ids, mask = example["input_ids"], example["input_mask"]
-    places = tf.range(ids.shape[0]) * mask
+    used = tf.pad(mask[1:], [[0, 1]])  # a piece stands behind all but the last
     return {
         **example,
-        "hidden_ids": tf.fill(ids.shape, vocabulary.mask_id),
-        "caption_positions": places,
-        "caption_ids": ids,
-        "caption_weights": tf.cast(places > 0, tf.float32),
+        "caption_positions": tf.range(ids.shape[0]) * used,
+        "caption_ids": tf.pad(ids[1:], [[0, 1]]) * used,
+        "caption_weights": tf.cast(used, tf.float32),
     }
 
 

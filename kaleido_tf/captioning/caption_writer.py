@@ -1,5 +1,5 @@
-"""Writes captions piece by piece: a [MASK] behind what is written so far is predicted, put there,
-and so on until [SEP], by beam search.
+"""Writes captions piece by piece: what comes behind the text so far is predicted, put there, and so
+on until [SEP], by beam search.
 
 I = images, A = photos of a product, R = rows (beams of all products), S = text length, P = patches,
 H = hidden size, N = heads, D = size of a head, V = vocabulary.
@@ -21,15 +21,18 @@ class CaptionWriter:
     """A model that was trained with causal attention (objectives/captioning.py), at work.
 
     Patches are run through the encoder once; of the text, keys and values of what is written are
-    kept, so that a step computes two places: the last word piece and the [MASK] behind it. The
+    kept, so that a step computes the last word piece (and the [MASK] behind it) alone. The
     photos of a product do not see each other. Its text sees them all, each at a weight of one over
     their number, so that several photos draw no more attention from the text than the one photo
     that training shows, and a photo that is there twice changes nothing.
 
-    Args: model: of a BERT-like family (`Captioner.backbone`), its weights in place.
+    Args: model: of a BERT-like family (`Captioner.backbone`), its weights in place. behind_mask:
+      whether a piece is predicted at a [MASK] behind the text so far (`causal_masked`), instead of
+      at the last place of that text.
     """
 
-    def __init__(self, model, vocabulary: Vocabulary, writing: Writing):
+    def __init__(self, model, vocabulary: Vocabulary, writing: Writing, behind_mask: bool = False):
+        self._masks = int(behind_mask)
         self._model, self._vocabulary, self._writing = model, vocabulary, writing
         self._longest = writing.longest_in(model.text_length)
         layers, config = model.named_layers, model.config
@@ -113,12 +116,13 @@ class CaptionWriter:
 
     def _next(self, ids, place, cache, images, image_bias):
         """Logits [R, V] of the word piece behind `ids` [R, place + 1], and the longer cache."""
-        rows = tf.shape(ids)[0]
-        mask_ids = tf.fill([rows, 1], self._vocabulary.mask_id)
+        rows, masks = tf.shape(ids)[0], self._masks
+        mask_ids = tf.fill([rows, masks], self._vocabulary.mask_id)
         new = tf.concat([ids[:, -1:], mask_ids], axis=1)
-        positions = self._text.position_embeddings[place : place + 2]
+        positions = self._text.position_embeddings[place : place + 1 + masks]
         hidden = self._text.at(new, tf.zeros_like(new), positions)
-        text_mask = tf.pad(tf.constant([[1, 0], [1, 1]]), [[0, 0], [place, 0]], constant_values=1)
+        earlier = tf.linalg.band_part(tf.ones([1 + masks] * 2, tf.int32), -1, 0)
+        text_mask = tf.pad(earlier, [[0, 0], [place, 0]], constant_values=1)
         longer = {}
         for number, block in enumerate(self._blocks):
             names = f"keys_{number}", f"values_{number}"
@@ -128,9 +132,12 @@ class CaptionWriter:
             ]
             hidden = block.run(hidden, text, images[number], text_mask, image_bias)
             longer.update(
-                {name: tf.cast(part[:, :-1], tf.float32) for name, part in zip(names, text)}
+                {
+                    name: tf.cast(part[:, : place + 1], tf.float32)  # a [MASK] is not kept
+                    for name, part in zip(names, text)
+                }
             )
-        logits = self._head(hidden, tf.ones([rows, 1], tf.int32))[:, 0]
+        logits = self._head(hidden, tf.fill([rows, 1], masks))[:, 0]
         return self._possible(tf.cast(logits, tf.float32), ids, place), longer
 
     def _possible(self, logits, ids, place):

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from kaleido_tf.captioning.caption_config import CAUSAL, FULL, CaptionTraining, Writing
+from kaleido_tf.captioning.caption_config import CAUSAL_MASKED, FULL, CaptionTraining, Writing
 from kaleido_tf.captioning.caption_examples import CaptionExamples
 from kaleido_tf.captioning.caption_writer import CaptionWriter
 from kaleido_tf.captioning.captioner_file import CaptionerFile, read_captioner_file
@@ -184,13 +184,8 @@ def _check_other_task(folder: str) -> None:
 
 
 def _build(session: Session, settings: CaptionTraining) -> Captioner:
-    return Captioner(
-        session.config,
-        session.text_length,
-        causal=settings.attention != FULL,
-        smoothing=settings.smoothing,
-        every_place=settings.attention == CAUSAL,
-    )
+    causal = settings.attention != FULL
+    return Captioner(session.config, session.text_length, causal, settings.smoothing)
 
 
 def _begin(model: Captioner, examples: CaptionExamples, session: Session) -> None:
@@ -223,7 +218,8 @@ def _write(
     """The captions of all products, and their scores."""
     vocabulary, backbone = session.vocabulary, model.backbone
     if info.writes_forward:
-        writer = CaptionWriter(backbone, vocabulary, writing)
+        behind_mask = info.attention == CAUSAL_MASKED
+        writer = CaptionWriter(backbone, vocabulary, writing, behind_mask)
     else:
         writer = MaskFiller(backbone, vocabulary, min(info.median_length, model.text_length - 2))
     texts, scores = [], []

@@ -18,7 +18,6 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.layers.comparison import TextImageComparison
 from kaleido_tf.layers.embeddings import LAYER_NORM_EPSILON, FeatureNormalisation, TextEmbedding
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, MaskedLanguage, Pooler
-from kaleido_tf.models.causal_attention import causal_mask, writing_mask
 from kaleido_tf.models.config import BertConfig
 
 MEASURED_IMAGES = 1000
@@ -116,30 +115,11 @@ class CrossModalBert(tf.Module):
     def causal_encoder(self) -> tf_keras.Model:
         """Functional model of `encoder_inputs` to [B, S+P, H], where a place of the text sees the
         image and the text up to itself, and patches see patches alone (UniLM's
-        sequence-to-sequence mask): what stands later in a text is nowhere read.
+        sequence-to-sequence mask, Dong et al., 2019): what stands later in a text is nowhere read.
         """
         inputs = self.encoder_inputs()
         sequence = self._encode(*self._embed(inputs), inputs, causal=True)
         return tf_keras.Model(inputs, sequence, name="causal_encoder")
-
-    @functools.cached_property
-    def writing_encoder(self) -> tf_keras.Model:
-        """Functional model of `encoder_inputs` and `hidden_ids` [B, S] ([MASK] at every place) to
-        [B, S, H]: at each place what `causal_encoder` gives for a [MASK] there behind the text
-        before it, for all places at once (pseudo-masked language model, Bao et al., 2020).
-        """
-        inputs = self.encoder_inputs()
-        ids = tf_keras.Input([self.text_length], dtype=tf.int32, name="hidden_ids")
-        text, image = self._embed(inputs)
-        places = self.named_layers["text_embedding"](ids, inputs["segment_ids"])
-        hidden = tf.concat([text, places, image], axis=1)
-        written, patches = tf.split(
-            self._attention_mask(inputs, hidden.dtype), [self.text_length, self.num_patches], -1
-        )
-        seen = tf.concat([written, tf.ones_like(written), patches], axis=-1)
-        seen *= writing_mask(self.text_length, self.num_patches, hidden.dtype)
-        sequence = self._run_blocks(hidden, seen)[:, self.text_length : 2 * self.text_length]
-        return tf_keras.Model({**inputs, "hidden_ids": ids}, sequence, name="writing_encoder")
 
     @functools.cached_property
     def text_encoder(self) -> tf_keras.Model:
@@ -259,10 +239,8 @@ class CrossModalBert(tf.Module):
     @property
     def is_built(self) -> bool:
         """Whether a functional model has been used, so that layers have weights to be filled."""
-        encoders = ("encoder", "text_encoder", "causal_encoder", "writing_encoder")
-        return any(
-            name in self.__dict__ for name in (*encoders, "embedder", "matcher", "pretrainer")
-        )
+        models = ("embedder", "encoder", "text_encoder", "causal_encoder", "matcher", "pretrainer")
+        return any(name in self.__dict__ for name in models)
 
     # What a run asks of it (`training.trainer.Trainable`).
 
@@ -399,10 +377,7 @@ class CrossModalBert(tf.Module):
         else:
             mask = self._attention_mask(inputs, hidden.dtype)
         if causal:
-            mask *= causal_mask(self.text_length, self.num_patches, hidden.dtype)
-        return self._run_blocks(hidden, mask, output_range)
-
-    def _run_blocks(self, hidden, mask, output_range=None):
+            mask *= self._causal_mask(hidden.dtype)
         for number in range(self.config.num_hidden_layers):
             last = number == self.config.num_hidden_layers - 1
             hidden = self.named_layers[f"encoder_layer_{number}"](
@@ -420,6 +395,16 @@ class CrossModalBert(tf.Module):
         else:
             patch_mask = tf.ones([tf.shape(text_mask)[0], self.num_patches], dtype)
         return tf.concat([text_mask, patch_mask], axis=1)[:, None]
+
+    def _causal_mask(self, dtype):
+        """[S+P, S+P]: which place (row) may see which other, whatever the example."""
+        text, patches = self.text_length, self.num_patches
+        earlier = tf.linalg.band_part(tf.ones([text, text], dtype), -1, 0)
+        of_text = tf.concat([earlier, tf.ones([text, patches], dtype)], axis=1)
+        of_patches = tf.concat(
+            [tf.zeros([patches, text], dtype), tf.ones([patches, patches], dtype)], axis=1
+        )
+        return tf.concat([of_text, of_patches], axis=0)
 
     def _match(self, sequence, text, image, inputs):
         """[B, 2] logits of (mismatch, match), from the encoder's first place and, if there is one,

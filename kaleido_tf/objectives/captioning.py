@@ -23,15 +23,13 @@ class Captioner(tf.Module):
     those of pre-training.
 
     Args: causal: whether a place of the text sees only what stands before it. smoothing: of the
-      targets. every_place: whether what is predicted stays readable to the places behind it, as
-      when a text is written, instead of being hidden from all (`causal` alone).
+      targets.
 
     Attributes:
       config, text_length.
       backbone: the family's model, of which encoder and masked-language head are built.
       named_layers: those of the backbone.
-      objective: functional model of the encoder's inputs (with `every_place` `hidden_ids` [B, S]
-        int, [MASK]s, beside them) and `caption_positions`, `caption_ids` [B,
+      objective: functional model of the encoder's inputs and `caption_positions`, `caption_ids` [B,
         K] int, `caption_weights` [B, K] (0: an unused slot) to {"logits": [1, N, V] of the N used
         slots, "losses", "accuracies"}.
     """
@@ -40,19 +38,16 @@ class Captioner(tf.Module):
     step_tasks: Mapping[str, float] = {}
     loss_names = ("caption_loss",)
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        text_length: int,
-        causal: bool,
-        smoothing: float = 0.0,
-        every_place: bool = False,
-    ):
+    def __init__(self, config: ModelConfig, text_length: int, causal: bool, smoothing: float = 0.0):
         super().__init__(name=TASK)
         self.config, self.text_length = config, text_length
         self.backbone = build_model(config, (), text_length)
         self.named_layers = self.backbone.named_layers
-        inputs, sequence = self._encoded(causal, every_place)
+        inputs = self.backbone.encoder_inputs()
+        if causal:
+            sequence = self.backbone.causal_encoder(inputs)
+        else:
+            sequence = self.backbone.encoder(inputs)["sequence_output"]
         for name, dtype in zip(TARGETS, (tf.int32, tf.int32, tf.float32)):
             inputs[name] = tf_keras.Input([None], dtype=dtype, name=name)
         targets = (inputs[name] for name in TARGETS)
@@ -65,16 +60,6 @@ class Captioner(tf.Module):
             "accuracies": {"caption_accuracy": result["accuracy"]},
         }
         self.objective = tf_keras.Model(inputs, outputs, name="captioner")
-
-    def _encoded(self, causal, every_place):
-        """Inputs, and the output at every place of the text (and further ones)."""
-        if every_place and not causal:
-            raise ValueError("every_place needs causal attention")
-        if not causal:
-            encoder = self.backbone.encoder
-            return dict(encoder.input), encoder.output["sequence_output"]
-        encoder = self.backbone.writing_encoder if every_place else self.backbone.causal_encoder
-        return dict(encoder.input), encoder.output
 
     @property
     def trainable_variables(self):

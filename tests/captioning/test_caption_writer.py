@@ -52,9 +52,9 @@ def photos():
     return features, boxes.astype(np.int32), np.array([[1, 1], [1, 0], [1, 1]], np.int32)
 
 
-def log_probabilities(captioner, vocabulary, ids, features, boxes):
+def log_probabilities(captioner, vocabulary, ids, features, boxes, behind_mask=False):
     """[V] of the piece behind `ids`, by the functional model from the first place on."""
-    pieces = [vocabulary.cls_id, *ids, vocabulary.mask_id]
+    pieces = [vocabulary.cls_id, *ids] + [vocabulary.mask_id] * behind_mask
     padded = [pieces + [vocabulary.pad_id] * (LENGTH - len(pieces))]
     parts = (padded, [len(pieces)], [[len(pieces) - 1]], features[None], boxes[None])
     return whole_model(captioner)(*map(tf.constant, parts)).numpy()
@@ -88,10 +88,10 @@ def normalised(logits):
     return logits - np.logaddexp.reduce(logits)
 
 
-def greedy(captioner, vocabulary, features, boxes, shortest, longest):
+def greedy(captioner, vocabulary, features, boxes, shortest, longest, behind_mask=False):
     ids = []
     while len(ids) < longest:
-        logits = log_probabilities(captioner, vocabulary, ids, features, boxes)
+        logits = log_probabilities(captioner, vocabulary, ids, features, boxes, behind_mask)
         best = int(without_specials(logits, vocabulary, len(ids) >= shortest).argmax())
         if best == vocabulary.sep_id:
             break
@@ -103,13 +103,16 @@ def words(row, vocabulary):
     return [int(number) for number in row if number != vocabulary.pad_id]
 
 
-def test_greedy_captions_are_those_of_the_whole_model(captioner, vocabulary, photos):
+@pytest.mark.parametrize("behind_mask", [False, True])
+def test_greedy_captions_are_those_of_the_whole_model(captioner, vocabulary, photos, behind_mask):
     features, boxes, _ = photos
     writing = Writing(beam_size=1, repeats_trigrams=True, shortest=2)
-    writer = CaptionWriter(captioner.backbone, vocabulary, writing)
+    writer = CaptionWriter(captioner.backbone, vocabulary, writing, behind_mask)
     flat = features.reshape(6, 1, PATCHES, 5), boxes.reshape(6, 1, PATCHES, 5)
     ids, _ = writer.write(*flat, np.ones([6, 1], np.int32))
-    expected = [greedy(captioner, vocabulary, f[0], b[0], 2, LENGTH - 2) for f, b in zip(*flat)]
+    expected = [
+        greedy(captioner, vocabulary, f[0], b[0], 2, LENGTH - 2, behind_mask) for f, b in zip(*flat)
+    ]
     assert [words(row, vocabulary) for row in ids] == expected
     assert len({tuple(row) for row in expected}) > 2
 

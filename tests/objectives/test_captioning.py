@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kaleido_tf.captioning.caption_examples import caption_targets, every_place
+from kaleido_tf.captioning.caption_examples import caption_targets, next_pieces
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.losses import masked_lm_loss
 from kaleido_tf.objectives.captioning import Captioner
@@ -56,6 +56,15 @@ def test_the_paper_s_way_never_predicts_the_end(vocabulary):
 def test_a_text_of_one_word_has_something_to_predict(vocabulary):
     _, found = targets(vocabulary, 1, share=0.01, with_end=False, used=3)
     assert found["caption_positions"].tolist()[:1] == [1] and found["caption_weights"].sum() == 1
+
+
+def test_each_place_predicts_the_next_piece_to_the_end():
+    ids = tf.constant([2, 11, 12, 13, 3, 0, 0, 0, 0])
+    found = next_pieces(text_inputs(ids, tf.constant(5)))
+    assert found["caption_weights"].numpy().tolist() == [1, 1, 1, 1, 0, 0, 0, 0, 0]
+    assert found["caption_positions"].numpy().tolist() == [0, 1, 2, 3, 0, 0, 0, 0, 0]
+    assert found["caption_ids"].numpy().tolist() == [11, 12, 13, 3, 0, 0, 0, 0, 0]
+    np.testing.assert_array_equal(found["input_ids"], ids)  # nothing is hidden
 
 
 def batch_of(vocabulary, rows=3, seed=0):
@@ -111,44 +120,3 @@ def test_what_stands_later_has_no_say_where_attention_is_causal(vocabulary, caus
     assert change[4] > 0
     assert (change[:4] == 0).all() == causal
     assert (change[LENGTH:] == 0).all() == causal  # patches see no text
-
-
-def written_batch(vocabulary):
-    """Texts of 5 to 7 places, all to be predicted at once."""
-    batch = batch_of(vocabulary)
-    lengths, ids = tf.constant([5, 6, 7]), np.full([3, LENGTH], vocabulary.pad_id)
-    for row, length in enumerate(lengths.numpy()):
-        ids[row, :length] = [vocabulary.cls_id, *range(11, 9 + length), vocabulary.sep_id]
-    texts = [
-        every_place(text_inputs(tf.constant(row, tf.int32), n), vocabulary)
-        for row, n in zip(ids, lengths)
-    ]
-    return {**batch, **{name: tf.stack([text[name] for text in texts]) for name in texts[0]}}
-
-
-def test_every_place_is_predicted_from_what_will_be_known_when_it_is_written(vocabulary):
-    tf.keras.utils.set_random_seed(4)
-    captioner = Captioner(tiny_config(), LENGTH, causal=True, every_place=True)
-    backbone, batch = captioner.backbone, written_batch(vocabulary)
-    image = backbone.image_inputs(batch["patch_features"], batch["patch_boxes"])
-    every = {**batch, **image}
-    found = backbone.writing_encoder({name: every[name] for name in backbone.writing_encoder.input})
-    terms = []
-    for row, length in enumerate([5, 6, 7]):
-        for place in range(1, length):
-            # What stands behind the place is another text: it must have no say.
-            ids = np.full([3, LENGTH], 17)
-            ids[:, :place], ids[:, place] = batch["input_ids"][:, :place], vocabulary.mask_id
-            feed = {**every, "input_ids": tf.constant(ids, tf.int32)}
-            hidden = backbone.causal_encoder({n: feed[n] for n in backbone.causal_encoder.input})
-            np.testing.assert_allclose(found[row, place], hidden[row, place], atol=2e-5)
-            logits = backbone.named_layers["masked_lm"](hidden, tf.fill([3, 1], place))[row, 0]
-            terms.append(-tf.nn.log_softmax(logits)[batch["input_ids"][row, place]])
-    loss = captioner.losses(batch)["caption_loss"]
-    assert int(loss.weight) == len(terms) == 15
-    np.testing.assert_allclose(loss.mean(), np.mean(terms), rtol=1e-5)
-
-
-def test_every_place_needs_causal_attention():
-    with pytest.raises(ValueError, match="every_place needs causal attention"):
-        Captioner(tiny_config(), LENGTH, causal=False, every_place=True)
