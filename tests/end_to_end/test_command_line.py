@@ -11,7 +11,7 @@ import pytest
 
 from data_prep.sample.sample_catalogue import write_sample_catalogue
 from kaleido_tf.training.metrics_log import read_metrics
-from tests.end_to_end.commands import ROOT, run, run_anew, start
+from tests.end_to_end.commands import ROOT, run, start
 
 TINY = ROOT / "run_configs" / "tiny_kaleido_bert.json"
 
@@ -163,33 +163,6 @@ def test_evaluate_gives_the_last_evaluation_of_the_run(prepared, trained):
     assert float(re.search(r"jigsaw_loss ([\d.]+)", output).group(1)) == pytest.approx(
         last["jigsaw_loss"], abs=2e-3
     )
-
-
-def test_embedded_default_in_short(tmp_path):
-    """`python pretrain_main.py` with no input: draws, prepares, trains and scores; here for a part
-    of an epoch after a short start.
-    """
-    output = run_anew(
-        ROOT / "pretrain_main.py", "--num_epochs=0.2", "--contrastive_epochs=2", cwd=tmp_path
-    )
-    # What a person reads begins with what the program says, and it says it once.
-    assert output.startswith("drawing 960 products into sample_run/catalogue\n")
-    assert output.count("this machine has 0 GPU(s)") <= 1 and "cuInit" not in output
-    assert "contrastive start: epoch 2/2" in output
-    assert "drawing" in output and "summary (chance beside each number)" in output
-    for direction in ("img2txt", "txt2img"):
-        assert re.search(rf"{direction}: 240 queries, 15 to 15", output)
-    assert (tmp_path / "sample_run" / "records" / "train" / "dataset.json").is_file()
-    # Bare predict means the sample's model: it is there, so nothing is trained again.
-    again = run(
-        ROOT / "pretrain_main.py",
-        "--mode=predict",
-        "--type=txt2img",
-        "--num_epochs=0.2",
-        "--contrastive_epochs=2",
-        cwd=tmp_path,
-    )
-    assert re.search(r"txt2img: 240 queries", again) and "contrastive start" not in again
 
 
 @pytest.mark.parametrize(
