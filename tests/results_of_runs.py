@@ -18,7 +18,7 @@ from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.recognition_report import Evaluated, judge, recognition_content
 from kaleido_tf.evaluation.recognition_yardstick import Yardstick
 from kaleido_tf.evaluation.report import write_metrics
-from kaleido_tf.evaluation.result_files import write_judged_predictions
+from kaleido_tf.evaluation.result_files import write_judged_predictions, write_result_file
 from kaleido_tf.files.whole_files import write_json
 from kaleido_tf.training.metrics_log import MetricsLog
 
@@ -112,6 +112,18 @@ def write_caption_results(folder):
     write_captions(folder / "captions.jsonl", columns)
 
 
+def write_scored_pairs(path):
+    """Each product's text with the photos of all: of P1 its own is second, of the others first."""
+    count = len(PRODUCTS)
+    texts, images = np.divmod(np.arange(count * count), count)
+    scores = np.where(texts == images, 9.0 - texts, -1.0 * images)
+    scores[(texts == 1) & (images == 1)] = -1.5
+    names = np.array(PRODUCTS, object)
+    photos = [f"{name}_1" for name in names[images]]
+    logits = np.stack([np.zeros(count * count), scores], axis=1)
+    write_result_file(path, names[texts], names[images], photos, texts == images, logits, 4)
+
+
 def write_everything(folder):
     """Two runs of all kinds, `runs/one` and `runs/two`, and a catalogue, `shop`."""
     write_catalogue(folder / "shop")
@@ -121,5 +133,6 @@ def write_everything(folder):
         write_recognition(folder / name / "evaluation")
         write_caption_results(folder / name / "evaluation")
     write_retrieval(folder / "runs/one" / "txt2img_retrieval_metrics.json")
+    write_scored_pairs(folder / "runs/one" / "eval_txt2img_results.txt")
     (folder / "runs/two/ranks").mkdir()
     write_retrieval(folder / "runs/two/ranks/retrieval_metrics.json", queries=5)

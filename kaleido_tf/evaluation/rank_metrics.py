@@ -70,7 +70,7 @@ def evaluate_retrieval(
         )
     if ties not in ("average", "file_order"):
         raise ValueError(f"`ties` must be average or file_order. Received: {ties}")
-    groups = _group(queries)
+    groups = group_pairs(queries)
     hits = {k: [] for k in RANKS}
     chance = {k: [] for k in RANKS}
     tied = without = 0
@@ -101,7 +101,7 @@ def evaluate_retrieval(
     )
 
 
-def _group(queries: Sequence[str]) -> list[np.ndarray]:
+def group_pairs(queries: Sequence[str]) -> list[np.ndarray]:
     """Pair numbers of each query, queries in order of first appearance, pairs in file order."""
     members: dict[str, list[int]] = {}
     for number, query in enumerate(queries):

@@ -16,5 +16,6 @@ def photos_of(catalogue: str | None) -> Photos:
             image.image_id: Photo(product.title, image.load)
             for product in products
             for image in product.images
-        }
+        },
+        {product.product_id: product.description or product.title for product in products},
     )

@@ -9,6 +9,7 @@ from kaleido_tf.serving.markup import Markup, joined, tag
 from kaleido_tf.serving.page_style import STYLE
 from kaleido_tf.serving.photos import Photos
 from kaleido_tf.serving.recognition_section import class_bars, confusion_table, recognition_cases
+from kaleido_tf.serving.retrieval_section import retrieval_cases
 from kaleido_tf.serving.run_results import RunResults
 from kaleido_tf.serving.settings_section import differing_settings, settings_section
 
@@ -64,6 +65,9 @@ def _sections(run: RunResults, photos: Photos, cases: int) -> list[Section]:
         sections.append(("Confusion", confusion_table(run.confusion)))
         sections.append(("Classes", class_bars(run.confusion)))
     note = [tag("p", photos.note, class_="note")] if photos.note else []
+    if run.queries and cases:
+        shown = retrieval_cases(run.queries, photos, cases)
+        sections.append(("Retrieval: best and worst cases", joined([*note, shown])))
     if run.predictions and cases:
         shown = recognition_cases(run.predictions, photos, cases)
         sections.append(("Recognition: best and worst cases", joined([*note, shown])))

@@ -25,15 +25,21 @@ class Photo:
 
 
 class Photos:
-    """The photos of a catalogue by their ids; without a catalogue (None) there are none."""
+    """The photos of a catalogue by their ids, and its texts by product; without a catalogue (None)
+    there are none.
+    """
 
-    def __init__(self, photos: Mapping[str, Photo] | None):
-        self._photos, self._made = photos, {}
+    def __init__(self, photos: Mapping[str, Photo] | None, texts: Mapping[str, str] | None = None):
+        self._photos, self._texts, self._made = photos, texts or {}, {}
 
     @property
     def note(self) -> str | None:
         """Why there are none."""
         return NO_CATALOGUE if self._photos is None else None
+
+    def text(self, product_id: str) -> str:
+        """The text of a product, "" where it is not known."""
+        return self._texts.get(product_id, "")
 
     def named(self, image_id: str, product_id: str) -> Markup:
         """The title of the photo's product, as far as it is known, and the product's id."""

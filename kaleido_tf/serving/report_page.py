@@ -25,8 +25,8 @@ flags.DEFINE_string("output", None, "HTML file to write.", required=True)
 flags.DEFINE_string(
     "catalogue",
     None,
-    "Catalogue of the products that were evaluated, for their photos and titles: products.jsonl or"
-    " its folder, Fashion-Gen HDF5 files, or tfds:NAME; default: none, and no photos.",
+    "Catalogue of the products that were evaluated, for their photos, titles and texts:"
+    " products.jsonl or its folder, Fashion-Gen HDF5 files, or tfds:NAME; default: none.",
 )
 flags.DEFINE_integer(
     "cases",

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.caption_report import LINES as CAPTIONS
 from kaleido_tf.evaluation.caption_report import RESULT as CAPTION_FIGURES
-from kaleido_tf.evaluation.result_files import EXAMPLES, RECOGNITION
+from kaleido_tf.evaluation.protocols import direction_in_name
+from kaleido_tf.evaluation.query_cases import QueryCase, query_cases
+from kaleido_tf.evaluation.result_files import EXAMPLES, RECOGNITION, read_result_file
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.text_files import read_lines
 from kaleido_tf.serving.figures import (
@@ -21,7 +23,7 @@ from kaleido_tf.serving.figures import (
 from kaleido_tf.training.metrics_log import read_metrics
 
 CONFIG, FLAG_FILE, METRICS = "config.json", "flags.cfg", "metrics.jsonl"
-RETRIEVAL = "*retrieval_metrics.json"
+RETRIEVAL, SCORED_PAIRS = "*retrieval_metrics.json", "eval_*_results.txt"
 EVALUATION = "evaluation"
 """The folder within a model's where evaluations lie; else they lie in the folder itself."""
 
@@ -75,6 +77,7 @@ class RunResults:
     confusion: Confusion | None
     predictions: tuple[Prediction, ...]
     descriptions: tuple[Description, ...]
+    queries: tuple[QueryCase, ...]
 
 
 def read_run(folder: str | os.PathLike) -> RunResults:
@@ -86,7 +89,7 @@ def read_run(folder: str | os.PathLike) -> RunResults:
     if not place.is_dir():
         raise InputError(f"--model_dir: the folder of a model is needed. Received: {folder}")
     config, flag_file = place / CONFIG, place / FLAG_FILE
-    retrieval = sorted({*place.glob(RETRIEVAL), *place.glob(f"*/{RETRIEVAL}")})
+    retrieval = _found(place, RETRIEVAL)
     recognition, captions = _evaluated(place, RECOGNITION), _evaluated(place, CAPTION_FIGURES)
     predictions, lines = _evaluated(place, EXAMPLES), _evaluated(place, CAPTIONS)
     groups = [_as_written(path, retrieval_figures) for path in retrieval]
@@ -101,6 +104,7 @@ def read_run(folder: str | os.PathLike) -> RunResults:
         _as_written(recognition, _confusion) if recognition else None,
         _rows(predictions, _prediction) if predictions and recognition else (),
         _rows(lines, _description) if lines and captions else (),
+        tuple(case for path in _found(place, SCORED_PAIRS) for case in _queries(path)),
     )
     if not any((run.config, run.flags, run.metrics, run.groups)):
         names = (CONFIG, FLAG_FILE, METRICS, RETRIEVAL, RECOGNITION, CAPTION_FIGURES)
@@ -123,6 +127,16 @@ def short_names(folders: Sequence[str]) -> list[str]:
         if len(set(names)) == len(names):
             break
     return names
+
+
+def _found(place: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+    """Files of a folder, and of those below it."""
+    return sorted({*place.glob(pattern), *place.glob(f"*/{pattern}")})
+
+
+def _queries(path: pathlib.Path) -> list[QueryCase]:
+    direction = direction_in_name(path.name)
+    return query_cases(read_result_file(path), direction) if direction else []
 
 
 def _evaluated(place: pathlib.Path, name: str) -> pathlib.Path | None:

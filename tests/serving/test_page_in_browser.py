@@ -34,7 +34,7 @@ def test_page_in_a_browser_if_one_is_installed(tmp_path):
         assert each.messages == [] and each.requests == []
         # The page itself does not scroll sideways.
         assert each.widths[0] <= each.widths[1] == width
-        assert len(each.alts) == 14 and all(each.alts) and not each.broken
+        assert len(each.alts) == 22 and all(each.alts) and not each.broken
         assert each.contrasts[0][0] >= 4.5, each.contrasts[:3]
         ground = "rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 23, 28)"
         assert each.background == ground

@@ -119,7 +119,7 @@ def test_half_a_surrogate_pair_is_a_question_mark():
 def test_contents_lead_to_every_section(page):
     targets = [link["href"][1:] for link in page.of("a")]
     anchors = [a["id"] for name, a in page.elements if name in ("h2", "h3")]
-    assert targets == anchors and len(set(anchors)) == len(anchors) == 3 + 2 + 2 * 6
+    assert targets == anchors and len(set(anchors)) == len(anchors) == 3 + 2 + 2 * 6 + 1
     assert len(page.of("h1")) == 1
 
 
@@ -132,8 +132,9 @@ def test_tables_have_captions_and_scopes(page):
 
 def test_pictures_are_small_and_have_texts(page):
     images = page.of("img")
-    # 2 models, each 2 hits, 2 misses, and of 3 captions the best 2 and the worst
-    assert len(images) == 2 * (2 + 2 + 2 + 1)
+    # 2 models, each 2 hits, 2 misses, and of 3 captions the best 2 and the worst; 4 queries of one
+    # with two photos each
+    assert len(images) == 2 * (2 + 2 + 2 + 1) + 4 * 2
     assert all(i["alt"] and i["src"].startswith("data:image/jpeg;base64,") for i in images)
     assert {(i["width"], i["height"]) for i in images} >= {("107", "160")}
     assert all(svg["role"] == "img" and "loss" in svg["aria-label"] for svg in page.of("svg"))
@@ -223,10 +224,21 @@ def test_captions_stand_beside_references_and_the_nearest_photo(page):
     assert page.text.count(said) == 2
 
 
+def test_queries_stand_beside_their_right_answer_and_the_best_wrong_one(page):
+    told = page.text
+    assert "Best cases: the photo of a text 2 of 5 queries" in told
+    # P0 wins by 10, P2 by 7, P3 by 6, P4 by 5; P1 comes second.
+    assert "number 1 of 5. query Skirt 2 P2 right answer Skirt 2 P2 next behind it" in told
+    worst = told[told.index("Worst cases: the photo of a text") :]
+    second = "number 2 of 5. query Skirt 1 P1 right answer Skirt 1 P1 came first"
+    assert worst.index(second) < worst.index("query Skirt 4 P4")
+    assert "query Skirt 3" not in told
+
+
 def test_without_a_catalogue_the_page_says_so(folder):
     said = write_page(folder, "--model_dir=runs/one", "--output=bare.html")
     bare = Document((folder / "bare.html").read_text())
-    assert NO_CATALOGUE in said and bare.text.count(NO_CATALOGUE) == 2
+    assert NO_CATALOGUE in said and bare.text.count(NO_CATALOGUE) == 3
     assert not bare.of("img") and "Settings that differ" not in bare.text
 
 
