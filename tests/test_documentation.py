@@ -21,6 +21,7 @@ WEIGHTS = "needs ImageNet weights of SqueezeNet"
 RELEASED = "needs rows or weights of the authors' releases"
 MASKS = "needs photos and masks of ECSSD and CCP, and ImageNet weights"
 SUITE = "the tests themselves"
+SAMPLE = "tests/end_to_end/test_sample.py runs it"
 EXCEPTED = {
     "README.md": {
         "pip install": "installs",
@@ -41,8 +42,8 @@ EXCEPTED = {
     },
     "docs/starts.md": {"minilm": "needs the weights of a text encoder"},
     "docs/results.md": {"hm": "needs the H&M photos, and " + WEIGHTS[6:], "=small": "the same"},
-    "docs/recognition.md": {"hm_en": "the same"},
-    "docs/captioning.md": {"hm_": "the same"},
+    "docs/recognition.md": {"hm_en": "the same", "sample_recognition.cfg": SAMPLE},
+    "docs/captioning.md": {"hm_": "the same", "sample_captioning.cfg": SAMPLE},
     "docs/foreground.md": {"saliency": MASKS},
     "docs/image_networks.md": {
         "pip install": "installs",
