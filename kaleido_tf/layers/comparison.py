@@ -11,6 +11,9 @@ import tf_keras
 
 from kaleido_tf.layers.comparison_member import ComparisonMember
 
+MEASURED_IMAGES = 500
+"""Of the bank, to tell how well a word fits images on average."""
+
 
 class TextImageComparison(tf_keras.layers.Layer):
     """How well texts and images agree, from word pieces and patch features alone. Not in the
@@ -25,7 +28,9 @@ class TextImageComparison(tf_keras.layers.Layer):
     Inputs: input_ids, input_mask [B, S] int; features [B, P', F] float, P' >= P; hubness [B]
       float32, the sum of `text_hubness` and `image_hubness` of the pair.
     Output: [B] float32; above 0 where a pair agrees better than its two sides do with their
-      neighbours. All in float32, also in mixed precision.
+      neighbours. With `tells_fits` also [B, S, 3]: of each word how well it fits the image (mean of
+      `ComparisonMember.fits`), its weight, and how rare it is; 0 where no word is. All in float32,
+      also in mixed precision.
 
     Args: members: how many. bank: (M, S of its texts). neighbours: how many of the bank count for
       each text and image. The others as in `ComparisonMember`.
@@ -42,6 +47,7 @@ class TextImageComparison(tf_keras.layers.Layer):
         members: int,
         bank: tuple[int, int],
         neighbours: int,
+        tells_fits: bool = False,
         **kwargs,
     ):
         super().__init__(**{**kwargs, "dtype": "float32"})
@@ -52,9 +58,10 @@ class TextImageComparison(tf_keras.layers.Layer):
             "tower_size": tower_size,
             "num_patches": num_patches,
             "tower_patches": tower_patches,
+            "tells_fits": tells_fits,
         }
         self._sizes = {**one, "members": members, "bank": bank, "neighbours": neighbours}
-        self.neighbours = neighbours
+        self.neighbours, self.tells_fits = neighbours, tells_fits
         self.members = [
             ComparisonMember(**one, bank_products=bank[0], number=number)
             for number in range(members)
@@ -70,11 +77,26 @@ class TextImageComparison(tf_keras.layers.Layer):
         return {**super().get_config(), **self._sizes}
 
     def call(self, input_ids, input_mask, features, hubness):
-        scores = [
-            member.pairs(member.text_side(input_ids, input_mask), member.image_side(features))
+        sides = [
+            (member, member.text_side(input_ids, input_mask), member.image_side(features))
             for member in self.members
         ]
-        return 2 * self._mean(scores) - hubness
+        score = 2 * self._mean([member.pairs(*pair) for member, *pair in sides]) - hubness
+        if not self.tells_fits:
+            return score
+        fits = self._mean([member.fits(input_ids, *pair) for member, *pair in sides])
+        weights = self._mean([text.weights for _, text, _ in sides])
+        rarity = tf.gather(self.members[0].rarity, input_ids)  # that of all members
+        rarity = tf.where(weights > 0, rarity, 0.0)
+        # A text's weights add up to 1 whatever its length: here a word of mean weight has 1.
+        words = tf.reduce_sum(tf.cast(weights > 0, tf.float32), axis=-1, keepdims=True)
+        return score, tf.stack([fits, weights * words, rarity], axis=-1)
+
+    def measure_fits(self) -> None:
+        """Of a trained comparison: what each word reaches over images of training."""
+        images = min(int(self.bank_size.numpy()), MEASURED_IMAGES)
+        for member in self.members:
+            member.measure_fits(images)
 
     def _mean(self, scores):
         return tf.add_n(scores) / len(self.members)

@@ -7,11 +7,15 @@ V = vocabulary, D = width of the comparison, W = width of the towers, M = produc
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
 TEMPERATURE = 0.1
 """How softly the best patch of a word is chosen."""
+LEAST_SPREAD = 0.02
+"""Keeps a word that fits all images alike from fitting one of them far better than the others."""
+WORD_BLOCK = 64
 
 
 class TextSide(NamedTuple):
@@ -42,7 +46,8 @@ class ComparisonMember(tf_keras.layers.Layer):
 
     Args: size: D. tower_size: W. num_patches: P. tower_patches: of these, how many the towers see,
       from the first on. bank_products: M, whose image sides are kept. number: among the members of
-      a comparison; the names of its weights end in it, from 1 on.
+      a comparison; the names of its weights end in it, from 1 on. tells_fits: whether it keeps how
+      well each word fits images on average, which `fits` needs.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class ComparisonMember(tf_keras.layers.Layer):
         tower_patches: int,
         bank_products: int,
         number: int = 0,
+        tells_fits: bool = False,
     ):
         super().__init__(name=f"member_{number}", dtype="float32")
         self._sizes = (feature_size, size, tower_size, num_patches, tower_patches)
@@ -73,6 +79,9 @@ class ComparisonMember(tf_keras.layers.Layer):
         )
         self.bank_patches = self._zeros("bank_patches", [bank_products, num_patches, size])
         self.bank_images = self._zeros("bank_images", [bank_products, tower_size])
+        if tells_fits:
+            self.fit_means = self._zeros("fit_means", [vocab_size])
+            self.fit_spreads = self._zeros("fit_spreads", [vocab_size])
 
     def _table(self, name, shape, inputs):
         initializer = tf_keras.initializers.RandomNormal(stddev=inputs**-0.5)
@@ -115,9 +124,29 @@ class ComparisonMember(tf_keras.layers.Layer):
 
     def pairs(self, text: TextSide, image: ImageSide) -> tf.Tensor:
         """[B]: of each text with the image at its place."""
-        best = _best_patches(tf.einsum("bsd,bpd->bsp", text.words, image.patches))
-        by_word = tf.reduce_sum(best * text.weights, axis=1)
+        by_word = tf.reduce_sum(_best_of_pairs(text, image) * text.weights, axis=1)
         return self._added(by_word, tf.reduce_sum(text.whole * image.whole, axis=1))
+
+    def fits(self, input_ids, text: TextSide, image: ImageSide) -> tf.Tensor:
+        """[B, S]: how well each word fits its best patch of the image at its text's place, in
+        spreads above the mean of what this word reaches over images of training; 0 where no word
+        is.
+        """
+        means, spreads = (tf.gather(part, input_ids) for part in (self.fit_means, self.fit_spreads))
+        above = (_best_of_pairs(text, image) - means) / (spreads + LEAST_SPREAD)
+        return tf.where(text.weights > 0, above, 0.0)
+
+    def measure_fits(self, images: int) -> None:
+        """Fills the means and spreads of `fits` from the first `images` of the bank."""
+        used = np.flatnonzero(self.word_weights.numpy() > 0)
+        means, spreads = (np.zeros(self.words.shape[0], np.float32) for _ in range(2))
+        for start in range(0, len(used), WORD_BLOCK):
+            block = used[start : start + WORD_BLOCK]
+            words = tf.math.l2_normalize(tf.gather(self.words, block), -1)
+            best = _best_patches(tf.einsum("nd,mpd->nmp", words, self.bank_patches[:images]))
+            means[block], spreads[block] = (part.numpy() for part in _mean_and_spread(best))
+        self.fit_means.assign(means)
+        self.fit_spreads.assign(spreads)
 
     def all_pairs(self, text: TextSide, image: ImageSide) -> tf.Tensor:
         """[T, I]: of every text with every image."""
@@ -162,6 +191,16 @@ class ComparisonMember(tf_keras.layers.Layer):
         weighted = best * tf.gather_nd(text.weights, used)[:, None]
         by_word = tf.math.unsorted_segment_sum(weighted, used[:, 0], texts)
         return by_word, tf.matmul(text.whole, image.whole, transpose_b=True)
+
+
+def _best_of_pairs(text: TextSide, image: ImageSide):
+    """[B, S]: of each word with the image at its text's place."""
+    return _best_patches(tf.einsum("bsd,bpd->bsp", text.words, image.patches))
+
+
+def _mean_and_spread(values):
+    mean, variance = tf.nn.moments(values, axes=[-1])
+    return mean, tf.sqrt(variance)
 
 
 def _best_patches(similarity):

@@ -129,6 +129,9 @@ class BertConfig(ModelConfig):
         and averaged. comparison_bank: training products that tell
         which texts and images are near to everything; comparison_neighbours: how many of them count
         for each.
+      reads_comparison: the encoder is told of each word how well the comparison finds it to fit the
+        image, and the comparison's part in the score is learnt, from lists of candidates
+        (objectives/list_matching.py).
     """
 
     OURS: ClassVar[tuple[str, ...]] = (
@@ -140,6 +143,7 @@ class BertConfig(ModelConfig):
         "comparison_members",
         "comparison_bank",
         "comparison_neighbours",
+        "reads_comparison",
         "hidden_gelu",
         "layer_norm_eps",
     )
@@ -164,6 +168,7 @@ class BertConfig(ModelConfig):
     comparison_members: int = 1
     comparison_bank: int = 2000
     comparison_neighbours: int = 10
+    reads_comparison: bool = False
     hidden_gelu: str = "tanh"
     layer_norm_eps: float = 1e-12
 
@@ -176,6 +181,8 @@ class BertConfig(ModelConfig):
             )
         self._check_choice("patch_feature_norm", ("none", "standard", "whiten"))
         self._check_choice("hidden_gelu", ("tanh", "erf"))
+        if self.reads_comparison and not self.comparison_size:
+            raise InputError("`reads_comparison` needs a `comparison_size` above 0. Received: 0")
         if not 0 < self.layer_norm_eps < 1:
             raise InputError(
                 f"`layer_norm_eps` must be above 0 and below 1. Received: {self.layer_norm_eps}"

@@ -15,16 +15,17 @@ from official.nlp.modeling import layers as tfm_layers
 
 from kaleido_tf import losses
 from kaleido_tf.errors import InputError
-from kaleido_tf.layers.comparison import TextImageComparison
+from kaleido_tf.layers.comparison_reader import ComparisonReader
 from kaleido_tf.layers.embeddings import LAYER_NORM_EPSILON, FeatureNormalisation, TextEmbedding
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, MaskedLanguage, Pooler
 from kaleido_tf.models.config import BertConfig
+from kaleido_tf.models.pair_matching import PairMatching
 
 MEASURED_IMAGES = 1000
 """Images whose features are looked at for the normalisation of a new model."""
 
 
-class CrossModalBert(tf.Module):
+class CrossModalBert(PairMatching, tf.Module):
     """A family's model: named layers, and functional models that share them, each built when it is
     first used.
 
@@ -47,8 +48,6 @@ class CrossModalBert(tf.Module):
     """
 
     TASKS: tuple[str, ...] = ()
-    COMPARED_PATCHES: tuple[int, int] | None = None
-    """How many patches, from the first on, a comparison and its towers see; None: all."""
     total_is_linear = True
     step_tasks: Mapping[str, float] = {}
 
@@ -136,25 +135,6 @@ class CrossModalBert(tf.Module):
         return tf_keras.Model(inputs, outputs, name="text_encoder")
 
     @functools.cached_property
-    def matcher(self) -> tf_keras.Model:
-        """Functional model of `encoder_inputs`, and of `comparison_hubness` [B] where the model
-        compares below its encoder, to [B, 2] float32 logits of (mismatch, match).
-        """
-        inputs = self.encoder_inputs()
-        embedded = self._embed(inputs)
-        # Matching reads the first place only, so the last block need not compute the others.
-        first = self._encode(*embedded, inputs, output_range=1)
-        logits = self._match(first, *embedded, inputs)
-        if self.compares:
-            hubness = tf_keras.Input([], name="comparison_hubness")
-            term = self.named_layers["comparison"](
-                inputs["input_ids"], inputs["input_mask"], self.compared_features(inputs), hubness
-            )
-            logits += tf.stack([tf.zeros_like(term), term], axis=1)
-            inputs = {**inputs, "comparison_hubness": hubness}
-        return tf_keras.Model(inputs, logits, name="matcher")
-
-    @functools.cached_property
     def pretrainer(self) -> tf_keras.Model:
         """Functional model of a training batch (see `pretraining_inputs`) to {"logits": {name:
         ...}, "losses": {name: WeightedSum}, "accuracies": {name: WeightedSum}}.
@@ -189,57 +169,17 @@ class CrossModalBert(tf.Module):
         return tf_keras.Model(inputs, outputs, name="pretrainer")
 
     @property
-    def compares(self) -> bool:
-        """Whether a comparison below the encoder has a part in the match logit at ranking."""
-        return "comparison" in self.named_layers
-
-    @property
-    def has_compared(self) -> bool:
-        """Whether the comparison was trained, here or in the checkpoint it came from."""
-        return int(self.named_layers["comparison"].bank_size.numpy()) > 0
-
-    @property
-    def compared_patches(self) -> int:
-        """How many patches, from the first on, a comparison sees."""
-        return (self.COMPARED_PATCHES or (self.num_patches,))[0]
-
-    def make_comparison(self) -> TextImageComparison:
-        """A comparison of the config's sizes, with weights of its own."""
-        config = self.config
-        in_towers = (self.COMPARED_PATCHES or (self.num_patches, self.num_patches))[1]
-        return TextImageComparison(
-            config.vocab_size,
-            config.patch_feature_size,
-            config.comparison_size,
-            config.comparison_tower_size,
-            self.compared_patches,
-            in_towers,
-            config.comparison_members,
-            (config.comparison_bank, config.text_seq_len),
-            config.comparison_neighbours,
-            name="comparison",
-        )
-
-    def text_hubness(self, input_ids, input_mask) -> tf.Tensor:
-        """[T] float32: how near texts [T, S] are to the images of training that are nearest."""
-        return self.named_layers["comparison"].text_hubness(input_ids, input_mask)
-
-    def image_hubness(self, inputs) -> tf.Tensor:
-        """[I] float32: how near images (as `image_inputs`) are to the texts of training that are
-        nearest.
-        """
-        return self.named_layers["comparison"].image_hubness(self.compared_features(inputs))
-
-    def compared_features(self, inputs):
-        """The patch features of images (as `image_inputs`) that a comparison sees, [I, P, F],
-        normalised.
-        """
-        return self._normalised(self._patch_features(inputs))
-
-    @property
     def is_built(self) -> bool:
         """Whether a functional model has been used, so that layers have weights to be filled."""
-        models = ("embedder", "encoder", "text_encoder", "causal_encoder", "matcher", "pretrainer")
+        models = (
+            "embedder",
+            "encoder",
+            "text_encoder",
+            "causal_encoder",
+            "matcher",
+            "list_scorer",
+            "pretrainer",
+        )
         return any(name in self.__dict__ for name in models)
 
     # What a run asks of it (`training.trainer.Trainable`).
@@ -348,6 +288,8 @@ class CrossModalBert(tf.Module):
             layers["similarity"] = EmbeddingSimilarity(name="similarity")
         if config.comparison_size:
             layers["comparison"] = self.make_comparison()
+        if config.reads_comparison:
+            layers["comparison_reader"] = ComparisonReader(size, name="comparison_reader")
         layers["masked_lm"] = MaskedLanguage(
             layers["text_embedding"].word_embeddings,
             activation=GELUS[config.hidden_gelu],
