@@ -1,5 +1,5 @@
 """Fine-tunes a model of any family for a task: flags to a run. Category (`catepred`) and
-sub-category (`subcatepred`) recognition, and captioning (`caption`).
+sub-category (`subcatepred`) recognition, captioning (`caption`), and ranking (`retrieval`).
 
 The original script's command lines run as they are (run_configs/original_catepred.cfg,
 original_subcatepred.cfg).
@@ -19,6 +19,7 @@ from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.command_line.shared_flags import define_shared_flags
 from kaleido_tf.evaluation.caption_tokenizers import TOKENIZERS
+from kaleido_tf.objectives.list_config import ListConfig
 from kaleido_tf.objectives.recognition_config import RecognitionConfig
 
 
@@ -34,7 +35,18 @@ def _captioning():
     return caption_task
 
 
-TASKS = {"catepred": _recognition, "subcatepred": _recognition, "caption": _captioning}
+def _retrieval():
+    from kaleido_tf.command_line import retrieval_task
+
+    return retrieval_task
+
+
+TASKS = {
+    "catepred": _recognition,
+    "subcatepred": _recognition,
+    "caption": _captioning,
+    "retrieval": _retrieval,
+}
 """Task -> what gives the module that runs it; imported when it is wanted, as TensorFlow takes
 seconds.
 """
@@ -50,7 +62,8 @@ flags.DEFINE_enum(
     "task",
     None,
     list(TASKS),
-    "What is learnt: to recognise the category or the sub-category, or to write captions.",
+    "What is learnt: to recognise the category or the sub-category, to write captions, or to rank"
+    " candidates.",
     required=True,
 )
 flags.DEFINE_string(
@@ -94,6 +107,7 @@ flags.DEFINE_enum(
 define_setting_flags(RecognitionConfig)
 define_setting_flags(CaptionTraining)
 define_setting_flags(Writing)
+define_setting_flags(ListConfig)
 define_shared_flags()
 flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS

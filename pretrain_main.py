@@ -205,6 +205,7 @@ def predict(direction: str, pairs: str | None, candidates: str | None) -> None:
     """Scores pairs (of candidate lists, or rows), writes the result file and the metrics, and
     prints them beside chance.
     """
+    from kaleido_tf.command_line.pair_scores import write_scores
     from kaleido_tf.command_line.session import begin_use
     from kaleido_tf.compat.checkpoints.weights import load_weights
     from kaleido_tf.evaluation.photo_views import mean_over_views
@@ -232,7 +233,17 @@ def predict(direction: str, pairs: str | None, candidates: str | None) -> None:
     load_weights(model, weights)
     batches = scored.batches(model, FLAGS.predict_batch_size * strategy.num_replicas_in_sync)
     logits = score_batches(matcher, strategy, batches, int(scored.views.sum()))
-    _write_scores(output, direction, scored, mean_over_views(logits, scored.views))
+    logits = mean_over_views(logits, scored.views)
+    # A folder of its own holds the metrics of one direction, a model's those of both.
+    named = "retrieval_metrics.json"
+    write_scores(
+        output,
+        direction,
+        scored,
+        logits,
+        FLAGS.predict_batch_size,
+        named if FLAGS.output_dir else f"{direction}_{named}",
+    )
 
 
 def _open_pairs(session, direction: str, pairs: str, candidates: str | None):
@@ -242,29 +253,6 @@ def _open_pairs(session, direction: str, pairs: str, candidates: str | None):
     if session.schema is not None:
         return pairs_of_rows(pairs, direction, config, session.schema, candidates)
     return pairs_of_candidates(pairs, direction, length, config, session.vocabulary, candidates)
-
-
-def _write_scores(output: pathlib.Path, direction: str, scored, logits) -> None:
-    from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
-    from kaleido_tf.evaluation.report import summary, write_metrics
-    from kaleido_tf.evaluation.result_files import write_result_file
-
-    write_result_file(
-        output / f"eval_{direction}_results.txt",
-        scored.text_ids,
-        scored.image_ids,
-        scored.image_file_ids,
-        scored.labels,
-        logits,
-        FLAGS.predict_batch_size,
-    )
-    metrics = evaluate_retrieval(
-        scored.queries, scored.labels, logits, equal_texts=scored.equal_texts
-    )
-    named = "retrieval_metrics.json"
-    name = named if FLAGS.output_dir else f"{direction}_{named}"
-    write_metrics(output / name, metrics, direction, ties="average")
-    print(summary(metrics, direction))
 
 
 if __name__ == "__main__":

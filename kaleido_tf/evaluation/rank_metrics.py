@@ -101,6 +101,14 @@ def evaluate_retrieval(
     )
 
 
+def found_first(queries: Sequence[str], labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """[Q]: 1 for a query whose positive is ranked first, 0 where it is not, between them where it
+    ties; queries in order of first appearance. Args: as `evaluate_retrieval`; scores: [N].
+    """
+    labels = np.asarray(labels).astype(bool)
+    return np.array([_found_at(scores[m], labels[m], 1, "average") for m in group_pairs(queries)])
+
+
 def group_pairs(queries: Sequence[str]) -> list[np.ndarray]:
     """Pair numbers of each query, queries in order of first appearance, pairs in file order."""
     members: dict[str, list[int]] = {}

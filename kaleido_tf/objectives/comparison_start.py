@@ -13,14 +13,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.data.pipeline import text_inputs
-from kaleido_tf.data.record_table import RecordTable, read_evenly
+from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.comparison import TextImageComparison
 from kaleido_tf.layers.comparison_member import ComparisonMember
 from kaleido_tf.losses import contrastive_loss
-from kaleido_tf.objectives.contrastive_start import MEMORY_BYTES
-from kaleido_tf.records.views import PLAIN
+from kaleido_tf.objectives.compared_products import ComparedProducts, compared_products
 
 BATCH = 192
 PEAK_RATE = 3e-3
@@ -44,14 +42,28 @@ def train_comparison(
     Raises: InputError for records with fewer than two different texts.
     """
     check_texts(table)
-    products, comparison = _Products(model, table), model.named_layers["comparison"]
-    weights = word_weights(table, model.config.vocab_size)
+    fit_comparison(
+        model.named_layers["comparison"], compared_products(model, table), strategy, epochs, seed
+    )
+
+
+def fit_comparison(
+    comparison: TextImageComparison,
+    products: ComparedProducts,
+    strategy: tf.distribute.Strategy,
+    epochs: int,
+    seed: int,
+) -> None:
+    """Fills all weights of a comparison from these products; the same seed gives the same ones."""
     for number, member in enumerate(comparison.members):
+        weights = word_weights(products, member.word_weights.shape[0])
         member.word_weights.assign(weights)
         member.rarity.assign(weights)
         _Training(member, products, strategy, epochs, seed, number).run()
         _measure_spreads(member, products)
     _fill_bank(comparison, products)
+    if comparison.tells_fits:
+        comparison.measure_fits()
 
 
 def check_texts(table: RecordTable) -> None:
@@ -63,59 +75,17 @@ def check_texts(table: RecordTable) -> None:
         )
 
 
-def word_weights(table: RecordTable, vocab_size: int) -> np.ndarray:
+def word_weights(products: ComparedProducts, vocab_size: int) -> np.ndarray:
     """[V] float32: a third of the log of how rare a word piece is among the different texts, at
     least `LEAST_WEIGHT`; 0 for one that stands in fewer than `LEAST_TEXTS`, and for the marks at
     both ends.
     """
     counts = np.zeros(vocab_size, int)
-    used = np.unique(table.texts)
+    _, used = np.unique(products.texts, return_index=True)
     for row in used:
-        counts[np.unique(table.sequences[row, 1 : table.lengths[row] - 1])] += 1
+        counts[np.unique(products.sequences[row, 1 : products.lengths[row] - 1])] += 1
     rarity = np.log(len(used) / np.maximum(counts, 1)) / 3
     return np.where(counts >= LEAST_TEXTS, np.maximum(rarity, LEAST_WEIGHT), 0).astype(np.float32)
-
-
-class _Products:
-    """Texts and images of (a sample of) the records, as the comparison takes them."""
-
-    def __init__(self, model, table: RecordTable):
-        each = table.layout.num_patches * table.feature_size * 2
-        self.numbers, features, boxes = read_evenly(table, max(MEMORY_BYTES // each, 2))
-        self.texts = table.texts[self.numbers]
-        self.sequences, self.lengths = table.sequences[self.texts], table.lengths[self.texts]
-        self._features = _compared(model, features, boxes)
-        self._plain = np.flatnonzero(table.views[self.numbers] == PLAIN)
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def features(self, rows) -> tf.Tensor:
-        """[B, P, F] float32, normalised."""
-        return tf.constant(self._features[rows], tf.float32)
-
-    def text(self, rows) -> tuple[tf.Tensor, tf.Tensor]:
-        """Ids and mask [B, S]."""
-        feed = text_inputs(tf.constant(self.sequences[rows]), tf.constant(self.lengths[rows]))
-        return feed["input_ids"], feed["input_mask"]
-
-    def evenly(self, count: int) -> np.ndarray:
-        """At most `count` of the rows of photos as they are, spread evenly."""
-        last, count = len(self._plain) - 1, min(len(self._plain), count)
-        return self._plain[np.unique(np.linspace(0, last, count).astype(int))]
-
-
-def _compared(model, features: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """The features [N, P', F] of all patches as the comparison takes them: [N, P, F] float16."""
-    parts = []
-    for start in range(0, len(features), BATCH):
-        block = slice(start, start + BATCH)
-        inputs = model.image_inputs(
-            tf.constant(features[block], tf.float32), tf.constant(boxes[block])
-        )
-        compared = model.compared_features(inputs)[:, : model.compared_patches]
-        parts.append(tf.cast(compared, tf.float16).numpy())
-    return np.concatenate(parts)
 
 
 class _Training:
@@ -124,7 +94,7 @@ class _Training:
     def __init__(
         self,
         member: ComparisonMember,
-        products: _Products,
+        products: ComparedProducts,
         strategy: tf.distribute.Strategy,
         epochs: int,
         seed: int,
@@ -209,7 +179,7 @@ class _Training:
         return loss / len(scores)
 
 
-def _measure_spreads(member: ComparisonMember, products: _Products) -> None:
+def _measure_spreads(member: ComparisonMember, products: ComparedProducts) -> None:
     """The standard deviation of each score over pairs that do not match."""
     rows = products.evenly(SPREAD_PRODUCTS)
     scores = member.scores(
@@ -222,7 +192,7 @@ def _measure_spreads(member: ComparisonMember, products: _Products) -> None:
     member.spreads.assign([max(float(part.numpy()[foreign].std()), 1e-6) for part in scores])
 
 
-def _fill_bank(comparison: TextImageComparison, products: _Products) -> None:
+def _fill_bank(comparison: TextImageComparison, products: ComparedProducts) -> None:
     """The products of training that tell which texts and images are near to everything."""
     rows = products.evenly(comparison.bank_ids.shape[0])
     features = products.features(rows)

@@ -13,6 +13,7 @@ from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.config import BertConfig
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.objectives import comparison_start
+from kaleido_tf.objectives.compared_products import compared_products
 from kaleido_tf.objectives.comparison_start import train_comparison, word_weights
 from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Vocabulary
@@ -151,8 +152,8 @@ def test_patches_of_one_size_are_compared_too(tmp_path):
     assert np.isfinite(scores_of(model, table, [1, 2], [1, 6])).all()
 
 
-def test_words_of_two_texts_have_weight(table):
-    weights = word_weights(table, 30522)
+def test_words_of_two_texts_have_weight(model, table):
+    weights = word_weights(compared_products(model, table), 30522)
     vocabulary = Vocabulary()
     number = {name: vocabulary.text_of([name]) for name in np.flatnonzero(weights)}
     assert {"red", "dress", "buttons", "a"} <= set(number.values())

@@ -1,0 +1,134 @@
+"""Learning to rank from lists of candidates: flags to a run on records."""
+
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from kaleido_tf.command_line.examples import PairsToScore, pairs_of_candidates
+from kaleido_tf.command_line.pair_scores import write_scores
+from kaleido_tf.command_line.retrieval_model import CandidateScores, begin, reading_config
+from kaleido_tf.command_line.run_folder import leave_settings
+from kaleido_tf.command_line.session import Session, begin_training, begin_use
+from kaleido_tf.command_line.setting_flags import read_settings
+from kaleido_tf.command_line.shared_flags import decisive_of, need
+from kaleido_tf.compat.checkpoints.weights import load_weights
+from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, found_first
+from kaleido_tf.evaluation.verdict import Verdict, compare
+from kaleido_tf.families import build_model
+from kaleido_tf.files.whole_files import check_writable, write_json
+from kaleido_tf.objectives.comparison_folds import check_texts
+from kaleido_tf.objectives.list_config import ListConfig
+from kaleido_tf.objectives.list_examples import ListExamples
+from kaleido_tf.objectives.list_matching import ListMatching
+from kaleido_tf.training.run import train as run_training
+from kaleido_tf.training.strategy import make_strategy, set_precision
+
+FLAGS = flags.FLAGS
+EVALUATION = "evaluation"
+"""The folder within a model's that an evaluation writes to."""
+VERDICTS = "retrieval.json"
+
+
+def run(module) -> None:
+    """Does what --mode says. Args: module: the script whose flags are kept."""
+    if FLAGS.input_schema:
+        raise InputError(
+            "--task=retrieval reads records (data_prep), since its lists are drawn from products."
+            " Received: --input_schema"
+        )
+    if FLAGS.mode in ("evaluate", "predict"):
+        rank()
+    else:
+        train(module, evaluates=FLAGS.mode == "train_and_evaluate")
+
+
+def train(module, evaluates: bool) -> None:
+    """Trains a model on lists, lets it rank the candidates of --eval_input_fp, and says whether it
+    ranks better than its comparison alone.
+    """
+    need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
+    settings = read_settings(ListConfig)
+    session = begin_training("matching", FLAGS.model_config)
+    config = reading_config(session.config)
+    table = session.open_table(FLAGS.train_input_fp)
+    check_texts(table.texts)
+    folder = pathlib.Path(FLAGS.model_dir)
+    examples = ListExamples(table, folder, settings, session.run.seed)
+    pairs = _open_pairs(FLAGS.eval_input_fp, session) if evaluates else {}
+    decisive = (*decisive_of(ListConfig), "input_sequence_length", "task")
+    leave_settings(FLAGS.model_dir, config, session.source.vocabulary, module, decisive)
+    model, _ = run_training(
+        session.run,
+        lambda: ListMatching(config, session.text_length, settings),
+        examples,
+        None,
+        lambda model, strategy: begin(model, strategy, session, examples, settings, folder),
+    )
+    if evaluates:
+        _report(folder / EVALUATION, model.backbone, pairs, session, FLAGS.eval_batch_size)
+    else:
+        print("no verdict: --mode=train evaluates nothing")
+
+
+def rank() -> None:
+    """Lets a model rank the candidates of --eval_input_fp or --predict_input_fp."""
+    named = "eval_input_fp" if FLAGS.mode == "evaluate" else "predict_input_fp"
+    need(named)
+    session = begin_use("matching")
+    config = session.config
+    if not getattr(config, "reads_comparison", False):
+        raise InputError(
+            f"A model that was fine-tuned for --task=retrieval is needed. {session.source.start}"
+            " was not (pretrain_main.py --mode=predict scores candidates with any model)"
+        )
+    place = session.output_folder(EVALUATION if FLAGS.mode == "evaluate" else "")
+    check_writable(place)
+    pairs = _open_pairs(FLAGS[named].value, session)
+    set_precision(session.run.device.precision)
+    with make_strategy(session.run.device).scope():
+        model = build_model(config, (), session.text_length)
+        _ = model.matcher
+    load_weights(model, session.source.start)
+    batch = FLAGS.eval_batch_size if FLAGS.mode == "evaluate" else FLAGS.predict_batch_size
+    _report(place, model, pairs, session, batch)
+
+
+def _open_pairs(records: str, session: Session) -> dict[str, PairsToScore]:
+    return {
+        direction: pairs_of_candidates(
+            records, direction, session.text_length, session.config, session.vocabulary, None
+        )
+        for direction in DIRECTIONS
+    }
+
+
+def _report(
+    place: pathlib.Path, model, pairs: dict[str, PairsToScore], session: Session, batch_size: int
+) -> None:
+    verdicts = []
+    for direction, scored in pairs.items():
+        scores = CandidateScores(model, scored, session, batch_size)
+        yardstick, logits = scores.of_comparison(), scores.of_model()
+        metrics = f"{direction}_retrieval_metrics.json"
+        write_scores(place, direction, scored, logits, batch_size, metrics)
+        verdicts.append(_judge(direction, scored, yardstick, logits))
+        print(verdicts[-1], flush=True)
+    write_json(place / VERDICTS, {"verdicts": [verdict.content() for verdict in verdicts]})
+
+
+def _judge(
+    direction: str, scored: PairsToScore, yardstick: np.ndarray, logits: np.ndarray
+) -> Verdict:
+    """Rank@1 of the comparison alone, which is what the model begins with, and of the model."""
+    before, after = (
+        found_first(scored.queries, scored.labels, part[:, 1]) for part in (yardstick, logits)
+    )
+    queries = list(dict.fromkeys(scored.queries.tolist()))
+    return compare(
+        f"{direction}_rank_at_1",
+        lambda numbers: before[numbers].mean(),
+        lambda numbers: after[numbers].mean(),
+        queries,
+    )
