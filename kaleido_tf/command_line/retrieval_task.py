@@ -59,15 +59,26 @@ def train(module, evaluates: bool) -> None:
     pairs = _open_pairs(FLAGS.eval_input_fp, session) if evaluates else {}
     decisive = (*decisive_of(ListConfig), "input_sequence_length", "task")
     leave_settings(FLAGS.model_dir, config, session.source.vocabulary, module, decisive)
+    yardsticks: dict[str, np.ndarray] = {}
+
+    def initialize(model, strategy) -> None:
+        begin(model, strategy, session, examples, settings, folder)
+        # Before training: the comparison stays as it is from here on.
+        for direction, scored in pairs.items():
+            scores = CandidateScores(model.backbone, scored, session, FLAGS.eval_batch_size)
+            yardsticks[direction] = scores.of_comparison()
+            print(_yardstick_line(direction, scored, yardsticks[direction]), flush=True)
+
     model, _ = run_training(
         session.run,
         lambda: ListMatching(config, session.text_length, settings),
         examples,
         None,
-        lambda model, strategy: begin(model, strategy, session, examples, settings, folder),
+        initialize,
     )
     if evaluates:
-        _report(folder / EVALUATION, model.backbone, pairs, session, FLAGS.eval_batch_size)
+        place, batch = folder / EVALUATION, FLAGS.eval_batch_size
+        _report(place, model.backbone, pairs, session, batch, yardsticks)
     else:
         print("no verdict: --mode=train evaluates nothing")
 
@@ -92,7 +103,7 @@ def rank() -> None:
         _ = model.matcher
     load_weights(model, session.source.start)
     batch = FLAGS.eval_batch_size if FLAGS.mode == "evaluate" else FLAGS.predict_batch_size
-    _report(place, model, pairs, session, batch)
+    _report(place, model, pairs, session, batch, {})
 
 
 def _open_pairs(records: str, session: Session) -> dict[str, PairsToScore]:
@@ -105,17 +116,31 @@ def _open_pairs(records: str, session: Session) -> dict[str, PairsToScore]:
 
 
 def _report(
-    place: pathlib.Path, model, pairs: dict[str, PairsToScore], session: Session, batch_size: int
+    place: pathlib.Path,
+    model,
+    pairs: dict[str, PairsToScore],
+    session: Session,
+    batch_size: int,
+    yardsticks: dict[str, np.ndarray],
 ) -> None:
+    """Ranks, writes, judges. Args: yardsticks: the comparison's logits, where they are known."""
     verdicts = []
     for direction, scored in pairs.items():
         scores = CandidateScores(model, scored, session, batch_size)
-        yardstick, logits = scores.of_comparison(), scores.of_model()
+        if direction not in yardsticks:  # a run that was gone on with, or another command
+            yardsticks[direction] = scores.of_comparison()
+            print(_yardstick_line(direction, scored, yardsticks[direction]), flush=True)
+        yardstick, logits = yardsticks[direction], scores.of_model()
         metrics = f"{direction}_retrieval_metrics.json"
         write_scores(place, direction, scored, logits, batch_size, metrics)
         verdicts.append(_judge(direction, scored, yardstick, logits))
         print(verdicts[-1], flush=True)
     write_json(place / VERDICTS, {"verdicts": [verdict.content() for verdict in verdicts]})
+
+
+def _yardstick_line(direction: str, scored: PairsToScore, logits: np.ndarray) -> str:
+    found = found_first(scored.queries, scored.labels, logits[:, 1])
+    return f"yardstick, the comparison alone: {direction} Rank@1 {found.mean():.4f}"
 
 
 def _judge(

@@ -25,7 +25,10 @@ from kaleido_tf.objectives.comparison_start import fit_comparison
 FOLDS = 4
 LEAST_TEXTS = 2 * FOLDS
 """Two different texts a fold, or there is nothing to tell apart."""
-NAME = "comparison_folds.safetensors"
+NAME = "folds/comparison.safetensors"
+"""In a run's folder; below it, as a file of weights beside a checkpoint would be taken for the
+model's.
+"""
 _BLOCK = 64
 
 
@@ -149,6 +152,7 @@ def write_folds(folder: pathlib.Path, folds: list[ComparisonFold]) -> None:
         for number, fold in enumerate(folds)
         for field in dataclasses.fields(fold)
     }
+    (folder / NAME).parent.mkdir(parents=True, exist_ok=True)
     write_safetensors(folder / NAME, tensors, {})
 
 

@@ -118,7 +118,7 @@ def test_folds_are_read_as_they_were_written(folds, tmp_path):
     for there, fold in zip(read_folds(tmp_path), folds):
         for field in dataclasses.fields(fold):
             assert (getattr(there, field.name) == getattr(fold, field.name)).all()
-    with pytest.raises(InputError, match="comparison_folds.safetensors. Not found"):
+    with pytest.raises(InputError, match="folds/comparison.safetensors. Not found"):
         read_folds(tmp_path / "none")
 
 
