@@ -8,6 +8,7 @@ from kaleido_tf.command_line.examples import PairsToScore
 from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.report import summary, write_metrics
 from kaleido_tf.evaluation.result_files import write_result_file
+from kaleido_tf.evaluation.verdict import Verdict
 
 
 def write_scores(
@@ -17,9 +18,10 @@ def write_scores(
     logits: np.ndarray,
     batch_size: int,
     metrics_name: str,
+    verdict: Verdict | None = None,
 ) -> None:
     """Writes the result file, `batch_size` pairs a line, and the metrics, and prints these beside
-    chance. Args: logits: [N, 2].
+    chance, and the verdict on Rank@1. Args: logits: [N, 2].
     """
     write_result_file(
         output / f"eval_{direction}_results.txt",
@@ -33,5 +35,7 @@ def write_scores(
     metrics = evaluate_retrieval(
         scored.queries, scored.labels, logits, equal_texts=scored.equal_texts
     )
-    write_metrics(output / metrics_name, metrics, direction, ties="average")
+    write_metrics(output / metrics_name, metrics, direction, "average", verdict)
     print(summary(metrics, direction))
+    if verdict:
+        print(verdict, flush=True)

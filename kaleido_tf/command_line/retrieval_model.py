@@ -80,7 +80,7 @@ def _take_start(backbone, session: Session) -> None:
         load_start(backbone, session.source.start)
         return
     there = build_model(session.config, (), session.text_length)
-    _ = there.matcher
+    _ = there.pretrainer, there.matcher
     load_start(there, session.source.start)
     ours = named_variables(backbone)
     for name, entry in named_variables(there).items():

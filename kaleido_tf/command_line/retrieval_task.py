@@ -17,7 +17,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, found_first
 from kaleido_tf.evaluation.verdict import Verdict, compare
 from kaleido_tf.families import build_model
-from kaleido_tf.files.whole_files import check_writable, write_json
+from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.comparison_folds import check_texts
 from kaleido_tf.objectives.list_config import ListConfig
 from kaleido_tf.objectives.list_examples import ListExamples
@@ -28,7 +28,6 @@ from kaleido_tf.training.strategy import make_strategy, set_precision
 FLAGS = flags.FLAGS
 EVALUATION = "evaluation"
 """The folder within a model's that an evaluation writes to."""
-VERDICTS = "retrieval.json"
 
 
 def run(module) -> None:
@@ -124,7 +123,6 @@ def _report(
     yardsticks: dict[str, np.ndarray],
 ) -> None:
     """Ranks, writes, judges. Args: yardsticks: the comparison's logits, where they are known."""
-    verdicts = []
     for direction, scored in pairs.items():
         scores = CandidateScores(model, scored, session, batch_size)
         if direction not in yardsticks:  # a run that was gone on with, or another command
@@ -132,10 +130,8 @@ def _report(
             print(_yardstick_line(direction, scored, yardsticks[direction]), flush=True)
         yardstick, logits = yardsticks[direction], scores.of_model()
         metrics = f"{direction}_retrieval_metrics.json"
-        write_scores(place, direction, scored, logits, batch_size, metrics)
-        verdicts.append(_judge(direction, scored, yardstick, logits))
-        print(verdicts[-1], flush=True)
-    write_json(place / VERDICTS, {"verdicts": [verdict.content() for verdict in verdicts]})
+        verdict = _judge(direction, scored, yardstick, logits)
+        write_scores(place, direction, scored, logits, batch_size, metrics, verdict)
 
 
 def _yardstick_line(direction: str, scored: PairsToScore, logits: np.ndarray) -> str:
@@ -152,7 +148,7 @@ def _judge(
     )
     queries = list(dict.fromkeys(scored.queries.tolist()))
     return compare(
-        f"{direction}_rank_at_1",
+        f"{direction} Rank@1",
         lambda numbers: before[numbers].mean(),
         lambda numbers: after[numbers].mean(),
         queries,

@@ -9,6 +9,7 @@ import os
 from kaleido_tf.evaluation.protocols import count_result_file, ties_of
 from kaleido_tf.evaluation.rank_metrics import RetrievalMetrics
 from kaleido_tf.evaluation.result_files import ResultFile
+from kaleido_tf.evaluation.verdict import Verdict
 from kaleido_tf.files.whole_files import write_whole
 
 LISTS = "one list of candidates a query; Rank@K over all queries"
@@ -66,10 +67,18 @@ def metrics_content(
 
 
 def write_metrics(
-    path: str | os.PathLike, metrics: RetrievalMetrics, direction: str, ties: str
+    path: str | os.PathLike,
+    metrics: RetrievalMetrics,
+    direction: str,
+    ties: str,
+    verdict: Verdict | None = None,
 ) -> dict:
-    """Writes `retrieval_metrics.json`; returns what it holds."""
+    """Writes `retrieval_metrics.json`; returns what it holds. Args: verdict: on its rank@1, where
+    there is one.
+    """
     content = metrics_content(metrics, direction, ties)
+    if verdict is not None:
+        content["verdict"] = verdict.content()
     write_whole(path, json.dumps(content, indent=1) + "\n")
     return content
 

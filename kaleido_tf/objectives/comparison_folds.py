@@ -152,7 +152,6 @@ def write_folds(folder: pathlib.Path, folds: list[ComparisonFold]) -> None:
         for number, fold in enumerate(folds)
         for field in dataclasses.fields(fold)
     }
-    (folder / NAME).parent.mkdir(parents=True, exist_ok=True)
     write_safetensors(folder / NAME, tensors, {})
 
 

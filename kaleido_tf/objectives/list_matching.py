@@ -38,8 +38,8 @@ class ListMatching(tf.Module):
         super().__init__(name="list_matching")
         self.config, self.text_length = config, text_length
         self.backbone = build_model(config, (), text_length)
-        # Built first, so that the weights of ranking are there, too.
-        _ = self.backbone.matcher
+        # All that a pre-trained model has is kept, what lists do not train, too.
+        _ = self.backbone.pretrainer, self.backbone.matcher
         self._hide = tf_keras.layers.Dropout(settings.hidden_features, name="hidden_features")
         self.named_layers = {**self.backbone.named_layers, self._hide.name: self._hide}
 

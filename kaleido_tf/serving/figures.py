@@ -63,11 +63,14 @@ def retrieval_figures(content: dict) -> FigureGroup:
     low, high = int(size["smallest"]), int(size["largest"])
     lists = f"lists of {low}" + (f" to {high}" if high > low else "") + " candidates"
     ranks = [key for key in content if key.startswith("rank@")]
+    verdict = content.get("verdict")  # of a run that was fine-tuned to rank
+    yardsticks = {"rank@1": float(verdict["yardstick"])} if verdict else {}
     figures = [
         Figure(
             f"Rank@{key[5:]} ({direction}, {lists})",
             float(content[key]),
             _pair(content["interval_95"][key]),
+            yardsticks.get(key),
             chance=float(content["chance"][key]),
             percent=True,
         )
@@ -83,11 +86,13 @@ def retrieval_figures(content: dict) -> FigureGroup:
         f" ties counted as {content['ties_counted']}",
         tuple(figures),
         f"Protocol: {content['protocol']}. Chance: a list in any order; for the accuracy, always"
-        " the more frequent label.",
+        " the more frequent label."
+        + (" Yardstick: the model's comparison of words with patches alone." if verdict else ""),
         {
             "queries without a positive": str(content["queries_without_positive"]),
             "queries with ties": str(content["queries_with_ties"]),
         },
+        _verdicts([verdict] if verdict else []),
     )
 
 

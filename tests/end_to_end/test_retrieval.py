@@ -75,7 +75,8 @@ def trained(prepared):
 
 
 def verdicts_of(folder):
-    return json.loads((folder / "retrieval.json").read_text())["verdicts"]
+    names = (f"{direction}_retrieval_metrics.json" for direction in ("img2txt", "txt2img"))
+    return [json.loads((folder / name).read_text())["verdict"] for name in names]
 
 
 def test_run_begins_with_the_yardstick_and_ends_with_verdicts(trained):
@@ -85,13 +86,11 @@ def test_run_begins_with_the_yardstick_and_ends_with_verdicts(trained):
     begun = next(n for n, line in enumerate(lines) if "M parameters" in line)
     assert shown < begun and "two lists of 5 each" in lines[begun]
     verdicts = verdicts_of(folder / "evaluation")
-    assert [verdict["figure"] for verdict in verdicts] == ["img2txt_rank_at_1", "txt2img_rank_at_1"]
-    for verdict in verdicts:
-        direction = verdict["figure"].split("_")[0]
+    for direction, verdict in zip(("img2txt", "txt2img"), verdicts):
+        assert verdict["figure"] == f"{direction} Rank@1"
         assert f"{direction} Rank@1 {verdict['yardstick']:.4f}" in output
-        metrics = json.loads(
-            (folder / "evaluation" / f"{direction}_retrieval_metrics.json").read_text()
-        )
+        metrics = folder / "evaluation" / f"{direction}_retrieval_metrics.json"
+        metrics = json.loads(metrics.read_text())
         assert metrics["rank@1"] == pytest.approx(verdict["model"])
         assert verdict["model"] > 1.5 * metrics["chance"]["rank@1"]
     config = json.loads((folder / "config.json").read_text())
@@ -123,7 +122,10 @@ def test_the_model_ranks_the_same_in_every_command(prepared, trained):
     finetune(prepared, *evaluated, "--predict_checkpoint_path=model", "--output_dir=evaluated")
     assert verdicts_of(prepared / "evaluated") == verdicts_of(trained[0] / "evaluation")
     scored = ("--mode=predict", "--type=img2txt", "--predict_input_fp=valid")
-    more = ("--predict_checkpoint_path=model", "--output_dir=scored", "--input_sequence_length=9")
+    more = ("--predict_checkpoint_path=st", "--output_dir=scored", "--input_sequence_length=9")
+    # In another kind of file, too.
+    convert = "kaleido_tf.compat.convert_checkpoint"
+    run("-m", convert, "--input=model", "--output=st", "--to=safetensors", cwd=prepared)
     run(ROOT / "pretrain_main.py", *scored, *more, cwd=prepared)
     name = "eval_img2txt_results.txt"
     there = read_result_file(prepared / "scored" / name)
