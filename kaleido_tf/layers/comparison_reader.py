@@ -6,6 +6,9 @@ B = pairs, S = text length, H = hidden size.
 import tensorflow as tf
 import tf_keras
 
+WORD_FACTS = 3
+"""What a comparison tells of a word: how well it fits, its weight, how rare it is."""
+
 
 class ComparisonReader(tf_keras.layers.Layer):
     """Adds to each word's embedding how well the word fits the image, and weighs the comparison's
@@ -21,13 +24,12 @@ class ComparisonReader(tf_keras.layers.Layer):
     def __init__(self, size: int, **kwargs):
         super().__init__(**kwargs)
         self.size = size
-
-    def build(self, input_shape):
-        features = input_shape[-1]  # of a word, few
-        spread = tf_keras.initializers.TruncatedNormal(stddev=features**-0.5)
-        self.inner = self.add_weight("inner", [features, self.size], initializer=spread)
-        self.inner_bias = self.add_weight("inner_bias", [self.size], initializer="zeros")
-        self.outer = self.add_weight("outer", [self.size, self.size], initializer="zeros")
+        spread = tf_keras.initializers.TruncatedNormal(stddev=WORD_FACTS**-0.5)
+        # Made here, as the comparison's are, and not where the layer is first called: a checkpoint
+        # holds them whichever functional model was used.
+        self.inner = self.add_weight("inner", [WORD_FACTS, size], initializer=spread)
+        self.inner_bias = self.add_weight("inner_bias", [size], initializer="zeros")
+        self.outer = self.add_weight("outer", [size, size], initializer="zeros")
         self.score_weight = self.add_weight(
             "score_weight", [], dtype="float32", initializer="ones", experimental_autocast=False
         )
