@@ -4,9 +4,8 @@
 
 Arguments and results are those of `ExactSearch`. `flat` looks at every photo and finds what
 `ExactSearch` finds, but for photos whose scores are equal within rounding; `hnsw` walks a graph of
-neighbours and misses some (`recall`). Where it finds fewer than k products, `ranking.NOTHING` stands
-in the last places. All vectors are held in memory as float32. N = photos stored, D = size of a
-vector.
+neighbours and misses some (`recall`). Where it finds fewer than k products, `ranking.NOTHING` fills
+the last places. All vectors are held in memory as float32. N = photos stored, D = size of a vector.
 """
 
 import numpy as np
@@ -75,9 +74,7 @@ class FaissSearch:
         )
         for place, found in enumerate(numbers):
             candidates = self._rows[found[found >= 0]]
-            exact = exact_scores(
-                self.index, request.queries[place], candidates, request.corrected
-            )
+            exact = exact_scores(self.index, request.queries[place], candidates, request.corrected)
             rows[place], scores[place] = best_products(
                 candidates, exact, self.index.products, request.k
             )

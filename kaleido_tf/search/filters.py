@@ -1,9 +1,9 @@
 """Filters in words, `category=Dress,colour=blue|navy`, to the rows of an index that pass.
 
 Conditions are parted by commas, and all must hold; values of a field by `|`, and one must. Values
-are compared whole, ignoring case. A value with a comma, a bar or a quote stands in double quotes, a
-quote in it twice: `title="Shirt, ""slim"""`. A field that is a list passes if it holds the value.
-N = rows stored.
+are compared whole, ignoring case. A value with a comma, a bar or a quote stands in double quotes,
+with a quote in it written twice: `title="Shirt, ""slim"" fit"`. A field that is a list passes if it
+holds the value. N = rows stored.
 """
 
 import difflib
@@ -78,7 +78,7 @@ def _values(text: str) -> list[str] | None:
 
 def _passing(column: Column, name: str, values: list[str]) -> np.ndarray:
     """[different values of the column] bool."""
-    said = [{_folded(as_text(part)) for part in parts if part is not None} for parts in column.values]
+    said = [{_folded(as_text(p)) for p in parts if p is not None} for parts in column.values]
     wanted = {_folded(value) for value in values}
     for value in values:
         if not any(_folded(value) in parts for parts in said):
@@ -88,7 +88,9 @@ def _passing(column: Column, name: str, values: list[str]) -> np.ndarray:
 
 def _likes(column: Column, value: str) -> str:
     parts = (part for parts in column.values for part in parts if part is not None)
-    known = {_folded(as_text(p)): as_text(p) for p in itertools.islice(parts, _COMPARED)}
+    known: dict[str, str] = {}
+    for part in itertools.islice(parts, _COMPARED):
+        known.setdefault(_folded(as_text(part)), as_text(part))
     likes = difflib.get_close_matches(_folded(value), known, n=5, cutoff=0.5)
     if likes:
         return f". Like it: {', '.join(known[like] for like in likes)}"

@@ -3,8 +3,8 @@
 N = photos stored, D = size of a vector. A folder of `embeddings.npy` [N, D] float16 or float32 (row
 i is item i, of length 1), `items.jsonl` (a line a row: `product_id`, `image_id` and the product's
 fields), `hubness.npy` [N] float32 (optional; subtracted from twice the cosine) and `manifest.json`.
-Changes add segments of the same three files and a list of rows that are gone (docs/index_format.md);
-here they are one sequence of rows.
+Changes add segments of the same three files and a list of rows that are gone
+(docs/index_format.md); here they are one sequence of rows.
 """
 
 import functools
@@ -133,7 +133,9 @@ class Index:
 
     def rows_of(self, product_ids: Collection[str]) -> tuple[np.ndarray, list[str]]:
         """([n] rows of these products, those of them that the index does not hold)."""
-        codes = {value[0]: code for code, value in enumerate(self.items.column("product_id").values)}
+        codes = {
+            value[0]: code for code, value in enumerate(self.items.column("product_id").values)
+        }
         known = [codes[product] for product in product_ids if product in codes]
         wanted = np.zeros(len(codes), bool)
         wanted[known] = True

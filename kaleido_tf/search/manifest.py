@@ -1,5 +1,5 @@
-"""`manifest.json` of an index: what it is and which files it consists of. It is replaced as a whole,
-last, so that a change of an index happens in one moment or not at all.
+"""`manifest.json` of an index: what it is and which files it consists of. It is replaced as a
+whole, last, so that a change of an index happens in one moment or not at all.
 """
 
 import dataclasses
