@@ -1,10 +1,10 @@
-"""Seconds a query over galleries of several sizes, one query at once: the exact search over float16
+"""What a search of one query costs over galleries of several sizes: the exact search over float16
 and float32 files, and FAISS.
 
     taskset -c 0 python -m benchmarks.search_cost
 
-Vectors are drawn. A first search reads the products of all items, which is the time of opening.
-`--sizes=1000000` takes 4 GB of memory and 3 GB of disk at most.
+Vectors are drawn. All runs on one core; processor time, since wall time depends on what else runs.
+A first search reads the products of all items, which is the time of opening.
 """
 
 import os
@@ -59,9 +59,9 @@ def drawn_index(folder: pathlib.Path, count: int, dimension: int, dtype: str):
 
 
 def seconds_of(function) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     function()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def cost(search, queries: np.ndarray, k: int) -> float:

@@ -67,7 +67,7 @@ class ExactSearch:
                 continue
             whole = len(places) == len(vectors)
             vectors = _as_float32(vectors if whole else vectors[places], room)
-            np.matmul(queries, vectors.T, out=scores[:, here])
+            scores[:, here] = _cosines(vectors, queries)
             if request.corrected:
                 scores[:, here] *= 2
                 scores[:, here] -= hubness[places]
@@ -84,6 +84,13 @@ class ExactSearch:
         rows = request.rows[rough >= least - 2 * error]
         scores = exact_scores(self.index, query, rows, request.corrected)
         return best_products(rows, scores, self.index.products, request.k)
+
+
+def _cosines(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """[Q, n] float32. For one query NumPy's own sums take half the time of BLAS's."""
+    if len(queries) == 1:
+        return np.einsum("nd,d->n", vectors, queries[0])[None]
+    return (vectors @ queries.T).T
 
 
 def _as_float32(vectors: np.ndarray, room: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ neighbours and misses some (`recall`). Where it finds fewer than k products, `ra
 the last places. All vectors are held in memory as float32. N = photos stored, D = size of a vector.
 """
 
+import logging
+
 import numpy as np
 
 from kaleido_tf.errors import InputError
@@ -105,6 +107,7 @@ def recall(search: FaissSearch, queries: np.ndarray, k: int, mask=None) -> float
 
 def needed_faiss():
     """The module. Raises: InputError that says how to install it."""
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it says what it tries to load
     try:
         import faiss
     except ImportError as error:
