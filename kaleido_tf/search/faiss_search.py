@@ -67,13 +67,8 @@ class FaissSearch:
         scores = np.empty(rows.shape, np.float32)
         if not request.k:
             return rows, scores
-        asked = request.queries
-        if self._hubs:
-            last = np.full([len(asked), 1], -1.0 if request.corrected else 0.0, np.float32)
-            asked = np.column_stack([asked * (2 if request.corrected else 1), last])
-        _, numbers = self._found.search(
-            np.ascontiguousarray(asked), request.photos, params=self._parameters(request, mask)
-        )
+        parameters = self._parameters(request, mask)
+        _, numbers = self._found.search(self._asked(request), request.photos, params=parameters)
         for place, found in enumerate(numbers):
             candidates = self._rows[found[found >= 0]]
             exact = exact_scores(self.index, request.queries[place], candidates, request.corrected)
@@ -81,6 +76,12 @@ class FaissSearch:
                 candidates, exact, self.index.products, request.k
             )
         return rows, scores
+
+    def _asked(self, request: Request) -> np.ndarray:
+        if not self._hubs:
+            return np.ascontiguousarray(request.queries)
+        last = np.full([len(request.queries), 1], -float(request.corrected), np.float32)
+        return np.column_stack([request.queries * (1 + request.corrected), last])
 
     def _parameters(self, request: Request, mask: np.ndarray | None):
         chosen = {}

@@ -19,6 +19,10 @@ from kaleido_tf.search.items import Items
 from kaleido_tf.search.manifest import Manifest, Segment, check_sizes, read_manifest
 
 _ATTEMPTS = 10
+MAPPED_FROM = 1 << 20
+"""Bytes of the smallest array that is memory-mapped. Smaller files are read: else an index of a few
+hundred small changes would keep more files open than a process may.
+"""
 
 
 def open_index(folder: str | os.PathLike) -> "Index":
@@ -56,7 +60,7 @@ class Index:
         self._hubness = [self._array(s, s.hubness, (s.count,)) for s in self._parts if s.hubness]
         if len(self._hubness) != manifest.corrected_for_hubs * len(self._parts):
             raise InputError(f"{folder}: hubness of some photos is missing. Write the index anew")
-        self.items = Items([(folder / s.items, s.count) for s in self._parts])
+        self.items = Items([(folder / s.items, s.count) for s in self._parts], MAPPED_FROM)
         self.alive = self._alive()
 
     @property
@@ -68,7 +72,8 @@ class Index:
 
     def _array(self, segment: Segment, name: str, shape: tuple) -> np.ndarray:
         dtype = self.manifest.dtype if name == segment.vectors else "float32"
-        array = _loaded(self.folder / name, "r")
+        mapped = segment.sizes[name] >= MAPPED_FROM
+        array = _loaded(self.folder / name, "r" if mapped else None)
         if array.shape != shape or array.dtype != dtype:
             raise InputError(
                 f"{self.folder / name}: needed {dtype} of shape {list(shape)}. Received:"

@@ -32,12 +32,13 @@ class Column:
 class Items:
     """The lines of some files, one after the other.
 
-    Args: files: (path, number of lines) of each.
+    Args: files: (path, number of lines) of each. mapped_from: bytes of the smallest file that is
+      memory-mapped; others are read.
     Raises: InputError for a file of another number of lines.
     """
 
-    def __init__(self, files: Sequence[tuple[pathlib.Path, int]]):
-        self._files = [_Lines(path, count) for path, count in files]
+    def __init__(self, files: Sequence[tuple[pathlib.Path, int]], mapped_from: int):
+        self._files = [_Lines(path, count, mapped_from) for path, count in files]
         self._firsts = np.cumsum([0, *(count for _, count in files)])
         self._columns: dict[str, Column] = {}
 
@@ -87,10 +88,12 @@ class Items:
 class _Lines:
     """A file of `count` lines of JSON."""
 
-    def __init__(self, path: pathlib.Path, count: int):
+    def __init__(self, path: pathlib.Path, count: int, mapped_from: int):
         self.path, self.count = path, count
         with path.open("rb") as file:
-            self._content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped = path.stat().st_size >= mapped_from
+            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if mapped else file.read()
+        self._content = whole
 
     @functools.cached_property
     def _ends(self) -> np.ndarray:

@@ -79,26 +79,29 @@ def draw_lists(queries: Side, gallery: Side, kinds=None, seed: int = 0) -> list[
         kinds = ([""] * len(own[0]), [""] * len(own[1]))
     kind = same_groups(*kinds)
     members, pools = _members(own[1]), _members(kind[1])
-    generator = np.random.default_rng(seed)
+    generator, count = np.random.default_rng(seed), min(QUERIES, len(own[0]))
     draws = []
     for _ in range(DRAWS):
-        count = min(QUERIES, len(own[0]))
         chosen = np.sort(generator.choice(len(own[0]), count, replace=False))
         lists = np.full([count, 1 + OTHERS], _NONE)
         for row, query in enumerate(chosen):
             right = members.get(own[0][query], ())
             pool = pools.get(kind[0][query], np.array([], np.int64))
             pool = pool[equal[1][pool] != equal[0][query]]
-            if not len(right) or not len(pool):
-                raise InputError(
-                    "Every query needs its right answer and another in the gallery. Received none"
-                    f" for product {queries.products[query]}"
-                )
+            _check(queries.products[query], len(right), len(pool))
             others = generator.choice(pool, min(OTHERS, len(pool)), replace=False)
             lists[row, 0] = generator.choice(right)
             lists[row, 1 : 1 + len(others)] = others
         draws.append(Draw(chosen, lists))
     return draws
+
+
+def _check(product: str, right: int, others: int) -> None:
+    if not right or not others:
+        raise InputError(
+            "Every query needs its right answer and another in the gallery. Received none for"
+            f" product {product}"
+        )
 
 
 def _members(groups: np.ndarray) -> dict[int, np.ndarray]:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.search import index_folder
 from kaleido_tf.search.index_folder import open_index
 from tests import small_index
 
@@ -39,7 +40,8 @@ def test_a_fresh_index_is_plain_files(tmp_path, dtype):
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
-def test_vectors_are_mapped_and_rows_of_products_found(tmp_path):
+def test_vectors_are_mapped_and_rows_of_products_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(index_folder, "MAPPED_FROM", 1)
     index = open_index(small_index.write(tmp_path, 12, photos=3, corrected=True))
     assert all(isinstance(vectors, np.memmap) for _, vectors, _ in index.blocks(4))
     assert [(first, len(v), len(h)) for first, v, h in index.blocks(5)] == [
