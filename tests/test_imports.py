@@ -46,7 +46,17 @@ ALLOWED = {
         "training",
     },
     "search": LEAVES | {"evaluation"},
-    "serving": LEAVES | {"command", "data_prep/catalogue", "evaluation", "training"},
+    "serving": READING
+    | {
+        "command",
+        "command_line",
+        "compat",
+        "data_prep/catalogue",
+        "evaluation",
+        "families",
+        "search",
+        "training",
+    },
     # data_prep
     "data_prep/catalogue": LEAVES,
     "data_prep/onnx_graphs": LEAVES,

@@ -92,6 +92,21 @@ class TextImageComparison(tf_keras.layers.Layer):
         words = tf.reduce_sum(tf.cast(weights > 0, tf.float32), axis=-1, keepdims=True)
         return score, tf.stack([fits, weights * words, rarity], axis=-1)
 
+    def text_vectors(self, input_ids, input_mask) -> tf.Tensor:
+        """[T, D] of length 1, D = members x tower size: the texts as the towers see them."""
+        sides = [member.text_side(input_ids, input_mask).whole for member in self.members]
+        return tf.math.l2_normalize(tf.concat(sides, axis=-1), -1)
+
+    def image_vectors(self, features) -> tf.Tensor:
+        """[I, D] of length 1, to be held against `text_vectors`."""
+        sides = [member.image_side(features).whole for member in self.members]
+        return tf.math.l2_normalize(tf.concat(sides, axis=-1), -1)
+
+    def bank_texts(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Ids and mask [bank_size, S] of the texts of training that are kept."""
+        ids = self.bank_ids[: self.bank_size]
+        return ids, tf.cast(ids > 0, tf.int32)
+
     def measure_fits(self) -> None:
         """Of a trained comparison: what each word reaches over images of training."""
         images = min(int(self.bank_size.numpy()), MEASURED_IMAGES)

@@ -120,6 +120,26 @@ class PairMatching:
         """
         return self.named_layers["comparison"].image_hubness(self.compared_features(inputs))
 
+    def text_vectors(self, feed) -> tf.Tensor:
+        """[T, D] float32 of length 1 of texts (`input_ids`, `input_mask`, `segment_ids` [T, S]): as
+        the towers of the comparison see them; where there is none, the mean of their embeddings.
+        Texts and images that match are near.
+        """
+        if self.compares:
+            return self.named_layers["comparison"].text_vectors(
+                feed["input_ids"], feed["input_mask"]
+            )
+        text = self.named_layers["text_embedding"](feed["input_ids"], feed["segment_ids"])
+        weights = tf.cast(feed["input_mask"], tf.float32)[..., None]
+        return tf.math.l2_normalize(tf.reduce_sum(tf.cast(text, tf.float32) * weights, 1), -1)
+
+    def image_vectors(self, inputs) -> tf.Tensor:
+        """[I, D] float32 of length 1 of images (as `image_inputs`), as `text_vectors`."""
+        if self.compares:
+            return self.named_layers["comparison"].image_vectors(self.compared_features(inputs))
+        image = tf.cast(self._embed_image(inputs), tf.float32)
+        return tf.math.l2_normalize(tf.reduce_mean(image, axis=1), -1)
+
     def compared_features(self, inputs):
         """The patch features of images (as `image_inputs`) that a comparison sees, [I, P, F],
         normalised.

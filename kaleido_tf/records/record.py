@@ -138,6 +138,16 @@ class Record:
         return self._ints("subcategory_id")[0]
 
     @property
+    def title(self) -> str:
+        """The product's title."""
+        return self._text("title")
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """[P, 5] int64: x1, x2, y1, y2 and area of each patch, in pixels of the crop."""
+        return np.array(self._ints("patch_boxes"), np.int64).reshape(-1, 5)
+
+    @property
     def text(self) -> str:
         """What the product is described by, as the model reads it."""
         return self._text("text")

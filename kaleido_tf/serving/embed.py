@@ -1,0 +1,67 @@
+"""Writes the index of a catalogue's photos, to be searched: `python -m kaleido_tf.serving.embed
+--records=records/valid --model=model --output_dir=index`.
+
+Killed half way, the same command goes on. A finished index stays as it is.
+"""
+
+import hashlib
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import flags
+
+from kaleido_tf.command import run_command
+from kaleido_tf.search.manifest import DTYPES
+
+flags.DEFINE_string("records", None, "Records: a file, a glob or a directory of shards.")
+flags.DEFINE_string("model", None, "Folder or checkpoint of a trained model.")
+flags.DEFINE_string("output_dir", None, "Folder of the index.")
+flags.DEFINE_string(
+    "fields",
+    None,
+    "products.jsonl whose further fields (colour, price, ...) filters are to know; default: title,"
+    " text, category and sub-category of the records alone.",
+)
+flags.DEFINE_enum("dtype", "float16", DTYPES, "Numbers of the vectors.")
+flags.DEFINE_boolean(
+    "parquet", True, "Whether to write embeddings.parquet beside them, for vector stores."
+)
+flags.mark_flags_as_required(["records", "model", "output_dir"])
+FLAGS = flags.FLAGS
+PARQUET = "embeddings.parquet"
+
+
+def main(_) -> None:
+    """Opens model and records, then writes the index."""
+    from kaleido_tf.search.index_folder import open_index
+    from kaleido_tf.search.index_writing import IndexSettings, write_index
+    from kaleido_tf.search.parquet_file import write_parquet
+    from kaleido_tf.serving.embedded_records import blocks_of_records
+    from kaleido_tf.serving.index_source import IndexSource
+    from kaleido_tf.serving.plain_fields import read_plain_fields
+    from kaleido_tf.serving.vector_model import VectorModel
+
+    fields = read_plain_fields(FLAGS.fields) if FLAGS.fields else {}
+    model = VectorModel(FLAGS.model)
+    table = model.open_table(FLAGS.records)
+    settings = IndexSettings(model.digest, model.dimension, FLAGS.dtype, model.corrects_hubs)
+    digest = hashlib.sha256(
+        "\n".join([*table.image_ids, table.contents, repr(sorted(fields.items()))]).encode()
+    ).hexdigest()
+    blocks = blocks_of_records(model, table, fields)
+    folder = pathlib.Path(FLAGS.output_dir)
+    manifest = write_index(folder, blocks, settings, digest)
+    IndexSource(str(FLAGS.model), str(FLAGS.records)).write(folder)
+    if FLAGS.parquet:
+        write_parquet(open_index(folder), folder / PARQUET)
+    print(
+        f"{folder}: {manifest.count} photos of {len(set(table.product_ids))} products, vectors of"
+        f" {manifest.dimension} {manifest.dtype}"
+        + (", corrected for hubs" if manifest.corrected_for_hubs else "")
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

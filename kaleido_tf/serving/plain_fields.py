@@ -1,0 +1,37 @@
+"""The fields of products that a catalogue's products.jsonl says beside those of its records."""
+
+import json
+import os
+
+from kaleido_tf.errors import InputError
+from kaleido_tf.files.text_files import read_lines
+
+RECORDED = ("product_id", "image_id", "images", "title", "description", "category", "subcategory")
+"""What the records know themselves, and the names of photos."""
+
+
+def read_plain_fields(path: str | os.PathLike) -> dict[str, dict]:
+    """Product id -> its fields that are texts, numbers, true or false, or lists of texts.
+
+    Raises: InputError for a file that is not there, or a line that is no product.
+    """
+    fields = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            product = json.loads(line)
+            fields[str(product["product_id"])] = {
+                name: value
+                for name, value in product.items()
+                if name not in RECORDED and _is_plain(value)
+            }
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{path} line {number}: a product with a `product_id` is needed. Received:"
+                f" {line[:60]!r}"
+            ) from error
+    return fields
+
+
+def _is_plain(value) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return all(isinstance(part, str | int | float) for part in parts)
