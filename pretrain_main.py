@@ -64,6 +64,20 @@ flags.DEFINE_string(
     None,
     "Candidate lists of predict; default: candidates_<type>.jsonl beside the records.",
 )
+flags.DEFINE_enum(
+    "protocol",
+    "lists",
+    ["lists", "full"],
+    "What --mode=predict ranks: candidate lists, or for every photo the texts of all products and"
+    " the other way round (both directions at once).",
+)
+flags.DEFINE_integer(
+    "rerank",
+    0,
+    "With --protocol=full: so many of the best by their vectors are scored again by the whole"
+    " model.",
+    lower_bound=0,
+)
 define_setting_flags(PretrainingConfig)
 define_setting_flags(ExamplesConfig)
 define_shared_flags()
@@ -83,6 +97,10 @@ def main(_):
         if _means_the_sample("eval_input_fp"):
             use_sample()
         evaluate()
+    elif FLAGS.protocol == "full":
+        if _means_the_sample("predict_input_fp"):
+            use_sample()
+        predict_gallery()
     else:
         if FLAGS.type is None:
             raise InputError("--mode=predict needs --type=img2txt or --type=txt2img")
@@ -244,6 +262,30 @@ def predict(direction: str, pairs: str | None, candidates: str | None) -> None:
         FLAGS.predict_batch_size,
         named if FLAGS.output_dir else f"{direction}_{named}",
     )
+
+
+def predict_gallery() -> None:
+    """Ranks the whole gallery of --predict_input_fp, both ways."""
+    from kaleido_tf.command_line.gallery_task import rank_gallery
+    from kaleido_tf.command_line.session import begin_use
+    from kaleido_tf.compat.checkpoints.weights import load_weights
+    from kaleido_tf.families import build_model
+    from kaleido_tf.files.whole_files import check_writable
+    from kaleido_tf.training.strategy import make_strategy, set_precision
+
+    need("predict_input_fp")
+    if FLAGS.input_schema:
+        raise InputError("--protocol=full ranks records (data_prep). Received: --input_schema")
+    session = begin_use("matching")
+    output = session.output_folder()
+    check_writable(output)
+    table = session.open_table(FLAGS.predict_input_fp)
+    set_precision(session.run.device.precision)
+    with make_strategy(session.run.device).scope():
+        model = build_model(session.config, (), session.text_length)
+        _ = model.matcher
+    load_weights(model, session.source.start)
+    rank_gallery(model, session, table, output, FLAGS.rerank, FLAGS.predict_batch_size)
 
 
 def _open_pairs(session, direction: str, pairs: str, candidates: str | None):

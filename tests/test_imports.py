@@ -42,6 +42,7 @@ ALLOWED = {
         "families",
         "models",
         "objectives",
+        "search",
         "settings",
         "training",
     },

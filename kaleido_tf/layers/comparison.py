@@ -102,10 +102,14 @@ class TextImageComparison(tf_keras.layers.Layer):
         sides = [member.image_side(features).whole for member in self.members]
         return tf.math.l2_normalize(tf.concat(sides, axis=-1), -1)
 
-    def bank_texts(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Ids and mask [bank_size, S] of the texts of training that are kept."""
+    def bank_vectors(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """`text_vectors` and `image_vectors` [bank_size, D] of the products that are kept."""
         ids = self.bank_ids[: self.bank_size]
-        return ids, tf.cast(ids > 0, tf.int32)
+        images = tf.concat([member.bank_images for member in self.members], axis=-1)
+        return (
+            self.text_vectors(ids, tf.cast(ids > 0, tf.int32)),
+            tf.math.l2_normalize(images[: self.bank_size], -1),
+        )
 
     def measure_fits(self) -> None:
         """Of a trained comparison: what each word reaches over images of training."""

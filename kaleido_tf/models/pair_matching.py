@@ -120,6 +120,13 @@ class PairMatching:
         """
         return self.named_layers["comparison"].image_hubness(self.compared_features(inputs))
 
+    @property
+    def vector_size(self) -> int:
+        """D of `text_vectors` and `image_vectors`."""
+        config = self.config
+        towers = config.comparison_members * config.comparison_tower_size
+        return towers if self.compares else config.hidden_size
+
     def text_vectors(self, feed) -> tf.Tensor:
         """[T, D] float32 of length 1 of texts (`input_ids`, `input_mask`, `segment_ids` [T, S]): as
         the towers of the comparison see them; where there is none, the mean of their embeddings.

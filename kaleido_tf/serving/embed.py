@@ -46,7 +46,9 @@ def main(_) -> None:
     fields = read_plain_fields(FLAGS.fields) if FLAGS.fields else {}
     model = VectorModel(FLAGS.model)
     table = model.open_table(FLAGS.records)
-    settings = IndexSettings(model.digest, model.dimension, FLAGS.dtype, model.corrects_hubs)
+    settings = IndexSettings(
+        model.digest, model.dimension, FLAGS.dtype, model.vectors.corrects_hubs
+    )
     digest = hashlib.sha256(
         "\n".join([*table.image_ids, table.contents, repr(sorted(fields.items()))]).encode()
     ).hexdigest()

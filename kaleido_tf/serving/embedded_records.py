@@ -8,6 +8,7 @@ import numpy as np
 
 from kaleido_tf.data.class_labels import class_names
 from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.evaluation.vectors import mean_of_views
 from kaleido_tf.progress import Progress
 from kaleido_tf.records.record import Record
 from kaleido_tf.records.shards import read_shard
@@ -59,7 +60,7 @@ def _block(
     """Of a shard's records. Args: first: its first record in the table. skipped: photos of it that
     the index holds already.
     """
-    vectors = model.photos(
+    vectors = model.vectors.of_photos(
         np.stack([record.block("patch_features") for record in records]),
         np.stack([record.boxes for record in records]),
     )
@@ -67,14 +68,13 @@ def _block(
     for number, record in enumerate(records):
         photos.setdefault(record.image_id, []).append(number)
     chosen = list(photos.values())[max(skipped, 0) :]
-    means = np.stack([vectors[views].mean(axis=0) for views in chosen])
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    means = mean_of_views(vectors, chosen)
     return Block(
         [records[views[0]].product_id for views in chosen],
         [records[views[0]].image_id for views in chosen],
         [_fields(records[v[0]], named, first + v[0], more) for v in chosen],
         means,
-        model.hubness(means) if model.corrects_hubs else None,
+        model.vectors.hubness_of_photos(means) if model.vectors.corrects_hubs else None,
     )
 
 

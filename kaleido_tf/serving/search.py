@@ -69,7 +69,7 @@ def _of_text(index: Index, text: str) -> np.ndarray:
             f"The model that the index was made with is needed ({index.manifest.model}). Received:"
             f" {path} ({model.digest})"
         )
-    return model.texts([text])
+    return model.of_words([text])
 
 
 def _like(index: Index, product: str, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,152 @@
+"""From a trained model to found products, from the command line: index, searches, and the recall of
+the whole gallery.
+"""
+
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from kaleido_tf.files.json_files import read_json_object
+from tests import small_records
+from tests.end_to_end.commands import ROOT, run
+
+SIZES = {
+    "model_type": "kaleidobert",
+    "hidden_size": 24,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 20,
+    "max_position_embeddings": 14,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+    "initializer_range": 0.1,
+    "patch_feature_norm": "standard",
+    "comparison_size": 8,
+    "comparison_tower_size": 10,
+    "comparison_members": 2,
+    "comparison_bank": 15,
+    "comparison_neighbours": 3,
+}
+PRODUCTS = 23
+RED = [f"P{n:03d}" for n in range(PRODUCTS) if n % 8 in (0, 6)]
+"""Red, and pink, which these records show by the same feature."""
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Records in two views, a model that compares, and its index."""
+    folder = tmp_path_factory.mktemp("search")
+    small_records.write(folder / "train", 41)
+    small_records.write(folder / "valid", 2 * PRODUCTS, per_shard=10, change=small_records.viewed)
+    small_records.name_classes(folder / "valid")
+    lines = [
+        {"product_id": f"P{n:03d}", "title": "other", "colour": small_records.COLOURS[n % 8]}
+        for n in range(PRODUCTS)
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "products.jsonl").write_text(text)
+    (folder / "model.json").write_text(json.dumps(SIZES))
+    run(
+        ROOT / "pretrain_main.py",
+        "--mode=train",
+        "--train_input_fp=train",
+        "--input_sequence_length=9",
+        "--train_batch_size=3",
+        "--comparison_epochs=60",
+        "--num_epochs=0.2",
+        "--seed=2",
+        "--model_config=model.json",
+        "--model_dir=model",
+        cwd=folder,
+    )
+    output = embed(folder)
+    assert output.strip().splitlines()[-1].startswith(f"index: {PRODUCTS} photos of {PRODUCTS}")
+    return folder
+
+
+def embed(folder, *more, status=0):
+    arguments = ("--records=valid", "--model=model", "--output_dir=index")
+    fields = "--fields=products.jsonl"
+    command = ("-m", "kaleido_tf.serving.embed", *arguments, fields, *more)
+    return run(*command, cwd=folder, status=status)
+
+
+def search(folder, *arguments, status=0):
+    command = ("-m", "kaleido_tf.serving.search", "--index=index", *arguments)
+    return run(*command, cwd=folder, status=status)
+
+
+def found(output):
+    """[(product, score)] of the table."""
+    lines = [line.split() for line in output.strip().splitlines()]
+    header = next(n for n, line in enumerate(lines) if line[:2] == ["score", "product_id"])
+    return [(line[2], float(line[1])) for line in lines[header + 1 :]]
+
+
+def test_the_index_holds_a_photo_once_and_its_fields(prepared):
+    manifest = read_json_object(prepared / "index" / "manifest.json")
+    assert manifest["count"] == PRODUCTS and manifest["corrected_for_hubs"] is True
+    vectors = np.load(prepared / "index" / "embeddings.npy")
+    assert vectors.shape == (PRODUCTS, 20)
+    assert np.linalg.norm(vectors.astype(float), axis=1) == pytest.approx(1, abs=1e-3)
+    first = json.loads((prepared / "index" / "items.jsonl").read_text().splitlines()[0])
+    assert first["colour"] == "red" and first["subcategory"] == "dress"
+    assert first["title"] == "dress 0"  # the records', not the other file's
+    table = pyarrow.parquet.read_table(prepared / "index" / "embeddings.parquet")
+    assert table.num_rows == PRODUCTS and "colour" in table.column_names
+
+
+def test_words_find_what_they_say(prepared):
+    products = found(search(prepared, "--text=a red dress", "--top=3"))
+    assert len(products) == 3
+    scores = [score for _, score in products]
+    assert scores == sorted(scores, reverse=True)
+    assert products[0][0] in RED
+    filtered = found(search(prepared, "--text=a red dress", "--filter=colour=blue", "--top=9"))
+    assert {product for product, _ in filtered} == {"P001", "P009", "P017"}
+    flat = search(prepared, "--text=a red dress", "--top=3", "--engine=flat")
+    assert found(flat) == products
+
+
+def test_a_product_finds_others_like_it(prepared):
+    products = found(search(prepared, "--like=P008", "--top=2"))
+    assert "P008" not in dict(products)
+    assert products[0][0] in RED
+
+
+def test_bad_input_is_refused(prepared):
+    assert "One of --text and --like is needed. Received: neither" in search(prepared, status=1)
+    both = search(prepared, "--text=red", "--like=P008", status=1)
+    assert "Received: --text and --like" in both
+    assert "words are needed" in search(prepared, "--text= ", status=1)
+    unknown = search(prepared, "--text=\u0e01\u0e02", status=1)
+    assert "A text with a word that the model knows" in unknown
+    assert "a product of the index is needed. Received: X" in search(prepared, "--like=X", status=1)
+    many = search(prepared, "--text=red", "--top=99", status=1)
+    assert "99" in many and str(PRODUCTS) in many
+    assert "colour" in search(prepared, "--text=red", "--filter=color=red", status=1)
+    again = embed(prepared, "--dtype=float32", status=1)
+    assert "index" in again and "another --output_dir" in again
+
+
+def test_the_whole_gallery_is_ranked_both_ways(prepared):
+    command = (ROOT / "pretrain_main.py", "--mode=predict", "--protocol=full", "--rerank=4")
+    given = ("--predict_input_fp=valid", "--predict_checkpoint_path=model", "--output_dir=ranked")
+    output = run(*command, *given, cwd=prepared)
+    content = read_json_object(prepared / "ranked" / "gallery_retrieval.json")
+    assert list(content) == ["vectors", "corrected", "reranked_4"]
+    for way, figures in content.items():
+        for direction in ("img2txt", "txt2img"):
+            one = figures[direction]
+            assert one["full_queries"] == one["full_gallery"] == PRODUCTS
+            assert one["full_recall_at_1"] > 3 / PRODUCTS  # thrice chance
+            recall = f"{100 * one['full_recall_at_1']:.1f}"
+            assert f"{way}, {direction}: {PRODUCTS} queries" in output and recall in output
+        # Nothing but the first four can change.
+        assert figures["img2txt"]["full_recall_at_50"] == 1
+    corrected, again = content["corrected"]["img2txt"], content["reranked_4"]["img2txt"]
+    assert corrected["full_recall_at_10"] == pytest.approx(again["full_recall_at_10"])
+    refused = run(*command, *given, "--rerank=24", cwd=prepared, status=1)
+    assert "--rerank must be at most the gallery, 23. Received: 24" in refused
