@@ -21,6 +21,7 @@ WEIGHTS = "needs ImageNet weights of SqueezeNet"
 RELEASED = "needs rows or weights of the authors' releases"
 MASKS = "needs photos and masks of ECSSD and CCP, and ImageNet weights"
 SUITE = "the tests themselves"
+SEARCH = "tests/end_to_end/test_search.py runs it"
 SAMPLE = "tests/end_to_end/test_sample.py runs it"
 EXCEPTED = {
     "README.md": {
@@ -44,6 +45,11 @@ EXCEPTED = {
     "docs/results.md": {"hm": "needs the H&M photos, and " + WEIGHTS[6:], "=small": "the same"},
     "docs/recognition.md": {"hm_en": "the same", "sample_recognition.cfg": SAMPLE},
     "docs/captioning.md": {"hm_": "the same", "sample_captioning.cfg": SAMPLE},
+    "docs/search.md": {
+        "benchmarks.search_cost": "measures",
+        "kaleido_tf.serving": SEARCH,
+        "--protocol=full": SEARCH,
+    },
     "docs/foreground.md": {"saliency": MASKS},
     "docs/image_networks.md": {
         "pip install": "installs",
@@ -86,7 +92,7 @@ SMALL_TRAINING = {
         "--kaleido_tasks=rotation",
         *SHORT,
     ),
-    "finetune_main.py": SHORT,
+    "finetune_main.py": ("--comparison_epochs=1", *SHORT),
 }
 
 
@@ -213,7 +219,7 @@ def test_flags_in_prose_exist():
     programs += [f"data_prep.{path.stem}" for path in ROOT.glob("data_prep/train_*.py")]
     programs += ["data_prep.show_product", "data_prep.convert_easytransfer"]
     programs += ["kaleido_tf.compat.convert_checkpoint", "kaleido_tf.evaluation.retrieval"]
-    programs += ["kaleido_tf.serving.report_page"]
+    programs += [f"kaleido_tf.serving.{name}" for name in ("report_page", "embed", "search")]
     known = set().union(*map(documented.flags_of, programs))
     wrong = [
         f"{document}: {span}"
