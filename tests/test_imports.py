@@ -48,16 +48,7 @@ ALLOWED = {
     },
     "search": LEAVES | {"evaluation"},
     "serving": READING
-    | {
-        "command",
-        "command_line",
-        "compat",
-        "data_prep/catalogue",
-        "evaluation",
-        "families",
-        "search",
-        "training",
-    },
+    | {"command", "command_line", "data_prep/catalogue", "evaluation", "search", "training"},
     # data_prep
     "data_prep/catalogue": LEAVES,
     "data_prep/onnx_graphs": LEAVES,

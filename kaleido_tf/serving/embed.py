@@ -35,13 +35,13 @@ PARQUET = "embeddings.parquet"
 
 def main(_) -> None:
     """Opens model and records, then writes the index."""
+    from kaleido_tf.command_line.vector_model import VectorModel
     from kaleido_tf.search.index_folder import open_index
     from kaleido_tf.search.index_writing import IndexSettings, write_index
     from kaleido_tf.search.parquet_file import write_parquet
     from kaleido_tf.serving.embedded_records import blocks_of_records
     from kaleido_tf.serving.index_source import IndexSource
     from kaleido_tf.serving.plain_fields import read_plain_fields
-    from kaleido_tf.serving.vector_model import VectorModel
 
     fields = read_plain_fields(FLAGS.fields) if FLAGS.fields else {}
     model = VectorModel(FLAGS.model)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from kaleido_tf.command_line.vector_model import VectorModel
 from kaleido_tf.data.class_labels import class_names
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.evaluation.vectors import mean_of_views
@@ -13,7 +14,6 @@ from kaleido_tf.progress import Progress
 from kaleido_tf.records.record import Record
 from kaleido_tf.records.shards import read_shard
 from kaleido_tf.search.block import Block
-from kaleido_tf.serving.vector_model import VectorModel
 
 NAMES = {"category": "catepred", "subcategory": "subcatepred"}
 """Field -> what the list of its names is called (data/class_labels.py)."""

@@ -59,8 +59,8 @@ def _of_text(index: Index, text: str) -> np.ndarray:
     """[1, D]. Raises: InputError for a model that did not make the index."""
     if not text.strip():
         raise InputError("--text: words are needed. Received an empty text")
+    from kaleido_tf.command_line.vector_model import VectorModel
     from kaleido_tf.serving.index_source import read_source
-    from kaleido_tf.serving.vector_model import VectorModel
 
     path = FLAGS.model or read_source(pathlib.Path(FLAGS.index)).model
     model = VectorModel(path)
