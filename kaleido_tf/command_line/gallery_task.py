@@ -67,30 +67,28 @@ def rank_gallery(
     least = min(map(len, gallery.vectors.values()))
     if rerank > least:
         raise InputError(f"--rerank must be at most the gallery, {least}. Received: {rerank}")
-    ways = {"vectors": lambda direction: list(gallery.scores(direction, False))}
-    if gallery.hubness is not None:
-        ways["corrected"] = lambda direction: list(gallery.scores(direction, True))
-    if rerank:
-        best = list(ways)[-1]
-        ways[f"reranked_{rerank}"] = lambda direction: [
-            _reranked(
-                model,
-                session,
-                table,
-                gallery,
-                direction,
-                np.concatenate(ways[best](direction)),
-                rerank,
-                batch_size,
+    content: dict[str, dict] = {}
+    for direction in DIRECTIONS:
+        for way, blocks in _ways(gallery, direction):
+            content.setdefault(way, {})[direction] = _figures(gallery, direction, blocks)
+        if rerank:
+            again = _Reranking(model, session, table, gallery, direction, batch_size)
+            blocks = [again.scores(np.concatenate(blocks), rerank)]
+            content.setdefault(f"reranked_{rerank}", {})[direction] = _figures(
+                gallery, direction, blocks
             )
-        ]
-    content = {}
-    for way, scores in ways.items():
-        content[way] = {direction: _figures(gallery, direction, scores) for direction in DIRECTIONS}
-        content[way] |= mean_of_six(content[way])
+    for figures in content.values():
+        figures |= mean_of_six(figures)
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / NAME, content)
     print(_table(content))
+
+
+def _ways(gallery: Gallery, direction: str) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """How vectors are compared, the best way last, and the scores, [Q, N] in blocks."""
+    yield "vectors", list(gallery.scores(direction, corrected=False))
+    if gallery.hubness is not None:
+        yield "corrected", list(gallery.scores(direction, corrected=True))
 
 
 def _gallery(model, table: RecordTable) -> Gallery:
@@ -122,27 +120,41 @@ def _gallery(model, table: RecordTable) -> Gallery:
     )
 
 
-def _reranked(model, session, table, gallery, direction, scores, rerank, batch_size) -> np.ndarray:
-    """[Q, N]: the best of each query by the matcher's score, the others behind them as they
-    were.
-    """
-    asked, found = (gallery.records[side] for side in _sides_of(direction))
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :rerank]
-    queries, items = np.repeat(asked, rerank), found[best.ravel()]
-    texts, images = (items, queries) if direction == "img2txt" else (queries, items)
-    pairs = Pairs(texts, images, np.zeros(len(texts), bool), np.zeros(len(texts), int))
-    viewed, views = pairs_of_views(table, pairs)
-    strategy = make_strategy(session.run.device)
-    batches = candidate_batches(model, table, viewed, batch_size * strategy.num_replicas_in_sync)
-    logits = score_batches(model.matcher, strategy, batches, len(viewed.texts))
-    again = mean_over_views(logits, views)[:, 1].reshape(best.shape)
-    result = scores - scores.max() - 1
-    np.put_along_axis(result, best, again - again.min(), axis=1)
-    return result
+@dataclasses.dataclass(frozen=True)
+class _Reranking:
+    """The best of each query scored again by the whole model."""
+
+    model: object
+    session: Session
+    table: RecordTable
+    gallery: Gallery
+    direction: str
+    batch_size: int
+
+    def scores(self, scores: np.ndarray, count: int) -> np.ndarray:
+        """[Q, N] scores by which the `count` best of each query stand in the matcher's order, and
+        the others behind them as they were.
+        """
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        asked, found = (self.gallery.records[side] for side in _sides_of(self.direction))
+        matched = self._matched(np.repeat(asked, count), found[best.ravel()]).reshape(best.shape)
+        result = scores - scores.max() - 1
+        np.put_along_axis(result, best, matched - matched.min(), axis=1)
+        return result
+
+    def _matched(self, queries: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """[n] match logits of pairs of records."""
+        texts, images = (items, queries) if self.direction == "img2txt" else (queries, items)
+        none = np.zeros(len(texts), int)
+        viewed, views = pairs_of_views(self.table, Pairs(texts, images, none > 0, none))
+        strategy = make_strategy(self.session.run.device)
+        batch = self.batch_size * strategy.num_replicas_in_sync
+        batches = candidate_batches(self.model, self.table, viewed, batch)
+        logits = score_batches(self.model.matcher, strategy, batches, len(viewed.texts))
+        return mean_over_views(logits, views)[:, 1]
 
 
-def _figures(gallery: Gallery, direction: str, scores) -> dict:
-    blocks = scores(direction)
+def _figures(gallery: Gallery, direction: str, blocks: list[np.ndarray]) -> dict:
     sides = [gallery.sides[side] for side in _sides_of(direction)]
     return {**full_gallery_figures(blocks, *sides), **sampled_figures(blocks, *sides)}
 
