@@ -31,6 +31,7 @@ from kaleido_tf.evaluation.caption_report import (
 )
 from kaleido_tf.evaluation.caption_tokenizers import chosen_tokenizer
 from kaleido_tf.evaluation.caption_yardsticks import nearest_texts, random_texts
+from kaleido_tf.evaluation.photo_views import photos_of
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.captioning import Captioner
 from kaleido_tf.progress import Progress
@@ -92,7 +93,9 @@ def train(module, evaluates: bool) -> None:
         session.run,
         lambda: _build(session, settings),
         examples,
-        _examples(described.products.table, session, settings) if evaluates else None,
+        _examples(described.products.table, session, settings).of_plain_views()
+        if evaluates
+        else None,
         lambda model, strategy: _begin(model, examples, session),
     )
     if evaluates:
@@ -243,7 +246,8 @@ def _names(products: ProductPhotos) -> dict[str, list]:
 def _shown_yardsticks(
     training: RecordTable, described: Described, tokenizer: str
 ) -> dict[str, Judged]:
-    texts, products = _texts(training), described.products
+    every, products = _texts(training), described.products
+    texts = [every[number] for number in photos_of(training).plain]
     captions = {
         NEAREST: nearest_texts(training, texts, products.table, products.records),
         RANDOM: random_texts(texts, len(products), FLAGS.seed),
