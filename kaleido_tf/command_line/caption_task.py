@@ -34,6 +34,7 @@ from kaleido_tf.evaluation.caption_yardsticks import nearest_texts, random_texts
 from kaleido_tf.evaluation.photo_views import photos_of
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.captioning import Captioner
+from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.progress import Progress
 from kaleido_tf.records.shards import read_shards
 from kaleido_tf.training.checkpoints import find_checkpoint, model_files
@@ -76,7 +77,8 @@ def train(module, evaluates: bool) -> None:
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     settings, writing = read_settings(CaptionTraining), read_settings(Writing)
     tokenizer = chosen_tokenizer(FLAGS.caption_words) if evaluates else None
-    session = begin_training("captioning", FLAGS.model_config)
+    tuning = read_settings(FineTuningConfig)
+    session = begin_training("captioning", FLAGS.model_config, tuning.dropout)
     writing.longest_in(session.text_length)
     table = session.open_table(FLAGS.train_input_fp)
     info = CaptionerFile(settings.attention, _median_length(table))
@@ -84,7 +86,8 @@ def train(module, evaluates: bool) -> None:
     described = _described(FLAGS.eval_input_fp, session) if evaluates else None
     if evaluates:
         _check_photos(described.products, info)
-    decisive = (*decisive_of(CaptionTraining), "input_sequence_length", "task")
+    decisive = decisive_of(CaptionTraining, FineTuningConfig)
+    decisive = (*decisive, "input_sequence_length", "task")
     _check_other_task(FLAGS.model_dir)
     leave_settings(FLAGS.model_dir, session.config, session.source.vocabulary, module, decisive)
     info.write(pathlib.Path(FLAGS.model_dir))

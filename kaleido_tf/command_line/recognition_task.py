@@ -46,6 +46,7 @@ from kaleido_tf.evaluation.result_files import (
 )
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.class_list import ClassList
+from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.objectives.recognition import Classifier
 from kaleido_tf.objectives.recognition_config import RecognitionConfig
 from kaleido_tf.training.run import train as run_training
@@ -80,8 +81,13 @@ def run(module) -> None:
 def train(module, evaluates: bool) -> None:
     """Fine-tunes a model, evaluates it, and says whether that is better than its yardstick."""
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
-    settings = read_settings(RecognitionConfig)
-    session = begin_training("recognition", FLAGS.model_config)
+    settings, tuning = read_settings(RecognitionConfig), read_settings(FineTuningConfig)
+    if settings.freeze_encoder and tuning.dropout is not None:
+        raise InputError(
+            f"--dropout={tuning.dropout} is of the encoder, which --freeze_encoder leaves without."
+            " Received both"
+        )
+    session = begin_training("recognition", FLAGS.model_config, tuning.dropout)
     table = session.open_table(FLAGS.train_input_fp)
     classes = classes_of_training(table, FLAGS.train_input_fp, FLAGS.task, settings.modalities)
     training = labelled(table, classes, session)
@@ -90,7 +96,8 @@ def train(module, evaluates: bool) -> None:
         evaluated = labelled(session.open_table(FLAGS.eval_input_fp), classes, session)
     folder = pathlib.Path(FLAGS.model_dir)
     check_same_classes(FLAGS.model_dir, classes)
-    decisive = (*decisive_of(RecognitionConfig), "input_sequence_length", "task")
+    decisive = decisive_of(RecognitionConfig, FineTuningConfig)
+    decisive = (*decisive, "input_sequence_length", "task")
     leave_settings(FLAGS.model_dir, session.config, session.source.vocabulary, module, decisive)
     classes.write(folder)
     yardstick = _shown_yardstick(training, evaluated, classes, session) if evaluates else None

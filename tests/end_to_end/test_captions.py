@@ -98,7 +98,9 @@ def test_evaluate_gives_the_captions_of_the_run(prepared, trained):
         "--caption_words=words",
         "--beam_size=2",
         "--eval_batch_size=2",
+        "--model_config=other.json",
     )
+    assert "--model_config=other.json is not used: it is for training" in output
     assert "no verdict: the yardsticks need the training records" in output
     ours, before = (
         [row["caption"] for row in lines_of(folder / "captions.jsonl")]
@@ -150,7 +152,10 @@ def test_masks_are_filled_where_the_attention_is_full(prepared):
         "--caption_attention=full",
         "--photos=first",
         "--num_epochs=1",
+        "--dropout=0.25",
     )
+    config = json.loads((prepared / "full" / "config.json").read_text())
+    assert (config["hidden_dropout_prob"], config["attention_probs_dropout_prob"]) == (0.25, 0.25)
     assert "verdict: bleu_4_words" in output
     rows = lines_of(prepared / "full" / "evaluation" / "captions.jsonl")
     # "a red dress with 3 buttons": the median text has six word pieces

@@ -178,6 +178,17 @@ def test_a_photo_counts_once_whatever_its_views(prepared):
     assert 9 * accuracy == pytest.approx(round(9 * accuracy), abs=1e-5)
 
 
+def test_start_is_fine_tuned_with_another_dropout(prepared, trained):
+    start = ("--mode=train", "--pretrain_model_name_or_path=model", "--model_dir=dropped")
+    given = (*TRAIN, *start, "--num_epochs=0.1")
+    output = finetune(prepared, *given, "--dropout=0.25")
+    assert "--model_config=model.json is not used: it is for new models, and model" in output
+    config = json.loads((prepared / "dropped" / "config.json").read_text())
+    assert (config["hidden_dropout_prob"], config["attention_probs_dropout_prob"]) == (0.25, 0.25)
+    output = finetune(prepared, *given, status=1)
+    assert "holds a run with other flags (--dropout=0.25 there, no --dropout now)" in output
+
+
 USE = ("--mode=evaluate", "--eval_input_fp=valid", "--predict_checkpoint_path=model")
 
 
@@ -188,6 +199,10 @@ USE = ("--mode=evaluate", "--eval_input_fp=valid", "--predict_checkpoint_path=mo
         ((*USE, "--modalities=text"), "--modalities must be what the model .* with, both"),
         ((*TRAIN, "--model_dir=new_model", "--task=catepred"), "two classes. train holds 31 of"),
         ((*TRAIN, "--model_dir=new_model", "--eval_input_fp=new"), "recognition needs `subcateg"),
+        (
+            (*TRAIN, "--model_dir=new_model", "--dropout=0.3", "--freeze_encoder"),
+            "--dropout=0.3 is of the encoder, which --freeze_encoder leaves without",
+        ),
         ((*TRAIN, "--model_dir=new_model", "--num_classes=4"), "--num_classes is for rows"),
         (
             (*TRAIN, "--model_dir=headless"),
