@@ -136,6 +136,16 @@ def test_captions_of_any_origin_are_scored(prepared, trained):
     # of two texts of six words the second has three others
     scores = json.loads((prepared / "scores.json").read_text())
     assert scores["bleu_1_words"] == pytest.approx(10 / 12)
+    # Compared with captions of the same products in another order, which are right.
+    right = [
+        {"product_id": f"P{n:03d}", "caption": small_records.fields_of(n)["text"]} for n in (3, 0)
+    ]
+    (prepared / "right.jsonl").write_text("".join(json.dumps(line) + "\n" for line in right))
+    output = run(*command, *arguments, "--than=right.jsonl", cwd=prepared)
+    assert "bleu_4_words: difference -0." in output and "to the 2 captions of right.jsonl" in output
+    (prepared / "right.jsonl").write_text(json.dumps(right[0]))
+    output = run(*command, *arguments, "--than=right.jsonl", cwd=prepared, status=1)
+    assert "--than: captions of the same products are needed" in output
     (prepared / "ours.jsonl").write_text(json.dumps({"product_id": "P9", "caption": "a"}))
     output = run(*command, "ours.jsonl", references, cwd=prepared, status=1)
     assert "References of every caption's product are needed" in output and "P9" in output
