@@ -77,8 +77,8 @@ def train(module, evaluates: bool) -> None:
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     settings, writing = read_settings(CaptionTraining), read_settings(Writing)
     tokenizer = chosen_tokenizer(FLAGS.caption_words) if evaluates else None
-    tuning = read_settings(FineTuningConfig)
-    session = begin_training("captioning", FLAGS.model_config, tuning.dropout)
+    dropout = read_settings(FineTuningConfig).dropout
+    session = begin_training("captioning", FLAGS.model_config, dropout)
     writing.longest_in(session.text_length)
     table = session.open_table(FLAGS.train_input_fp)
     info = CaptionerFile(settings.attention, _median_length(table))

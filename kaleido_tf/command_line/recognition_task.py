@@ -81,13 +81,8 @@ def run(module) -> None:
 def train(module, evaluates: bool) -> None:
     """Fine-tunes a model, evaluates it, and says whether that is better than its yardstick."""
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
-    settings, tuning = read_settings(RecognitionConfig), read_settings(FineTuningConfig)
-    if settings.freeze_encoder and tuning.dropout is not None:
-        raise InputError(
-            f"--dropout={tuning.dropout} is of the encoder, which --freeze_encoder leaves without."
-            " Received both"
-        )
-    session = begin_training("recognition", FLAGS.model_config, tuning.dropout)
+    settings = read_settings(RecognitionConfig)
+    session = begin_training("recognition", FLAGS.model_config, _dropout_for(settings))
     table = session.open_table(FLAGS.train_input_fp)
     classes = classes_of_training(table, FLAGS.train_input_fp, FLAGS.task, settings.modalities)
     training = labelled(table, classes, session)
@@ -113,6 +108,17 @@ def train(module, evaluates: bool) -> None:
         _report(folder / EVALUATION, evaluated, scores, yardstick, classes)
     else:
         print("no verdict: --mode=train evaluates nothing")
+
+
+def _dropout_for(settings: RecognitionConfig) -> float | None:
+    """--dropout. Raises: InputError where there is none to change."""
+    dropout = read_settings(FineTuningConfig).dropout
+    if settings.freeze_encoder and dropout is not None:
+        raise InputError(
+            f"--dropout={dropout} is of the encoder, which --freeze_encoder leaves without."
+            " Received both"
+        )
+    return dropout
 
 
 def evaluate() -> None:
