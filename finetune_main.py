@@ -19,6 +19,7 @@ from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.command_line.shared_flags import define_shared_flags
 from kaleido_tf.evaluation.caption_tokenizers import TOKENIZERS
+from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.objectives.list_config import ListConfig
 from kaleido_tf.objectives.recognition_config import RecognitionConfig
 
@@ -82,7 +83,8 @@ flags.DEFINE_string(
     "model_config",
     None,
     "config.json of a new model, as pretrain_main.py takes it; without it and without"
-    " --pretrain_model_name_or_path there is no model to train.",
+    " --pretrain_model_name_or_path there is no model to train. A model of a family brings its own"
+    " (--dropout changes what is often changed).",
 )
 flags.DEFINE_integer(
     "num_classes",
@@ -104,6 +106,7 @@ flags.DEFINE_enum(
     "Tokenizer that captions are compared by: words is built in, ptb (COCO's, which METEOR needs)"
     " comes with the extra captions; default: ptb where that is installed.",
 )
+define_setting_flags(FineTuningConfig)
 define_setting_flags(RecognitionConfig)
 define_setting_flags(CaptionTraining)
 define_setting_flags(Writing)

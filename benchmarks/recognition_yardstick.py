@@ -23,6 +23,7 @@ from kaleido_tf.data.coarse_features import read_coarse_features
 from kaleido_tf.data.record_table import RecordTable, read_record_table
 from kaleido_tf.evaluation.classification import macro_f1
 from kaleido_tf.evaluation.nearest_neighbours import held_out_products, image_vectors
+from kaleido_tf.evaluation.photo_views import photos_of
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.dataset_json import feature_size_of
 from kaleido_tf.text import Vocabulary
@@ -39,15 +40,17 @@ HELD_OUT, SEED = 0.2, 0
 ROUNDS = 300
 
 
-def read(pattern: str) -> tuple[RecordTable, list[str]]:
-    """The table of records, and the text of each."""
+def read(pattern: str) -> tuple[RecordTable, np.ndarray, list[str]]:
+    """The table of records, the numbers of those that show a photo as it is, and their texts."""
     files = find_files(pattern)
     vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
     table = read_record_table(files, vocabulary, LONGEST_TEXT, feature_size_of(files))
+    plain = photos_of(table).plain
     texts = [
-        vocabulary.text_of(table.sequences[row][1 : table.lengths[row] - 1]) for row in table.texts
+        vocabulary.text_of(table.sequences[row][1 : table.lengths[row] - 1])
+        for row in table.texts[plain]
     ]
-    return table, texts
+    return table, plain, texts
 
 
 def fit(vectors, labels: np.ndarray, penalty: float) -> LogisticRegression:
@@ -64,22 +67,23 @@ def score(labels: np.ndarray, predictions: np.ndarray) -> tuple[float, float]:
 
 
 def main(_):
-    (train, words), (test, asked) = read(FLAGS.train), read(FLAGS.test)
-    labels, wanted = (np.array(class_names(table, FLAGS.task)) for table in (train, test))
-    image = image_vectors(*map(read_coarse_features, (train, test)))
+    (train, ours, words), (test, theirs, asked) = read(FLAGS.train), read(FLAGS.test)
+    photos = (train, ours), (test, theirs)
+    labels, wanted = (np.array(class_names(t, FLAGS.task)[plain]) for t, plain in photos)
+    image = image_vectors(*(read_coarse_features(table)[plain] for table, plain in photos))
     tfidf = TfidfVectorizer(sublinear_tf=True, min_df=2)
     text = tfidf.fit_transform(words), tfidf.transform(asked)
     both = [
         scipy.sparse.hstack([scipy.sparse.csr_matrix(a), b]).tocsr() for a, b in zip(image, text)
     ]
-    held = held_out_products(train.product_ids, HELD_OUT, SEED)
-    for name, (ours, theirs) in (("image", image), ("text", text), ("both", both)):
+    held = held_out_products(train.product_ids[ours], HELD_OUT, SEED)
+    for name, (known, new) in (("image", image), ("text", text), ("both", both)):
         trials = [
-            score(labels[held], fit(ours[~held], labels[~held], penalty).predict(ours[held]))[1]
+            score(labels[held], fit(known[~held], labels[~held], penalty).predict(known[held]))[1]
             for penalty in PENALTIES
         ]
         penalty = PENALTIES[int(np.argmax(trials))]
-        accuracy, f1 = score(wanted, fit(ours, labels, penalty).predict(theirs))
+        accuracy, f1 = score(wanted, fit(known, labels, penalty).predict(new))
         print(f"{name:<6} accuracy {accuracy:.4f}, macro-F1 {f1:.4f} (C={penalty:g})", flush=True)
 
 

@@ -21,7 +21,8 @@ class Setting:
     Attributes:
       flag: its name on the command line. help: one or two sentences.
       decisive: whether it decides the numbers of a run, so that a resumed run must not change it.
-      above: the value must be larger. lowest, largest: the value must lie within, borders included.
+      above, below: the value must be larger, smaller. lowest, largest: the value must lie within,
+        borders included.
       choices: the values there are.
     """
 
@@ -29,6 +30,7 @@ class Setting:
     help: str
     decisive: bool = False
     above: float | None = None
+    below: float | None = None
     lowest: float | None = None
     largest: float | None = None
     choices: tuple[str, ...] | None = None
@@ -54,8 +56,10 @@ class Setting:
             raise InputError(f"--{self.flag} must be above {self.above:g}. Received: {value}")
         low = -math.inf if self.lowest is None else self.lowest
         high = math.inf if self.largest is None else self.largest
-        if not (low <= value <= high and math.isfinite(value)):
+        end = math.inf if self.below is None else self.below
+        if not (low <= value <= high and value < end and math.isfinite(value)):
             needed = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
+            needed += f" and below {end:g}" if end < math.inf else ""
             raise InputError(f"--{self.flag} must be {needed}. Received: {value}")
 
 

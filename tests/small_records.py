@@ -49,11 +49,11 @@ def fields_of(
     return {**fields, **changes}
 
 
-def viewed(number: int) -> dict:
+def viewed(number: int, layout: Layout = KALEIDO) -> dict:
     """The fields of a record where photos have two views: 2n is the plain, 2n + 1 the mirrored view
     of photo n, with features of its own.
     """
-    fields = fields_of(number // 2, view=number % 2)
+    fields = fields_of(number // 2, layout=layout, view=number % 2)
     return fields | {"patch_features": fields["patch_features"] * (1 - 0.3 * (number % 2))}
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
+from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.settings import check_settings, decisive_flags, setting
 from kaleido_tf.training.run_config import DeviceConfig, RunConfig
 
@@ -19,6 +20,8 @@ from kaleido_tf.training.run_config import DeviceConfig, RunConfig
         (ExamplesConfig, {"token_fraction": 2}, "--masked_lm_prob must be 0 to 1. Received: 2"),
         (ExamplesConfig, {"text_length": 2}, "--input_sequence_length must be at least 3"),
         (ExamplesConfig, {"masking": "none"}, "--masking must be one of aligned, random"),
+        (FineTuningConfig, {"dropout": 1}, "--dropout must be at least 0 and below 1. Received: 1"),
+        (FineTuningConfig, {"dropout": -0.1}, "--dropout must be at least 0 and below 1"),
         (DeviceConfig, {"cpu_replicas": 0}, "--cpu_replicas must be at least 1"),
     ],
 )

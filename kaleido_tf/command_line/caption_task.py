@@ -31,8 +31,10 @@ from kaleido_tf.evaluation.caption_report import (
 )
 from kaleido_tf.evaluation.caption_tokenizers import chosen_tokenizer
 from kaleido_tf.evaluation.caption_yardsticks import nearest_texts, random_texts
+from kaleido_tf.evaluation.photo_views import photos_of
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.captioning import Captioner
+from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.progress import Progress
 from kaleido_tf.records.shards import read_shards
 from kaleido_tf.training.checkpoints import find_checkpoint, model_files
@@ -75,7 +77,8 @@ def train(module, evaluates: bool) -> None:
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     settings, writing = read_settings(CaptionTraining), read_settings(Writing)
     tokenizer = chosen_tokenizer(FLAGS.caption_words) if evaluates else None
-    session = begin_training("captioning", FLAGS.model_config)
+    dropout = read_settings(FineTuningConfig).dropout
+    session = begin_training("captioning", FLAGS.model_config, dropout)
     writing.longest_in(session.text_length)
     table = session.open_table(FLAGS.train_input_fp)
     info = CaptionerFile(settings.attention, _median_length(table))
@@ -83,7 +86,8 @@ def train(module, evaluates: bool) -> None:
     described = _described(FLAGS.eval_input_fp, session) if evaluates else None
     if evaluates:
         _check_photos(described.products, info)
-    decisive = (*decisive_of(CaptionTraining), "input_sequence_length", "task")
+    decisive = decisive_of(CaptionTraining, FineTuningConfig)
+    decisive = (*decisive, "input_sequence_length", "task")
     _check_other_task(FLAGS.model_dir)
     leave_settings(FLAGS.model_dir, session.config, session.source.vocabulary, module, decisive)
     info.write(pathlib.Path(FLAGS.model_dir))
@@ -92,7 +96,9 @@ def train(module, evaluates: bool) -> None:
         session.run,
         lambda: _build(session, settings),
         examples,
-        _examples(described.products.table, session, settings) if evaluates else None,
+        _examples(described.products.table, session, settings).of_plain_views()
+        if evaluates
+        else None,
         lambda model, strategy: _begin(model, examples, session),
     )
     if evaluates:
@@ -243,7 +249,8 @@ def _names(products: ProductPhotos) -> dict[str, list]:
 def _shown_yardsticks(
     training: RecordTable, described: Described, tokenizer: str
 ) -> dict[str, Judged]:
-    texts, products = _texts(training), described.products
+    every, products = _texts(training), described.products
+    texts = [every[number] for number in photos_of(training).plain]
     captions = {
         NEAREST: nearest_texts(training, texts, products.table, products.records),
         RANDOM: random_texts(texts, len(products), FLAGS.seed),

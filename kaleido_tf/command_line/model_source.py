@@ -73,7 +73,10 @@ def model_to_train(
                 " .data files). A new model with random weights needs --model_config instead"
             )
         if model_config:
-            print(f"--model_config is for new models: {start} brings its own config.json")
+            print(
+                f"--model_config={model_config} is not used: it is for new models, and {start}"
+                " brings its own config.json"
+            )
         return source
     if model_config is None and bert is None:
         there = pathlib.Path(model_dir) / "config.json"
@@ -86,6 +89,22 @@ def model_to_train(
             " --pretrain_model_name_or_path"
         )
     return _new_model(bert, model_config, records, text_length)
+
+
+def with_dropout(source: ModelSource, dropout: float | None) -> ModelSource:
+    """A model whose layers and attention drop a share of `dropout`; None: the same model.
+
+    Raises: InputError for a family whose config does not say any.
+    """
+    if dropout is None:
+        return source
+    if not hasattr(source.config, "hidden_dropout_prob"):
+        raise InputError(
+            "--dropout needs a model with `hidden_dropout_prob` in its config.json. Received: a"
+            f" {source.config.model_type}"
+        )
+    rates = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    return dataclasses.replace(source, config=dataclasses.replace(source.config, **rates))
 
 
 def _new_model(

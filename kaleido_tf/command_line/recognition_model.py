@@ -10,6 +10,7 @@ from kaleido_tf.command_line.session import Session
 from kaleido_tf.compat.checkpoints.weights import load_start, load_weights
 from kaleido_tf.data.labelled_examples import EMPTY_TEXT, LabelledExamples
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.photo_views import Photos
 from kaleido_tf.evaluation.scoring import score_batches
 from kaleido_tf.objectives.class_list import NAME, ClassList, read_class_list
 from kaleido_tf.objectives.recognition import Classifier, balanced_weights
@@ -54,14 +55,17 @@ def loaded(session: Session, classes: ClassList) -> Classifier:
 
 
 def probabilities(
-    session: Session, model: Classifier, examples: LabelledExamples, batch_size: int
+    session: Session, model: Classifier, examples: LabelledExamples, photos: Photos, batch_size: int
 ) -> np.ndarray:
-    """[N, C] float64 of all examples in their order. Args: batch_size: of a replica."""
+    """[N, C] float64 of N photos in their order, each the mean over its views.
+
+    Args: examples: of all records, the views of `photos`. batch_size: of a replica.
+    """
     strategy = make_strategy(session.run.device)
     batches = examples.evaluation_batches(batch_size * strategy.num_replicas_in_sync)
     logits = score_batches(model.logits, strategy, batches, len(examples), "images")
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return photos.mean(powers / powers.sum(axis=1, keepdims=True))
 
 
 def classes_of_model(session: Session, task: str, modalities: str | None) -> ClassList:

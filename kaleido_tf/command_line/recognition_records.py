@@ -8,6 +8,7 @@ from kaleido_tf.command_line.session import Session
 from kaleido_tf.data.class_labels import class_names, counted_classes, labels_of
 from kaleido_tf.data.labelled_examples import LabelledExamples
 from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.evaluation.photo_views import Photos, photos_of
 from kaleido_tf.evaluation.recognition_report import Evaluated
 from kaleido_tf.evaluation.recognition_yardstick import Yardstick, measure_yardstick
 from kaleido_tf.objectives.class_list import ClassList
@@ -15,12 +16,13 @@ from kaleido_tf.objectives.class_list import ClassList
 
 @dataclasses.dataclass(frozen=True)
 class LabelledRecords:
-    """Records with their classes: the table, the examples that a run makes of it, and what they are
-    to an evaluation.
+    """Records with their classes: the table, the examples that a run makes of it, of which each
+    view of a photo is one, the photos, and what these are to an evaluation.
     """
 
     table: RecordTable
     examples: LabelledExamples
+    photos: Photos
     evaluated: Evaluated
 
     @property
@@ -28,10 +30,15 @@ class LabelledRecords:
         """Classes that training did not see."""
         return len(self.evaluated.unseen)
 
+    @property
+    def image_ids(self) -> np.ndarray:
+        """Of the photos."""
+        return self.table.image_ids[self.photos.plain]
+
 
 def classes_of_training(table: RecordTable, pattern: str, task: str, modalities: str) -> ClassList:
-    """The classes of the training records. Raises: InputError as `counted_classes`."""
-    counts = counted_classes(class_names(table, task), pattern)
+    """The classes of the training photos. Raises: InputError as `counted_classes`."""
+    counts = counted_classes(class_names(table, task)[photos_of(table).plain], pattern)
     return ClassList(task, modalities, len(counts), tuple(counts), tuple(counts.values()))
 
 
@@ -41,8 +48,10 @@ def labelled(table: RecordTable, classes: ClassList, session: Session) -> Labell
     """
     labels, unseen = labels_of(class_names(table, classes.task), classes.names)
     names = (*classes.names, *unseen)
-    evaluated = Evaluated(labels, table.product_ids, names, classes.train_counts)
-    return LabelledRecords(table, examples_of(table, labels, classes, session), evaluated)
+    photos, examples = photos_of(table), examples_of(table, labels, classes, session)
+    products = table.product_ids[photos.plain]
+    evaluated = Evaluated(labels[photos.plain], products, names, classes.train_counts)
+    return LabelledRecords(table, examples, photos, evaluated)
 
 
 def examples_of(
@@ -55,8 +64,8 @@ def examples_of(
 def yardstick_of(
     training: LabelledRecords, evaluated: LabelledRecords, classes: ClassList, session: Session
 ) -> Yardstick:
-    """What nearest neighbours among the training records predict of the evaluated ones."""
-    # Training records of classes that the model does not know are neighbours of no use.
+    """What nearest neighbours among the training photos predict of the evaluated ones."""
+    # Training photos of classes that the model does not know are neighbours of no use.
     return measure_yardstick(
         training.table,
         evaluated.table,

@@ -24,6 +24,7 @@ FOR_RECORDS = {
     "modalities": "both",
     "freeze_encoder": False,
     "class_weights": "none",
+    "dropout": None,
 }
 """Flags that rows do not have, and what they are then."""
 

@@ -28,6 +28,7 @@ from kaleido_tf.command_line.session import Session, begin_training, begin_use
 from kaleido_tf.command_line.setting_flags import read_settings
 from kaleido_tf.command_line.shared_flags import START_FLAG, decisive_of, is_given, need
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.photo_views import photos_of
 from kaleido_tf.evaluation.recognition_report import (
     judge,
     recognition_content,
@@ -45,6 +46,8 @@ from kaleido_tf.evaluation.result_files import (
 )
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.class_list import ClassList
+from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
+from kaleido_tf.objectives.recognition import Classifier
 from kaleido_tf.objectives.recognition_config import RecognitionConfig
 from kaleido_tf.training.run import train as run_training
 
@@ -79,7 +82,7 @@ def train(module, evaluates: bool) -> None:
     """Fine-tunes a model, evaluates it, and says whether that is better than its yardstick."""
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     settings = read_settings(RecognitionConfig)
-    session = begin_training("recognition", FLAGS.model_config)
+    session = begin_training("recognition", FLAGS.model_config, _dropout_for(settings))
     table = session.open_table(FLAGS.train_input_fp)
     classes = classes_of_training(table, FLAGS.train_input_fp, FLAGS.task, settings.modalities)
     training = labelled(table, classes, session)
@@ -88,7 +91,8 @@ def train(module, evaluates: bool) -> None:
         evaluated = labelled(session.open_table(FLAGS.eval_input_fp), classes, session)
     folder = pathlib.Path(FLAGS.model_dir)
     check_same_classes(FLAGS.model_dir, classes)
-    decisive = (*decisive_of(RecognitionConfig), "input_sequence_length", "task")
+    decisive = decisive_of(RecognitionConfig, FineTuningConfig)
+    decisive = (*decisive, "input_sequence_length", "task")
     leave_settings(FLAGS.model_dir, session.config, session.source.vocabulary, module, decisive)
     classes.write(folder)
     yardstick = _shown_yardstick(training, evaluated, classes, session) if evaluates else None
@@ -96,14 +100,25 @@ def train(module, evaluates: bool) -> None:
         session.run,
         lambda: build(session, classes, settings, evaluated.unseen if evaluates else 0),
         training.examples,
-        evaluated.examples if evaluates else None,
+        evaluated.examples.of_plain_views() if evaluates else None,
         lambda model, strategy: begin(model, training.examples, session),
     )
     if evaluates:
-        scores = probabilities(session, model, evaluated.examples, FLAGS.eval_batch_size)
+        scores = _scores(session, model, evaluated)
         _report(folder / EVALUATION, evaluated, scores, yardstick, classes)
     else:
         print("no verdict: --mode=train evaluates nothing")
+
+
+def _dropout_for(settings: RecognitionConfig) -> float | None:
+    """--dropout. Raises: InputError where there is none to change."""
+    dropout = read_settings(FineTuningConfig).dropout
+    if settings.freeze_encoder and dropout is not None:
+        raise InputError(
+            f"--dropout={dropout} is of the encoder, which --freeze_encoder leaves without."
+            " Received both"
+        )
+    return dropout
 
 
 def evaluate() -> None:
@@ -118,15 +133,14 @@ def evaluate() -> None:
     if FLAGS.train_input_fp:
         training = labelled(session.open_table(FLAGS.train_input_fp), classes, session)
         yardstick = _shown_yardstick(training, evaluated, classes, session)
-    model = loaded(session, classes)
-    scores = probabilities(session, model, evaluated.examples, FLAGS.eval_batch_size)
+    scores = _scores(session, loaded(session, classes), evaluated)
     _report(place, evaluated, scores, yardstick, classes)
     if yardstick is None:
         print("no verdict: the yardstick needs the training records (--train_input_fp)")
 
 
 def predict() -> None:
-    """Writes the most likely classes of every record of --predict_input_fp."""
+    """Writes the most likely classes of every photo of --predict_input_fp."""
     need("predict_input_fp")
     session = begin_use("recognition")
     classes = _classes_of(session)
@@ -135,18 +149,22 @@ def predict() -> None:
     check_writable(place)
     # Their own classes, if they have any, are not asked for.
     examples = examples_of(table, np.zeros(len(table), np.int32), classes, session)
-    model = loaded(session, classes)
-    scores = probabilities(session, model, examples, FLAGS.predict_batch_size)
-    path = place / PREDICTIONS
-    write_predictions(
-        path, table.product_ids, table.image_ids, classes.names, scores, FLAGS.top_classes
-    )
-    print(f"{path}: {len(table)} images, {len(classes.names)} classes")
+    model, photos = loaded(session, classes), photos_of(table)
+    scores = probabilities(session, model, examples, photos, FLAGS.predict_batch_size)
+    path, plain = place / PREDICTIONS, photos.plain
+    products, images = table.product_ids[plain], table.image_ids[plain]
+    write_predictions(path, products, images, classes.names, scores, FLAGS.top_classes)
+    print(f"{path}: {len(photos)} images, {len(classes.names)} classes")
 
 
 def _classes_of(session: Session) -> ClassList:
     asked = FLAGS.modalities if is_given("modalities") else None
     return classes_of_model(session, FLAGS.task, asked)
+
+
+def _scores(session: Session, model: Classifier, records: LabelledRecords) -> np.ndarray:
+    batch_size = FLAGS.eval_batch_size
+    return probabilities(session, model, records.examples, records.photos, batch_size)
 
 
 def _shown_yardstick(
@@ -173,8 +191,8 @@ def _report(
     write_report(place, content)
     write_judged_predictions(
         place / EXAMPLES,
-        records.table.product_ids,
-        records.table.image_ids,
+        evaluated.products,
+        records.image_ids,
         evaluated.labels,
         evaluated.names,
         scores,

@@ -19,6 +19,7 @@ from kaleido_tf.evaluation.verdict import Verdict, compare
 from kaleido_tf.families import build_model
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.comparison_folds import check_texts
+from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.objectives.list_config import ListConfig
 from kaleido_tf.objectives.list_examples import ListExamples
 from kaleido_tf.objectives.list_matching import ListMatching
@@ -49,14 +50,15 @@ def train(module, evaluates: bool) -> None:
     """
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     settings = read_settings(ListConfig)
-    session = begin_training("matching", FLAGS.model_config)
+    dropout = read_settings(FineTuningConfig).dropout
+    session = begin_training("matching", FLAGS.model_config, dropout)
     config = reading_config(session.config)
     table = session.open_table(FLAGS.train_input_fp)
     check_texts(table.texts)
     folder = pathlib.Path(FLAGS.model_dir)
     examples = ListExamples(table, folder, settings, session.run.seed)
     pairs = _open_pairs(FLAGS.eval_input_fp, session) if evaluates else {}
-    decisive = (*decisive_of(ListConfig), "input_sequence_length", "task")
+    decisive = (*decisive_of(ListConfig, FineTuningConfig), "input_sequence_length", "task")
     leave_settings(FLAGS.model_dir, config, session.source.vocabulary, module, decisive)
     yardsticks: dict[str, np.ndarray] = {}
 

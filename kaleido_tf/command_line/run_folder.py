@@ -32,8 +32,8 @@ def leave_settings(
     place = pathlib.Path(folder)
     resumed = find_checkpoint(folder) is not None
     if resumed:
+        _refuse_other_flags(place / FLAGS, decisive)  # first, as a flag may be why a model differs
         _refuse_other_model(place, config, vocabulary)
-        _refuse_other_flags(place / FLAGS, decisive)
     contents = {
         CONFIG: json.dumps(config.to_dict(), indent=1) + "\n",
         VOCABULARY: read_text(vocabulary),

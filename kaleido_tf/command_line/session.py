@@ -9,7 +9,12 @@ import pathlib
 from absl import flags
 
 from kaleido_tf.command_line.examples import Schema, open_table, open_vocabulary, text_length
-from kaleido_tf.command_line.model_source import ModelSource, model_to_train, model_to_use
+from kaleido_tf.command_line.model_source import (
+    ModelSource,
+    model_to_train,
+    model_to_use,
+    with_dropout,
+)
 from kaleido_tf.command_line.shared_flags import asked_length, check_declared_sizes, read_run
 from kaleido_tf.compat.rows.input_schema import parse_schema
 from kaleido_tf.data.record_table import RecordTable
@@ -53,22 +58,26 @@ class Session:
         return pathlib.Path(values.model_dir or os.path.dirname(self.source.start)) / below
 
 
-def begin_training(purpose: str, model_config: str | None = None) -> Session:
-    """The session of a run that trains. Args: purpose: pretraining, matching or recognition;
-    model_config: path of the config.json of a new model.
+def begin_training(
+    purpose: str, model_config: str | None = None, dropout: float | None = None
+) -> Session:
+    """The session of a run that trains. Args: purpose: pretraining, recognition or captioning;
+    model_config: path of the config.json of a new model; dropout: as `with_dropout`.
     """
     values = flags.FLAGS
     records = None if values.input_schema else values.train_input_fp
-    return _open(
-        purpose,
-        lambda: model_to_train(
+
+    def find_model():
+        source = model_to_train(
             values.pretrain_model_name_or_path,
             model_config,
             values.model_dir,
             records,
             values.input_sequence_length,
-        ),
-    )
+        )
+        return with_dropout(source, dropout)
+
+    return _open(purpose, find_model)
 
 
 def begin_use(purpose: str) -> Session:
@@ -79,6 +88,11 @@ def begin_use(purpose: str) -> Session:
     checkpoint = values.predict_checkpoint_path or values.model_dir
     if not checkpoint:
         raise InputError(f"--mode={values.mode} needs --predict_checkpoint_path or --model_dir")
+    if values.mode in ("evaluate", "predict") and values["model_config"].present:
+        print(
+            f"--model_config={values.model_config} is not used: it is for training, and a trained"
+            " model has its config.json beside it"
+        )
     return _open(purpose, lambda: model_to_use(checkpoint, values.pretrain_model_name_or_path))
 
 

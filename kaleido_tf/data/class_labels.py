@@ -76,20 +76,21 @@ def labels_of(names: np.ndarray, known: Sequence[str]) -> tuple[np.ndarray, tupl
 
 
 def counted_classes(names: np.ndarray, where: str) -> dict[str, int]:
-    """Class -> how many of the training records are of it, in the order of the names.
+    """Class -> how many of the training photos are of it, in the order of the names.
 
-    Raises: InputError for fewer than two classes, or so many that most have no second record to be
+    Args: names: [photos] str.
+    Raises: InputError for fewer than two classes, or so many that most have no second photo to be
       learnt from.
     """
     counts = dict(sorted(collections.Counter(names).items()))
     if len(counts) < 2:
         raise InputError(
-            f"Recognition needs records of at least two classes. {where} holds {len(names)} of one:"
+            f"Recognition needs photos of at least two classes. {where} holds {len(names)} of one:"
             f" {next(iter(counts))!r}"
         )
     if 2 * len(counts) > len(names):
         raise InputError(
-            "Recognition needs at least two training records a class on average."
-            f" {where} holds {len(counts)} classes in {len(names)} records"
+            "Recognition needs at least two training photos a class on average."
+            f" {where} holds {len(counts)} classes in {len(names)} photos"
         )
     return counts

@@ -50,8 +50,14 @@ class OwnTextExamples(RecordExamples):
         return self._batches(self._order(shuffle=False), batch_size, start=0, epochs=1)
 
     def _order(self, shuffle: bool) -> ExampleOrder:
-        seed = self.config.seed
-        return ExampleOrder(self.table, seed, shuffle=shuffle, negatives="none", donors=False)
+        return ExampleOrder(
+            self.table,
+            self.config.seed,
+            shuffle=shuffle,
+            negatives="none",
+            donors=False,
+            plain_only=self.plain_only,
+        )
 
 
 def row_image(row: dict, table: RecordTable) -> dict:

@@ -6,6 +6,7 @@ one by one in the order that sampling.py set, changed in parallel, and batched. 
 here.
 """
 
+import copy
 import hashlib
 import types
 from collections.abc import Callable, Mapping
@@ -60,9 +61,9 @@ class RecordExamples:
 
     def of_plain_views(self) -> "RecordExamples":
         """Those of each photo as it is, without its other views."""
-        return RecordExamples(
-            self.table, self.make_example, self.config, self.donors, self.columns, plain_only=True
-        )
+        plain = copy.copy(self)
+        plain.plain_only = True
+        return plain
 
     @property
     def digest(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from kaleido_tf.data.coarse_features import read_coarse_features
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.evaluation.nearest_neighbours import image_vectors, nearest
+from kaleido_tf.evaluation.photo_views import photos_of
 
 
 def nearest_texts(
@@ -19,12 +20,13 @@ def nearest_texts(
     table: RecordTable,
     records: Sequence[Sequence[int]],
 ) -> list[str]:
-    """[E]: of each product the text whose photo is nearest to any of its own.
+    """[E]: of each product the text whose photo, as it is, is nearest to any of its own.
 
-    Args: texts: of the training records. records: of each product, the numbers of its photos in
-      `table`.
+    Args: texts: of the training photos, in the order of `photos_of`. records: of each product, the
+      numbers of its photos in `table`.
     """
-    ours, theirs = image_vectors(read_coarse_features(training), read_coarse_features(table))
+    plain = photos_of(training).plain
+    ours, theirs = image_vectors(read_coarse_features(training)[plain], read_coarse_features(table))
     numbers, cosines = (part[:, 0] for part in nearest(ours, theirs, 1))
     best = [each[int(np.argmax(cosines[list(each)]))] for each in records]
     return [texts[numbers[record]] for record in best]

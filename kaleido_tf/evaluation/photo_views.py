@@ -1,15 +1,54 @@
-"""Photos that were recorded in several views (`kaleido_tf.records.views`): a pair is scored with
-every view of its image that there is, and its score is their mean.
+"""Photos that were recorded in several views (`kaleido_tf.records.views`): what is evaluated is a
+photo, or a pair of a text and a photo, once, and its score is the mean over the views that there
+are.
 
-N = pairs, M = pairs of a text and a view.
+N = pairs or photos, M = pairs of a text and a view, or records.
 """
 
+import collections
 import dataclasses
+import os
 
 import numpy as np
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.evaluation.candidates import Pairs
+
+
+@dataclasses.dataclass(frozen=True)
+class Photos:
+    """The N photos that M records are views of, in the order of their first records.
+
+    Attributes: plain: [N] int, of each photo the record that shows it as it is. records: [M] int,
+      the records of a photo one after the other. counts: [N] int, how many these are.
+    """
+
+    plain: np.ndarray
+    records: np.ndarray
+    counts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+    def mean(self, scores: np.ndarray) -> np.ndarray:
+        """[N, ...] of the scores [M, ...] of all records."""
+        return mean_over_views(scores[self.records], self.counts)
+
+
+def photos_of(table: RecordTable) -> Photos:
+    """The photos of a table. Those of one id in two folders are two."""
+    found: dict[tuple, list[int]] = {}
+    copies = collections.Counter()
+    folders = [os.path.dirname(file) for file in table.files]
+    files = np.repeat(np.arange(len(folders)), np.diff(table.file_starts))
+    for number in np.argsort(table.views, kind="stable").tolist():
+        photo = (folders[files[number]], table.image_ids[number])
+        copy = copies[photo, table.views[number]]  # the same record may stand there twice
+        copies[photo, table.views[number]] += 1
+        found.setdefault((*photo, copy), []).append(number)
+    views = sorted(found.values(), key=min)
+    counts = np.array([len(numbers) for numbers in views])
+    return Photos(np.array([first for first, *_ in views]), np.concatenate(views), counts)
 
 
 def pairs_of_views(table: RecordTable, pairs: Pairs) -> tuple[Pairs, np.ndarray]:

@@ -1,7 +1,7 @@
-"""The yardstick of recognition: nearest neighbours among the training records, by what the model
-sees of them.
+"""The yardstick of recognition: nearest neighbours among the training photos, by what the model
+sees of them. Every photo is looked at once, as it is, whatever its views.
 
-N = training records, E = evaluated records.
+N = training photos, E = evaluated photos.
 """
 
 import dataclasses
@@ -19,12 +19,13 @@ from kaleido_tf.evaluation.nearest_neighbours import (
     text_vectors,
     voted,
 )
+from kaleido_tf.evaluation.photo_views import photos_of
 from kaleido_tf.text import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
 class Yardstick:
-    """What it predicts of each evaluated record, [E] int, and how its neighbours vote."""
+    """What it predicts of each evaluated photo, [E] int, and how its neighbours vote."""
 
     predictions: np.ndarray
     vote: Vote
@@ -39,19 +40,21 @@ def measure_yardstick(
     vocabulary: Vocabulary,
     seed: int,
 ) -> Yardstick:
-    """The yardstick of a run. How its neighbours vote is chosen on training records that are held
+    """The yardstick of a run. How its neighbours vote is chosen on training photos that are held
     out, never on the evaluated ones.
 
-    Args: labels: [N] int of the training records. modalities: both, image or text.
+    Args: labels: [N] int of the training photos. modalities: both, image or text.
     """
+    shown = [(table, photos_of(table).plain) for table in (training, evaluated)]
     parts = []
     if modalities != "text":
-        parts.append(image_vectors(*map(read_coarse_features, (training, evaluated))))
+        parts.append(image_vectors(*(read_coarse_features(table)[plain] for table, plain in shown)))
     if modalities != "image":
         special = np.flatnonzero(vocabulary.is_special)
-        texts = (table.sequences[table.texts] for table in (training, evaluated))
+        texts = (table.sequences[table.texts[plain]] for table, plain in shown)
         parts.append(text_vectors(*texts, len(vocabulary), special))
     ours, theirs = (side_by_side(vectors) for vectors in zip(*parts))
-    vote = choose_vote(ours, labels, training.product_ids, num_classes, seed)
+    products = training.product_ids[shown[0][1]]
+    vote = choose_vote(ours, labels, products, num_classes, seed)
     found = nearest(ours, theirs, vote.neighbours)
     return Yardstick(voted(*found, labels, num_classes, vote), vote)

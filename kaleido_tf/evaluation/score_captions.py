@@ -3,18 +3,20 @@
 
 CAPTIONS: JSON lines with `product_id` and `caption`, as `finetune_main.py --task=caption` writes
 them. References: JSON lines with `product_id` and `references` (a list), or a catalogue's
-`products.jsonl`, whose `description` is the reference.
+`products.jsonl`, whose `description` is the reference. `--than` names other captions of the same
+products, and tells how much better these are.
 """
 
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 
 from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.caption_report import figures_line, judge_captions
+from kaleido_tf.evaluation.caption_report import Judged, figures_line, judge_captions, verdicts
 from kaleido_tf.evaluation.caption_tokenizers import TOKENIZERS, chosen_tokenizer
 from kaleido_tf.files.text_files import read_lines
 from kaleido_tf.files.whole_files import check_writable, write_json
@@ -26,6 +28,12 @@ flags.DEFINE_enum(
     TOKENIZERS,
     "Tokenizer: words is built in, ptb (COCO's, which METEOR needs) comes with the extra captions;"
     " default: ptb where that is installed.",
+)
+flags.DEFINE_string(
+    "than",
+    None,
+    "Other captions of the same products: prints how CIDEr and BLEU-4 differ from theirs, with the"
+    " 95% interval (paired bootstrap by product).",
 )
 flags.DEFINE_string("output_json", None, "Writes the figures there, too.")
 FLAGS = flags.FLAGS
@@ -70,9 +78,24 @@ def _read(path, value_of, kind: type, wanted: str) -> dict:
     return values
 
 
+def read_others(path: str | os.PathLike, products: Sequence[str]) -> list[str]:
+    """The captions in another file, in the order of `products`. Raises: InputError as
+    `read_captions`, or for other products.
+    """
+    captions = read_captions(path)
+    if captions.keys() != set(products):
+        raise InputError(
+            f"--than: captions of the same products are needed. {path} has {len(captions)}, of"
+            f" which {len(captions.keys() & set(products))} are among the {len(products)} of"
+            " CAPTIONS"
+        )
+    return [captions[product] for product in products]
+
+
 def main(argv: list[str]) -> None:
     """Scores the captions of the file that the command names."""
     captions, references = read_captions(argv[1]), read_references(FLAGS.references)
+    products = list(captions)
     missing = [product for product in captions if product not in references]
     if missing:
         raise InputError(
@@ -82,11 +105,25 @@ def main(argv: list[str]) -> None:
     if FLAGS.output_json:
         check_writable(pathlib.Path(FLAGS.output_json).parent)
     tokenizer = chosen_tokenizer(FLAGS.caption_words)
-    wanted = [references[product] for product in captions]
-    judged = judge_captions({"captions": list(captions.values())}, wanted, tokenizer)["captions"]
-    print(figures_line(f"{len(captions)} captions", judged, tokenizer))
+    texts = {"captions": list(captions.values())}
+    if FLAGS.than:
+        texts["others"] = read_others(FLAGS.than, products)
+    judged = judge_captions(texts, [references[product] for product in products], tokenizer)
+    ours = judged["captions"]
+    print(figures_line(f"{len(captions)} captions", ours, tokenizer))
+    if FLAGS.than:
+        _print_differences(ours, judged["others"], tokenizer, products)
     if FLAGS.output_json:
-        write_json(pathlib.Path(FLAGS.output_json), judged.figures(tokenizer))
+        write_json(pathlib.Path(FLAGS.output_json), ours.figures(tokenizer))
+
+
+def _print_differences(ours: Judged, others: Judged, tokenizer: str, products: list[str]) -> None:
+    for each in verdicts(ours, others, tokenizer, products):
+        low, high = each.interval
+        print(
+            f"{each.figure}: difference {each.difference:+.4f} (95% {low:+.4f} to {high:+.4f}) to"
+            f" the {each.examples} captions of {FLAGS.than}: {each.word}"
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ NAME = "classes.json"
 @dataclasses.dataclass(frozen=True)
 class ClassList:
     """Args: task, modalities. num_classes: outputs of the head. names: of them, in their order;
-    None: rows of the original, which know numbers alone. train_counts: how many training records
+    None: rows of the original, which know numbers alone. train_counts: how many training photos
     each had.
     """
 
@@ -55,6 +55,6 @@ def read_class_list(folder: str | pathlib.Path) -> ClassList | None:
     if len(counts) < 2 or not all(isinstance(value, int) for value in counts):
         raise InputError(
             f"{path}: `classes`, an object of at least two names with the numbers of their training"
-            f" records, is needed. Received: {str(classes)[:60]}"
+            f" photos, is needed. Received: {str(classes)[:60]}"
         )
     return ClassList(task, modalities, len(classes), tuple(classes), tuple(counts))

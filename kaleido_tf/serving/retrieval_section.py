@@ -1,4 +1,4 @@
-"""Queries of retrieval with the answer that was right and the one that came first."""
+"""Queries of retrieval with the answer that was right and the best one that was wrong."""
 
 from collections.abc import Sequence
 
@@ -32,10 +32,15 @@ def _case(case: QueryCase, photos: Photos) -> Markup:
     place = f"The right answer is number {case.rank:g} of {case.candidates}."
     sides = [("query", case.query), ("right answer", case.right)]
     if case.rival is not None:
-        first = "came first" if case.rank > 1 else "next behind it"
-        sides.append((first, case.rival))
+        sides.append((_name_of_rival(case.margin), case.rival))
     shown = [part for name, side in sides for part in _side(name, side, photos)]
     return tag("li", tag("div", tag("p", place), tag("dl", *shown)))
+
+
+def _name_of_rival(margin: float) -> str:
+    if margin == 0:
+        return "ties with it"
+    return "came first" if margin < 0 else "next behind it"
 
 
 def _side(name: str, side: Side, photos: Photos) -> list[Markup]:

@@ -45,3 +45,10 @@ def test_first_photos_alone(tmp_path):
     products = products_of(table_of(tmp_path / "records", images_a_product=3), "first")
     assert products.records == ((0,), (3,), (6,)) and len(products) == 3
     assert [mask.shape for *_, mask in products.batches(3)] == [(3, 1)]
+
+
+def test_a_photo_in_two_views_is_one(tmp_path):
+    table = table_of(tmp_path / "records", change=small_records.viewed)
+    products = products_of(table, "all")
+    assert products.product_ids == ("P000", "P001", "P002", "P003")
+    assert products.records == ((0,), (2,), (4,), (6,))

@@ -1,5 +1,6 @@
 """Which model a command means: of a family, from a plain BERT, from scratch, for use."""
 
+import dataclasses
 import json
 import shutil
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 
 from kaleido_tf.command_line.model_source import (
+    ModelSource,
     existing_model,
     model_to_train,
     model_to_use,
     tasks_there,
+    with_dropout,
 )
 from kaleido_tf.compat.checkpoints.conversion import convert
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
@@ -24,6 +27,7 @@ from kaleido_tf.text import DEFAULT_VOCABULARY
 from tests import small_records
 from tests.end_to_end.commands import ROOT
 from tests.golden_files import checkpoint_in, kaleido_bert, read_json
+from tests.pixel_family import PixelConfig
 
 BERT_SIZES = (
     "hidden_size",
@@ -152,7 +156,23 @@ def test_config_beside_a_model_of_a_family_is_reported_as_left_alone(
 ):
     config = model_to_train(str(golden), TINY, str(tmp_path), None, 64).config
     assert config.hidden_size == sizes["hidden_size"]
-    assert "--model_config is for new models" in capsys.readouterr().out
+    said = f"--model_config={TINY} is not used: it is for new models, and {golden} brings its own"
+    assert said in capsys.readouterr().out
+
+
+def test_dropout_of_a_start_can_be_changed(golden, tmp_path):
+    source = model_to_train(str(golden), None, str(tmp_path), None, 64)
+    assert with_dropout(source, None) == source
+    changed = {"hidden_dropout_prob": 0.25, "attention_probs_dropout_prob": 0.25}
+    expected = dataclasses.replace(source.config, **changed)
+    assert with_dropout(source, 0.25).config == expected
+    assert with_dropout(source, 0.25).start == source.start
+
+
+def test_dropout_of_a_family_without_any_is_refused():
+    source = ModelSource(PixelConfig(), "vocab.txt")
+    with pytest.raises(InputError, match="--dropout needs a model with `hidden_dropout_prob`"):
+        with_dropout(source, 0.25)
 
 
 @pytest.mark.parametrize(

@@ -61,5 +61,5 @@ def test_what_cannot_be_learnt_is_refused():
     assert counted_classes(np.array(["b", "a", "b", "a"], object), "x") == {"a": 2, "b": 2}
     with pytest.raises(InputError, match="at least two classes. records holds 3 of one: 'a'"):
         counted_classes(np.array(["a"] * 3, object), "records")
-    with pytest.raises(InputError, match="two training records a class.*3 classes in 4 records"):
+    with pytest.raises(InputError, match="two training photos a class.*3 classes in 4 photos"):
         counted_classes(np.array(["a", "b", "c", "c"], object), "records")

@@ -53,6 +53,16 @@ def test_evaluation_is_one_pass_in_file_order(table):
     assert (batch["label"] - 10).tolist() == list(range(13))
 
 
+def test_photos_without_their_other_views(tmp_path):
+    folder = small_records.write(tmp_path, 13, per_shard=5, change=small_records.viewed)
+    table = read_record_table(find_files(str(folder)), VOCABULARY, 9, small_records.FEATURE_SIZE)
+    plain = examples(table).of_plain_views()
+    assert (len(plain), len(examples(table))) == (7, 13)
+    batch = shown(plain.evaluation_batches(4), 99)
+    assert (batch["label"] - 10).tolist() == [0, 2, 4, 6, 8, 10, 12]
+    np.testing.assert_array_equal(batch["input_ids"], table.sequences[table.texts[::2]])
+
+
 def test_other_classes_are_other_data(table):
     assert examples(table).digest == examples(table, seed=4).digest
     moved = LabelledExamples(table, np.zeros(13, np.int32), "both", VOCABULARY, 3)

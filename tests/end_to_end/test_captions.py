@@ -98,7 +98,9 @@ def test_evaluate_gives_the_captions_of_the_run(prepared, trained):
         "--caption_words=words",
         "--beam_size=2",
         "--eval_batch_size=2",
+        "--model_config=other.json",
     )
+    assert "--model_config=other.json is not used: it is for training" in output
     assert "no verdict: the yardsticks need the training records" in output
     ours, before = (
         [row["caption"] for row in lines_of(folder / "captions.jsonl")]
@@ -134,6 +136,16 @@ def test_captions_of_any_origin_are_scored(prepared, trained):
     # of two texts of six words the second has three others
     scores = json.loads((prepared / "scores.json").read_text())
     assert scores["bleu_1_words"] == pytest.approx(10 / 12)
+    # Compared with captions of the same products in another order, which are right.
+    right = [
+        {"product_id": f"P{n:03d}", "caption": small_records.fields_of(n)["text"]} for n in (3, 0)
+    ]
+    (prepared / "right.jsonl").write_text("".join(json.dumps(line) + "\n" for line in right))
+    output = run(*command, *arguments, "--than=right.jsonl", cwd=prepared)
+    assert "bleu_4_words: difference -0." in output and "to the 2 captions of right.jsonl" in output
+    (prepared / "right.jsonl").write_text(json.dumps(right[0]))
+    output = run(*command, *arguments, "--than=right.jsonl", cwd=prepared, status=1)
+    assert "--than: captions of the same products are needed" in output
     (prepared / "ours.jsonl").write_text(json.dumps({"product_id": "P9", "caption": "a"}))
     output = run(*command, "ours.jsonl", references, cwd=prepared, status=1)
     assert "References of every caption's product are needed" in output and "P9" in output
@@ -150,7 +162,10 @@ def test_masks_are_filled_where_the_attention_is_full(prepared):
         "--caption_attention=full",
         "--photos=first",
         "--num_epochs=1",
+        "--dropout=0.25",
     )
+    config = json.loads((prepared / "full" / "config.json").read_text())
+    assert (config["hidden_dropout_prob"], config["attention_probs_dropout_prob"]) == (0.25, 0.25)
     assert "verdict: bleu_4_words" in output
     rows = lines_of(prepared / "full" / "evaluation" / "captions.jsonl")
     # "a red dress with 3 buttons": the median text has six word pieces

@@ -31,7 +31,7 @@ KINDS = ("dress", "skirt", "coat")
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """Records of three kinds; those of valid under other numbers, and one of a kind that train
-    lacks; one of no class at all.
+    lacks; a photo of no class at all, in two views.
     """
     folder = tmp_path_factory.mktemp("recognition")
     small_records.write(folder / "train", 31, layout=GRIDS[4])
@@ -40,7 +40,10 @@ def prepared(tmp_path_factory):
     turned = lambda n: {"subcategory_id": 2 if n == 4 else (1, 3, 0)[n % 3]}  # noqa: E731
     small_records.write(folder / "valid", 11, per_shard=6, layout=GRIDS[4], change=turned)
     small_records.name_classes(folder / "valid", ("coat", "dress", "hat", "skirt"))
-    small_records.write(folder / "new", 1, layout=GRIDS[4])
+    views = lambda n: small_records.viewed(n, GRIDS[4])  # noqa: E731
+    small_records.write(folder / "new", 2, layout=GRIDS[4], change=views)
+    small_records.write(folder / "views", 18, layout=GRIDS[4], change=views)
+    small_records.name_classes(folder / "views", KINDS)
     (folder / "model.json").write_text(json.dumps(SIZES))
     return folder
 
@@ -140,7 +143,7 @@ def test_evaluate_gives_the_figures_of_the_run(prepared, trained):
 
 
 def test_predict_writes_names_and_probabilities(prepared, trained):
-    """Of a single record that names no classes."""
+    """Of a single photo that names no classes."""
     finetune(
         prepared,
         "--mode=predict",
@@ -157,6 +160,35 @@ def test_predict_writes_names_and_probabilities(prepared, trained):
     assert 1 > probabilities[0] >= probabilities[1] > 0 and sum(probabilities) < 1
 
 
+def test_a_photo_counts_once_whatever_its_views(prepared):
+    """Nine photos of three kinds in two views each."""
+    given = ("--train_input_fp=views", "--eval_input_fp=views", "--num_epochs=1")
+    output = finetune(prepared, *TRAIN, *given, "--model_dir=viewed")
+    assert "18 images (9 of them mirrored)" in output  # what is trained on
+    folder = prepared / "viewed"
+    counts = json.loads((folder / "classes.json").read_text())["classes"]
+    assert counts == {"coat": 3, "dress": 3, "skirt": 3}
+    result = result_of(folder / "evaluation")
+    assert result["examples"] == result["products"] == 9
+    assert [entry["support"] for entry in result["classes"].values()] == [3, 3, 3]
+    said = (folder / "evaluation" / "examples.jsonl").read_text().splitlines()
+    assert [json.loads(line)["image_id"] for line in said] == [f"P00{n}_1" for n in range(9)]
+    # During the training the photos as they are are looked at.
+    accuracy = read_metrics(folder / "metrics.jsonl")[-1]["accuracy"]
+    assert 9 * accuracy == pytest.approx(round(9 * accuracy), abs=1e-5)
+
+
+def test_start_is_fine_tuned_with_another_dropout(prepared, trained):
+    start = ("--mode=train", "--pretrain_model_name_or_path=model", "--model_dir=dropped")
+    given = (*TRAIN, *start, "--num_epochs=0.1")
+    output = finetune(prepared, *given, "--dropout=0.25")
+    assert "--model_config=model.json is not used: it is for new models, and model" in output
+    config = json.loads((prepared / "dropped" / "config.json").read_text())
+    assert (config["hidden_dropout_prob"], config["attention_probs_dropout_prob"]) == (0.25, 0.25)
+    output = finetune(prepared, *given, status=1)
+    assert "holds a run with other flags (--dropout=0.25 there, no --dropout now)" in output
+
+
 USE = ("--mode=evaluate", "--eval_input_fp=valid", "--predict_checkpoint_path=model")
 
 
@@ -167,6 +199,10 @@ USE = ("--mode=evaluate", "--eval_input_fp=valid", "--predict_checkpoint_path=mo
         ((*USE, "--modalities=text"), "--modalities must be what the model .* with, both"),
         ((*TRAIN, "--model_dir=new_model", "--task=catepred"), "two classes. train holds 31 of"),
         ((*TRAIN, "--model_dir=new_model", "--eval_input_fp=new"), "recognition needs `subcateg"),
+        (
+            (*TRAIN, "--model_dir=new_model", "--dropout=0.3", "--freeze_encoder"),
+            "--dropout=0.3 is of the encoder, which --freeze_encoder leaves without",
+        ),
         ((*TRAIN, "--model_dir=new_model", "--num_classes=4"), "--num_classes is for rows"),
         (
             (*TRAIN, "--model_dir=headless"),

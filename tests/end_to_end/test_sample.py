@@ -67,5 +67,6 @@ def test_captions_of_the_sample_are_learnt(sample):
     assert result["products"] == 240
     lines = [json.loads(line) for line in (place / "captions.jsonl").read_text().splitlines()]
     assert len({line["caption"] for line in lines}) > 20
-    assert result["cider_words"] > result["yardsticks"]["random_text"]["cider_words"]
+    # More than other texts of training would reach by chance.
+    assert result["cider_words"] > result["yardsticks"]["random_text"]["cider_words"] + 0.05
     assert re.search(r"^verdict: bleu_4_words of the yardstick ", output, re.M)

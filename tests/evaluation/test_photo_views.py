@@ -6,7 +6,7 @@ from data_prep.record_writing.candidates import CandidateSettings, draw_candidat
 from kaleido_tf.command_line.examples import pairs_of_candidates
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.evaluation.candidates import Pairs
-from kaleido_tf.evaluation.photo_views import mean_over_views, pairs_of_views
+from kaleido_tf.evaluation.photo_views import mean_over_views, pairs_of_views, photos_of
 from kaleido_tf.evaluation.scoring import candidate_batches
 from kaleido_tf.families import build_model
 from kaleido_tf.files.input_files import find_files
@@ -49,6 +49,26 @@ def test_photos_in_one_view_are_scored_as_they_were(tmp_path):
         np.testing.assert_array_equal(getattr(viewed, name), getattr(pairs, name))
     scores = np.random.default_rng(0).normal(size=[3, 2]).astype(np.float32)
     np.testing.assert_array_equal(mean_over_views(scores, counts), scores)
+
+
+def test_photos_come_once_with_the_mean_of_their_views(tmp_path):
+    """Seven records, of which the mirrored views stand before the plain ones; the last of four
+    photos has its plain view only.
+    """
+    order = [1, 3, 0, 5, 2, 4, 6]
+    table = read(small_records.write(tmp_path, 7, change=lambda n: small_records.viewed(order[n])))
+    photos = photos_of(table)
+    assert len(photos) == 4 and photos.plain.tolist() == [2, 4, 5, 6]
+    scores = np.array([[1, 2], [3, 9], [5, 4], [2, 2], [0, -1], [4, 0], [7, 8]], np.float64)
+    assert photos.mean(scores).tolist() == [[3, 3], [1.5, 4], [3, 1], [7, 8]]
+
+
+def test_photos_of_one_name_in_two_sets_are_two(tmp_path):
+    for name in "ab":
+        small_records.write(tmp_path / name, 4, change=small_records.viewed)
+    files = find_files(str(tmp_path / "a")) + find_files(str(tmp_path / "b"))
+    table = read_record_table(files, Vocabulary(), 9, small_records.FEATURE_SIZE)
+    assert photos_of(table).plain.tolist() == [0, 2, 4, 6]
 
 
 def test_candidates_are_scored_with_both_views(tmp_path):

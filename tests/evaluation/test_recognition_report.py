@@ -113,3 +113,18 @@ def test_yardstick_knows_kinds_by_photo_and_by_word(tmp_path, layout):
     else:  # the upper right quarter of sixteen patches
         corner = features[:, [2, 3, 6, 7]].mean(axis=1)
         np.testing.assert_allclose(coarse[:, 1], corner, atol=2e-3)
+
+
+def test_yardstick_looks_at_photos_once_and_as_they_are(tmp_path):
+    """With mirrored views beside them, whose features are others."""
+    found = []
+    for name, change in (("plain", lambda n: {}), ("viewed", small_records.viewed)):
+        views, tables = 1 + (name == "viewed"), []
+        for split, photos in (("train", 24), ("valid", 9)):
+            folder = small_records.write(tmp_path / name / split, photos * views, change=change)
+            files = find_files(str(folder))
+            tables.append(read_record_table(files, Vocabulary(), 9, small_records.FEATURE_SIZE))
+        labels = np.arange(24) % 3
+        found.append(measure_yardstick(*tables, labels, 3, "both", Vocabulary(), seed=1))
+    assert found[1].predictions.tolist() == found[0].predictions.tolist()
+    assert found[1].vote == found[0].vote

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.query_cases import QueryCase, Side
 from kaleido_tf.serving import recognition_section
 from kaleido_tf.serving.figure_tables import figure_tables
 from kaleido_tf.serving.figures import Figure, FigureGroup, always_the_most_frequent
@@ -17,10 +18,13 @@ from kaleido_tf.serving.loss_charts import losses_of
 from kaleido_tf.serving.markup import tag
 from kaleido_tf.serving.page import report_page
 from kaleido_tf.serving.photos import NO_CATALOGUE, Photo, Photos
+from kaleido_tf.serving.retrieval_section import retrieval_cases
 from kaleido_tf.serving.run_results import read_run, short_names
 from kaleido_tf.training.metrics_log import read_metrics
 from tests import results_of_runs as results
 from tests.end_to_end.commands import run
+
+RIVALS = ("came first", "ties with it", "next behind it")
 
 
 class Document(html.parser.HTMLParser):
@@ -233,6 +237,21 @@ def test_queries_stand_beside_their_right_answer_and_the_best_wrong_one(page):
     second = "number 2 of 5. query Skirt 1 P1 right answer Skirt 1 P1 came first"
     assert worst.index(second) < worst.index("query Skirt 4 P4")
     assert "query Skirt 3" not in told
+
+
+@pytest.mark.parametrize(
+    "margin, rank, told",
+    [
+        (-1.5, 2.0, "came first"),
+        (0.0, 1.5, "ties with it"),
+        (0.0, 3.0, "ties with it"),
+        (0.5, 1.0, "next behind it"),
+    ],
+)
+def test_the_best_wrong_answer_is_called_what_it_is(margin, rank, told):
+    case = QueryCase("txt2img", Side("Q"), Side("Q", "Q_1"), Side("R", "R_1"), rank, 5, margin)
+    shown = Document(retrieval_cases([case], Photos({}), 1)).text
+    assert [words for words in RIVALS if words in shown] == [told]
 
 
 def test_without_a_catalogue_the_page_says_so(folder):
