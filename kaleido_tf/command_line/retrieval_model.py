@@ -15,7 +15,6 @@ from kaleido_tf.evaluation.photo_views import mean_over_views
 from kaleido_tf.evaluation.scoring import score_batches
 from kaleido_tf.families import build_model
 from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.objectives.compared_products import compared_products
 from kaleido_tf.objectives.comparison_folds import compare_by_folds, write_folds
 from kaleido_tf.objectives.comparison_start import train_comparison
 from kaleido_tf.objectives.list_config import ListConfig
@@ -58,18 +57,18 @@ def begin(
         train_comparison(backbone, table, strategy, settings.comparison_epochs, seed)
     comparison = backbone.named_layers["comparison"]
     comparison.measure_fits()
-    products = compared_products(backbone, table)
-    groups = table.subcategories[products.numbers]
-    folds = compare_by_folds(backbone, products, groups, strategy, settings.comparison_epochs, seed)
+    folds = compare_by_folds(backbone, table, strategy, settings.comparison_epochs, seed)
     write_folds(folder, folds)
     lists = np.linspace(0, len(examples) - 1, FITTED_LISTS).astype(int)
     scores = np.stack([examples.list_at(int(place))["comparison_score"] for place in lists])
-    weight = fitted_score_weight(scores)
-    backbone.named_layers["comparison_reader"].score_weight.assign(weight)
+    reader = backbone.named_layers["comparison_reader"]
+    if not session.config.reads_comparison:  # else the start's is the one its encoder learnt with
+        reader.score_weight.assign(fitted_score_weight(scores))
     found = 100 * np.mean(scores.argmax(axis=1) == 0)
     print(
         f"lists of {scores.shape[1]}: the comparisons rank the right one first in {found:.1f}% of"
-        f" {len(scores)} that they had not seen; weight of their score: {weight:.3f}",
+        f" {len(scores)} that they had not seen; weight of their score:"
+        f" {reader.score_weight.numpy():.3f}",
         flush=True,
     )
 

@@ -245,14 +245,14 @@ def read_serialized(table: RecordTable, record: int) -> tf.Tensor:
 
 
 def read_images(
-    table: RecordTable, numbers: np.ndarray
+    table: RecordTable, numbers: np.ndarray, patches: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features and boxes of the records of these `numbers`, read once.
 
-    Returns: ([N records] int32 row of each record or -1, [I, P, F] float16, [I, P, 5] int32); P as
-      the table's layout.
+    Args: patches: P, of each record the first ones; None: all of the table's layout.
+    Returns: ([N records] int32 row of each record or -1, [I, P, F] float16, [I, P, 5] int32).
     """
-    count = table.layout.num_patches
+    count = patches or table.layout.num_patches
     rows = np.full([len(table)], -1, np.int32)
     rows[np.unique(numbers)] = np.arange(len(np.unique(numbers)))
     features = np.empty([rows.max() + 1, count, table.feature_size], np.float16)
@@ -260,7 +260,7 @@ def read_images(
 
     def parse(serialized):
         example = parse_record(serialized, table.feature_size, table.layout)
-        return example["patch_features"], example["patch_boxes"]
+        return example["patch_features"][:count], example["patch_boxes"][:count]
 
     dataset = (
         tf.data.TFRecordDataset(list(table.files))
@@ -273,9 +273,11 @@ def read_images(
     return rows, features, boxes
 
 
-def read_evenly(table: RecordTable, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_evenly(
+    table: RecordTable, count: int, patches: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """At most `count` records, spread evenly over all shards: (their numbers, features and boxes as
     `read_images`).
     """
     numbers = np.unique(np.linspace(0, len(table) - 1, min(len(table), count)).astype(int))
-    return numbers, *read_images(table, numbers)[1:]
+    return numbers, *read_images(table, numbers, patches)[1:]

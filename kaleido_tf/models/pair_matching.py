@@ -151,4 +151,8 @@ class PairMatching:
         """The patch features of images (as `image_inputs`) that a comparison sees, [I, P, F],
         normalised.
         """
-        return self._normalised(self._patch_features(inputs))
+        return self.normalised_features(self._patch_features(inputs))
+
+    def normalised_features(self, features):
+        """Patch features of records, [I, P, F], as the model takes them."""
+        return tf.cast(self._normalised(features), tf.float32)

@@ -67,10 +67,15 @@ class ComparedProducts:
 
 
 def compared_products(model, table: RecordTable) -> ComparedProducts:
-    """The records of a table, or as many, spread evenly, as memory holds features of. Args: model:
-    whose features are normalised as it does.
+    """The records of a table, or as many, spread evenly, as memory holds compared features of.
+    Args: model: whose features are normalised as it does.
     """
-    numbers, features, boxes = read_evenly(table, count_compared(table))
+    patches = model.compared_patches
+    most = fitting_records(table, patches)
+    numbers, features, _ = read_evenly(table, most, patches)
+    for start in range(0, len(features), BLOCK):
+        block = tf.constant(features[start : start + BLOCK], tf.float32)
+        features[start : start + BLOCK] = model.normalised_features(block).numpy()
     texts = table.texts[numbers]
     return ComparedProducts(
         numbers,
@@ -78,24 +83,13 @@ def compared_products(model, table: RecordTable) -> ComparedProducts:
         table.sequences[texts],
         table.lengths[texts],
         np.flatnonzero(table.views[numbers] == PLAIN),
-        _compared(model, features, boxes),
+        features,
     )
 
 
-def count_compared(table: RecordTable) -> int:
-    """Records whose features are kept: all, or as many as memory is meant to hold."""
-    each = table.layout.num_patches * table.feature_size * 2
+def fitting_records(table: RecordTable, patches: int) -> int:
+    """How many records have features of so many patches in the memory that is meant for them: all,
+    or some.
+    """
+    each = patches * table.feature_size * 2
     return min(len(table), max(MEMORY_BYTES // each, 2))
-
-
-def _compared(model, features: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """The features [N, P', F] of all patches as the comparison takes them: [N, P, F] float16."""
-    parts = []
-    for start in range(0, len(features), BLOCK):
-        block = slice(start, start + BLOCK)
-        inputs = model.image_inputs(
-            tf.constant(features[block], tf.float32), tf.constant(boxes[block])
-        )
-        compared = model.compared_features(inputs)[:, : model.compared_patches]
-        parts.append(tf.cast(compared, tf.float16).numpy())
-    return np.concatenate(parts)

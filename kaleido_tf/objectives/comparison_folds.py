@@ -15,11 +15,16 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
 from kaleido_tf.layers.comparison import TextImageComparison
 from kaleido_tf.layers.comparison_member import LEAST_SPREAD, TEMPERATURE
-from kaleido_tf.objectives.compared_products import ComparedProducts
+from kaleido_tf.objectives.compared_products import (
+    ComparedProducts,
+    compared_products,
+    fitting_records,
+)
 from kaleido_tf.objectives.comparison_start import fit_comparison
 
 FOLDS = 4
@@ -83,19 +88,18 @@ def assign_folds(texts: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray
 
 
 def compare_by_folds(
-    model,
-    products: ComparedProducts,
-    groups: np.ndarray,
-    strategy: tf.distribute.Strategy,
-    epochs: int,
-    seed: int,
+    model, table: RecordTable, strategy: tf.distribute.Strategy, epochs: int, seed: int
 ) -> list[ComparisonFold]:
-    """Trains a comparison (one member) for each fold and lets it look at that fold.
+    """Trains a comparison (one member) for each fold and lets it look at that fold, or as many of
+    its products as `count_listed` says.
 
-    Args: model: a `CrossModalBert` that reads its comparison. groups: [N], which every fold is to
-      have its share of.
+    Args: model: a `CrossModalBert` that reads its comparison.
     """
+    products = compared_products(model, table)
+    groups = table.subcategories[products.numbers]
     folds = assign_folds(products.texts, groups, seed)
+    listed = np.zeros(len(products), bool)
+    listed[np.linspace(0, len(products) - 1, count_listed(table)).astype(int)] = True
     found = []
     for number in range(FOLDS):
         print(f"comparison for fold {number + 1} of {FOLDS}, from the others", flush=True)
@@ -103,8 +107,13 @@ def compare_by_folds(
             comparison = model.make_comparison(members=1)
         others = products.some(np.flatnonzero(folds != number))
         fit_comparison(comparison, others, strategy, epochs, seed + number)
-        found.append(look_at(comparison, products.some(np.flatnonzero(folds == number))))
+        found.append(look_at(comparison, products.some(np.flatnonzero(listed & (folds == number)))))
     return found
+
+
+def count_listed(table: RecordTable) -> int:
+    """Records that lists are made of: all, or as many as memory is meant to hold all patches of."""
+    return fitting_records(table, table.layout.num_patches)
 
 
 def check_texts(texts: np.ndarray) -> None:

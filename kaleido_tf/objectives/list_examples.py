@@ -15,8 +15,7 @@ import tensorflow as tf
 
 from kaleido_tf.data.own_text_examples import OwnTextExamples
 from kaleido_tf.data.record_table import RecordTable, read_images
-from kaleido_tf.objectives.compared_products import count_compared
-from kaleido_tf.objectives.comparison_folds import ComparisonFold, read_folds
+from kaleido_tf.objectives.comparison_folds import ComparisonFold, count_listed, read_folds
 from kaleido_tf.objectives.list_config import ListConfig
 
 NEAREST = 60
@@ -41,7 +40,7 @@ class ListExamples:
         self.notes = self._records.notes
 
     def __len__(self) -> int:
-        return 2 * count_compared(self.table)
+        return 2 * count_listed(self.table)
 
     def describe(self) -> str:
         """How many images and shards, and how long the lists are."""
@@ -112,7 +111,7 @@ class ListExamples:
         texts, kinds = (
             column[fold.numbers] for column in (self.table.texts, self.table.subcategories)
         )
-        foreign = texts != texts[place]
+        foreign = (texts != texts[place]) & _firsts(texts)
         alike = np.flatnonzero(foreign & (kinds == kinds[place]))
         alike = generator.choice(alike, min(len(alike), count // 2), replace=False)
         scores = fold.scores[:, place] if of_texts else fold.scores[place]
@@ -149,3 +148,9 @@ class ListExamples:
             "comparison_score": tf.TensorSpec([count], tf.float32),
             "comparison_fits": tf.TensorSpec([count, length, 3], tf.float32),
         }
+
+
+def _firsts(texts: np.ndarray) -> np.ndarray:
+    """[n] bool: whether no image before has its text, so that no text comes twice in a list."""
+    _, first = np.unique(texts, return_index=True)
+    return np.isin(np.arange(len(texts)), first)

@@ -38,7 +38,7 @@ class ListMatching(tf.Module):
         super().__init__(name="list_matching")
         self.config, self.text_length = config, text_length
         self.backbone = build_model(config, (), text_length)
-        # All that a pre-trained model has is kept, what lists do not train, too.
+        # The masked-language head is not trained and stays, for captions and pre-training.
         _ = self.backbone.pretrainer, self.backbone.matcher
         self._hide = tf_keras.layers.Dropout(settings.hidden_features, name="hidden_features")
         self.named_layers = {**self.backbone.named_layers, self._hide.name: self._hide}
@@ -62,11 +62,21 @@ class ListMatching(tf.Module):
             name: tf.reshape(value, tf.concat([[-1], tf.shape(value)[2:]], 0))
             for name, value in batch.items()
         }
-        features = self._hide(tf.cast(pairs["patch_features"], tf.float32), training=training)
+        features = self._with_hidden(tf.cast(batch["patch_features"], tf.float32), training)
+        features = tf.reshape(features, tf.concat([[-1], tf.shape(features)[2:]], 0))
         image = self.backbone.image_inputs(features, pairs["patch_boxes"])
         fed = {**{name: pairs[name] for name in PAIR_INPUTS}, **image}
         scores = self.backbone.list_scorer(fed, training=training)
         return tf.reshape(scores, [lists, candidates])
+
+    def _with_hidden(self, features, training: bool):
+        """Patch features [L, C, P, F] of which some are their mean over training, which says
+        nothing; the same of all candidates of a list, so that none is told from another by that.
+        """
+        ones = tf.ones_like(features[:, :1])
+        seen = self._hide(ones, training=training) > 0
+        normalisation = self.named_layers.get("feature_normalisation")
+        return tf.where(seen, features, normalisation.mean if normalisation else 0.0)
 
     def total(self, losses):
         """The loss itself."""

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from kaleido_tf.data.record_table import read_evenly, read_record_table
 from kaleido_tf.errors import InputError
@@ -54,12 +55,12 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folds(table):
     strategy = make_strategy(DeviceConfig(worker_gpus=0))
+    tf_keras.utils.set_random_seed(7)
     with strategy.scope():
         model = build_model(CONFIG, (), LENGTH)
     _ = model.matcher
     model.prepare(_Features(table))
-    products = compared_products(model, table)
-    return compare_by_folds(model, products, table.subcategories, strategy, 30, seed=4)
+    return compare_by_folds(model, table, strategy, 60, seed=4)
 
 
 class _Features:
@@ -190,6 +191,18 @@ def test_a_new_model_ranks_as_its_comparison_does_and_then_learns(examples):
     names = {variable.name for variable in model.trainable_variables}
     assert any("score_weight" in name for name in names)
     assert not any("member" in name for name in names)
+
+
+def test_hidden_features_are_the_mean_and_alike_in_a_list(examples):
+    model = ListMatching(CONFIG, LENGTH, SETTINGS)
+    model.named_layers["feature_normalisation"].mean.assign([9.0] * small_records.FEATURE_SIZE)
+    features = tf.cast(next(iter(examples.training_batches(3)))["patch_features"], tf.float32)
+    tf_keras.utils.set_random_seed(1)
+    shown = model._with_hidden(features, True).numpy()
+    hidden = shown != features.numpy()
+    assert 0.2 < hidden.mean() < 0.4 and (shown[hidden] == 9.0).all()
+    assert (hidden == hidden[:, :1]).all() and (hidden[0] != hidden[1]).any()
+    assert (model._with_hidden(features, False).numpy() == features.numpy()).all()
 
 
 def test_the_matcher_gives_the_list_score(examples):
