@@ -111,7 +111,7 @@ class ListExamples:
         texts, kinds = (
             column[fold.numbers] for column in (self.table.texts, self.table.subcategories)
         )
-        foreign = (texts != texts[place]) & _firsts(texts)
+        foreign = (texts != texts[place]) & _one_of_each(texts, generator)
         alike = np.flatnonzero(foreign & (kinds == kinds[place]))
         alike = generator.choice(alike, min(len(alike), count // 2), replace=False)
         scores = fold.scores[:, place] if of_texts else fold.scores[place]
@@ -150,7 +150,8 @@ class ListExamples:
         }
 
 
-def _firsts(texts: np.ndarray) -> np.ndarray:
-    """[n] bool: whether no image before has its text, so that no text comes twice in a list."""
-    _, first = np.unique(texts, return_index=True)
-    return np.isin(np.arange(len(texts)), first)
+def _one_of_each(texts: np.ndarray, generator) -> np.ndarray:
+    """[n] bool: one image of each text, any of them, so that no text comes twice in a list."""
+    order = generator.permutation(len(texts))
+    _, first = np.unique(texts[order], return_index=True)
+    return np.isin(np.arange(len(texts)), order[first])
