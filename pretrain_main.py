@@ -102,6 +102,8 @@ def main(_):
             use_sample()
         predict_gallery()
     else:
+        if FLAGS.rerank:
+            raise InputError(f"--rerank is for --protocol=full. Received: {FLAGS.rerank}")
         if FLAGS.type is None:
             raise InputError("--mode=predict needs --type=img2txt or --type=txt2img")
         if _means_the_sample("predict_input_fp"):
@@ -274,8 +276,11 @@ def predict_gallery() -> None:
     from kaleido_tf.training.strategy import make_strategy, set_precision
 
     need("predict_input_fp")
-    if FLAGS.input_schema:
-        raise InputError("--protocol=full ranks records (data_prep). Received: --input_schema")
+    refused = [name for name in ("input_schema", "type", "candidates") if FLAGS[name].value]
+    if refused:
+        raise InputError(
+            f"--protocol=full ranks all records, in both directions. Received: --{refused[0]}"
+        )
     session = begin_use("matching")
     output = session.output_folder()
     check_writable(output)

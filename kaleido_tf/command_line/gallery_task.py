@@ -5,13 +5,14 @@ Q = queries, N = items of the gallery, D = size of a vector.
 """
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from kaleido_tf.command_line.session import Session
-from kaleido_tf.data.record_table import RecordTable, read_images
+from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.candidates import Pairs
 from kaleido_tf.evaluation.photo_views import mean_over_views, pairs_of_views
@@ -19,11 +20,14 @@ from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.evaluation.scoring import candidate_batches, score_batches
 from kaleido_tf.evaluation.vectors import Vectors, mean_of_views
 from kaleido_tf.files.whole_files import write_json
+from kaleido_tf.records.shards import read_shard
 from kaleido_tf.search.gallery_recall import RANKS, Side, full_gallery_figures, mean_of_six
 from kaleido_tf.search.sampled_recall import sampled_figures
 from kaleido_tf.training.strategy import make_strategy
 
 NAME = "gallery_retrieval.json"
+Blocks = Callable[[], Iterator[np.ndarray]]
+"""Gives the scores [q, N] of the next q queries each; anew at every call."""
 BLOCK = 256
 """Queries whose scores are in memory at once."""
 
@@ -63,19 +67,20 @@ def rank_gallery(
       none. batch_size: of a replica.
     Raises: InputError for more than there are.
     """
-    gallery = _gallery(model, table)
-    least = min(map(len, gallery.vectors.values()))
+    least = min(len(set(table.product_ids)), len(set(table.image_ids)))
     if rerank > least:
         raise InputError(f"--rerank must be at most the gallery, {least}. Received: {rerank}")
+    gallery = _gallery(model, table)
+    ways = ["vectors"] + ["corrected"] * (gallery.hubness is not None)
     content: dict[str, dict] = {}
     for direction in DIRECTIONS:
-        for way, blocks in _ways(gallery, direction):
+        for way in ways:
+            blocks = functools.partial(gallery.scores, direction, way == "corrected")
             content.setdefault(way, {})[direction] = _figures(gallery, direction, blocks)
         if rerank:
-            again = _Reranking(model, session, table, gallery, direction, batch_size)
-            blocks = [again.scores(np.concatenate(blocks), rerank)]
+            again = _Reranking(model, session, table, gallery, direction, batch_size, rerank)
             content.setdefault(f"reranked_{rerank}", {})[direction] = _figures(
-                gallery, direction, blocks
+                gallery, direction, again.of(blocks)
             )
     for figures in content.values():
         figures |= mean_of_six(figures)
@@ -84,45 +89,40 @@ def rank_gallery(
     print(_table(content))
 
 
-def _ways(gallery: Gallery, direction: str) -> Iterator[tuple[str, list[np.ndarray]]]:
-    """How vectors are compared, the best way last, and the scores, [Q, N] in blocks."""
-    yield "vectors", list(gallery.scores(direction, corrected=False))
-    if gallery.hubness is not None:
-        yield "corrected", list(gallery.scores(direction, corrected=True))
-
-
 def _gallery(model, table: RecordTable) -> Gallery:
     vectors = Vectors(model)
-    photos = list(table.records_of_photos().values())
-    of_photos = np.array([views[0] for views in photos])
     _, of_texts = np.unique(table.product_ids.astype(str), return_index=True)
-    rows, features, boxes = read_images(table, np.concatenate(photos))
+    photos = list(table.records_of_photos().values())
+    records = {"photos": np.array([views[0] for views in photos]), "texts": of_texts}
+    texts, whole = table.texts[of_texts], table.whole_texts.astype(str)
     found = {
-        "photos": mean_of_views(
-            vectors.of_photos(features, boxes), [rows[views].tolist() for views in photos]
-        ),
-        "texts": vectors.of_texts(
-            table.sequences[table.texts[of_texts]], table.lengths[table.texts[of_texts]]
-        ),
+        "photos": mean_of_views(_photo_vectors(vectors, table), photos),
+        "texts": vectors.of_texts(table.sequences[texts], table.lengths[texts]),
     }
-    records = {"photos": of_photos, "texts": of_texts}
-    whole = table.whole_texts.astype(str)
+    hubness = {"photos": vectors.hubness_of_photos, "texts": vectors.hubness_of_texts}
     return Gallery(
         records,
         {name: Side(table.product_ids[part], whole[part]) for name, part in records.items()},
         found,
-        {
-            "photos": vectors.hubness_of_photos(found["photos"]),
-            "texts": vectors.hubness_of_texts(found["texts"]),
-        }
-        if vectors.corrects_hubs
-        else None,
+        {name: of(found[name]) for name, of in hubness.items()} if vectors.corrects_hubs else None,
     )
+
+
+def _photo_vectors(vectors: Vectors, table: RecordTable) -> np.ndarray:
+    """[records, D], a shard at a time."""
+    parts = []
+    for path in table.files:
+        shard = read_shard(path)
+        if shard:
+            features = np.stack([record.block("patch_features") for record in shard])
+            boxes = np.stack([record.boxes for record in shard])
+            parts.append(vectors.of_photos(features, boxes))
+    return np.concatenate(parts)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Reranking:
-    """The best of each query scored again by the whole model."""
+    """The `count` best of each query scored again by the whole model."""
 
     model: object
     session: Session
@@ -130,17 +130,30 @@ class _Reranking:
     gallery: Gallery
     direction: str
     batch_size: int
+    count: int
 
-    def scores(self, scores: np.ndarray, count: int) -> np.ndarray:
-        """[Q, N] scores by which the `count` best of each query stand in the matcher's order, and
-        the others behind them as they were.
+    def of(self, blocks: Blocks) -> Blocks:
+        """Scores by which the best of each query stand in the matcher's order, and the others
+        behind them as they were.
         """
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        best = np.concatenate([self._best(block) for block in blocks()])
         asked, found = (self.gallery.records[side] for side in _sides_of(self.direction))
-        matched = self._matched(np.repeat(asked, count), found[best.ravel()]).reshape(best.shape)
-        result = scores - scores.max() - 1
-        np.put_along_axis(result, best, matched - matched.min(), axis=1)
-        return result
+        queries, items = np.repeat(asked, self.count), found[best.ravel()]
+        matched = self._matched(queries, items).reshape(best.shape)
+        matched -= matched.min()
+
+        def reordered() -> Iterator[np.ndarray]:
+            start = 0
+            for block in blocks():
+                result, part = block - block.max() - 1, slice(start, start + len(block))
+                np.put_along_axis(result, best[part], matched[part], axis=1)
+                yield result
+                start += len(block)
+
+        return reordered
+
+    def _best(self, block: np.ndarray) -> np.ndarray:
+        return np.argsort(-block, axis=1, kind="stable")[:, : self.count]
 
     def _matched(self, queries: np.ndarray, items: np.ndarray) -> np.ndarray:
         """[n] match logits of pairs of records."""
@@ -154,9 +167,9 @@ class _Reranking:
         return mean_over_views(logits, views)[:, 1]
 
 
-def _figures(gallery: Gallery, direction: str, blocks: list[np.ndarray]) -> dict:
+def _figures(gallery: Gallery, direction: str, blocks: Blocks) -> dict:
     sides = [gallery.sides[side] for side in _sides_of(direction)]
-    return {**full_gallery_figures(blocks, *sides), **sampled_figures(blocks, *sides)}
+    return {**full_gallery_figures(blocks(), *sides), **sampled_figures(blocks(), *sides)}
 
 
 def _table(content: dict) -> str:

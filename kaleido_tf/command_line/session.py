@@ -61,8 +61,10 @@ class Session:
 def begin_training(
     purpose: str, model_config: str | None = None, dropout: float | None = None
 ) -> Session:
-    """The session of a run that trains. Args: purpose: pretraining, recognition or captioning;
-    model_config: path of the config.json of a new model; dropout: as `with_dropout`.
+    """The session of a run that trains.
+
+    Args: purpose: pretraining, matching, recognition or captioning; model_config: path of the
+      config.json of a new model; dropout: as `with_dropout`.
     """
     values = flags.FLAGS
     records = None if values.input_schema else values.train_input_fp

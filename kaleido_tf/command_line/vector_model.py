@@ -31,7 +31,8 @@ class VectorModel:
         source = model_to_use(str(path), None)
         self._config = source.config
         self._vocabulary = open_vocabulary(source.vocabulary, self._config)
-        self._tokenizer, self._length = Tokenizer(self._vocabulary), self._config.text_seq_len
+        self._tokenizer = Tokenizer(self._vocabulary)
+        self._length = min(self._config.text_seq_len, self._config.max_position_embeddings)
         self._model = build_model(self._config, (), self._length)
         _ = self._model.matcher
         load_weights(self._model, source.start)

@@ -67,11 +67,13 @@ class Vectors:
 
 
 def mean_of_views(vectors: np.ndarray, photos: list[list[int]]) -> np.ndarray:
-    """[n, D] of length 1: of each photo the mean of its views' vectors. Args: photos: [n] lists of
-    rows of `vectors`.
+    """[n, D] of length 1: of each photo the mean of its views' vectors; 0 where that is 0.
+
+    Args: photos: [n] lists of rows of `vectors`.
     """
     means = np.stack([vectors[views].mean(axis=0) for views in photos])
-    return means / np.linalg.norm(means, axis=1, keepdims=True)
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    return means / np.where(lengths > 0, lengths, 1)
 
 
 def _mean_of_nearest(vectors: np.ndarray, bank: np.ndarray) -> np.ndarray:

@@ -34,6 +34,8 @@ NAME = "folds/comparison.safetensors"
 """In a run's folder; below it, as a file of weights beside a checkpoint would be taken for the
 model's.
 """
+MOST_SCORES = 1 << 28
+"""Of all folds together, a gigabyte."""
 _BLOCK = 64
 
 
@@ -112,8 +114,11 @@ def compare_by_folds(
 
 
 def count_listed(table: RecordTable) -> int:
-    """Records that lists are made of: all, or as many as memory is meant to hold all patches of."""
-    return fitting_records(table, table.layout.num_patches)
+    """Records that lists are made of: all, or as many as memory is meant to hold all patches of,
+    and `MOST_SCORES` of the pairs within folds.
+    """
+    by_scores = int((MOST_SCORES * FOLDS) ** 0.5)  # FOLDS times the square of a fold
+    return min(fitting_records(table, table.layout.num_patches), by_scores)
 
 
 def check_texts(texts: np.ndarray) -> None:

@@ -5,6 +5,7 @@ Killed half way, the same command goes on. A finished index stays as it is.
 """
 
 import hashlib
+import json
 import os
 import pathlib
 
@@ -13,6 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import flags
 
 from kaleido_tf.command import run_command
+from kaleido_tf.errors import InputError
+from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.search.manifest import DTYPES
 
 flags.DEFINE_string("records", None, "Records: a file, a glob or a directory of shards.")
@@ -49,13 +52,13 @@ def main(_) -> None:
     settings = IndexSettings(
         model.digest, model.dimension, FLAGS.dtype, model.vectors.corrects_hubs
     )
-    digest = hashlib.sha256(
-        "\n".join([*table.image_ids, table.contents, repr(sorted(fields.items()))]).encode()
-    ).hexdigest()
+    digest = _digest(table, fields)
+    if fields and not set(fields) & set(table.product_ids):
+        raise InputError(f"--fields: products of the records are needed. Received: {FLAGS.fields}")
     blocks = blocks_of_records(model, table, fields)
     folder = pathlib.Path(FLAGS.output_dir)
     manifest = write_index(folder, blocks, settings, digest)
-    IndexSource(str(FLAGS.model), str(FLAGS.records)).write(folder)
+    IndexSource(*map(os.path.abspath, (FLAGS.model, FLAGS.records))).write(folder)
     if FLAGS.parquet:
         write_parquet(open_index(folder), folder / PARQUET)
     print(
@@ -63,6 +66,16 @@ def main(_) -> None:
         f" {manifest.dimension} {manifest.dtype}"
         + (", corrected for hubs" if manifest.corrected_for_hubs else "")
     )
+
+
+def _digest(table, fields: dict[str, dict]) -> str:
+    """Of all that decides the index beside the model: which records, what their folders say of them
+    (features, names of classes), and the further fields.
+    """
+    folders = sorted({os.path.dirname(file) or "." for file in table.files})
+    said = [{**read_dataset_json(folder), "alignments": None} for folder in folders]
+    parts = [table.image_ids.tolist(), table.product_ids.tolist(), said, sorted(fields.items())]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 if __name__ == "__main__":

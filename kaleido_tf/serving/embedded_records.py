@@ -2,15 +2,17 @@
 results show.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from kaleido_tf.command_line.vector_model import VectorModel
-from kaleido_tf.data.class_labels import class_names
+from kaleido_tf.data.class_labels import LISTS, class_names
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.evaluation.vectors import mean_of_views
 from kaleido_tf.progress import Progress
+from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.records.record import Record
 from kaleido_tf.records.shards import read_shard
 from kaleido_tf.search.block import Block
@@ -27,13 +29,18 @@ def blocks_of_records(
 
     Args: more: product id -> further fields of it.
     """
-    named = {field: class_names(table, task) for field, task in NAMES.items()}
+    said = [read_dataset_json(os.path.dirname(file) or ".") for file in table.files]
+    named = {
+        field: class_names(table, task)
+        for field, task in NAMES.items()
+        if all(LISTS[task] in content for content in said)
+    }
 
     def blocks(done: int) -> Iterator[Block]:
         photos, shown = _photos_of_shards(table), 0
         with Progress("embedding", sum(photos), "photos") as progress:
             for number, path in enumerate(table.files):
-                if shown + photos[number] > done:
+                if photos[number] and shown + photos[number] > done:
                     first = int(table.file_starts[number])
                     yield _block(model, read_shard(path), named, first, more or {}, done - shown)
                 shown += photos[number]

@@ -14,7 +14,7 @@ NAME = "source.json"
 
 @dataclasses.dataclass(frozen=True)
 class IndexSource:
-    """`model` and `records`, as the command was given them: paths from where it was started."""
+    """`model` and `records`: paths."""
 
     model: str
     records: str
@@ -32,6 +32,6 @@ def read_source(folder: pathlib.Path) -> IndexSource:
         return IndexSource(str(content["model"]), str(content["records"]))
     except KeyError as error:
         raise InputError(
-            f"{path}: the model and records of the index are needed. Write the index with"
-            " kaleido_tf.serving.embed, or name them with --model and --records"
+            f"{path}: the model of the index is needed. Write the index with"
+            " kaleido_tf.serving.embed, or name it with --model"
         ) from error

@@ -8,6 +8,10 @@ from kaleido_tf.files.text_files import read_lines
 
 RECORDED = ("product_id", "image_id", "images", "title", "description", "category", "subcategory")
 """What the records know themselves, and the names of photos."""
+TAKEN = ("id", "vector", "hubness")
+"""Columns of embeddings.parquet."""
+LARGEST = 2**53
+"""Whole numbers that a float holds, too."""
 
 
 def read_plain_fields(path: str | os.PathLike) -> dict[str, dict]:
@@ -15,7 +19,7 @@ def read_plain_fields(path: str | os.PathLike) -> dict[str, dict]:
 
     Raises: InputError for a file that is not there, or a line that is no product.
     """
-    fields = {}
+    fields: dict[str, dict] = {}
     for number, line in enumerate(read_lines(path), start=1):
         try:
             product = json.loads(line)
@@ -24,14 +28,30 @@ def read_plain_fields(path: str | os.PathLike) -> dict[str, dict]:
                 for name, value in product.items()
                 if name not in RECORDED and _is_plain(value)
             }
-        except (ValueError, TypeError, KeyError) as error:
+            taken = fields[str(product["product_id"])].keys() & {*TAKEN}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"{path} line {number}: a product with a `product_id` is needed. Received:"
                 f" {line[:60]!r}"
             ) from error
+        if taken:
+            raise InputError(
+                f"{path} line {number}: a field of another name than {', '.join(TAKEN)} is needed."
+                f" Received: {sorted(taken)[0]}"
+            )
     return fields
 
 
 def _is_plain(value) -> bool:
     parts = value if isinstance(value, list) else [value]
-    return all(isinstance(part, str | int | float) for part in parts)
+    return all(
+        isinstance(part, str)
+        and _is_unicode(part)
+        or isinstance(part, int | float)
+        and abs(part) <= LARGEST  # nor NaN
+        for part in parts
+    )
+
+
+def _is_unicode(text: str) -> bool:
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)

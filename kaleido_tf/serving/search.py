@@ -31,8 +31,8 @@ flags.DEFINE_enum(
     "engine",
     EXACT,
     [EXACT, *KINDS],
-    "exact looks at every photo with NumPy; flat and hnsw by FAISS (extra faiss), hnsw without"
-    " looking at every photo.",
+    "exact looks at every photo with NumPy; flat and hnsw by FAISS (extra faiss), whose graph of"
+    " hnsw each command builds anew.",
 )
 flags.DEFINE_string("model", None, "Model of --text; default: the one the index was made with.")
 FLAGS = flags.FLAGS
@@ -44,15 +44,26 @@ def main(_) -> None:
     if len(asked) != 1:
         given = " and ".join(f"--{name}" for name in asked) or "neither"
         raise InputError(f"One of --text and --like is needed. Received: {given}")
+    if FLAGS.model and FLAGS.like is not None:
+        raise InputError(f"--model is for --text; --like needs none. Received: {FLAGS.model}")
     index = open_index(FLAGS.index)
-    mask = mask_of(index, FLAGS.filter) if FLAGS.filter else None
+    mask = None if FLAGS.filter is None else mask_of(index, FLAGS.filter)
     if FLAGS.like is not None:
         query, mask = _like(index, FLAGS.like, mask)
     else:
         query = _of_text(index, FLAGS.text)
     engine = ExactSearch(index) if FLAGS.engine == EXACT else FaissSearch(index, FLAGS.engine)
-    rows, scores = engine.search(query, FLAGS.top, mask)
+    # Hubness is nearness to texts, and says nothing of how near two photos are.
+    corrected = None if FLAGS.like is None else False
+    rows, scores = engine.search(query, _top(index), mask, corrected)
     print(found_table(index, rows[0], scores[0]))
+
+
+def _top(index: Index) -> int:
+    """How many products are asked for; where nothing is said, no more than there are."""
+    if FLAGS["top"].present:
+        return FLAGS.top
+    return min(FLAGS.top, int((index.photos_of_products > 0).sum()))
 
 
 def _of_text(index: Index, text: str) -> np.ndarray:

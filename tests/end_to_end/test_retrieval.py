@@ -134,7 +134,7 @@ def test_the_model_ranks_the_same_in_every_command(prepared, trained):
 
 
 def test_a_ranking_model_is_a_start(prepared):
-    """Its comparison is kept, and so is what its encoder had learnt."""
+    """Its comparison is kept."""
     run(
         ROOT / "pretrain_main.py",
         "--mode=train",

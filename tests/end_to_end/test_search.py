@@ -128,7 +128,7 @@ def test_bad_input_is_refused(prepared):
     assert "99" in many and str(PRODUCTS) in many
     assert "colour" in search(prepared, "--text=red", "--filter=color=red", status=1)
     again = embed(prepared, "--dtype=float32", status=1)
-    assert "index" in again and "another --output_dir" in again
+    assert "another --output_dir" in again and "float32" in again
 
 
 def test_the_whole_gallery_is_ranked_both_ways(prepared):
@@ -144,9 +144,9 @@ def test_the_whole_gallery_is_ranked_both_ways(prepared):
             assert one["full_recall_at_1"] > 3 / PRODUCTS  # thrice chance
             recall = f"{100 * one['full_recall_at_1']:.1f}"
             assert f"{way}, {direction}: {PRODUCTS} queries" in output and recall in output
-        # Nothing but the first four can change.
-        assert figures["img2txt"]["full_recall_at_50"] == 1
+    # Nothing but the order of the first four can change.
     corrected, again = content["corrected"]["img2txt"], content["reranked_4"]["img2txt"]
     assert corrected["full_recall_at_10"] == pytest.approx(again["full_recall_at_10"])
+    assert corrected["full_median_rank"] < PRODUCTS / 4
     refused = run(*command, *given, "--rerank=24", cwd=prepared, status=1)
     assert "--rerank must be at most the gallery, 23. Received: 24" in refused
