@@ -217,7 +217,7 @@ def test_flags_in_prose_exist():
     programs += [f"data_prep.{path.stem}" for path in ROOT.glob("data_prep/train_*.py")]
     programs += ["data_prep.show_product", "data_prep.convert_easytransfer"]
     programs += ["kaleido_tf.compat.convert_checkpoint", "kaleido_tf.evaluation.retrieval"]
-    programs += ["kaleido_tf.serving.report_page"]
+    programs += ["kaleido_tf.evaluation.score_captions", "kaleido_tf.serving.report_page"]
     known = set().union(*map(documented.flags_of, programs))
     wrong = [
         f"{document}: {span}"
