@@ -225,6 +225,7 @@ def test_flags_in_prose_exist():
     programs += ["data_prep.show_product", "data_prep.convert_easytransfer"]
     programs += ["kaleido_tf.compat.convert_checkpoint", "kaleido_tf.evaluation.retrieval"]
     programs += [f"kaleido_tf.serving.{name}" for name in ("report_page", "embed", "search")]
+    programs += ["kaleido_tf.evaluation.score_captions"]
     known = set().union(*map(documented.flags_of, programs))
     wrong = [
         f"{document}: {span}"

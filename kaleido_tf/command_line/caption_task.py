@@ -113,7 +113,7 @@ def evaluate() -> None:
     """Describes --eval_input_fp and judges that; with --train_input_fp beside its yardsticks."""
     need("eval_input_fp")
     writing, tokenizer = read_settings(Writing), chosen_tokenizer(FLAGS.caption_words)
-    session = begin_use("captioning")
+    session = begin_use("captioning", FLAGS.model_config)
     writing.longest_in(session.text_length)
     info = _info_of(session)
     described = _described(FLAGS.eval_input_fp, session)
@@ -135,7 +135,7 @@ def predict() -> None:
     """Describes the products of --predict_input_fp."""
     need("predict_input_fp")
     writing = read_settings(Writing)
-    session = begin_use("captioning")
+    session = begin_use("captioning", FLAGS.model_config)
     writing.longest_in(session.text_length)
     info = _info_of(session)
     table = session.open_table(FLAGS.predict_input_fp)

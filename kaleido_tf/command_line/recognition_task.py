@@ -124,7 +124,7 @@ def _dropout_for(settings: RecognitionConfig) -> float | None:
 def evaluate() -> None:
     """Evaluates a fine-tuned model on --eval_input_fp; with --train_input_fp also its yardstick."""
     need("eval_input_fp")
-    session = begin_use("recognition")
+    session = begin_use("recognition", FLAGS.model_config)
     classes = _classes_of(session)
     evaluated = labelled(session.open_table(FLAGS.eval_input_fp), classes, session)
     place = session.output_folder(EVALUATION)
@@ -142,7 +142,7 @@ def evaluate() -> None:
 def predict() -> None:
     """Writes the most likely classes of every photo of --predict_input_fp."""
     need("predict_input_fp")
-    session = begin_use("recognition")
+    session = begin_use("recognition", FLAGS.model_config)
     classes = _classes_of(session)
     table = session.open_table(FLAGS.predict_input_fp)
     place = session.output_folder()

@@ -82,18 +82,18 @@ def begin_training(
     return _open(purpose, find_model)
 
 
-def begin_use(purpose: str) -> Session:
+def begin_use(purpose: str, model_config: str | None = None) -> Session:
     """The session of a command that uses a trained model: --predict_checkpoint_path, or the latest
-    in --model_dir.
+    in --model_dir. Args: model_config: that the command was given; it is told that it is not used.
     """
     values = flags.FLAGS
     checkpoint = values.predict_checkpoint_path or values.model_dir
     if not checkpoint:
         raise InputError(f"--mode={values.mode} needs --predict_checkpoint_path or --model_dir")
-    if values.mode in ("evaluate", "predict") and values["model_config"].present:
+    if model_config:
         print(
-            f"--model_config={values.model_config} is not used: it is for training, and a trained"
-            " model has its config.json beside it"
+            f"--model_config={model_config} is not used: it is for training, and a trained model"
+            " has its config.json beside it"
         )
     return _open(purpose, lambda: model_to_use(checkpoint, values.pretrain_model_name_or_path))
 
