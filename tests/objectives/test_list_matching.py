@@ -172,13 +172,14 @@ def test_a_fold_holds_what_the_comparison_layer_gives(table):
 
 
 def test_a_new_model_ranks_as_its_comparison_does_and_then_learns(examples):
+    tf_keras.utils.set_random_seed(5)
     model = ListMatching(CONFIG, LENGTH, SETTINGS)
     for weight in model.backbone.named_layers["next_sentence"].weights:
         weight.assign(tf.zeros_like(weight))
     batch = next(iter(examples.training_batches(6)))
     scores = model.scores(batch).numpy()
     assert scores == pytest.approx(batch["comparison_score"].numpy(), rel=1e-5)
-    optimizer = tf.keras.optimizers.Adam(3e-2)
+    optimizer = tf.keras.optimizers.Adam(1e-2)
     losses = []
     for _ in range(60):
         with tf.GradientTape() as tape:
