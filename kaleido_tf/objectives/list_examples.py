@@ -28,7 +28,8 @@ class ListExamples:
     C, S, 3]. The first candidate of each is the right one.
 
     An epoch holds two lists for every image of a fold: of texts, and of images for its text. What a
-    list is depends on (seed, position) alone.
+    list is depends on (seed, position) alone. There are none to evaluate: products that training
+    never saw are ranked by the whole model (command_line/retrieval_task.py).
 
     Args: folder: where the run leaves its folds, which are read when the first list is drawn.
     """
@@ -57,12 +58,6 @@ class ListExamples:
 
         dataset = tf.data.Dataset.from_generator(lists, output_signature=self._signature())
         return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
-
-    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
-        """There are none: lists of products that training never saw are ranked by the whole model
-        (command_line/retrieval_task.py).
-        """
-        raise NotImplementedError
 
     def list_at(self, position: int) -> dict[str, np.ndarray]:
         """The list at a position of the run, counted over epochs; shapes as the class says, without
