@@ -18,7 +18,7 @@ from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, found_first
 from kaleido_tf.evaluation.verdict import Verdict, compare
 from kaleido_tf.families import build_model
 from kaleido_tf.files.whole_files import check_writable
-from kaleido_tf.objectives.comparison_folds import check_texts
+from kaleido_tf.objectives.comparison_folds import check_texts_for_folds
 from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.objectives.list_config import ListConfig
 from kaleido_tf.objectives.list_examples import ListExamples
@@ -54,7 +54,7 @@ def train(module, evaluates: bool) -> None:
     session = begin_training("matching", FLAGS.model_config, dropout)
     config = reading_config(session.config)
     table = session.open_table(FLAGS.train_input_fp)
-    check_texts(table.texts)
+    check_texts_for_folds(table.texts)
     folder = pathlib.Path(FLAGS.model_dir)
     examples = ListExamples(table, folder, settings, session.run.seed)
     pairs = _open_pairs(FLAGS.eval_input_fp, session) if evaluates else {}

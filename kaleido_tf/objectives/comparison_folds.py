@@ -121,7 +121,7 @@ def count_listed(table: RecordTable) -> int:
     return min(fitting_records(table, table.layout.num_patches), by_scores)
 
 
-def check_texts(texts: np.ndarray) -> None:
+def check_texts_for_folds(texts: np.ndarray) -> None:
     """Raises: InputError for too few different ones to make folds of."""
     count = len(np.unique(texts))
     if count < LEAST_TEXTS:

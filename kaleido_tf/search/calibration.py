@@ -98,7 +98,7 @@ def _check(scores: np.ndarray, labels: np.ndarray, prior: float | None) -> None:
     if not np.isfinite(scores).all():
         raise InputError("A calibration needs finite scores. Received: NaN or infinity")
     if prior is not None and not 0 < prior < 1:
-        raise InputError(f"--prior must be between 0 and 1, both left out. Received: {prior}")
+        raise InputError(f"`prior` must be between 0 and 1, both left out. Received: {prior}")
 
 
 def _halves(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

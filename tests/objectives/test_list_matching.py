@@ -13,7 +13,7 @@ from kaleido_tf.objectives.compared_products import compared_products
 from kaleido_tf.objectives.comparison_folds import (
     FOLDS,
     assign_folds,
-    check_texts,
+    check_texts_for_folds,
     compare_by_folds,
     look_at,
     read_folds,
@@ -94,9 +94,9 @@ def test_folds_hold_every_text_once_and_each_group():
 
 
 def test_too_few_texts_are_refused():
-    check_texts(np.arange(8))
+    check_texts_for_folds(np.arange(8))
     with pytest.raises(InputError, match="at least 8 different texts. Received: 7"):
-        check_texts(np.arange(7))
+        check_texts_for_folds(np.arange(7))
 
 
 def test_a_fold_is_compared_by_what_was_trained_on_the_others(table, folds):

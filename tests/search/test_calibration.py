@@ -100,7 +100,7 @@ def test_pairs_that_are_too_few_or_say_nothing():
     with pytest.raises(InputError, match="finite scores"):
         fit_calibration(np.where(labels, np.nan, scores), labels)
     for prior in (0.0, 1.0, 7.0):
-        with pytest.raises(InputError, match="--prior must be between 0 and 1"):
+        with pytest.raises(InputError, match="`prior` must be between 0 and 1"):
             fit_calibration(scores, labels, prior)
     with pytest.raises(ValueError, match=r"\[n\] scores, \[n\] labels"):
         fit_calibration(scores, labels[:-1])
