@@ -1,9 +1,9 @@
 """What a score means: the probability that a pair matches (Platt, 1999), from held-out pairs.
 
 n = pairs. The probability is the logistic function of slope * score + intercept; the slope is above
-0, so that a better score is never less probable. It is that of pairs of which as many match as
-among those it was fitted on, or, with `prior`, of which that share matches: what a search meets
-holds far fewer matches than pairs that were drawn half and half.
+0, so that a better score is never less probable. The pairs are those that a search showed: queries
+with the best products of a gallery. In a gallery that is twice as large twice as many products that
+do not match have a score at least as good, and the odds of a match are half of what they were.
 """
 
 import dataclasses
@@ -21,21 +21,24 @@ _STEPS = 100
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """`slope`, `intercept` (of pairs as they were fitted on); `share` of these that match; `prior`
-    or None; `pairs`, how many; `error`, the expected calibration error of probabilities for one
-    half of the pairs, fitted on the other, without the prior.
+    """`slope`, `intercept`; `gallery`, products among which the pairs were found; `pairs`, how
+    many; `error`, the expected calibration error of probabilities for one half of the pairs, fitted
+    on the other.
     """
 
     slope: float
     intercept: float
-    share: float
-    prior: float | None
+    gallery: int
     pairs: int
     error: float
 
-    def probability(self, scores: np.ndarray) -> np.ndarray:
-        """[n] float64, between 0 and 1, of scores [n]."""
-        shift = 0.0 if self.prior is None else _log_odds(self.prior) - _log_odds(self.share)
+    def is_usable(self) -> bool:
+        """Whether probabilities come of it."""
+        return self.slope > 0 and math.isfinite(self.intercept) and self.gallery > 0
+
+    def probability(self, scores: np.ndarray, gallery: int) -> np.ndarray:
+        """[n] float64, between 0 and 1, of scores [n] of products found among `gallery` of them."""
+        shift = math.log(self.gallery / gallery)
         return _logistic(self.slope * np.asarray(scores, np.float64) + self.intercept + shift)
 
     def content(self) -> dict:
@@ -50,26 +53,24 @@ def read_calibration(content: dict | None, where: str) -> Calibration:
     try:
         values = {field.name: content[field.name] for field in dataclasses.fields(Calibration)}
         found = Calibration(**values)
-        if content["method"] == "platt" and found.slope > 0 and math.isfinite(found.intercept):
+        if content["method"] == "platt" and found.is_usable():
             return found
-    except (KeyError, TypeError):
+    except (KeyError, TypeError):  # said below
         pass
     raise InputError(f"{where}: its calibration is broken ({content}). Calibrate it again")
 
 
-def fit_calibration(
-    scores: np.ndarray, labels: np.ndarray, prior: float | None = None
-) -> Calibration:
+def fit_calibration(scores: np.ndarray, labels: np.ndarray, gallery: int) -> Calibration:
     """Args:
       scores: [n] of held-out pairs, which nothing was trained on.
       labels: [n] 1 for pairs that match, else 0.
-      prior: the share of matches among what a search meets, between 0 and 1.
+      gallery: products among which they were found.
 
-    Raises: InputError for fewer than `FEWEST` pairs of either kind, scores that are no numbers, a
-      prior that is no share, or scores that are not higher for pairs that match.
+    Raises: InputError for fewer than `FEWEST` pairs of either kind, scores that are no numbers, or
+      scores that are not higher for pairs that match.
     """
     scores, labels = np.asarray(scores, np.float64), np.asarray(labels).astype(bool)
-    _check(scores, labels, prior)
+    _check(scores, labels)
     slope, intercept = _platt(scores, labels)
     if not slope > 0:
         raise InputError(
@@ -81,10 +82,10 @@ def fit_calibration(
         a, b = _platt(scores[~half], labels[~half])
         halves[half] = _logistic(a * scores[half] + b)
     error = expected_calibration_error(halves, labels)
-    return Calibration(slope, intercept, float(labels.mean()), prior, len(scores), error)
+    return Calibration(slope, intercept, gallery, len(scores), error)
 
 
-def _check(scores: np.ndarray, labels: np.ndarray, prior: float | None) -> None:
+def _check(scores: np.ndarray, labels: np.ndarray) -> None:
     if scores.shape != labels.shape or scores.ndim != 1:
         raise ValueError(
             f"Needed: [n] scores, [n] labels. Received: {scores.shape}, {labels.shape}"
@@ -97,8 +98,6 @@ def _check(scores: np.ndarray, labels: np.ndarray, prior: float | None) -> None:
         )
     if not np.isfinite(scores).all():
         raise InputError("A calibration needs finite scores. Received: NaN or infinity")
-    if prior is not None and not 0 < prior < 1:
-        raise InputError(f"`prior` must be between 0 and 1, both left out. Received: {prior}")
 
 
 def _halves(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
