@@ -48,7 +48,17 @@ ALLOWED = {
     },
     "search": LEAVES | {"evaluation"},
     "serving": READING
-    | {"command", "command_line", "data_prep/catalogue", "evaluation", "search", "training"},
+    | {
+        "command",
+        "command_line",
+        "data_prep/catalogue",
+        "data_prep/features",
+        "data_prep/foreground",
+        "data_prep/pictures",
+        "evaluation",
+        "search",
+        "training",
+    },
     # data_prep
     "data_prep/catalogue": LEAVES,
     "data_prep/onnx_graphs": LEAVES,

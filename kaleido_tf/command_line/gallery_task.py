@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from kaleido_tf.command_line.gallery import Gallery, gallery_of, sides_of
 from kaleido_tf.command_line.session import Session
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
@@ -18,44 +19,14 @@ from kaleido_tf.evaluation.candidates import Pairs
 from kaleido_tf.evaluation.photo_views import mean_over_views, pairs_of_views
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.evaluation.scoring import candidate_batches, score_batches
-from kaleido_tf.evaluation.vectors import Vectors, mean_of_views
 from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.records.shards import read_shard
-from kaleido_tf.search.gallery_recall import RANKS, Side, full_gallery_figures, mean_of_six
+from kaleido_tf.search.gallery_recall import RANKS, full_gallery_figures, mean_of_six
 from kaleido_tf.search.sampled_recall import sampled_figures
 from kaleido_tf.training.strategy import make_strategy
 
 NAME = "gallery_retrieval.json"
 Blocks = Callable[[], Iterator[np.ndarray]]
 """Gives the scores [q, N] of the next q queries each; anew at every call."""
-BLOCK = 256
-"""Queries whose scores are in memory at once."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Gallery:
-    """The two sides of some records.
-
-    Attributes: records: of photos (their plain view) and of products' texts, each [n] rows of the
-      table. sides: products and texts of both. vectors: [n, D] of both. hubness: [n] of both, or
-      None.
-    """
-
-    records: dict[str, np.ndarray]
-    sides: dict[str, Side]
-    vectors: dict[str, np.ndarray]
-    hubness: dict[str, np.ndarray] | None
-
-    def scores(self, direction: str, corrected: bool) -> Iterator[np.ndarray]:
-        """Blocks [q, N] of the queries of a direction, in order."""
-        asked, found = _sides_of(direction)
-        for start in range(0, len(self.vectors[asked]), BLOCK):
-            cosines = self.vectors[asked][start : start + BLOCK] @ self.vectors[found].T
-            yield 2 * cosines - self.hubness[found] if corrected else cosines
-
-
-def _sides_of(direction: str) -> tuple[str, str]:
-    return ("photos", "texts") if direction == "img2txt" else ("texts", "photos")
 
 
 def rank_gallery(
@@ -70,7 +41,7 @@ def rank_gallery(
     least = min(len(set(table.product_ids)), len(set(table.image_ids)))
     if rerank > least:
         raise InputError(f"--rerank must be at most the gallery, {least}. Received: {rerank}")
-    gallery = _gallery(model, table)
+    gallery = gallery_of(model, table)
     ways = ["vectors"] + ["corrected"] * (gallery.hubness is not None)
     content: dict[str, dict] = {}
     for direction in DIRECTIONS:
@@ -87,37 +58,6 @@ def rank_gallery(
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / NAME, content)
     print(_table(content))
-
-
-def _gallery(model, table: RecordTable) -> Gallery:
-    vectors = Vectors(model)
-    _, of_texts = np.unique(table.product_ids.astype(str), return_index=True)
-    photos = list(table.records_of_photos().values())
-    records = {"photos": np.array([views[0] for views in photos]), "texts": of_texts}
-    texts, whole = table.texts[of_texts], table.whole_texts.astype(str)
-    found = {
-        "photos": mean_of_views(_photo_vectors(vectors, table), photos),
-        "texts": vectors.of_texts(table.sequences[texts], table.lengths[texts]),
-    }
-    hubness = {"photos": vectors.hubness_of_photos, "texts": vectors.hubness_of_texts}
-    return Gallery(
-        records,
-        {name: Side(table.product_ids[part], whole[part]) for name, part in records.items()},
-        found,
-        {name: of(found[name]) for name, of in hubness.items()} if vectors.corrects_hubs else None,
-    )
-
-
-def _photo_vectors(vectors: Vectors, table: RecordTable) -> np.ndarray:
-    """[records, D], a shard at a time."""
-    parts = []
-    for path in table.files:
-        shard = read_shard(path)
-        if shard:
-            features = np.stack([record.block("patch_features") for record in shard])
-            boxes = np.stack([record.boxes for record in shard])
-            parts.append(vectors.of_photos(features, boxes))
-    return np.concatenate(parts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +77,7 @@ class _Reranking:
         behind them as they were.
         """
         best = np.concatenate([self._best(block) for block in blocks()])
-        asked, found = (self.gallery.records[side] for side in _sides_of(self.direction))
+        asked, found = (self.gallery.records[side] for side in sides_of(self.direction))
         queries, items = np.repeat(asked, self.count), found[best.ravel()]
         matched = self._matched(queries, items).reshape(best.shape)
         matched -= matched.min()
@@ -168,7 +108,7 @@ class _Reranking:
 
 
 def _figures(gallery: Gallery, direction: str, blocks: Blocks) -> dict:
-    sides = [gallery.sides[side] for side in _sides_of(direction)]
+    sides = [gallery.sides[side] for side in sides_of(direction)]
     return {**full_gallery_figures(blocks(), *sides), **sampled_figures(blocks(), *sides)}
 
 

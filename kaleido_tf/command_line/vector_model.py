@@ -1,8 +1,9 @@
-"""A trained model as a search sees it: words and records to vectors.
+"""A trained model as a search sees it: words and records to vectors, and to scores of pairs.
 
-D = size of a vector.
+D = size of a vector, S = text length.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from kaleido_tf.compat.checkpoints.checkpoint_names import named_variables
 from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.few_pairs import FewPairs
 from kaleido_tf.evaluation.vectors import Vectors
 from kaleido_tf.families import build_model
 from kaleido_tf.text import Tokenizer, sequence
@@ -23,7 +25,8 @@ from kaleido_tf.text import Tokenizer, sequence
 class VectorModel:
     """Args: path: a folder or checkpoint, as --predict_checkpoint_path takes it.
 
-    Attributes: digest: of all that decides the vectors. vectors: of records.
+    Attributes: model: with its weights. digest: of all that decides the vectors. vectors: of
+      records.
     Raises: InputError if there is no model.
     """
 
@@ -33,38 +36,71 @@ class VectorModel:
         self._vocabulary = open_vocabulary(source.vocabulary, self._config)
         self._tokenizer = Tokenizer(self._vocabulary)
         self._length = min(self._config.text_seq_len, self._config.max_position_embeddings)
-        self._model = build_model(self._config, (), self._length)
-        _ = self._model.matcher
-        load_weights(self._model, source.start)
-        self.digest, self.vectors = self._digest(), Vectors(self._model)
+        self.model = build_model(self._config, (), self._length)
+        _ = self.model.matcher
+        load_weights(self.model, source.start)
+        self.digest, self.vectors = self._digest(), Vectors(self.model)
 
     def _digest(self) -> str:
         digest = hashlib.sha256(repr(sorted(self._config.to_dict().items())).encode())
         digest.update(self._vocabulary.digest.encode())
-        for name, entry in sorted(named_variables(self._model).items()):
+        for name, entry in sorted(named_variables(self.model).items()):
             digest.update(name.encode() + entry.variable.numpy().tobytes())
         return digest.hexdigest()[:32]
 
     @property
     def dimension(self) -> int:
         """D."""
-        return self._model.vector_size
+        return self.model.vector_size
 
     def open_table(self, records: str) -> RecordTable:
         """Records that this model reads. Raises: InputError as `open_records`."""
         return open_table(records, self._config, self._vocabulary, self._length)
 
+    def sequences(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Padded ids [n, S] int32 and the places used [n]. Raises: InputError for a text of no word
+        piece that the vocabulary knows.
+        """
+        tokens = self._tokenizer(list(texts))
+        for text, ids in zip(texts, tokens):
+            if set(ids) <= {self._vocabulary.unk_id}:
+                raise _unknown(text)
+        padded, used = zip(*(sequence(ids, self._length, self._vocabulary) for ids in tokens))
+        return np.stack(padded), np.array(used, np.int32)
+
     def of_words(self, texts: Sequence[str]) -> np.ndarray:
         """[n, D] float32 of length 1. Raises: InputError for a text of no word that training
         knew.
         """
-        tokens = self._tokenizer(list(texts))
-        padded, used = zip(*(sequence(ids, self._length, self._vocabulary) for ids in tokens))
-        vectors = self.vectors.of_texts(np.stack(padded), np.array(used, np.int32))
-        for text, ids, vector in zip(texts, tokens, vectors):
-            if set(ids) <= {self._vocabulary.unk_id} or not vector.any():
-                raise InputError(
-                    "A text with a word that the model knows from its training is needed."
-                    f" Received: {text!r}"
-                )
+        vectors = self.vectors.of_texts(*self.sequences(texts))
+        for text, vector in zip(texts, vectors):
+            if not vector.any():
+                raise _unknown(text)
         return vectors
+
+    @functools.cached_property
+    def pairs(self) -> FewPairs:
+        """What scores pairs of texts (as `sequences` gives them) and photos."""
+        return FewPairs(self.model)
+
+    @property
+    def tells_words(self) -> bool:
+        """Whether `pairs.word_shares` works."""
+        return bool(self.model.compares and self.model.has_compared)
+
+    def words_of(self, ids: np.ndarray) -> list[tuple[str, list[int]]]:
+        """The whole words of a sequence [S] and the places of their pieces."""
+        special, continues = self._vocabulary.is_special, self._vocabulary.is_continuation
+        words: list[list[int]] = []
+        for place in np.flatnonzero(~special[ids]).tolist():
+            if continues[ids[place]] and words:
+                words[-1].append(place)
+            else:
+                words.append([place])
+        return [(self._vocabulary.text_of(ids[places]), places) for places in words]
+
+
+def _unknown(text: str) -> InputError:
+    return InputError(
+        f"A text with a word that the model knows from its training is needed. Received: {text!r}"
+    )

@@ -111,6 +111,21 @@ class TextImageComparison(tf_keras.layers.Layer):
             tf.math.l2_normalize(images[: self.bank_size], -1),
         )
 
+    def word_shares(self, input_ids, input_mask, features) -> tf.Tensor:
+        """[B, S]: by how much each word raises the score of its pair above what it adds to images
+        of training on average; 0 where no word is, and where one stands again. Of a trained
+        comparison.
+        """
+        images = tf.minimum(self.bank_size, MEASURED_IMAGES)
+        return self._mean(
+            [
+                member.shares(
+                    member.text_side(input_ids, input_mask), member.image_side(features), images
+                )
+                for member in self.members
+            ]
+        )
+
     def measure_fits(self) -> None:
         """Of a trained comparison: what each word reaches over images of training."""
         images = min(int(self.bank_size.numpy()), MEASURED_IMAGES)

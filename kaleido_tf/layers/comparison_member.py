@@ -136,6 +136,14 @@ class ComparisonMember(tf_keras.layers.Layer):
         above = (_best_of_pairs(text, image) - means) / (spreads + LEAST_SPREAD)
         return tf.where(text.weights > 0, above, 0.0)
 
+    def shares(self, text: TextSide, image: ImageSide, images: int) -> tf.Tensor:
+        """[B, S]: of each word, by how much it raises the score of its text with the image at its
+        place above what it adds to the first `images` of the bank on average; 0 where no word is.
+        """
+        bank = _best_patches(tf.einsum("bsd,mpd->bsmp", text.words, self.bank_patches[:images]))
+        above = _best_of_pairs(text, image) - tf.reduce_mean(bank, axis=-1)
+        return above * text.weights / self.spreads[0]
+
     def measure_fits(self, images: int) -> None:
         """Fills the means and spreads of `fits` from the first `images` of the bank."""
         used = np.flatnonzero(self.word_weights.numpy() > 0)

@@ -120,6 +120,14 @@ class PairMatching:
         """
         return self.named_layers["comparison"].image_hubness(self.compared_features(inputs))
 
+    def word_shares(self, feed, inputs) -> tf.Tensor:
+        """[B, S] float32 of texts (as `text_vectors`) and images (as `image_inputs`): by how much
+        each word raises the score of the comparison. Of a model that has compared.
+        """
+        return self.named_layers["comparison"].word_shares(
+            feed["input_ids"], feed["input_mask"], self.compared_features(inputs)
+        )
+
     @property
     def vector_size(self) -> int:
         """D of `text_vectors` and `image_vectors`."""

@@ -1,9 +1,11 @@
-"""What a score means: the probability that a pair matches (Platt, 1999), from held-out pairs.
+"""What scores mean: how probable it is that an answer of a search is the product that was meant,
+learnt from the answers to held-out queries.
 
-n = pairs. The probability is the logistic function of slope * score + intercept; the slope is above
-0, so that a better score is never less probable. The pairs are those that a search showed: queries
-with the best products of a gallery. In a gallery that is twice as large twice as many products that
-do not match have a score at least as good, and the odds of a match are half of what they were.
+Q = queries, k = answers to each, the best first. The answers to one query compete: a score counts
+for much where it stands alone and for little among many that are as good. So the probability of an
+answer is its share of exp(slope * score) among the first `SHOWN` answers and one thing more, which
+stands for all others and for none: exp(rest). That is a multinomial logistic regression on one
+variable, the form of Platt's (1999) for pairs.
 """
 
 import dataclasses
@@ -13,120 +15,129 @@ import numpy as np
 
 from kaleido_tf.errors import InputError
 
+SHOWN = 20
+"""Answers that compete."""
 FEWEST = 50
-"""Pairs that match, and pairs that do not, below which no probability is fitted."""
+"""Queries below which nothing is fitted, and answers that are right."""
 BINS = 10
+METHOD = "multinomial"
 _STEPS = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """`slope`, `intercept`; `gallery`, products among which the pairs were found; `pairs`, how
-    many; `error`, the expected calibration error of probabilities for one half of the pairs, fitted
-    on the other.
+    """`slope`, `rest`; `queries` that it was fitted on and the products among which their answers
+    were found (`gallery`); `error`, the expected calibration error of the probabilities of one half
+    of the queries, fitted on the other.
     """
 
     slope: float
-    intercept: float
+    rest: float
     gallery: int
-    pairs: int
+    queries: int
     error: float
 
     def is_usable(self) -> bool:
         """Whether probabilities come of it."""
-        return self.slope > 0 and math.isfinite(self.intercept) and self.gallery > 0
+        return self.slope > 0 and math.isfinite(self.rest) and self.gallery > 0
 
     def probability(self, scores: np.ndarray, gallery: int) -> np.ndarray:
-        """[n] float64, between 0 and 1, of scores [n] of products found among `gallery` of them."""
-        shift = math.log(self.gallery / gallery)
-        return _logistic(self.slope * np.asarray(scores, np.float64) + self.intercept + shift)
+        """[..., k] float64, between 0 and 1, of the answers to queries [..., k] among `gallery`
+        products. Of twice as many products, those that are not shown count twice.
+        """
+        logits = self.slope * np.asarray(scores, np.float64)
+        rest = np.full(logits[..., :1].shape, self.rest + math.log(gallery / self.gallery))
+        return np.exp(logits - _log_sum(np.concatenate([logits[..., :SHOWN], rest], axis=-1)))
 
     def content(self) -> dict:
         """As the manifest of an index has it."""
-        return {"method": "platt", **dataclasses.asdict(self)}
+        return {"method": METHOD, **dataclasses.asdict(self)}
 
 
 def read_calibration(content: dict | None, where: str) -> Calibration:
     """From a manifest's entry. Raises: InputError if there is none, or what is there is none."""
     if content is None:
-        raise InputError(f"Probabilities need a calibration, and {where} has none. Calibrate it")
+        raise InputError(
+            f"Probabilities need a calibration, and {where} has none. Write the index again with"
+            " --held_out"
+        )
     try:
         values = {field.name: content[field.name] for field in dataclasses.fields(Calibration)}
         found = Calibration(**values)
-        if content["method"] == "platt" and found.is_usable():
+        if content["method"] == METHOD and found.is_usable():
             return found
     except (KeyError, TypeError):  # said below
         pass
-    raise InputError(f"{where}: its calibration is broken ({content}). Calibrate it again")
+    raise InputError(
+        f"{where}: its calibration is broken ({content}). Write the index again with --held_out"
+    )
 
 
-def fit_calibration(scores: np.ndarray, labels: np.ndarray, gallery: int) -> Calibration:
+def fit_calibration(scores: np.ndarray, right: np.ndarray, gallery: int) -> Calibration:
     """Args:
-      scores: [n] of held-out pairs, which nothing was trained on.
-      labels: [n] 1 for pairs that match, else 0.
+      scores: [Q, k] of the answers to held-out queries, which nothing was trained on.
+      right: [Q, k] bool, whether each is what was meant; of a query several may be, or none.
       gallery: products among which they were found.
 
-    Raises: InputError for fewer than `FEWEST` pairs of either kind, scores that are no numbers, or
-      scores that are not higher for pairs that match.
+    Raises: InputError for fewer than `FEWEST` queries or right answers, scores that are no numbers,
+      or scores that are not higher for right answers.
     """
-    scores, labels = np.asarray(scores, np.float64), np.asarray(labels).astype(bool)
-    _check(scores, labels)
-    slope, intercept = _platt(scores, labels)
+    scores, right = np.asarray(scores, np.float64), np.asarray(right).astype(bool)
+    _check(scores, right)
+    slope, rest = _fitted(scores, right)
     if not slope > 0:
         raise InputError(
-            "A calibration needs scores that are higher where pairs match. Received: scores whose"
-            f" mean is {scores[labels].mean():.4g} there and {scores[~labels].mean():.4g} elsewhere"
+            "A calibration needs scores that are higher where answers are right. Received: scores"
+            f" whose mean is {scores[right].mean():.4g} there and {scores[~right].mean():.4g}"
+            " elsewhere"
         )
-    halves = np.empty(len(scores))
-    for half in _halves(labels):
-        a, b = _platt(scores[~half], labels[~half])
-        halves[half] = _logistic(a * scores[half] + b)
-    error = expected_calibration_error(halves, labels)
-    return Calibration(slope, intercept, gallery, len(scores), error)
+    halves, first = np.empty_like(scores), np.arange(len(scores)) % 2 == 0
+    for half in (first, ~first):
+        fitted = Calibration(*_fitted(scores[~half], right[~half]), gallery, 0, 0.0)
+        halves[half] = fitted.probability(scores[half], gallery)
+    error = expected_calibration_error(halves.ravel(), right.ravel())
+    return Calibration(slope, rest, gallery, len(scores), error)
 
 
-def _check(scores: np.ndarray, labels: np.ndarray) -> None:
-    if scores.shape != labels.shape or scores.ndim != 1:
-        raise ValueError(
-            f"Needed: [n] scores, [n] labels. Received: {scores.shape}, {labels.shape}"
-        )
-    matching = int(labels.sum())
-    if min(matching, len(labels) - matching) < FEWEST:
+def _check(scores: np.ndarray, right: np.ndarray) -> None:
+    if scores.shape != right.shape or scores.ndim != 2:
+        raise ValueError(f"Needed: two of [Q, k]. Received: {scores.shape}, {right.shape}")
+    found = int(right.any(axis=1).sum())
+    if found < FEWEST or right.all():
         raise InputError(
-            f"A calibration needs at least {FEWEST} pairs that match and {FEWEST} that do not."
-            f" Received: {matching} and {len(labels) - matching}"
+            f"A calibration needs at least {FEWEST} held-out queries with a right answer among the"
+            f" first {scores.shape[1]}, and wrong answers, too. Received: {len(scores)} queries,"
+            f" {found} with a right answer"
         )
     if not np.isfinite(scores).all():
         raise InputError("A calibration needs finite scores. Received: NaN or infinity")
 
 
-def _halves(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every other pair of each kind, in the order given."""
-    half = np.zeros(len(labels), bool)
-    for kind in (labels, ~labels):
-        half[np.flatnonzero(kind)[::2]] = True
-    return half, ~half
+def _fitted(scores: np.ndarray, right: np.ndarray) -> tuple[float, float]:
+    """(slope, rest) of the largest likelihood, by Newton's method with halved steps."""
+    shown, targets = scores[:, :SHOWN], _targets(right[:, :SHOWN])
+    centre, spread = shown.mean(), max(shown.std(), np.finfo(float).tiny)
+    inputs = np.pad((shown - centre) / spread, ((0, 0), (0, 1)))
 
-
-def _platt(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """(slope, intercept) of the largest likelihood of Platt's smoothed targets, by Newton's method
-    with halved steps. The targets keep the slope finite where scores part the pairs without fault.
-    """
-    matching = labels.sum()
-    targets = np.where(labels, (matching + 1) / (matching + 2), 1 / (len(labels) - matching + 2))
-    centre, spread = scores.mean(), max(scores.std(), np.finfo(float).tiny)
-    inputs = np.stack([(scores - centre) / spread, np.ones_like(scores)], axis=1)
+    def logits(weights):
+        values = weights[0] * inputs
+        values[:, -1] = weights[1]
+        return values
 
     def loss(weights):
-        logits = inputs @ weights
-        return np.mean(np.logaddexp(0, logits) - targets * logits)
+        values = logits(weights)
+        return np.mean(_log_sum(values)[:, 0] - (values * targets).sum(axis=1))
 
-    weights = np.array([0.0, _log_odds(targets.mean())])
+    weights = np.zeros(2)
+    features = np.zeros([*inputs.shape, 2])
+    features[..., 0], features[:, -1, 1] = inputs, 1
     for _ in range(_STEPS):
-        probabilities = _logistic(inputs @ weights)
-        gradient = inputs.T @ (probabilities - targets) / len(targets)
-        bend = probabilities * (1 - probabilities) / len(targets)
-        step = np.linalg.solve(inputs.T @ (inputs * bend[:, None]) + 1e-12 * np.eye(2), gradient)
+        values = logits(weights)
+        shares = np.exp(values - _log_sum(values))
+        gradient = np.einsum("qa,qaw->w", shares - targets, features) / len(inputs)
+        means = np.einsum("qa,qaw->qw", shares, features)
+        bend = np.einsum("qa,qaw,qav->wv", shares, features, features) - means.T @ means
+        step = np.linalg.solve(bend / len(inputs) + 1e-12 * np.eye(2), gradient)
         before, size = loss(weights), 1.0
         while loss(weights - size * step) > before and size > 1e-6:
             size /= 2
@@ -134,12 +145,23 @@ def _platt(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         if np.abs(size * step).max() < 1e-10:
             break
     slope = weights[0] / spread
-    return float(slope), float(weights[1] - slope * centre)
+    return float(slope), float(weights[1] + slope * centre)
+
+
+def _targets(right: np.ndarray) -> np.ndarray:
+    """[Q, k + 1]: which share of each query's answer is where, the last place being none of the
+    shown. As Platt's targets they leave a little everywhere, and the slope is finite even where
+    every first answer is right.
+    """
+    whole = np.column_stack([right, ~right.any(axis=1)]).astype(np.float64)
+    whole /= whole.sum(axis=1, keepdims=True)
+    little = 1 / (len(right) + 2)
+    return (1 - little) * whole + little / whole.shape[1]
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The mean distance, over `BINS` bins of equally many pairs by their probability, between the
-    mean probability and the share of pairs that match.
+    """The mean distance, over `BINS` bins of equally many answers [n] by their probability, between
+    the mean probability and the share of them that is right.
     """
     order = np.argsort(probabilities, kind="stable")
     bins = [part for part in np.array_split(order, BINS) if len(part)]
@@ -147,9 +169,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) ->
     return float(np.average(gaps, weights=[len(part) for part in bins]))
 
 
-def _logistic(values: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * values))  # without overflow
-
-
-def _log_odds(share: float) -> float:
-    return math.log(share / (1 - share))
+def _log_sum(values: np.ndarray) -> np.ndarray:
+    """[..., n] -> [..., 1]: of their exponentials."""
+    largest = values.max(axis=-1, keepdims=True)
+    return largest + np.log(np.exp(values - largest).sum(axis=-1, keepdims=True))

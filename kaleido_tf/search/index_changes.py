@@ -86,12 +86,14 @@ def delete_products(folder: str | os.PathLike, product_ids: Collection[str]) -> 
 
 
 def store_calibration(folder: str | os.PathLike, calibration: dict | None) -> Manifest:
-    """Keeps what calibration.py fitted in the manifest."""
+    """Keeps what calibration.py fitted in the manifest. No product changes, and so the generation
+    stays.
+    """
     folder = pathlib.Path(folder)
     with changing(folder):
-        index = open_index(folder)
-        gone = np.flatnonzero(~index.alive)
-        return _publish(folder, index.manifest, gone, calibration=calibration)
+        manifest = dataclasses.replace(open_index(folder).manifest, calibration=calibration)
+        publish(folder, manifest)
+        return manifest
 
 
 def _publish(folder: pathlib.Path, before: Manifest, gone: np.ndarray, **changed) -> Manifest:

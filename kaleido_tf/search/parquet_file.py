@@ -21,6 +21,8 @@ from kaleido_tf.files.whole_files import appears_whole
 from kaleido_tf.search.filters import as_text
 from kaleido_tf.search.index_folder import Index
 
+NAME = "embeddings.parquet"
+"""Of the file beside an index."""
 _OWN = ("id", "product_id", "vector", "hubness")
 _INT64 = range(-(2**63), 2**63)
 

@@ -9,6 +9,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from kaleido_tf.errors import InputError
+
+TEXT, RERANKED = "text", "reranked"
+"""Ways of asking that have probabilities of their own: by words, and by words with the best scored
+again.
+"""
+TOP = 12
+"""Products that are found where nothing is said of how many."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Query:
@@ -28,8 +37,40 @@ class Query:
     rerank: int = 0
     min_probability: float = 0.0
 
+    def check(self) -> None:
+        """Raises: InputError for what no index can answer."""
+        asked = [name for name in ("text", "photo", "like") if getattr(self, name) is not None]
+        if not asked or ("like" in asked and len(asked) > 1):
+            raise InputError(
+                "Words, a photo, or both, or alone a product whose likes are sought, are needed."
+                f" Received: {' and '.join(asked) or 'none of them'}"
+            )
+        if self.text is not None:
+            check_words(self.text)
+        self._check_counts()
+        if not 0 <= self.min_probability <= 1:
+            raise InputError(
+                f"A lowest probability between 0 and 1 is needed. Received: {self.min_probability}"
+            )
 
-TOP = 12
+    def _check_counts(self) -> None:
+        if self.top is not None and self.top < 1:
+            raise InputError(f"At least one product must be asked for. Received: {self.top}")
+        if self.rerank and self.like is not None:
+            raise InputError(
+                "Scoring again is for words and photos. Received: a product whose likes are sought"
+            )
+        if self.rerank < 0 or 0 < self.rerank < (self.top or 1):
+            raise InputError(
+                "At least as many products must be scored again as are asked for"
+                f" ({self.top or 1}), or none. Received: {self.rerank}"
+            )
+
+
+def check_words(text: str) -> None:
+    """Raises: InputError for a text without any."""
+    if not text.strip():
+        raise InputError("Words are needed. Received: an empty text")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,24 +1,25 @@
 """Found products as a table of plain text."""
 
-import numpy as np
+from collections.abc import Sequence
 
-from kaleido_tf.search.index_folder import Index
-from kaleido_tf.search.ranking import NOTHING
+from kaleido_tf.serving.answers import Found
 
-COLUMNS = ("product_id", "title", "category", "subcategory")
+FIELDS = ("title", "category", "subcategory")
 WIDEST = 40
 """Characters of a column; longer titles are cut off."""
+NOTHING_FOUND = "nothing found: no product passes the filter and is probable enough"
 
 
-def found_table(index: Index, rows: np.ndarray, scores: np.ndarray) -> str:
-    """A line a product, the best first, or that there is none. Args: as a search gives them."""
-    found = [(index.items[int(row)], score) for row, score in zip(rows, scores) if row != NOTHING]
+def found_table(found: Sequence[Found]) -> str:
+    """A line a product, the best first, or that there is none."""
     if not found:
-        return "nothing found: no product passes the filter"
-    lines = [["", "score", *COLUMNS]]
-    for number, (item, score) in enumerate(found, start=1):
-        values = [_short(str(item.get(name, ""))) for name in COLUMNS]
-        lines.append([str(number), f"{score:.3f}", *values])
+        return NOTHING_FOUND
+    told = found[0].probability is not None
+    lines = [["", "score", *["match"] * told, "product_id", *FIELDS]]
+    for number, one in enumerate(found, start=1):
+        match = [f"{one.probability:.1%}"] if told else []
+        values = [_short(str(one.fields.get(name, ""))) for name in FIELDS]
+        lines.append([str(number), f"{one.score:.3f}", *match, one.product_id, *values])
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join(
         "  ".join(value.ljust(width) for value, width in zip(line, widths)).rstrip()

@@ -47,6 +47,13 @@ class Photos:
         shown = [tag("strong", title), " "] if title else []
         return tag("p", *shown, tag("code", product_id))
 
+    def pixels(self, image_id: str) -> np.ndarray | None:
+        """[H, W, 3] uint8 RGB, or None for a photo that the catalogue lacks. Raises: InputError as
+        the photo's `load`.
+        """
+        photo = (self._photos or {}).get(image_id)
+        return photo.load() if photo else None
+
     def shown(self, image_id: str, product_id: str) -> Markup | None:
         """An `img`, a line that says the catalogue lacks it, or None without a catalogue. Raises:
         InputError as the photo's `load`.

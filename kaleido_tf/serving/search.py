@@ -1,97 +1,72 @@
 """Finds products of an index: `python -m kaleido_tf.serving.search --index=index --text="a red wool
-coat"`, or with --like the products that look like one of its own.
+coat"`, by a photo (--image), by both, or (--like) those that look like one of its own.
 """
 
 import os
-import pathlib
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 from absl import flags
 
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
-from kaleido_tf.search.exact_search import ExactSearch
-from kaleido_tf.search.faiss_search import KINDS, FaissSearch
-from kaleido_tf.search.filters import mask_of
-from kaleido_tf.search.index_folder import Index, open_index
-from kaleido_tf.serving.found_table import found_table
+from kaleido_tf.serving import searcher_flags
+from kaleido_tf.serving.answers import TOP, Query
+from kaleido_tf.serving.searcher_flags import define_searcher_flags
 
-EXACT = "exact"
-
-flags.DEFINE_string("index", None, "Folder that kaleido_tf.serving.embed wrote.", required=True)
 flags.DEFINE_string("text", None, "Words that describe what is sought.")
+flags.DEFINE_string("image", None, "Photo of what is sought.")
 flags.DEFINE_string("like", None, "Id of a product of the index: others like it are sought.")
 flags.DEFINE_string(
     "filter", None, "Fields that results must have: category=Dress,colour=blue|navy."
 )
-flags.DEFINE_integer("top", 12, "Products to find.", lower_bound=1)
-flags.DEFINE_enum(
-    "engine",
-    EXACT,
-    [EXACT, *KINDS],
-    "exact looks at every photo with NumPy; flat and hnsw by FAISS (extra faiss), whose graph of"
-    " hnsw each command builds anew.",
+flags.DEFINE_integer("top", TOP, "Products to find.", lower_bound=1)
+flags.DEFINE_integer(
+    "rerank", 0, "So many of the best are scored again by the whole model.", lower_bound=0
 )
-flags.DEFINE_string("model", None, "Model of --text; default: the one the index was made with.")
+flags.DEFINE_float(
+    "min_probability",
+    0.0,
+    "Products that match less probably are no answer; of an index with probabilities.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
+flags.DEFINE_string("sheet", None, "PNG file of the photos found; needs --catalogue.")
+flags.DEFINE_string("catalogue", None, "The catalogue with the photos of --sheet.")
+define_searcher_flags()
+flags.adopt_module_key_flags(searcher_flags)
 FLAGS = flags.FLAGS
 
 
 def main(_) -> None:
     """Searches, and prints a line a product."""
-    asked = [name for name in ("text", "like") if FLAGS[name].value is not None]
-    if len(asked) != 1:
-        given = " and ".join(f"--{name}" for name in asked) or "neither"
-        raise InputError(f"One of --text and --like is needed. Received: {given}")
-    if FLAGS.model and FLAGS.like is not None:
-        raise InputError(f"--model is for --text; --like needs none. Received: {FLAGS.model}")
-    index = open_index(FLAGS.index)
-    mask = None if FLAGS.filter is None else mask_of(index, FLAGS.filter)
-    if FLAGS.like is not None:
-        query, mask = _like(index, FLAGS.like, mask)
-    else:
-        query = _of_text(index, FLAGS.text)
-    engine = ExactSearch(index) if FLAGS.engine == EXACT else FaissSearch(index, FLAGS.engine)
-    # Hubness is nearness to texts, and says nothing of how near two photos are.
-    corrected = None if FLAGS.like is None else False
-    rows, scores = engine.search(query, _top(index), mask, corrected)
-    print(found_table(index, rows[0], scores[0]))
+    from kaleido_tf.files.images import read_image
+    from kaleido_tf.serving.catalogue_photos import photos_of
+    from kaleido_tf.serving.contact_sheet import write_sheet
+    from kaleido_tf.serving.found_table import found_table
 
-
-def _top(index: Index) -> int:
-    """How many products are asked for; where nothing is said, no more than there are."""
-    if FLAGS["top"].present:
-        return FLAGS.top
-    return min(FLAGS.top, int((index.photos_of_products > 0).sum()))
-
-
-def _of_text(index: Index, text: str) -> np.ndarray:
-    """[1, D]. Raises: InputError for a model that did not make the index."""
-    if not text.strip():
-        raise InputError("--text: words are needed. Received an empty text")
-    from kaleido_tf.command_line.vector_model import VectorModel
-    from kaleido_tf.serving.index_source import read_source
-
-    path = FLAGS.model or read_source(pathlib.Path(FLAGS.index)).model
-    model = VectorModel(path)
-    if model.digest != index.manifest.model:
+    if FLAGS.sheet and not FLAGS.catalogue:
         raise InputError(
-            f"The model that the index was made with is needed ({index.manifest.model}). Received:"
-            f" {path} ({model.digest})"
+            f"--sheet needs --catalogue, whose photos it shows. Received: {FLAGS.sheet}"
         )
-    return model.of_words([text])
-
-
-def _like(index: Index, product: str, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of a product's vectors [1, D], and a mask without it."""
-    rows, missing = index.rows_of([product])
-    if missing:
-        raise InputError(f"--like: a product of the index is needed. Received: {product}")
-    mean = index.vectors_of(rows).astype(np.float32).mean(axis=0, keepdims=True)
-    mask = index.alive.copy() if mask is None else mask.copy()
-    mask[rows] = False
-    return mean / np.linalg.norm(mean), mask
+    searcher = searcher_flags.open_searcher()
+    query = Query(
+        text=FLAGS.text,
+        photo=None if FLAGS.image is None else read_image(FLAGS.image, "--image"),
+        like=FLAGS.like,
+        filter=FLAGS.filter,
+        top=FLAGS.top if FLAGS["top"].present else None,
+        rerank=FLAGS.rerank,
+        min_probability=FLAGS.min_probability,
+    )
+    query.check()
+    photos = photos_of(FLAGS.catalogue) if FLAGS.sheet else None
+    found = searcher.find(query)
+    print(found_table(found))
+    if photos and found:
+        write_sheet(found, photos, FLAGS.sheet)
+        print(f"their photos: {FLAGS.sheet}", file=sys.stderr)
 
 
 if __name__ == "__main__":

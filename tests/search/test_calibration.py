@@ -3,68 +3,80 @@ import pytest
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.search.calibration import (
+    SHOWN,
+    Calibration,
     expected_calibration_error,
     fit_calibration,
     read_calibration,
 )
 
 
-def drawn(count, slope=12.0, intercept=-4.0, seed=0):
+def drawn(queries, slope=9.0, rest=5.0, answers=7, seed=0):
+    """Scores, and which answer was meant, drawn from the shares that these two numbers give."""
     generator = np.random.default_rng(seed)
-    scores = generator.normal(0.4, 0.2, count)
-    chance = 1 / (1 + np.exp(-slope * scores - intercept))
-    return scores, generator.random(count) < chance
+    scores = -np.sort(-generator.normal(0.4, 0.2, [queries, answers]), axis=1)
+    shares = np.exp(np.column_stack([slope * scores, np.full(queries, rest)]))
+    shares /= shares.sum(axis=1, keepdims=True)
+    meant = (generator.random([queries, 1]) > np.cumsum(shares, axis=1)).sum(axis=1)
+    return scores, np.arange(answers) == meant[:, None]
 
 
-def test_finds_the_curve_that_labels_were_drawn_from():
-    scores, labels = drawn(40_000)
-    found = fit_calibration(scores, labels, 100)
-    assert found.slope == pytest.approx(12, rel=0.05)
-    assert found.intercept == pytest.approx(-4, rel=0.05)
-    assert found.pairs == 40_000 and found.error < 0.01
-    wanted = 1 / (1 + np.exp(-12 * 0.5 + 4))
-    assert found.probability(np.array([0.5]), 100)[0] == pytest.approx(wanted, abs=0.02)
+def test_finds_the_numbers_that_answers_were_drawn_from():
+    scores, right = drawn(20_000)
+    found = fit_calibration(scores, right, 100)
+    assert found.slope == pytest.approx(9, rel=0.05)
+    assert found.rest == pytest.approx(5, rel=0.05)
+    assert found.queries == 20_000 and found.error < 0.01
+    told = found.probability(scores, 100)
+    np.testing.assert_allclose(told.mean(axis=0), right.mean(axis=0), atol=0.01)
+    wanted = np.exp(9 * scores[0]) / (np.exp(9 * scores[0]).sum() + np.exp(5))
+    np.testing.assert_allclose(told[0], wanted, atol=0.02)
 
 
-def test_is_the_largest_likelihood_of_platt_s_targets():
-    scores, labels = drawn(500)
-    found, matching = fit_calibration(scores, labels, 100), labels.sum()
-    targets = np.where(labels, (matching + 1) / (matching + 2), 1 / (500 - matching + 2))
-    rest = found.probability(scores, 100) - targets  # its gradient is 0 there, and nowhere else
-    assert rest.sum() == pytest.approx(0, abs=1e-6)
-    assert (rest * scores).sum() == pytest.approx(0, abs=1e-6)
+def test_a_score_among_many_as_good_says_less():
+    found = Calibration(9.0, 5.0, 100, 100, 0.0)
+    alone = found.probability(np.array([0.9, 0.1, 0.1]), 100)
+    among = found.probability(np.array([0.9, 0.9, 0.9]), 100)
+    assert alone[0] > 2 * among[0] and among.sum() < 1
 
 
-def test_rises_with_the_score_and_stays_between_0_and_1():
+def test_answers_behind_the_first_do_not_change_what_those_say():
+    found = Calibration(9.0, 5.0, 100, 100, 0.0)
+    scores = np.linspace(0.9, 0.1, SHOWN + 5)
+    more, fewer = found.probability(scores, 100), found.probability(scores[:SHOWN], 100)
+    np.testing.assert_allclose(more[:SHOWN], fewer)
+    assert (np.diff(more) < 0).all()
+
+
+def test_stays_between_0_and_1_and_rises_with_the_score():
     found = fit_calibration(*drawn(400), 100)
-    values = found.probability(np.linspace(-1e3, 1e3, 999), 100)
-    assert (np.diff(values) >= 0).all() and values.min() >= 0 and values.max() <= 1
+    told = found.probability(np.linspace(1e3, -1e3, 11), 100)
+    assert np.isfinite(told).all() and told.min() >= 0 and told.max() <= 1
+    assert (np.diff(told) <= 0).all()
 
 
-def test_scores_that_part_the_pairs_without_fault():
-    scores = np.r_[np.linspace(0.6, 0.9, 60), np.linspace(0.1, 0.4, 600)]
-    found = fit_calibration(scores, np.arange(660) < 60, 100)
-    assert np.isfinite([found.slope, found.intercept]).all()
-    low, high = found.probability(np.array([0.1, 0.9]), 100)
-    assert low < 0.01 and high > 0.9
+def test_first_answers_that_are_always_right():
+    scores = np.tile([0.9, 0.3, 0.2], (60, 1))
+    found = fit_calibration(scores, np.tile([True, False, False], (60, 1)), 10)
+    assert np.isfinite([found.slope, found.rest]).all()
+    assert 0.9 < found.probability(scores[0], 10)[0] < 1
 
 
 def test_scores_of_any_unit():
-    scores, labels = drawn(400)
-    small, large = (
-        fit_calibration(scores, labels, 100),
-        fit_calibration(1e6 * scores + 1e7, labels, 100),
-    )
+    scores, right = drawn(400)
+    small = fit_calibration(scores, right, 100)
+    large = fit_calibration(1e6 * scores + 1e7, right, 100)
     np.testing.assert_allclose(
         small.probability(scores, 100), large.probability(1e6 * scores + 1e7, 100), rtol=1e-5
     )
 
 
-def test_twice_the_gallery_halves_the_odds():
-    scores, labels = drawn(600)
-    found = fit_calibration(scores, labels, 100)
+def test_in_a_larger_gallery_a_match_is_less_probable():
+    scores, right = drawn(600)
+    found = fit_calibration(scores, right, 100)
     p, q = found.probability(scores, 100), found.probability(scores, 200)
-    np.testing.assert_allclose(q / (1 - q), p / (1 - p) / 2, rtol=1e-6)
+    rest, more = 1 - p.sum(axis=1), 1 - q.sum(axis=1)
+    np.testing.assert_allclose(more / (1 - more), 2 * rest / (1 - rest), rtol=1e-6)
 
 
 def test_calibration_error_by_hand():
@@ -80,23 +92,23 @@ def test_in_the_manifest_and_back():
     assert read_calibration(found.content(), "index") == found
     with pytest.raises(InputError, match="index has none"):
         read_calibration(None, "index")
-    for wrong in ({"slope": -1.0}, {"slope": "steep"}, {"gallery": 0}, {"method": "isotonic"}):
+    for wrong in ({"slope": -1.0}, {"slope": "steep"}, {"gallery": 0}, {"method": "platt"}):
         with pytest.raises(InputError, match="index: its calibration is broken"):
             read_calibration({**found.content(), **wrong}, "index")
 
 
-def test_pairs_that_are_too_few_or_say_nothing():
-    scores, labels = drawn(300)
-    for wrong in (np.zeros(300), np.ones(300), np.arange(300) < 49):
-        with pytest.raises(
-            InputError, match="at least 50 pairs that match and 50 that do not. Rec"
-        ):
+def test_queries_that_are_too_few_or_say_nothing():
+    scores, right = drawn(300)
+    for wrong in (
+        np.zeros_like(right),
+        np.ones_like(right),
+        right & (np.arange(300) < 49)[:, None],
+    ):
+        with pytest.raises(InputError, match="at least 50 held-out queries with a right answer"):
             fit_calibration(scores, wrong, 100)
-    with pytest.raises(InputError, match="scores that are higher where pairs match"):
-        fit_calibration(-scores, labels, 100)
-    with pytest.raises(InputError, match="scores that are higher"):
-        fit_calibration(np.ones(300), labels, 100)
+    with pytest.raises(InputError, match="scores that are higher where answers are right"):
+        fit_calibration(-scores, right, 100)
     with pytest.raises(InputError, match="finite scores"):
-        fit_calibration(np.where(labels, np.nan, scores), labels, 100)
-    with pytest.raises(ValueError, match=r"\[n\] scores, \[n\] labels"):
-        fit_calibration(scores, labels[:-1], 100)
+        fit_calibration(np.where(right, np.nan, scores), right, 100)
+    with pytest.raises(ValueError, match=r"two of \[Q, k\]"):
+        fit_calibration(scores, right[:-1], 100)

@@ -1,0 +1,77 @@
+"""The photos of some records and the texts of their products as vectors, each side the gallery of
+the other.
+
+D = size of a vector, N = items of a gallery.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.evaluation.vectors import Vectors, mean_of_views
+from kaleido_tf.records.shards import read_shard
+from kaleido_tf.search.gallery_recall import Side
+
+BLOCK = 256
+"""Queries whose scores are in memory at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gallery:
+    """The two sides of some records.
+
+    Attributes: records: of photos (their plain view) and of products' texts, each [n] rows of the
+      table. sides: products and texts of both. vectors: [n, D] of both. hubness: [n] of both, or
+      None.
+    """
+
+    records: dict[str, np.ndarray]
+    sides: dict[str, Side]
+    vectors: dict[str, np.ndarray]
+    hubness: dict[str, np.ndarray] | None
+
+    def scores(self, direction: str, corrected: bool) -> Iterator[np.ndarray]:
+        """Blocks [q, N] of the queries of a direction, in order."""
+        asked, found = sides_of(direction)
+        for start in range(0, len(self.vectors[asked]), BLOCK):
+            cosines = self.vectors[asked][start : start + BLOCK] @ self.vectors[found].T
+            yield 2 * cosines - self.hubness[found] if corrected else cosines
+
+
+def sides_of(direction: str) -> tuple[str, str]:
+    """Which side asks in a direction, and which is the gallery."""
+    return ("photos", "texts") if direction == "img2txt" else ("texts", "photos")
+
+
+def gallery_of(model, table: RecordTable) -> Gallery:
+    """Embeds both sides. Args: model: with its weights. table: of the records."""
+    vectors = Vectors(model)
+    _, of_texts = np.unique(table.product_ids.astype(str), return_index=True)
+    photos = list(table.records_of_photos().values())
+    records = {"photos": np.array([views[0] for views in photos]), "texts": of_texts}
+    texts, whole = table.texts[of_texts], table.whole_texts.astype(str)
+    found = {
+        "photos": mean_of_views(_photo_vectors(vectors, table), photos),
+        "texts": vectors.of_texts(table.sequences[texts], table.lengths[texts]),
+    }
+    hubness = {"photos": vectors.hubness_of_photos, "texts": vectors.hubness_of_texts}
+    return Gallery(
+        records,
+        {name: Side(table.product_ids[part], whole[part]) for name, part in records.items()},
+        found,
+        {name: of(found[name]) for name, of in hubness.items()} if vectors.corrects_hubs else None,
+    )
+
+
+def _photo_vectors(vectors: Vectors, table: RecordTable) -> np.ndarray:
+    """[records, D], a shard at a time."""
+    parts = []
+    for path in table.files:
+        shard = read_shard(path)
+        if shard:
+            features = np.stack([record.block("patch_features") for record in shard])
+            boxes = np.stack([record.boxes for record in shard])
+            parts.append(vectors.of_photos(features, boxes))
+    return np.concatenate(parts)
