@@ -67,6 +67,7 @@ EXCEPTED = {
 
 # Later flags win: small networks, few products, few steps.
 SMALL = {
+    "data_prep.write_sample_catalogue": ("--num_products=240",),
     "data_prep.write_kaleido_records": (
         "--backbone=squeezenet",
         "--backbone_weights=random",
@@ -120,7 +121,7 @@ class Workplace:
         if command.text not in self._outputs:
             assert command.program, f"{command.document}: neither run nor excepted: {command.text}"
             extra = SMALL.get(command.program, ())
-            if "--mode=train_and_evaluate" in command.arguments:
+            if {"--mode=train", "--mode=train_and_evaluate"} & {*command.arguments}:
                 extra += SMALL_TRAINING[command.program]
             self._outputs[command.text] = run(
                 *start(command.program), *command.arguments, *extra, cwd=self.folder

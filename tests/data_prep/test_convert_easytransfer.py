@@ -28,7 +28,9 @@ def test_killed_conversion_goes_on(tmp_path):
     ]
     process = start(*COMMAND, *flags, cwd=tmp_path)
     deadline = time.monotonic() + 60
-    while not list((tmp_path / "out").glob("rows-00001-*")) and time.monotonic() < deadline:
+    while (
+        not list((tmp_path / "out").glob("rows-00001-*.tfrecord")) and time.monotonic() < deadline
+    ):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
