@@ -12,7 +12,7 @@ setuptools.setup(
         " retrieval ranks"
     ),
     packages=setuptools.find_packages(include=["kaleido_tf*", "data_prep*"]),
-    package_data={"kaleido_tf": ["vocabulary/*.txt"]},
+    package_data={"kaleido_tf": ["vocabulary/*.txt", "serving/page_server/static/*"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         # One TensorFlow line: tensorflow-text and tf-models-official are compiled and tested
