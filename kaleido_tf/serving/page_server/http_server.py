@@ -2,6 +2,7 @@
 connection, whose requests can go wrong in every way without any other noticing.
 """
 
+import contextlib
 import errno
 import http.server
 import io
@@ -96,10 +97,8 @@ def _send_away(connection: socket.socket) -> None:
         f"Content-Length: {len(answer.content)}\r\nConnection: close\r\n\r\n"
     )
     connection.settimeout(1)
-    try:
+    with contextlib.suppress(OSError):
         connection.sendall(head.encode() + answer.content)
-    except OSError:
-        pass
 
 
 class _Timed(io.RawIOBase):
@@ -138,10 +137,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.rfile = io.BufferedReader(self._timed)
 
     def handle(self) -> None:
-        try:
+        # A client went away, or did not take its answer.
+        with contextlib.suppress(ConnectionError, TimeoutError):
             super().handle()
-        except (ConnectionError, TimeoutError):
-            pass  # the client went away, or did not take its answer
 
     def handle_one_request(self) -> None:
         self._timed.allow(limits.REQUEST_SECONDS)
@@ -255,11 +253,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_WR)
         self._timed.allow(limits.DRAINED_SECONDS)
         left = limits.DRAINED_BYTES
-        try:
+        with contextlib.suppress(ConnectionError, TimeoutError):
             while left > 0 and (part := self.rfile.read1(1 << 16)):
                 left -= len(part)
-        except (ConnectionError, TimeoutError):
-            pass
 
     def send_error(self, code: int, message: str | None = None, explain=None) -> None:
         """Of the base class, for what is no request at all; in the form of all errors."""

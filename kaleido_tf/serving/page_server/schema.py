@@ -82,7 +82,7 @@ _SCHEMAS = {
         takes_photos=_FLAG,
         tells_words=_FLAG,
         has_probabilities=_FLAG,
-        limits=_object(**{name: _COUNT for name in limits.as_json()}),
+        limits=_object(**dict.fromkeys(limits.as_json(), _COUNT)),
         fields=_list(
             _object(name=_TEXT, values=_list(_object(value=_TEXT, filter=_TEXT, products=_COUNT)))
         ),

@@ -1,4 +1,6 @@
-"""So many at once, the others in a queue: threads that answer are cheap, what they compute is not."""
+"""So many at once, the others in a queue: threads that answer are cheap, what they compute is
+not.
+"""
 
 import contextlib
 import threading

@@ -190,7 +190,8 @@ function card(product, query) {
   part(".kind").textContent = kindOf(product);
   fillPicture(part(".picture"), product, title);
   fillMatch(part(".match"), product);
-  for (const unseen of item.querySelectorAll(".actions .unseen")) unseen.textContent = `: ${title}`;
+  part(".like .unseen").textContent = `: ${title}`;
+  part(".why .unseen").textContent = ` That speak for ${title}`;
   part(".like").addEventListener("click", () => {
     go({ ...asked, text: "", photo: null, like: product.product_id, top: STEP, least: "" });
     byId("results").focus({ preventScroll: true });
@@ -250,8 +251,8 @@ async function toggleWords(button, place, product, words, sought) {
   const parts = new URLSearchParams({ text: words, image_id: product.image_id });
   try {
     const answer = await ask(`/api/words?${parts}`);
-    place.replaceChildren(paragraph(sought ? "Your words" : "Its own words"), bars(answer.words));
-    say(`${answer.words.length} words compared with ${titleOf(product)}`);
+    place.replaceChildren(paragraph(sought ? "How much your words speak for it" : "How much its own words speak for it"), bars(answer.words));
+    byId("told").textContent = `${answer.words.length} words compared with ${titleOf(product)}`;
   } catch (error) {
     delete place.dataset.loaded;
     place.replaceChildren(paragraph(error.message));
@@ -290,6 +291,8 @@ function fill(query) {
     const value = name === undefined ? query[select.dataset.asked] : query.where[name] ?? "";
     choose(select, String(value || ""));
   }
+  const count = byId("fields").querySelectorAll(".chosen").length;
+  byId("chosen").textContent = count ? ` (${count} chosen)` : "";
   showSought(query, null);
 }
 
@@ -303,12 +306,16 @@ function choose(select, value) {
 
 function showSought(query, liked) {
   byId("sought").hidden = !query.photo && !query.like;
-  const image = byId("sought-photo");
   if (preview) URL.revokeObjectURL(preview);
   preview = query.photo ? URL.createObjectURL(query.photo) : null;
-  image.hidden = !preview && !liked?.has_photo;
-  image.alt = query.photo ? "Your photo" : "";
-  if (!image.hidden) image.src = preview ?? photoAddress(liked, 160);
+  byId("sought-picture").replaceChildren();
+  if (preview || liked?.has_photo) {
+    const image = new Image();
+    image.alt = query.photo ? "Your photo" : `Photo of ${titleOf(liked)}`;
+    image.src = preview ?? photoAddress(liked, 160);
+    image.addEventListener("error", () => image.remove());
+    byId("sought-picture").append(image);
+  }
   const like = liked ? `Like “${titleOf(liked)}”` : "Like a product";
   byId("sought-name").textContent = query.photo ? query.photo.name || "Your photo" : like;
 }
@@ -329,7 +336,7 @@ function addSelect(label, data, options) {
   const element = document.createElement("label");
   const select = document.createElement("select");
   Object.assign(select.dataset, data);
-  element.append(label, select);
+  element.append(label.charAt(0).toUpperCase() + label.slice(1), select);
   for (const [text, value] of options) select.add(new Option(text, value));
   select.addEventListener("change", () => go(current()));
   byId("fields").append(element);
@@ -350,6 +357,7 @@ function addFields() {
       String(Math.min(RERANKED, facts.products))],
   ]);
   byId("filters").hidden = false;
+  byId("filters").open = matchMedia("(min-width: 36rem)").matches;
 }
 
 function takePhoto(file) {
