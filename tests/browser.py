@@ -143,7 +143,7 @@ class Tab:
 
     def wait_until(self, expression):
         end = time.monotonic() + SECONDS
-        while not self.value(expression):
+        while not self.value(f"Boolean({expression})"):
             assert time.monotonic() < end, f"never came true: {expression}"
             time.sleep(0.02)
 
