@@ -126,7 +126,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and content in one packet
+    wbufsize = 0  # what is written is sent within the time of the connection, or fails
     disable_nagle_algorithm = True
     server: PageServer
 

@@ -187,6 +187,7 @@ function card(product, query) {
   const part = (selector) => item.querySelector(selector);
   const title = titleOf(product);
   part("h3").textContent = title;
+  part("article").setAttribute("aria-label", title);
   part(".kind").textContent = kindOf(product);
   fillPicture(part(".picture"), product, title);
   fillMatch(part(".match"), product);
