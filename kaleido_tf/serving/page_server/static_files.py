@@ -5,10 +5,13 @@ import pathlib
 from kaleido_tf.serving.page_server.exchange import Answer, Route
 
 _FOLDER = pathlib.Path(__file__).parent / "static"
+_SCRIPT = "text/javascript; charset=utf-8"
 _FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/page.js": ("page.js", _SCRIPT),
+    "/product.js": ("product.js", _SCRIPT),
+    "/server.js": ("server.js", _SCRIPT),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 _CACHED = "no-cache"

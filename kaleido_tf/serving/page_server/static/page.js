@@ -1,6 +1,9 @@
 // The search page. What is asked stands in the address of the page, so that back, forward and a
 // shared link work; a photo cannot, and is kept as long as the page is open.
 
+import { ask } from "/server.js";
+import { card, photoAddress, titleOf } from "/product.js";
+
 const STEP = 12; // products shown at first, and added by "Show more"
 const RERANKED = 24;
 const FIELD = "where."; // before the names of fields in the page's address
@@ -11,16 +14,6 @@ let facts = null;
 let asked = null; // the search that is shown
 let running = null; // AbortController of the request that is under way
 let preview = null; // address of the photo that is shown as sought
-
-async function ask(path, options = {}) {
-  const response = await fetch(path, options).catch((error) => {
-    if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer. Is it still running?");
-  });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error || `The server answered ${response.status}`);
-  return answer;
-}
 
 // What is asked: from the page's address, and to it.
 
@@ -118,13 +111,21 @@ function show(answer, query, before) {
   const grown = before && query.top > before.top && list.children.length > 0
     && address({ ...query, top: STEP }) === address({ ...before, top: STEP });
   const old = grown ? list.children.length : 0;
-  list.replaceChildren(...answer.found.map((product) => card(product, query)));
+  list.replaceChildren(...answer.found.map((product) => cardOf(product, query)));
   byId("more").hidden = answer.count < query.top || query.top >= facts.limits.top
     || answer.count >= facts.products;
   showSought(query, answer.liked);
   say(summary(answer, query));
   document.title = `${named(query, answer.liked)} · Search the catalogue`;
   if (grown) list.children[old]?.querySelector("h3").focus();
+}
+
+function cardOf(product, query) {
+  return card(product, query.text, facts, () => {
+    go({ ...asked, text: "", photo: null, like: product.product_id, top: STEP, least: "" });
+    byId("results").focus({ preventScroll: true });
+    scrollTo({ top: 0 });
+  });
 }
 
 function summary(answer, query) {
@@ -167,120 +168,6 @@ function showProblem(error) {
 function hideProblem() {
   byId("problem").hidden = true;
   byId("problem").textContent = "";
-}
-
-// A product.
-
-const titleOf = (product) => String(product.fields.title || product.product_id);
-
-function kindOf(product) {
-  const { category, subcategory } = product.fields;
-  return [...new Set([category, subcategory].filter(Boolean))].join(" · ");
-}
-
-function photoAddress(product, size) {
-  return `/photo/${encodeURIComponent(product.image_id)}?size=${size}`;
-}
-
-function card(product, query) {
-  const item = byId("product").content.firstElementChild.cloneNode(true);
-  const part = (selector) => item.querySelector(selector);
-  const title = titleOf(product);
-  part("h3").textContent = title;
-  part("article").setAttribute("aria-label", title);
-  part(".kind").textContent = kindOf(product);
-  fillPicture(part(".picture"), product, title);
-  fillMatch(part(".match"), product);
-  part(".like .unseen").textContent = `: ${title}`;
-  part(".why .unseen").textContent = ` That speak for ${title}`;
-  part(".like").addEventListener("click", () => {
-    go({ ...asked, text: "", photo: null, like: product.product_id, top: STEP, least: "" });
-    byId("results").focus({ preventScroll: true });
-    scrollTo({ top: 0 });
-  });
-  const why = part(".why");
-  const own = String(product.fields.text || product.fields.title || "");
-  const words = query.text || own.slice(0, facts.limits.text);
-  why.hidden = !facts.tells_words || !words;
-  why.addEventListener("click", () => {
-    toggleWords(why, part(".words"), product, words, Boolean(query.text));
-  });
-  return item;
-}
-
-function fillPicture(place, product, title) {
-  if (!product.has_photo) {
-    place.classList.add("none");
-    place.textContent = "no photo";
-    return;
-  }
-  const image = new Image();
-  image.loading = "lazy";
-  image.alt = `Photo of ${title}`;
-  image.src = photoAddress(product, 480);
-  image.addEventListener("error", () => {
-    place.classList.add("none");
-    place.textContent = "photo cannot be shown";
-  });
-  place.append(image);
-}
-
-function fillMatch(place, product) {
-  const text = place.querySelector(".percent");
-  if (product.probability === null) {
-    place.querySelector(".track").remove();
-    text.textContent = `Score ${product.score.toFixed(2)}`;
-    text.classList.add("soft");
-    return;
-  }
-  const percent = 100 * product.probability;
-  const shown = percent > 99 && percent < 100 ? ">99" : percent < 1 && percent > 0 ? "<1"
-    : Math.round(percent);
-  place.style.setProperty("--share", `${percent}%`);
-  text.textContent = `${shown}% match`;
-}
-
-// Which words speak for a product.
-
-async function toggleWords(button, place, product, words, sought) {
-  const open = button.getAttribute("aria-expanded") !== "true";
-  button.setAttribute("aria-expanded", String(open));
-  place.hidden = !open;
-  if (!open || place.dataset.loaded) return;
-  place.dataset.loaded = "yes";
-  place.textContent = "Comparing…";
-  const parts = new URLSearchParams({ text: words, image_id: product.image_id });
-  try {
-    const answer = await ask(`/api/words?${parts}`);
-    place.replaceChildren(paragraph(sought ? "How much your words speak for it" : "How much its own words speak for it"), bars(answer.words));
-    byId("told").textContent = `${answer.words.length} words compared with ${titleOf(product)}`;
-  } catch (error) {
-    delete place.dataset.loaded;
-    place.replaceChildren(paragraph(error.message));
-  }
-}
-
-function paragraph(text) {
-  const element = document.createElement("p");
-  element.className = "soft";
-  element.textContent = text;
-  return element;
-}
-
-function bars(words) {
-  const list = document.createElement("ul");
-  const most = Math.max(...words.map(({ weight }) => Math.abs(weight)), 1e-9);
-  for (const { word, weight } of words) {
-    const item = byId("word").content.firstElementChild.cloneNode(true);
-    item.querySelector(".name").textContent = word;
-    const sign = weight < 0 ? "−" : "+";
-    item.querySelector(".weight").textContent = sign + Math.abs(weight).toFixed(2);
-    item.querySelector(".unseen").textContent = weight < 0 ? "speaks against it" : "speaks for it";
-    item.classList.toggle("against", weight < 0);
-    item.style.setProperty("--share", `${(50 * Math.abs(weight)) / most}%`);
-    list.append(item);
-  }
-  return list;
 }
 
 // The form.
