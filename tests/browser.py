@@ -77,46 +77,95 @@ def look_at(page, profile, screens, whole=False) -> list[Seen]:
     Args: profile: an empty folder for what the browser keeps. whole: pictures of the whole page,
       which take seconds, and not of its beginning.
     """
+    with opened(profile) as browser:
+        return [_looked_at(browser, page.absolute().as_uri(), screen, whole) for screen in screens]
+
+
+def _looked_at(browser, address, screen, whole):
+    with browser.tab(*screen) as tab:
+        tab.go(address)
+        tab.value("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+        return tab.seen(whole)
+
+
+@contextlib.contextmanager
+def opened(profile):
+    """A browser, to open tabs in. Args: as `look_at`."""
     with _Pipe(find_browser(), profile) as pipe:
-        return [_seen(pipe, page.absolute().as_uri(), *screen, whole) for screen in screens]
+        yield Browser(pipe)
 
 
-def _seen(pipe, address, width, height, scheme, whole):
-    pipe.events.clear()
-    target = pipe.ask("Target.createTarget", {"url": "about:blank"})["targetId"]
-    given = {"targetId": target, "flatten": True}
-    session = pipe.ask("Target.attachToTarget", given)["sessionId"]
+class Browser:
+    """An open browser."""
 
-    def ask(method, **parameters):
-        return pipe.ask(method, parameters, session)
+    def __init__(self, pipe):
+        self._pipe = pipe
 
-    def value(expression):
-        told = ask("Runtime.evaluate", expression=expression, returnByValue=True)
+    @contextlib.contextmanager
+    def tab(self, width, height, scheme):
+        """A page on a screen of this size and colour scheme."""
+        self._pipe.events.clear()
+        target = self._pipe.ask("Target.createTarget", {"url": "about:blank"})["targetId"]
+        given = {"targetId": target, "flatten": True}
+        tab = Tab(self._pipe, self._pipe.ask("Target.attachToTarget", given)["sessionId"])
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            tab.ask(f"{domain}.enable")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        tab.ask("Emulation.setDeviceMetricsOverride", **size)
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        tab.ask("Emulation.setEmulatedMedia", features=[feature])
+        yield tab
+        self._pipe.ask("Target.closeTarget", {"targetId": target})
+
+
+class Tab:
+    """An open page; `address` as `go` was told."""
+
+    def __init__(self, pipe, session):
+        self._pipe, self._session, self.address = pipe, session, None
+
+    def ask(self, method, **parameters):
+        return self._pipe.ask(method, parameters, self._session)
+
+    def go(self, address):
+        self.address, loaded = address, "Page.loadEventFired"
+        self._pipe.events[:] = [e for e in self._pipe.events if e["method"] != loaded]
+        self.ask("Page.navigate", url=address)
+        self._pipe.wait_for(loaded)
+
+    def value(self, expression):
+        """What JavaScript makes of an expression; a promise is waited for."""
+        told = self.ask(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
-    for domain in ("Page", "Runtime", "Log", "Network"):
-        ask(f"{domain}.enable")
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    ask("Emulation.setDeviceMetricsOverride", **size)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    ask("Emulation.setEmulatedMedia", features=[feature])
-    ask("Page.navigate", url=address)
-    pipe.wait_for("Page.loadEventFired")
-    value("document.querySelectorAll('details').forEach((each) => (each.open = true))")
-    shot = ask("Page.captureScreenshot", captureBeyondViewport=whole)
-    seen = Seen(
-        [json.dumps(each) for each in pipe.events if each["method"] in _SPOKEN],
-        [url for url in pipe.requests() if url != address and not url.startswith("data:")],
-        (value("document.documentElement.scrollWidth"), value("window.innerWidth")),
-        [tuple(pair) for pair in value(CONTRASTS)],
-        value("[...document.images].map((image) => image.getAttribute('alt'))"),
-        value("[...document.images].filter((image) => !image.naturalWidth).length"),
-        value("getComputedStyle(document.body).backgroundColor"),
-        base64.b64decode(shot["data"]),
-    )
-    pipe.ask("Target.closeTarget", {"targetId": target})
-    return seen
+    def wait_until(self, expression):
+        end = time.monotonic() + SECONDS
+        while not self.value(f"Boolean({expression})"):
+            assert time.monotonic() < end, f"never came true: {expression}"
+            time.sleep(0.02)
+
+    def press(self, key, code, **more):
+        """A key, as from a keyboard."""
+        given = {"key": key, "windowsVirtualKeyCode": code, **more}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", **given)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **given)
+
+    def seen(self, whole=False):
+        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=whole)
+        events, requests = self._pipe.events, self._pipe.requests()
+        return Seen(
+            [json.dumps(each) for each in events if each["method"] in _SPOKEN],
+            [url for url in requests if url != self.address and not url.startswith("data:")],
+            (self.value("document.documentElement.scrollWidth"), self.value("window.innerWidth")),
+            [tuple(pair) for pair in self.value(CONTRASTS)],
+            self.value("[...document.images].map((image) => image.getAttribute('alt'))"),
+            self.value("[...document.images].filter((image) => !image.naturalWidth).length"),
+            self.value("getComputedStyle(document.body).backgroundColor"),
+            base64.b64decode(shot["data"]),
+        )
 
 
 _SPOKEN = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")

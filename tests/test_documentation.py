@@ -55,6 +55,11 @@ EXCEPTED = {
         "kaleido_tf.serving": SEARCH,
         "--protocol=full": SEARCH,
     },
+    "docs/search_page.md": {
+        "kaleido_tf.serving.search_page": "serves until it is stopped; tests/serving runs it",
+        "curl": "needs the page",
+        "benchmarks.page_load": "measures the page",
+    },
     "docs/foreground.md": {"saliency": MASKS},
     "docs/image_networks.md": {
         "pip install": "installs",
@@ -209,7 +214,7 @@ def test_commands_and_their_flags_exist():
     for command in commands + documented.inline_commands():
         if command.program is None:
             assert command.words[:3] == ["python", "-m", "pytest"] or (
-                command.words[0] in ("pip", "ruff")
+                command.words[0] in ("pip", "ruff", "curl")
             ), command
         else:
             foreign = documented.flag_names(command.arguments) - documented.flags_of(
@@ -225,7 +230,9 @@ def test_flags_in_prose_exist():
     programs += [f"data_prep.{path.stem}" for path in ROOT.glob("data_prep/train_*.py")]
     programs += ["data_prep.show_product", "data_prep.convert_easytransfer"]
     programs += ["kaleido_tf.compat.convert_checkpoint", "kaleido_tf.evaluation.retrieval"]
-    programs += [f"kaleido_tf.serving.{name}" for name in ("report_page", "embed", "search")]
+    programs += [
+        f"kaleido_tf.serving.{name}" for name in ("report_page", "embed", "search", "search_page")
+    ]
     programs += ["kaleido_tf.evaluation.score_captions"]
     known = set().union(*map(documented.flags_of, programs))
     wrong = [

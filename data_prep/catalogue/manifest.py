@@ -141,6 +141,7 @@ def _entry(row: dict[str, Any], folder: str, where: str, keep_markup: bool) -> M
             functools.partial(read_image, path, owner),
             functools.partial(check_image, path, owner),
             pathlib.Path(path).read_bytes,
+            path,
         )
         for number, path in enumerate(paths, start=1)
     ]

@@ -47,7 +47,7 @@ class ProductImage:
       `check()` raises the
     same for what can be seen without decoding (a missing file, another kind, a pixel bomb).
     `content()` gives its bytes as they are stored, to tell copies (OSError or InputError if they
-    cannot be read).
+    cannot be read). `path` of its file; None where it is a part of a larger one.
     """
 
     image_id: str
@@ -55,6 +55,7 @@ class ProductImage:
     load: Callable[[], np.ndarray]
     check: Callable[[], None] = _nothing_to_check
     content: Callable[[], bytes] = _no_content
+    path: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
