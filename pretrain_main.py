@@ -133,6 +133,26 @@ def run_sample() -> None:
             print(f"  {name} accuracy {figures[f'{name}_accuracy']:7.2%}   (chance {chance})")
     for direction in ("img2txt", "txt2img"):
         predict(direction, FLAGS.eval_input_fp, None)
+    index_sample()
+
+
+def index_sample() -> None:
+    """Makes the sample searchable, and says how to look at it."""
+    from data_prep.sample.sample_records import SETTINGS
+    from kaleido_tf.serving.catalogue_index import IndexInputs, write_catalogue_index
+    from kaleido_tf.serving.photo_patches import NetworkFiles
+    from kaleido_tf.serving.plain_fields import read_plain_fields
+
+    # in the model's folder, since it is of no use to another model
+    valid, folder = FLAGS.eval_input_fp, pathlib.Path(FLAGS.model_dir) / "index"
+    networks = NetworkFiles(backbone_weights=SETTINGS.backbone_weights)
+    fields = read_plain_fields(SAMPLE_DIR / "catalogue" / "products.jsonl")
+    inputs = IndexInputs(FLAGS.model_dir, valid, fields, held_out=valid, networks=networks)
+    write_catalogue_index(inputs, folder)
+    print(
+        "the sample's search page: python -m kaleido_tf.serving.search_page"
+        f" --index={folder} --catalogue={SAMPLE_DIR}/catalogue"
+    )
 
 
 def train_sample(evaluates: bool) -> dict:

@@ -6,8 +6,18 @@ import os
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.text_files import read_lines
 
-RECORDED = ("product_id", "image_id", "images", "title", "description", "category", "subcategory")
-"""What the records know themselves, and the names of photos."""
+RECORDED = (
+    "product_id",
+    "image_id",
+    "image",
+    "images",
+    "split",
+    "title",
+    "description",
+    "category",
+    "subcategory",
+)
+"""What the records know themselves, the names of photos, and what is no property of a product."""
 TAKEN = ("id", "vector", "hubness")
 """Columns of embeddings.parquet."""
 LARGEST = 2**53

@@ -11,10 +11,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import flags
 
 from kaleido_tf.command import run_command
+from kaleido_tf.serving import searcher_flags
 from kaleido_tf.serving.page_server.http_server import PageServer
 from kaleido_tf.serving.page_server.pictures import check_shows, open_pictures
 from kaleido_tf.serving.page_server.routes import Routes
-from kaleido_tf.serving.searcher_flags import open_searcher
+from kaleido_tf.serving.searcher_flags import define_searcher_flags
 
 flags.DEFINE_string(
     "catalogue",
@@ -29,6 +30,8 @@ flags.DEFINE_integer(
     lower_bound=0,
     upper_bound=65535,
 )
+define_searcher_flags()
+flags.adopt_module_key_flags(searcher_flags)
 FLAGS = flags.FLAGS
 
 
@@ -36,7 +39,8 @@ def main(_) -> None:
     """Takes the port, opens catalogue and index, then answers until it is stopped."""
     with PageServer(FLAGS.port) as server:
         pictures = open_pictures(FLAGS.catalogue)
-        searcher = open_searcher()
+        searcher = searcher_flags.open_searcher()
+        searcher.open_model()  # a wrong one is said now, not to the first who asks
         check_shows(pictures, searcher.index, FLAGS.catalogue)
         server.find = Routes(searcher, pictures).find
         note = "" if pictures else " (no photos: --catalogue was not given)"

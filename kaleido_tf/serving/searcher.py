@@ -96,6 +96,10 @@ class Searcher:
         words = self._model.words_of(sequences[0][0])
         return [(word, float(shares[places].sum())) for word, places in words]
 
+    def open_model(self) -> None:
+        """Opens the model now. Raises: InputError if it is not the index's."""
+        _ = self._model
+
     @property
     def has_probabilities(self) -> bool:
         """Whether searches in words have probabilities."""

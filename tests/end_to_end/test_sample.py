@@ -32,6 +32,41 @@ def test_embedded_default_in_short(sample):
     # Bare predict means the sample's model: it is there, so nothing is trained again.
     again = run(ROOT / "pretrain_main.py", "--mode=predict", "--type=txt2img", *SHORT, cwd=folder)
     assert re.search(r"txt2img: 240 queries", again) and "contrastive start" not in again
+    assert "search_page --index=sample_run/model/index" in output.strip().splitlines()[-1]
+
+
+def search(folder, *arguments, status=0):
+    index = "--index=sample_run/model/index"
+    return run("-m", "kaleido_tf.serving.search", index, *arguments, cwd=folder, status=status)
+
+
+def found(output):
+    """[(product, score)] of the table, and whether it tells probabilities."""
+    lines = [line.split() for line in output.splitlines() if line[:1].isdigit()]
+    told = "match" in output
+    return [(line[2 + told], float(line[1])) for line in lines], told
+
+
+def test_the_sample_is_searched_by_words_and_photos(sample):
+    folder, _ = sample
+    items = (folder / "sample_run/model/index/items.jsonl").read_text().splitlines()
+    one = json.loads(items[7])
+    photo = f"--image=sample_run/catalogue/images/{one['product_id']}.jpg"
+    # Made anew from its photo, the features of a product are those of its record.
+    by_photo, told = found(search(folder, photo, "--top=3"))
+    assert by_photo[0][0] == one["product_id"] and not told
+    assert by_photo[0][1] == pytest.approx(1, abs=2e-3)
+    again, _ = found(search(folder, photo, "--top=2", "--rerank=3"))
+    assert {product for product, _ in again} < {product for product, _ in by_photo}
+    both, _ = found(search(folder, photo, f"--text={one['text']}", "--top=3"))
+    assert both[0][0] == one["product_id"]
+    sheet = ("--sheet=found.png", "--catalogue=sample_run/catalogue")
+    words, told = found(search(folder, f"--text={one['text']}", "--rerank=20", "--top=4", *sheet))
+    assert len(words) == 4 and told and (folder / "found.png").stat().st_size > 5_000
+    nothing = search(folder, "--text=a red coat", "--min_probability=0.999")
+    assert nothing.startswith("nothing found")
+    (folder / "text.jpg").write_text("no photo")
+    assert "text.jpg" in search(folder, "--image=text.jpg", status=1)
 
 
 def finetune(folder, name, *arguments):

@@ -3,6 +3,7 @@ the whole gallery.
 """
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet
@@ -117,18 +118,54 @@ def test_a_product_finds_others_like_it(prepared):
 
 
 def test_bad_input_is_refused(prepared):
-    assert "One of --text and --like is needed. Received: neither" in search(prepared, status=1)
+    assert "are needed. Received: none of them" in search(prepared, status=1)
     both = search(prepared, "--text=red", "--like=P008", status=1)
-    assert "Received: --text and --like" in both
-    assert "words are needed" in search(prepared, "--text= ", status=1)
+    assert "Received: text and like" in both
+    assert "Words are needed" in search(prepared, "--text= ", status=1)
     unknown = search(prepared, "--text=\u0e01\u0e02", status=1)
     assert "A text with a word that the model knows" in unknown
-    assert "a product of the index is needed. Received: X" in search(prepared, "--like=X", status=1)
+    assert "A product of the index is needed. Received: X" in search(prepared, "--like=X", status=1)
     many = search(prepared, "--text=red", "--top=99", status=1)
     assert "99" in many and str(PRODUCTS) in many
     assert "colour" in search(prepared, "--text=red", "--filter=color=red", status=1)
     again = embed(prepared, "--dtype=float32", status=1)
     assert "another --output_dir" in again and "float32" in again
+
+
+def change(folder, *arguments, status=0):
+    command = ("-m", "kaleido_tf.serving.change_index", "--index=changed", *arguments)
+    return run(*command, cwd=folder, status=status)
+
+
+def test_products_are_taken_out_replaced_and_added(prepared):
+    shutil.copytree(prepared / "index", prepared / "changed")
+    assert f"{PRODUCTS - 2} photos of {PRODUCTS - 2} products" in change(
+        prepared, "--delete=P000,P008"
+    )
+    assert "Not there: P000" in change(prepared, "--delete=P000", status=1)
+    shard = sorted((prepared / "valid").glob("records-*"))[0]  # P000 to P004 in two views
+    assert f"{PRODUCTS - 1} photos" in change(prepared, f"--add={shard}", "--compact")
+    table = pyarrow.parquet.read_table(prepared / "changed" / "embeddings.parquet")
+    assert table.num_rows == PRODUCTS - 1
+    manifest = read_json_object(prepared / "changed" / "manifest.json")
+    assert manifest["deleted"] == 0 and len(manifest["segments"]) == 1
+    # Products that came later are found in their records, too.
+    again = found(
+        search(prepared, "--index=changed", "--text=a red dress", "--top=2", "--rerank=9")
+    )
+    assert len(again) == 2
+    assert "At least one of --delete, --add, --compact" in change(prepared, status=1)
+
+
+def test_another_model_is_refused(prepared):
+    shutil.copytree(prepared / "model", prepared / "other")
+    config = read_json_object(prepared / "other" / "config.json")
+    config["initializer_range"] = 0.2
+    (prepared / "other" / "config.json").write_text(json.dumps(config))
+    refused = search(prepared, "--text=red", "--model=other", status=1)
+    assert "The model that the index was made with is needed" in refused
+    refused = change(prepared, "--add=valid", "--model=other", status=1)
+    assert "needs vectors of the model" in refused
 
 
 def test_the_whole_gallery_is_ranked_both_ways(prepared):
