@@ -78,6 +78,11 @@ flags.DEFINE_integer(
     " model.",
     lower_bound=0,
 )
+flags.DEFINE_string(
+    "queries",
+    None,
+    "With --protocol=full: records whose products ask; default: all of --predict_input_fp.",
+)
 define_setting_flags(PretrainingConfig)
 define_setting_flags(ExamplesConfig)
 define_shared_flags()
@@ -102,8 +107,9 @@ def main(_):
             use_sample()
         predict_gallery()
     else:
-        if FLAGS.rerank:
-            raise InputError(f"--rerank is for --protocol=full. Received: {FLAGS.rerank}")
+        for name in ("rerank", "queries"):
+            if FLAGS[name].value:
+                raise InputError(f"--{name} is for --protocol=full. Received: {FLAGS[name].value}")
         if FLAGS.type is None:
             raise InputError("--mode=predict needs --type=img2txt or --type=txt2img")
         if _means_the_sample("predict_input_fp"):
@@ -310,7 +316,10 @@ def predict_gallery() -> None:
         model = build_model(session.config, (), session.text_length)
         _ = model.matcher
     load_weights(model, session.source.start)
-    rank_gallery(model, session, table, output, FLAGS.rerank, FLAGS.predict_batch_size)
+    asking = None
+    if FLAGS.queries:
+        asking = set(session.open_table(FLAGS.queries).product_ids)
+    rank_gallery(model, session, table, output, FLAGS.rerank, FLAGS.predict_batch_size, asking)
 
 
 def _open_pairs(session, direction: str, pairs: str, candidates: str | None):

@@ -5,11 +5,12 @@ D = size of a vector, N = items of a gallery.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
 from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.vectors import Vectors, mean_of_views
 from kaleido_tf.records.shards import read_shard
 from kaleido_tf.search.gallery_recall import Side
@@ -24,19 +25,45 @@ class Gallery:
 
     Attributes: records: of photos (their plain view) and of products' texts, each [n] rows of the
       table. sides: products and texts of both. vectors: [n, D] of both. hubness: [n] of both, or
-      None.
+      None. asking: of each side, the items that are queries.
     """
 
     records: dict[str, np.ndarray]
     sides: dict[str, Side]
     vectors: dict[str, np.ndarray]
     hubness: dict[str, np.ndarray] | None
+    asking: dict[str, np.ndarray]
+
+    def asked_by(self, products: Collection[str]) -> "Gallery":
+        """The same in which only these products ask. Raises: InputError for one that it lacks."""
+        missing = set(products) - set(self.sides["texts"].products)
+        if missing:
+            raise InputError(
+                f"--queries: products of --predict_input_fp are needed. Received: {min(missing)}"
+                f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}"
+            )
+        asking = {
+            name: np.flatnonzero(np.isin(side.products.astype(str), list(products)))
+            for name, side in self.sides.items()
+        }
+        return dataclasses.replace(self, asking=asking)
+
+    def queries(self, direction: str) -> Side:
+        """The items that ask in a direction."""
+        name = sides_of(direction)[0]
+        side, rows = self.sides[name], self.asking[name]
+        return Side(side.products[rows], side.texts[rows])
+
+    def found(self, direction: str) -> Side:
+        """The items among which is sought in a direction."""
+        return self.sides[sides_of(direction)[1]]
 
     def scores(self, direction: str, corrected: bool) -> Iterator[np.ndarray]:
         """Blocks [q, N] of the queries of a direction, in order."""
         asked, found = sides_of(direction)
-        for start in range(0, len(self.vectors[asked]), BLOCK):
-            cosines = self.vectors[asked][start : start + BLOCK] @ self.vectors[found].T
+        queries = self.vectors[asked][self.asking[asked]]
+        for start in range(0, len(queries), BLOCK):
+            cosines = queries[start : start + BLOCK] @ self.vectors[found].T
             yield 2 * cosines - self.hubness[found] if corrected else cosines
 
 
@@ -62,6 +89,7 @@ def gallery_of(model, table: RecordTable) -> Gallery:
         {name: Side(table.product_ids[part], whole[part]) for name, part in records.items()},
         found,
         {name: of(found[name]) for name, of in hubness.items()} if vectors.corrects_hubs else None,
+        {name: np.arange(len(part)) for name, part in records.items()},
     )
 
 

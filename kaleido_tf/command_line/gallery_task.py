@@ -7,7 +7,7 @@ Q = queries, N = items of the gallery, D = size of a vector.
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
@@ -30,18 +30,25 @@ Blocks = Callable[[], Iterator[np.ndarray]]
 
 
 def rank_gallery(
-    model, session: Session, table: RecordTable, output: pathlib.Path, rerank: int, batch_size: int
+    model,
+    session: Session,
+    table: RecordTable,
+    output: pathlib.Path,
+    rerank: int,
+    batch_size: int,
+    asking: Collection[str] | None = None,
 ) -> None:
     """Writes and prints the figures of both directions.
 
     Args: model: with its weights. rerank: how many of the best are scored again by the matcher; 0:
-      none. batch_size: of a replica.
-    Raises: InputError for more than there are.
+      none. batch_size: of a replica. asking: the products that ask; None: all.
+    Raises: InputError for more than there are, or a product that is not there.
     """
     least = min(len(set(table.product_ids)), len(set(table.image_ids)))
     if rerank > least:
         raise InputError(f"--rerank must be at most the gallery, {least}. Received: {rerank}")
     gallery = gallery_of(model, table)
+    gallery = gallery if asking is None else gallery.asked_by(asking)
     ways = ["vectors"] + ["corrected"] * (gallery.hubness is not None)
     content: dict[str, dict] = {}
     for direction in DIRECTIONS:
@@ -77,8 +84,10 @@ class _Reranking:
         behind them as they were.
         """
         best = np.concatenate([self._best(block) for block in blocks()])
-        asked, found = (self.gallery.records[side] for side in sides_of(self.direction))
-        queries, items = np.repeat(asked, self.count), found[best.ravel()]
+        asked, found = sides_of(self.direction)
+        queries = self.gallery.records[asked][self.gallery.asking[asked]]
+        queries = np.repeat(queries, self.count)
+        items = self.gallery.records[found][best.ravel()]
         matched = self._matched(queries, items).reshape(best.shape)
         matched -= matched.min()
 
@@ -108,7 +117,7 @@ class _Reranking:
 
 
 def _figures(gallery: Gallery, direction: str, blocks: Blocks) -> dict:
-    sides = [gallery.sides[side] for side in sides_of(direction)]
+    sides = gallery.queries(direction), gallery.found(direction)
     return {**full_gallery_figures(blocks(), *sides), **sampled_figures(blocks(), *sides)}
 
 
@@ -118,10 +127,12 @@ def _table(content: dict) -> str:
         for direction in DIRECTIONS:
             one = figures[direction]
             recalls = " / ".join(f"{100 * one[f'full_recall_at_{k}']:.1f}" for k in RANKS)
+            low, high = one["full_recall_at_1_interval"]
             lines.append(
                 f"{way}, {direction}: {one['full_queries']} queries in a gallery of"
-                f" {one['full_gallery']}, full_recall_at_{'/'.join(map(str, RANKS))} {recalls} %,"
-                f" full_median_rank {one['full_median_rank']:.0f}"
+                f" {one['full_gallery']}, full_recall_at_{'/'.join(map(str, RANKS))} {recalls} %"
+                f" (95% of the first {100 * low:.1f} to {100 * high:.1f}), full_median_rank"
+                f" {one['full_median_rank']:.0f}"
             )
         lines.append(
             f"{way}: full_mean_of_six_recalls {100 * figures['full_mean_of_six_recalls']:.1f} %"

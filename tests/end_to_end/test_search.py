@@ -185,5 +185,8 @@ def test_the_whole_gallery_is_ranked_both_ways(prepared):
     corrected, again = content["corrected"]["img2txt"], content["reranked_4"]["img2txt"]
     assert corrected["full_recall_at_10"] == pytest.approx(again["full_recall_at_10"])
     assert corrected["full_median_rank"] < PRODUCTS / 4
+    shards = sorted(str(path) for path in (prepared / "valid").glob("records-*"))
+    some = run(*command, *given, f"--queries={shards[0]}", cwd=prepared)
+    assert f"vectors, img2txt: 5 queries in a gallery of {PRODUCTS}" in some
     refused = run(*command, *given, "--rerank=24", cwd=prepared, status=1)
     assert "--rerank must be at most the gallery, 23. Received: 24" in refused
