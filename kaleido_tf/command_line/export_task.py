@@ -125,7 +125,7 @@ def _write(form, output, session, model: ModelGraph, photos, about: dict) -> Non
     with appears_whole(output) as partial:
         if form == "onnx":
             partial.mkdir()
-            outputs, checked = write_onnx(partial, signatures, model.text_length)
+            outputs, checked = write_onnx(partial, signatures, model.text_length, model.word_ids)
             about = {**about, "largest_differences": checked}
         else:
             texts = TextGraph(session.vocabulary, session.text_length)

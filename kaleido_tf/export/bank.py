@@ -13,12 +13,16 @@ from kaleido_tf.layers.comparison_member import best_patches
 
 
 class TrainingBank:
-    """Args: comparison: a trained one (`kaleido_tf.layers.comparison.TextImageComparison`)."""
+    """Args: comparison: a trained one (`kaleido_tf.layers.comparison.TextImageComparison`).
+
+    Attributes: word_ids: [n] word piece ids in its texts.
+    """
 
     def __init__(self, comparison):
         self._comparison = comparison
         self._size = int(comparison.bank_size.numpy())
         ids = comparison.bank_ids[: self._size]
+        self.word_ids = np.setdiff1d(ids.numpy(), [0])
         texts, images = comparison.bank_vectors()
         self._texts = _constant(texts, "text_vectors")
         self._images = _constant(images, "image_vectors")

@@ -4,6 +4,7 @@ B = texts, photos or pairs, L = places of the texts that are given, S = those th
 made for, P = patches, F = feature size, D = size of a vector.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.export.bank import TrainingBank
@@ -29,6 +30,16 @@ class ModelGraph:
     def text_length(self) -> int:
         """S."""
         return self._model.text_length
+
+    @property
+    def word_ids(self) -> np.ndarray:
+        """Word piece ids that the model knows: those of the training texts that it kept, else all
+        but the padding's.
+        """
+        if self._bank:
+            return self._bank.word_ids
+        every = np.arange(self._model.config.vocab_size)
+        return every[every != self._pad_id]
 
     @property
     def variables(self) -> list[tf.Variable]:

@@ -26,10 +26,11 @@ def check_onnx_there() -> None:
 
 
 def write_onnx(
-    folder: pathlib.Path, signatures: dict[str, Signature], text_length: int
+    folder: pathlib.Path, signatures: dict[str, Signature], text_length: int, word_ids: np.ndarray
 ) -> tuple[dict[str, dict], dict[str, dict]]:
     """Writes `<signature>.onnx` of each.
 
+    Args: text_length: S. word_ids: of what texts are drawn that the files are tried on.
     Returns: of each signature, output name -> TensorSpec; and output name -> the largest difference
       from TensorFlow over batches of one and several, and texts of any length.
     Raises: InputError if a file computes other numbers.
@@ -40,7 +41,7 @@ def write_onnx(
         path = folder / f"{name}.onnx"
         _convert(function, signature, path)
         outputs[name] = function.get_concrete_function().structured_outputs
-        differences[name] = _differences(path, function, signature, text_length)
+        differences[name] = _differences(path, function, signature, text_length, word_ids)
     return outputs, differences
 
 
@@ -58,14 +59,16 @@ def _convert(function, signature: Signature, path: pathlib.Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def _differences(path, function, signature: Signature, text_length: int) -> dict[str, float]:
+def _differences(
+    path: pathlib.Path, function, signature: Signature, text_length: int, word_ids: np.ndarray
+) -> dict[str, float]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     largest = dict.fromkeys(names, 0.0)
     for batch, length in _sizes(signature, text_length):
-        fed = _drawn_inputs(signature, batch, length)
+        fed = _drawn_inputs(signature, batch, length, word_ids)
         expected = function(*map(tf.constant, fed.values()))
         for name, found in zip(names, session.run(names, fed)):
             difference = _difference(found, expected[name].numpy())
@@ -93,13 +96,19 @@ def _sizes(signature: Signature, text_length: int) -> list[tuple[int, int]]:
     ] + [(batch, text_length) for batch in CHECKED_BATCHES]
 
 
-def _drawn_inputs(signature: Signature, batch: int, length: int) -> dict[str, np.ndarray]:
+def _drawn_inputs(
+    signature: Signature, batch: int, length: int, word_ids: np.ndarray
+) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(length)
     drawn = {}
     for spec in signature.inputs:
         sizes = iter((batch, length))
         shape = [next(sizes) if size is None else size for size in spec.shape]
-        values = generator.integers(1, 20, shape) if spec.dtype == tf.int32 else None
-        values = generator.random(shape) if values is None else values
+        if spec.name == "token_ids":
+            values = generator.choice(word_ids, shape)
+        elif spec.dtype == tf.int32:  # boxes
+            values = np.sort(generator.integers(0, 384, shape), axis=-1)
+        else:
+            values = generator.random(shape)
         drawn[spec.name] = values.astype(spec.dtype.as_numpy_dtype)
     return drawn
