@@ -316,6 +316,9 @@ def predict_gallery() -> None:
 
 def export() -> None:
     """Writes a trained model as a SavedModel or ONNX files."""
+    for name in ("backbone_weights", "foreground_weights"):
+        if FLAGS[name].value and not FLAGS.records:
+            raise InputError(f"--{name} belongs to --records. Received: --{name} alone")
     from data_prep.photo_graphs.opening import open_photo_graph
     from kaleido_tf.command_line import export_task
 
