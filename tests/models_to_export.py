@@ -85,8 +85,7 @@ def texts_for(model, count: int, length: int, seed: int = 5):
 def save(model, folder):
     """Writes a model's folder."""
     folder.mkdir(parents=True)
-    Checkpoint(model=model).write(str(folder / "model.ckpt-3"))
+    Checkpoint(model=model).save(str(folder / "model.ckpt"))
     (folder / "config.json").write_text(json.dumps(model.config.to_dict()))
     (folder / "vocab.txt").write_bytes(DEFAULT_VOCABULARY.read_bytes())
-    (folder / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-3"\n')
     return folder

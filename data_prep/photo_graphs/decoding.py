@@ -97,7 +97,7 @@ def _orientation(header):
     orientation = tf.where(exif & (first >= 1) & (first <= 8), first, 1)
     beside = [_after(header, b"tiff:Orientation" + sign) for sign in (b'="', b">")]
     straight = tf.reduce_all(tf.concat(beside, 0) == ord("1"))
-    needed = "an orientation in the photo's EXIF block"
+    needed = "an orientation in the EXIF block"
     with tf.control_dependencies([_check(exif | straight, needed, "one in its XMP block alone")]):
         return tf.identity(orientation)
 

@@ -34,7 +34,8 @@ def model_digest(model, vocabulary: Vocabulary) -> str:
 class VectorModel:
     """Args: path: a folder or checkpoint, as --predict_checkpoint_path takes it.
 
-    Attributes: digest: of all that decides the vectors. vectors: of records.
+    Attributes: model: with its weights. digest: of all that decides the vectors. vectors: of
+      records.
     Raises: InputError if there is no model.
     """
 
@@ -44,16 +45,16 @@ class VectorModel:
         self._vocabulary = open_vocabulary(source.vocabulary, self._config)
         self._tokenizer = Tokenizer(self._vocabulary)
         self._length = min(self._config.text_seq_len, self._config.max_position_embeddings)
-        self._model = build_model(self._config, (), self._length)
-        _ = self._model.matcher
-        load_weights(self._model, source.start)
-        self.digest = model_digest(self._model, self._vocabulary)
-        self.vectors = Vectors(self._model)
+        self.model = build_model(self._config, (), self._length)
+        _ = self.model.matcher
+        load_weights(self.model, source.start)
+        self.digest = model_digest(self.model, self._vocabulary)
+        self.vectors = Vectors(self.model)
 
     @property
     def dimension(self) -> int:
         """D."""
-        return self._model.vector_size
+        return self.model.vector_size
 
     def open_table(self, records: str) -> RecordTable:
         """Records that this model reads. Raises: InputError as `open_records`."""
