@@ -34,6 +34,10 @@ class PhotoGraph:
     ):
         self._backbone, self._find_mask = backbone, find_mask
         self._crop_size, self._patch_size, self._layout = crop_size, patch_size, layout
+        # One function, however many signatures begin with it.
+        self._of_all = tf.function(
+            self._one_by_one, [tf.TensorSpec([None], tf.string)], autograph=False
+        )
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -41,7 +45,10 @@ class PhotoGraph:
         return [*self._backbone.model.variables, *getattr(self._find_mask, "variables", ())]
 
     def __call__(self, photos: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Features and boxes, one photo after the other."""
+        """Features and boxes."""
+        return self._of_all(photos)
+
+    def _one_by_one(self, photos):
         shape = [self._layout.num_patches, self._backbone.feature_size]
         return tf.map_fn(
             self._of_one,

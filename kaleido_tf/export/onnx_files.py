@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.export.quiet import quiet
+from kaleido_tf.export.onnx_graph import to_onnx
 from kaleido_tf.export.signatures import AXES, Signature
 
-OPSET = 17
 TOLERANCES = {"vector": 1e-5, "hubness": 1e-4, "match_hubness": 1e-4, "score": 1e-4, "logits": 1e-4}
 """By output: how far ONNX Runtime may be from TensorFlow, times the largest number of an output
 where that is above 1.
@@ -47,10 +46,8 @@ def write_onnx(
 
 def _convert(function, signature: Signature, path: pathlib.Path) -> None:
     import onnx
-    import tf2onnx
 
-    with quiet():
-        model, _ = tf2onnx.convert.from_function(function, signature.inputs, opset=OPSET)
+    model = to_onnx(function, signature)
     for value in (*model.graph.input, *model.graph.output):
         dimensions = value.type.tensor_type.shape.dim
         for dimension, axis in zip(dimensions, AXES.get(value.name, ("batch",))):
