@@ -61,8 +61,8 @@ def _put_back(model, weights: dict[str, np.ndarray]) -> None:
 
     names = {f"{name}:0": name for name in weights}
     inputs = [value for value in model.graph.input if value.name not in names]
-    there = [value.name for value in model.graph.input if value.name in names]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
-    for name in there:
+    read = {name for node in model.graph.node for name in node.input}
+    for name in sorted(read & set(names)):
         model.graph.initializer.append(onnx.numpy_helper.from_array(weights[names[name]], name))
