@@ -53,6 +53,7 @@ EXCEPTED = {
     "docs/export.md": {
         "pip install": "installs",
         "--mode=export": "tests/end_to_end/test_export.py runs it",
+        "benchmarks.export_agreement": "measures",
     },
     "docs/search.md": {
         "benchmarks.search_cost": "measures",
