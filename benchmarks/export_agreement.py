@@ -69,7 +69,7 @@ def _compare(model, table, kept, records, texts, photos, scores):
 def _say(what: str, differences: np.ndarray) -> None:
     print(
         f"{what}: largest {differences.max():.2g}, median {np.median(differences):.2g},"
-        f" {(differences > 1e-4).sum()} above 0.0001"
+        f" {(differences > 1e-3).sum()} above 0.001"
     )
 
 
