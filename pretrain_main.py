@@ -29,8 +29,8 @@ from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 flags.DEFINE_enum(
     "mode",
     "train_and_evaluate",
-    ["train_and_evaluate", "train", "evaluate", "predict"],
-    "What to do.",
+    ["train_and_evaluate", "train", "evaluate", "predict", "export"],
+    "What to do; export writes the model as files that load without this project (docs/export.md).",
 )
 flags.DEFINE_enum("type", None, ["img2txt", "txt2img"], "Direction of --mode=predict.")
 flags.DEFINE_string(
@@ -49,7 +49,8 @@ flags.DEFINE_string(
     "output_dir",
     None,
     "Where predict leaves its result file and retrieval_metrics.json; default: --model_dir, or the"
-    " checkpoint's folder, where the latter's name begins with --type.",
+    " checkpoint's folder, where the latter's name begins with --type. With --mode=export a new"
+    " folder.",
 )
 
 # Flags of this project.
@@ -83,6 +84,24 @@ flags.DEFINE_string(
     None,
     "With --protocol=full: records whose products ask; default: all of --predict_input_fp.",
 )
+flags.DEFINE_enum("format", "saved_model", ["saved_model", "onnx"], "What --mode=export writes.")
+flags.DEFINE_string(
+    "records",
+    None,
+    "With --mode=export: records whose dataset.json says how photos are prepared; without them the"
+    " SavedModel takes patch features and no photos.",
+)
+flags.DEFINE_string(
+    "backbone_weights",
+    None,
+    "Of the image network of --records: imagenet (the default), random, or the path of a Keras HDF5"
+    " file.",
+)
+flags.DEFINE_string(
+    "foreground_weights",
+    None,
+    "Of --records made with --foreground=unet: the file that data_prep.train_saliency wrote.",
+)
 define_setting_flags(PretrainingConfig)
 define_setting_flags(ExamplesConfig)
 define_shared_flags()
@@ -102,6 +121,8 @@ def main(_):
         if _means_the_sample("eval_input_fp"):
             use_sample()
         evaluate()
+    elif FLAGS.mode == "export":
+        export()
     elif FLAGS.protocol == "full":
         if _means_the_sample("predict_input_fp"):
             use_sample()
@@ -320,6 +341,21 @@ def predict_gallery() -> None:
     if FLAGS.queries:
         asking = set(session.open_table(FLAGS.queries).product_ids)
     rank_gallery(model, session, table, output, FLAGS.rerank, FLAGS.predict_batch_size, asking)
+
+
+def export() -> None:
+    """Writes a trained model as a SavedModel or ONNX files."""
+    for name in ("backbone_weights", "foreground_weights"):
+        if FLAGS[name].value and not FLAGS.records:
+            raise InputError(f"--{name} belongs to --records. Received: --{name} alone")
+    from data_prep.photo_graphs.opening import open_photo_graph
+    from kaleido_tf.command_line import export_task
+
+    def open_photos(dataset: dict, where: str):
+        weights = FLAGS.backbone_weights or "imagenet"
+        return open_photo_graph(dataset, where, weights, FLAGS.foreground_weights or "")
+
+    export_task.export(FLAGS.format, FLAGS.records, open_photos)
 
 
 def _open_pairs(session, direction: str, pairs: str, candidates: str | None):

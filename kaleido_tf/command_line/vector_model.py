@@ -19,7 +19,18 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.few_pairs import FewPairs
 from kaleido_tf.evaluation.vectors import Vectors
 from kaleido_tf.families import build_model
-from kaleido_tf.text import Tokenizer, sequence
+from kaleido_tf.text import Tokenizer, Vocabulary, sequence
+
+
+def model_digest(model, vocabulary: Vocabulary) -> str:
+    """32 hex digits of all that decides a model's vectors and scores: its config, its vocabulary
+    and its weights.
+    """
+    digest = hashlib.sha256(repr(sorted(model.config.to_dict().items())).encode())
+    digest.update(vocabulary.digest.encode())
+    for name, entry in sorted(named_variables(model).items()):
+        digest.update(name.encode() + entry.variable.numpy().tobytes())
+    return digest.hexdigest()[:32]
 
 
 class VectorModel:
@@ -39,14 +50,8 @@ class VectorModel:
         self.model = build_model(self._config, (), self._length)
         _ = self.model.matcher
         load_weights(self.model, source.start)
-        self.digest, self.vectors = self._digest(), Vectors(self.model)
-
-    def _digest(self) -> str:
-        digest = hashlib.sha256(repr(sorted(self._config.to_dict().items())).encode())
-        digest.update(self._vocabulary.digest.encode())
-        for name, entry in sorted(named_variables(self.model).items()):
-            digest.update(name.encode() + entry.variable.numpy().tobytes())
-        return digest.hexdigest()[:32]
+        self.digest = model_digest(self.model, self._vocabulary)
+        self.vectors = Vectors(self.model)
 
     @property
     def dimension(self) -> int:

@@ -140,7 +140,7 @@ class ComparisonMember(tf_keras.layers.Layer):
         """[B, S]: of each word, by how much it raises the score of its text with the image at its
         place above what it adds to the first `images` of the bank on average; 0 where no word is.
         """
-        bank = _best_patches(tf.einsum("bsd,mpd->bsmp", text.words, self.bank_patches[:images]))
+        bank = best_patches(tf.einsum("bsd,mpd->bsmp", text.words, self.bank_patches[:images]))
         above = _best_of_pairs(text, image) - tf.reduce_mean(bank, axis=-1)
         return above * text.weights / self.spreads[0]
 
@@ -151,7 +151,7 @@ class ComparisonMember(tf_keras.layers.Layer):
         for start in range(0, len(used), WORD_BLOCK):
             block = used[start : start + WORD_BLOCK]
             words = tf.math.l2_normalize(tf.gather(self.words, block), -1)
-            best = _best_patches(tf.einsum("nd,mpd->nmp", words, self.bank_patches[:images]))
+            best = best_patches(tf.einsum("nd,mpd->nmp", words, self.bank_patches[:images]))
             means[block], spreads[block] = (part.numpy() for part in _mean_and_spread(best))
         self.fit_means.assign(means)
         self.fit_spreads.assign(spreads)
@@ -195,7 +195,7 @@ class ComparisonMember(tf_keras.layers.Layer):
         texts = tf.shape(text.weights, out_type=tf.int64)[0]
         used = tf.where(text.weights > 0)  # most places of most texts hold no word
         words = tf.gather_nd(text.words, used)
-        best = _best_patches(tf.einsum("nd,ipd->nip", words, image.patches))
+        best = best_patches(tf.einsum("nd,ipd->nip", words, image.patches))
         weighted = best * tf.gather_nd(text.weights, used)[:, None]
         by_word = tf.math.unsorted_segment_sum(weighted, used[:, 0], texts)
         return by_word, tf.matmul(text.whole, image.whole, transpose_b=True)
@@ -203,7 +203,7 @@ class ComparisonMember(tf_keras.layers.Layer):
 
 def _best_of_pairs(text: TextSide, image: ImageSide):
     """[B, S]: of each word with the image at its text's place."""
-    return _best_patches(tf.einsum("bsd,bpd->bsp", text.words, image.patches))
+    return best_patches(tf.einsum("bsd,bpd->bsp", text.words, image.patches))
 
 
 def _mean_and_spread(values):
@@ -211,7 +211,7 @@ def _mean_and_spread(values):
     return mean, tf.sqrt(variance)
 
 
-def _best_patches(similarity):
+def best_patches(similarity):
     """[..., P] -> [...]: a soft maximum over the patches."""
     return TEMPERATURE * tf.reduce_logsumexp(similarity / TEMPERATURE, axis=-1)
 

@@ -331,12 +331,12 @@ class CrossModalBert(PairMatching, tf.Module):
         """[B, 1, S+P]: padding is hidden; all patches are seen unless the inputs hold a
         `patch_mask` [B, P].
         """
-        text_mask = tf.cast(inputs["input_mask"], dtype)
+        mask = tf.cast(inputs["input_mask"], dtype)
         if "patch_mask" in inputs:
-            patch_mask = tf.cast(inputs["patch_mask"], dtype)
+            mask = tf.concat([mask, tf.cast(inputs["patch_mask"], dtype)], axis=1)
         else:
-            patch_mask = tf.ones([tf.shape(text_mask)[0], self.num_patches], dtype)
-        return tf.concat([text_mask, patch_mask], axis=1)[:, None]
+            mask = tf.pad(mask, [[0, 0], [0, self.num_patches]], constant_values=1)
+        return mask[:, None]
 
     def _causal_mask(self, dtype):
         """[S+P, S+P]: which place (row) may see which other, whatever the example."""
