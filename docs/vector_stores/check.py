@@ -16,7 +16,8 @@ from importlib.metadata import version
 import numpy as np
 from absl import flags
 
-from docs.vector_stores import milvus, qdrant, rows, vespa_schema
+from docs.vector_stores import rows, vespa_schema
+from docs.vector_stores.stores import STORES, fill
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.text_files import read_lines
@@ -42,29 +43,28 @@ def main(_):
     queries = np.array([json.loads(line)["query"] for line in read_lines(FLAGS.questions)])
     found = ExactSearch(index).search(queries.astype(np.float32), FLAGS.count)
     with tempfile.TemporaryDirectory() as folder:
-        for store, url, package in (
-            (milvus, os.path.join(folder, "lite.db"), "milvus-lite"),
-            (qdrant, ":memory:", "qdrant-client"),
+        for name, url, package in (
+            ("milvus", os.path.join(folder, "lite.db"), "milvus-lite"),
+            ("qdrant", ":memory:", "qdrant-client"),
         ):
-            print(f"{package} {version(package)}: {_agreement(store, url, queries, *found, index)}")
+            print(f"{package} {version(package)}: {_agreement(name, url, queries, *found, index)}")
     if (rows.FOLDER / vespa_schema.PATH).read_text().split() != vespa_schema.rendered().split():
         raise InputError(f"{vespa_schema.PATH} is not what pyvespa writes")
     print(f"pyvespa {version('pyvespa')}: writes the schema of {vespa_schema.PATH}")
     _write_typescript(index.dimension)
 
 
-def _agreement(store, url: str, queries, best_rows, scores, index) -> str:
-    file = rows.open_parquet(os.path.join(FLAGS.index, NAME))
-    client, same, apart = store.connect(url), 0, 0.0
-    store.create(client, rows.components(file))
-    for batch in rows.batches(file):
-        store.add(client, batch)
+def _agreement(name: str, url: str, queries, best_rows, scores, index) -> str:
+    client, _ = fill(name, url, os.path.join(FLAGS.index, NAME))
+    same, apart = 0, 0.0
     for query, row, score in zip(queries, best_rows, scores):
-        products, others = zip(*store.best_products(client, query, FLAGS.count))
+        products, others = zip(*STORES[name].best_products(client, query, FLAGS.count))
         same += [*products] == [index.items[number]["product_id"] for number in row]
         apart = max(apart, float(np.abs(np.array(others) - score).max()))
     client.close()
-    return f"the same {FLAGS.count} products for {same} of {len(queries)}, scores within {apart:.1e}"
+    return (
+        f"the same {FLAGS.count} products for {same} of {len(queries)}, scores within {apart:.1e}"
+    )
 
 
 def _write_typescript(dimension: int):

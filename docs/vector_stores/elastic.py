@@ -1,5 +1,5 @@
-"""Elasticsearch: `elasticsearch_index.json`, `elasticsearch_query.json`, which looks at every photo,
-and `elasticsearch_knn_query.json`, which walks a graph.
+"""Elasticsearch: `elasticsearch_index.json`, and what is asked: `elasticsearch_query.json` looks at
+every photo, `elasticsearch_knn_query.json` walks a graph.
 """
 
 import numpy as np

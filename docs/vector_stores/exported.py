@@ -21,7 +21,7 @@ class Exported:
     def __init__(self, folder: str):
         self.folder = pathlib.Path(folder)
         said = read_json_object(self.folder / "signatures.json")
-        if not NEEDED <= {*said["signatures"]} or said["signatures"].keys() & {"match"}:
+        if not NEEDED.issubset(said["signatures"]):
             raise InputError(
                 "--exported must be of --mode=export --format=onnx and a model that compares words"
                 f" with patches. Received: {folder} with {', '.join(said['signatures'])}"

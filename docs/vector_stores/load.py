@@ -4,10 +4,9 @@
 
 from absl import flags
 
-from docs.vector_stores import elastic, milvus, qdrant, rows
+from docs.vector_stores.stores import STORES, fill
 from kaleido_tf.command import run_command
 
-STORES = {"milvus": milvus, "qdrant": qdrant, "elasticsearch": elastic}
 flags.DEFINE_enum("store", None, [*STORES], "What it is loaded into.", required=True)
 flags.DEFINE_string("url", None, "Where the store is.", required=True)
 flags.DEFINE_string("parquet", None, "An index's embeddings.parquet.", required=True)
@@ -16,13 +15,8 @@ FLAGS = flags.FLAGS
 
 def main(_):
     """See the module."""
-    file, store = rows.open_parquet(FLAGS.parquet), STORES[FLAGS.store]
-    client, done = store.connect(FLAGS.url), 0
-    store.create(client, rows.components(file))
-    for batch in rows.batches(file):
-        store.add(client, batch)
-        done += len(batch)
-    print(f"{done} photos are in {FLAGS.store}")
+    _, count = fill(FLAGS.store, FLAGS.url, FLAGS.parquet)
+    print(f"{count} photos are in {FLAGS.store}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
-"""Milvus: `milvus_collection.json`, and what is asked. Without a server, a path ending in .db is one
-of Milvus Lite.
-"""
+"""Milvus: `milvus_collection.json`, and what is asked."""
 
 import numpy as np
 
@@ -10,7 +8,7 @@ COLLECTION = "products"
 
 
 def connect(url: str):
-    """A client. Args: url: `http://host:19530`, or a file of Milvus Lite."""
+    """A client. Args: url: `http://host:19530`, or a file (.db) of Milvus Lite."""
     return client_library("pymilvus", "pymilvus milvus-lite").MilvusClient(uri=url)
 
 
