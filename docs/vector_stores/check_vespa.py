@@ -15,7 +15,8 @@ import re
 import numpy as np
 from absl import flags
 
-from docs.vector_stores.rows import asked, client_library
+from docs.vector_stores.exported import session
+from docs.vector_stores.rows import asked
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.vector_model import VectorModel
 from kaleido_tf.files.text_files import read_lines
@@ -66,9 +67,7 @@ class _Package:
         lines = read_lines(path / "feed.jsonl")
         self.documents = [json.loads(line)["fields"] for line in lines]
         self.vectors = np.array([d["vector"]["values"] for d in self.documents], np.float32)
-        self.model = client_library("onnxruntime", "onnxruntime").InferenceSession(
-            path / "application/files/match_from_features.onnx", providers=["CPUExecutionProvider"]
-        )
+        self.model = session(path / "application/files/match_from_features.onnx")
 
     def best(self, question: dict) -> list[tuple[str, float]]:
         """Ids and second-phase scores of the best photos of the first phase."""

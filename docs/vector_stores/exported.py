@@ -40,5 +40,12 @@ class Exported:
 
     @functools.cache  # noqa: B019, one is open as long as the command runs
     def _session(self, signature: str):
-        runtime = client_library("onnxruntime", "onnxruntime")
-        return runtime.InferenceSession(self.path(signature), providers=["CPUExecutionProvider"])
+        return session(self.path(signature))
+
+
+def session(path: pathlib.Path):
+    """An ONNX file, opened on the processor."""
+    runtime = client_library("onnxruntime", "onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # not what it tidies away
+    return runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

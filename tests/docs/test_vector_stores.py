@@ -182,6 +182,12 @@ def test_a_store_s_collection_is_made_and_filled(parquet, tmp_path, monkeypatch)
     assert held[:2] == ["here", D + 1] and len(held) == 2 + count == 2 + 23
 
 
+def test_a_store_that_refuses_is_named(parquet, tmp_path, monkeypatch):
+    monkeypatch.setitem(stores.STORES, "qdrant", None)
+    with pytest.raises(InputError, match="--url must be of a qdrant that has no `products` yet"):
+        stores.fill("qdrant", "here", tmp_path / "x.parquet")
+
+
 def test_what_cannot_be_used_is_said(tmp_path):
     with pytest.raises(InputError, match="pip install nothing"):
         rows.client_library("no_such_client", "nothing")
