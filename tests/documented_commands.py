@@ -60,7 +60,7 @@ class Command:
 
 
 def is_ours(module):
-    return module.startswith(("data_prep.", "kaleido_tf.", "benchmarks."))
+    return module.startswith(("data_prep.", "kaleido_tf.", "benchmarks.", "docs.vector_stores."))
 
 
 def text_of(document):
