@@ -17,7 +17,7 @@ from kaleido_tf.files.file_names import present_form
 from kaleido_tf.files.flag_files import with_flag_files
 
 _PATHS = ("string", "multi string", "comma separated list of strings")
-_NO_PATHS = ("product_id", "image_id", "split", "input_schema")
+_NO_PATHS = ("product_id", "image_id", "split", "input_schema", "text", "like", "filter", "delete")
 """Flags of those types whose values are no paths, and may begin with any character."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSALS = (

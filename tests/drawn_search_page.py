@@ -24,8 +24,10 @@ def open_searcher():
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("index", None, "Folder of the index.", required=True)
     module = types.ModuleType("kaleido_tf.serving.searcher_flags")
     module.open_searcher = open_searcher
+    module.define_searcher_flags = lambda: flags.DEFINE_string(
+        "index", None, "Folder of the index.", required=True, module_name=module.__name__
+    )
     sys.modules[module.__name__] = module
     runpy.run_module("kaleido_tf.serving.search_page", run_name="__main__", alter_sys=True)

@@ -132,7 +132,8 @@ def _table(content: dict) -> str:
                 f"{way}, {direction}: {one['full_queries']} queries in a gallery of"
                 f" {one['full_gallery']}, full_recall_at_{'/'.join(map(str, RANKS))} {recalls} %"
                 f" (95% of the first {100 * low:.1f} to {100 * high:.1f}), full_median_rank"
-                f" {one['full_median_rank']:.0f}"
+                f" {one['full_median_rank']:.0f}; without equal texts full_own_recall_at_1"
+                f" {100 * one['full_own_recall_at_1']:.1f} %"
             )
         lines.append(
             f"{way}: full_mean_of_six_recalls {100 * figures['full_mean_of_six_recalls']:.1f} %"

@@ -62,16 +62,25 @@ class VectorModel:
         """Records that this model reads. Raises: InputError as `open_records`."""
         return open_table(records, self._config, self._vocabulary, self._length)
 
-    def sequences(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Padded ids [n, S] int32 and the places used [n]. Raises: InputError for a text of no word
-        piece that the vocabulary knows.
+    def sequences(
+        self, texts: Sequence[str], of_unknown_words: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Padded ids [n, S] int32 and the places used [n]; longer texts are cut off. Raises:
+        InputError for a text of no word piece that the vocabulary knows, unless such are allowed.
         """
         tokens = self._tokenizer(list(texts))
         for text, ids in zip(texts, tokens):
-            if set(ids) <= {self._vocabulary.unk_id}:
+            if not of_unknown_words and set(ids) <= {self._vocabulary.unk_id}:
                 raise _unknown(text)
         padded, used = zip(*(sequence(ids, self._length, self._vocabulary) for ids in tokens))
         return np.stack(padded), np.array(used, np.int32)
+
+    def unread(self, text: str) -> str | None:
+        """What to say of a text that is longer than the model reads; None of others."""
+        (tokens,), most = self._tokenizer([text]), self._length - 2  # [CLS] and [SEP]
+        if len(tokens) <= most:
+            return None
+        return f"the model reads the first {most} of the {len(tokens)} word pieces of the text"
 
     def of_words(self, texts: Sequence[str]) -> np.ndarray:
         """[n, D] float32 of length 1. Raises: InputError for a text of no word that training

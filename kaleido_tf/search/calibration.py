@@ -41,13 +41,20 @@ class Calibration:
         """Whether probabilities come of it."""
         return self.slope > 0 and math.isfinite(self.rest) and self.gallery > 0
 
-    def probability(self, scores: np.ndarray, gallery: int) -> np.ndarray:
-        """[..., k] float64, between 0 and 1, of the answers to queries [..., k] among `gallery`
+    def probability(
+        self, scores: np.ndarray, gallery: int, rivals: np.ndarray | None = None
+    ) -> np.ndarray:
+        """[..., k] float64, between 0 and 1, of answers to queries [..., k] among `gallery`
         products. Of twice as many products, those that are not shown count twice.
+
+        Args: rivals: [..., r] scores of the best of all products, the best first, where the answers
+          were chosen from fewer; None: the answers are the best.
         """
         logits = self.slope * np.asarray(scores, np.float64)
-        rest = np.full(logits[..., :1].shape, self.rest + math.log(gallery / self.gallery))
-        return np.exp(logits - _log_sum(np.concatenate([logits[..., :SHOWN], rest], axis=-1)))
+        best = logits if rivals is None else self.slope * np.asarray(rivals, np.float64)
+        rest = np.full(best[..., :1].shape, self.rest + math.log(gallery / self.gallery))
+        shares = logits - _log_sum(np.concatenate([best[..., :SHOWN], rest], axis=-1))
+        return np.exp(np.minimum(shares, 0.0))  # one whose score stands rounded among the rivals
 
     def content(self) -> dict:
         """As the manifest of an index has it."""

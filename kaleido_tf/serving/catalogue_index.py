@@ -18,7 +18,8 @@ from kaleido_tf.search.manifest import Manifest
 from kaleido_tf.search.parquet_file import NAME, write_parquet
 from kaleido_tf.serving.embedded_records import blocks_of_records
 from kaleido_tf.serving.held_out import calibrations
-from kaleido_tf.serving.index_source import IndexSource
+from kaleido_tf.serving.index_source import NAME as SOURCE
+from kaleido_tf.serving.index_source import IndexSource, read_source
 from kaleido_tf.serving.photo_patches import NetworkFiles, PhotoPatches, how_photos_were_made
 
 
@@ -52,11 +53,12 @@ def write_catalogue_index(inputs: IndexInputs, folder: pathlib.Path) -> None:
             f"--fields: products of the records are needed. Received: none of {inputs.records}"
         )
     held_out = model.open_table(inputs.held_out) if inputs.held_out else None
-    source = _source(inputs, table)
+    source = _source(inputs, table, folder)
+    # Before the index: one that is there is finished.
+    content, lines = calibrations(model, held_out) if held_out else (None, [])
     manifest = _write(folder, model, table, inputs)
     source.write(folder)
-    if held_out:
-        content, lines = calibrations(model, held_out)
+    if content:
         store_calibration(folder, content)
         print("\n".join(f"probabilities of {line}" for line in lines))
     if inputs.parquet:
@@ -68,13 +70,18 @@ def write_catalogue_index(inputs: IndexInputs, folder: pathlib.Path) -> None:
     )
 
 
-def _source(inputs: IndexInputs, table: RecordTable) -> IndexSource:
-    """Where the index comes from; networks that are named must be those of the records."""
+def _source(inputs: IndexInputs, table: RecordTable, folder: pathlib.Path) -> IndexSource:
+    """Where the index comes from; networks that are named must be those of the records. Networks
+    that an index which is there knows stay known.
+    """
     made = how_photos_were_made(declared_by(list(table.files)))
-    if inputs.networks != NetworkFiles():
-        PhotoPatches(made, inputs.networks, inputs.records)
+    networks = inputs.networks
+    if networks != NetworkFiles():
+        PhotoPatches(made, networks, inputs.records)
+    elif (folder / SOURCE).is_file():
+        networks = read_source(folder).networks
     model, records = map(os.path.abspath, (inputs.model, inputs.records))
-    return IndexSource(model, (records,), made, inputs.networks)
+    return IndexSource(model, (records,), made, networks)
 
 
 def _write(folder: pathlib.Path, model: VectorModel, table: RecordTable, inputs) -> Manifest:

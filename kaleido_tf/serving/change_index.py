@@ -7,6 +7,7 @@ What is added replaces products that are there. Searches that run meanwhile see 
 
 import os
 import pathlib
+from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -40,27 +41,35 @@ def main(_) -> None:
         if FLAGS[name].value and not FLAGS.add:
             raise InputError(f"--{name} is for --add. Received: {FLAGS[name].value}")
     folder = pathlib.Path(FLAGS.index)
-    open_index(folder)  # before a model is opened
+    before = open_index(folder).manifest
+    add = _adding(folder, before.model) if FLAGS.add else None  # refused before anything changes
     if FLAGS.delete:
         delete_products(folder, _ids(FLAGS.delete))
-    if FLAGS.add:
-        _add(folder)
-    if FLAGS.compact:
-        compact(folder)
-    index = open_index(folder)
-    if (folder / NAME).is_file():
-        write_parquet(index, folder / NAME)
+    try:
+        if add:
+            add()
+        if FLAGS.compact:
+            compact(folder)
+    finally:
+        index = open_index(folder)
+        if (folder / NAME).is_file():
+            write_parquet(index, folder / NAME)
     products = int((index.photos_of_products > 0).sum())
     print(f"{folder}: {int(index.alive.sum())} photos of {products} products")
 
 
 def _ids(given: list[str]) -> list[str]:
-    if len(given) == 1 and given[0].startswith("@"):
-        return [line.strip() for line in read_lines(given[0][1:]) if line.strip()]
-    return given
+    if len(given) != 1 or not given[0].startswith("@"):
+        return given
+    path = os.path.expanduser(given[0][1:])
+    ids = [line.strip() for line in read_lines(path) if line.strip()]
+    if not ids:
+        raise InputError(f"--delete: ids of products are needed, one a line. Received: {path}")
+    return ids
 
 
-def _add(folder: pathlib.Path) -> None:
+def _adding(folder: pathlib.Path, wanted: str) -> Callable[[], None]:
+    """What adds the records, its inputs opened. Args: wanted: digest of the index's model."""
     from kaleido_tf.command_line.vector_model import VectorModel
     from kaleido_tf.search.index_changes import add_products
     from kaleido_tf.serving.embedded_records import blocks_of_records
@@ -69,11 +78,24 @@ def _add(folder: pathlib.Path) -> None:
 
     source = read_source(folder)
     fields = read_plain_fields(FLAGS.fields) if FLAGS.fields else {}
-    model = VectorModel(FLAGS.model or source.model)
+    path = FLAGS.model or source.model
+    model = VectorModel(path)
+    if model.digest != wanted:
+        raise InputError(
+            f"{folder} needs vectors of the model {wanted}. Received: {path} ({model.digest})"
+        )
     table = model.open_table(FLAGS.add)
-    # first: a search that has the products must be able to find their records
-    source.with_records(os.path.abspath(FLAGS.add)).write(folder)
-    add_products(folder, blocks_of_records(model, table, fields)(0), model.digest)
+
+    def add() -> None:
+        # First: a search that finds the products must be able to read their records.
+        source.with_records(os.path.abspath(FLAGS.add)).write(folder)
+        try:
+            add_products(folder, blocks_of_records(model, table, fields)(0), model.digest)
+        except BaseException:
+            source.write(folder)
+            raise
+
+    return add
 
 
 if __name__ == "__main__":

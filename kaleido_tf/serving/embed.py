@@ -1,7 +1,7 @@
 """Writes the index of a catalogue's photos, to be searched: `python -m kaleido_tf.serving.embed
 --records=records/valid --model=model --output_dir=index`.
 
-Killed half way, the same command goes on. A finished index stays as it is.
+Killed half way, the same command goes on. Of a finished index the vectors stay as they are.
 """
 
 import os

@@ -30,8 +30,11 @@ class IndexSource:
         write_json(folder / NAME, dataclasses.asdict(self))
 
     def with_records(self, records: str) -> "IndexSource":
-        """The same with further records."""
-        return dataclasses.replace(self, records=tuple(dict.fromkeys([*self.records, records])))
+        """The same with further records, which stand last: of a photo that is in several, the last
+        are meant.
+        """
+        before = [path for path in self.records if path != records]
+        return dataclasses.replace(self, records=(*before, records))
 
 
 def read_source(folder: pathlib.Path) -> IndexSource:

@@ -20,11 +20,11 @@ class Reranking:
     def __init__(self, model: VectorModel, photos: RecordedPhotos):
         self._model, self.photos = model, photos
 
-    def best_first(
+    def scores(
         self, items: Sequence[Mapping], text: str | None, photo: PhotoPatches | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Places [k] of items in their new order, and their scores [k]: match logits of the words
-        with the photos of the items, of the photo with their texts, or the sum of the two.
+    ) -> np.ndarray:
+        """[k] float32 of items: match logits of the words with their photos, of the photo with
+        their texts, or the sum of the two.
         """
         scores = np.zeros(len(items))
         if text is not None:
@@ -32,8 +32,7 @@ class Reranking:
             scores += self.with_photos(self._model.sequences([text]), photos)
         if photo is not None:
             scores += self._with_texts(photo, [str(item["text"]) for item in items])
-        order = np.argsort(-scores, kind="stable")
-        return order, scores[order].astype(np.float32)
+        return scores.astype(np.float32)
 
     def with_photos(
         self, text: tuple[np.ndarray, np.ndarray], photos: Sequence[PhotoPatches]
@@ -51,5 +50,7 @@ class Reranking:
         """[k]: the mean over the views of the photo."""
         views = len(photo[0])
         pairs = (np.repeat(np.arange(len(texts)), views), np.tile(np.arange(views), len(texts)))
-        logits = self._model.pairs.match_logits(self._model.sequences(texts), photo, pairs)
+        # A product's text may have no word that the model knows; it then says what it says.
+        sequences = self._model.sequences(texts, of_unknown_words=True)
+        logits = self._model.pairs.match_logits(sequences, photo, pairs)
         return logits.reshape(len(texts), views).mean(axis=1)

@@ -46,6 +46,8 @@ def main(_) -> None:
     from kaleido_tf.serving.contact_sheet import write_sheet
     from kaleido_tf.serving.found_table import found_table
 
+    if FLAGS.sheet and not FLAGS.sheet.lower().endswith(".png"):
+        raise InputError(f"--sheet: a name that ends in .png is needed. Received: {FLAGS.sheet}")
     if FLAGS.sheet and not FLAGS.catalogue:
         raise InputError(
             f"--sheet needs --catalogue, whose photos it shows. Received: {FLAGS.sheet}"
@@ -63,6 +65,9 @@ def main(_) -> None:
     query.check()
     photos = photos_of(FLAGS.catalogue) if FLAGS.sheet else None
     found = searcher.find(query)
+    unread = searcher.unread(FLAGS.text) if FLAGS.text else None
+    if unread:
+        print(f"note: {unread}", file=sys.stderr)
     print(found_table(found))
     if photos and found:
         write_sheet(found, photos, FLAGS.sheet)

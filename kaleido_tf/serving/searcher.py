@@ -1,104 +1,107 @@
 """Finds products of an index: by words, by a photo, by both, or by a product of its own.
 
-D = size of a vector.
+D = size of a vector, k = products.
 """
 
 import functools
 import pathlib
 import threading
+from collections.abc import Callable
 
 import numpy as np
 
 from kaleido_tf.command_line.vector_model import VectorModel
 from kaleido_tf.errors import InputError
 from kaleido_tf.search.calibration import SHOWN, Calibration, read_calibration
-from kaleido_tf.search.exact_search import ExactSearch
-from kaleido_tf.search.faiss_search import FaissSearch
 from kaleido_tf.search.filters import mask_of
-from kaleido_tf.search.index_folder import Index, open_index
-from kaleido_tf.search.ranking import NOTHING
+from kaleido_tf.search.index_folder import Index
+from kaleido_tf.search.manifest import read_manifest
 from kaleido_tf.serving.answers import RERANKED, TEXT, TOP, Found, Query, check_words
-from kaleido_tf.serving.index_source import IndexSource, read_source
+from kaleido_tf.serving.index_source import NAME, IndexSource, read_source
+from kaleido_tf.serving.opened_index import EXACT, OpenedIndex, unit
 from kaleido_tf.serving.photo_patches import PhotoPatches
 from kaleido_tf.serving.recorded_photos import RecordedPhotos
 from kaleido_tf.serving.reranking import Reranking
 
-EXACT = "exact"
-
 
 class Searcher:
     """Answers queries, in several threads at once if need be. Model, networks and records are
-    opened when a query first needs them.
+    opened when a query first needs them, the index again when it has changed.
 
-    Args: folder: of the index. source: where its model, records and networks are; None: as the
-      index says. engine: `exact`, or a kind of FAISS.
+    Args: folder: of the index. moved: what the index says of its model, records and networks ->
+      where they are now. engine: `exact`, or a kind of FAISS.
     """
 
     def __init__(
-        self, folder: str | pathlib.Path, source: IndexSource | None = None, engine: str = EXACT
+        self,
+        folder: str | pathlib.Path,
+        moved: Callable[[IndexSource], IndexSource] = lambda source: source,
+        engine: str = EXACT,
     ):
-        self.index: Index = open_index(folder)
-        self._given = source
-        self._engine = (
-            ExactSearch(self.index) if engine == EXACT else FaissSearch(self.index, engine)
-        )
+        self._folder, self._moved, self._engine = pathlib.Path(folder), moved, engine
         self._lock = threading.RLock()  # one call of the model at a time
+        self._now = OpenedIndex(self._folder, engine)
+        self._again: tuple[int, Reranking] | None = None
+
+    @property
+    def index(self) -> Index:
+        """As it is now."""
+        return self._opened().index
 
     def find(self, query: Query) -> list[Found]:
         """The best products, the best first, each by its best photo.
 
-        Raises: InputError for a query that asks nothing or too much, a filter that is none or
-          leaves nothing to ask, a photo or a word of which nothing can be made, a model that did
-          not make the index.
+        Raises: InputError for a query that asks nothing or too much, a filter that is none, a photo
+          or a word of which nothing can be made, a model that did not make the index.
         """
         query.check()
-        calibration = self._calibration(query)
-        mask = None if query.filter is None else mask_of(self.index, query.filter)
-        if query.like is not None:
-            asked, mask = self._like(query.like, mask)
-        else:
-            with self._lock:
-                photo = None if query.photo is None else self._photo_patches.of(query.photo)
-                asked = self._vector(query.text, photo)
-        top = query.top or min(TOP, self._products, query.rerank or TOP)
-        # Hubness is nearness to texts, and says nothing of how near two photos are.
-        corrected = None if query.text is not None else False
-        count = query.rerank or max(top, min(SHOWN, self._products) if calibration else 0)
-        rows, scores = self._engine.search(asked, count, mask, corrected)
-        kept = rows[0] != NOTHING
-        rows, scores = rows[0][kept], scores[0][kept]
-        if query.rerank and len(rows):
-            items = [self.index.items[int(row)] for row in rows]
-            with self._lock:
-                order, scores = self._reranking.best_first(items, query.text, photo)
-            rows = rows[order]
-        return self._found(rows, scores, calibration, query.min_probability)[:top]
+        now = self._opened()
+        if query.rerank > now.products:
+            raise InputError(
+                f"At most the {now.products} products of the index can be scored again. Received:"
+                f" {query.rerank}"
+            )
+        calibration = self._calibration(now, query)
+        rows, scores, rivals = self._answers(now, query, SHOWN if calibration else 0)
+        told = None
+        if calibration and len(rows):
+            told = calibration.probability(scores, now.products, rivals)
+        top = query.top or min(TOP, query.rerank or TOP)
+        return _found(now.items(rows), scores, told, query.min_probability)[:top]
 
     def speaking_words(self, text: str, image_id: str) -> list[tuple[str, float]]:
         """The whole words of a text in their order, and how much each raises the score of the text
         with a photo above what it does for other photos; below 0 where it speaks against it.
 
         Raises: InputError for a model that does not compare words with patches, a text without
-          words, a photo that is not in the records.
+          words, a photo that is not of the index.
         """
         check_words(text)
+        now = self._opened()
+        now.check_photo(image_id)
         with self._lock:
             if not self.tells_words:
                 raise InputError(
                     "Words that speak for a product need a model with a comparison"
-                    f" (comparison_size). The model of {self.index.folder} has none"
+                    f" (comparison_size). The model of {self._folder} has none"
                 )
             sequences = self._model.sequences([text])
-            features, boxes = self._reranking.photos.read(image_id)
+            features, boxes = self._reranking(now).photos.read(image_id)
             views = len(features)
             texts = tuple(np.repeat(part, views, axis=0) for part in sequences)
             shares = self._model.pairs.word_shares(texts, (features, boxes)).mean(axis=0)
         words = self._model.words_of(sequences[0][0])
         return [(word, float(shares[places].sum())) for word, places in words]
 
+    def unread(self, text: str) -> str | None:
+        """What to say of a text that is longer than the model reads; None of others."""
+        with self._lock:
+            return self._model.unread(text)
+
     def open_model(self) -> None:
         """Opens the model now. Raises: InputError if it is not the index's."""
-        _ = self._model
+        with self._lock:
+            _ = self._model
 
     @property
     def has_probabilities(self) -> bool:
@@ -113,41 +116,53 @@ class Searcher:
     @property
     def tells_words(self) -> bool:
         """Whether `speaking_words` has something to say."""
-        return self._model.tells_words
+        with self._lock:
+            return self._model.tells_words
 
-    @functools.cached_property
+    def _opened(self) -> OpenedIndex:
+        if read_manifest(self._folder).generation != self._now.generation:
+            with self._lock:
+                self._now = OpenedIndex(self._folder, self._engine)
+        return self._now
+
+    @property
     def _source(self) -> IndexSource:
-        return self._given or read_source(self.index.folder)
+        return self._moved(read_source(self._folder))
 
     @functools.cached_property
     def _model(self) -> VectorModel:
-        model = VectorModel(self._source.model)
-        if model.digest != self.index.manifest.model:
+        path, wanted = self._source.model, self._now.index.manifest.model
+        model = VectorModel(path)
+        if model.digest != wanted:
             raise InputError(
-                "The model that the index was made with is needed"
-                f" ({self.index.manifest.model}). Received: {self._source.model} ({model.digest})"
+                f"The model that the index was made with is needed ({wanted}). Received: {path}"
+                f" ({model.digest})"
             )
         return model
 
     @functools.cached_property
     def _photo_patches(self) -> PhotoPatches:
         source = self._source
-        return PhotoPatches(source.photos, source.networks, f"the index {self.index.folder}")
+        return PhotoPatches(source.photos, source.networks, f"the index {self._folder}")
 
-    @functools.cached_property
-    def _reranking(self) -> Reranking:
-        tables = [self._model.open_table(path) for path in self._source.records]
-        return Reranking(self._model, RecordedPhotos(tables))
+    def _reranking(self, now: OpenedIndex) -> Reranking:
+        """Of the records of an opened index; call it with the lock."""
+        if not self._again or self._again[0] != now.generation:
+            try:
+                tables = [self._model.open_table(path) for path in self._source.records]
+            except InputError as error:
+                raise InputError(
+                    f"The records of the index are needed, where {self._folder / NAME} or --records"
+                    f" says. {error}"
+                ) from error
+            self._again = now.generation, Reranking(self._model, RecordedPhotos(tables))
+        return self._again[1]
 
-    @property
-    def _products(self) -> int:
-        return int((self.index.photos_of_products > 0).sum())
-
-    def _calibration(self, query: Query) -> Calibration | None:
-        stored = (self.index.manifest.calibration or {}).get(RERANKED if query.rerank else TEXT)
+    def _calibration(self, now: OpenedIndex, query: Query) -> Calibration | None:
+        stored = (now.index.manifest.calibration or {}).get(RERANKED if query.rerank else TEXT)
         in_words = query.text is not None and query.photo is None
         if in_words and (stored or query.min_probability):
-            return read_calibration(stored, f"the index {self.index.folder}")
+            return read_calibration(stored, f"the index {self._folder}")
         if query.min_probability:
             raise InputError(
                 "A lowest probability is for searches in words alone: the likeness of photos has no"
@@ -155,15 +170,31 @@ class Searcher:
             )
         return None
 
-    def _like(self, product: str, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of a product's vectors [1, D], and a mask without it."""
-        rows, missing = self.index.rows_of([product])
-        if missing:
-            raise InputError(f"A product of the index is needed. Received: {product}")
-        mean = self.index.vectors_of(rows).astype(np.float32).mean(axis=0, keepdims=True)
-        mask = self.index.alive.copy() if mask is None else mask.copy()
-        mask[rows] = False
-        return _unit(mean), mask
+    def _answers(self, now: OpenedIndex, query: Query, competing: int) -> tuple:
+        """Rows and scores [k] of a query's answers, the best first, and the best scores of all
+        products, whatever the filter: what is shown is chosen by it, but how probable that is
+        depends on all. Args: competing: so many answers and rivals at least, where there are.
+        """
+        mask = None if query.filter is None else mask_of(now.index, query.filter)
+        asked, mask, photo = self._asked(now, query, mask)
+        # Hubness is nearness to texts, and says nothing of how near two photos are.
+        corrected = None if query.text is not None else False
+        count = max(query.top or min(TOP, now.products), query.rerank, min(competing, now.products))
+        rows, scores = now.best(asked, count, mask, corrected)
+        rivals, best = rows, scores
+        if competing and mask is not None:
+            rivals, best = now.best(asked, min(competing, now.products), None, corrected)
+        if query.rerank and len(rows):
+            return self._scored_again(now, rows, rivals, query.text, photo)
+        return rows, scores, best
+
+    def _asked(self, now: OpenedIndex, query: Query, mask: np.ndarray | None) -> tuple:
+        """The vector [1, D] of a query, the mask of what may be found, and a photo's features."""
+        if query.like is not None:
+            return *now.like(query.like, mask), None
+        with self._lock:
+            photo = None if query.photo is None else self._photo_patches.of(query.photo)
+            return self._vector(query.text, photo), mask, photo
 
     def _vector(self, text: str | None, photo) -> np.ndarray:
         """[1, D]: of words, of a photo (the mean of its views), or half way between the two."""
@@ -171,22 +202,27 @@ class Searcher:
         if text is not None:
             parts.append(self._model.of_words([text]))
         if photo is not None:
-            parts.append(_unit(self._model.vectors.of_photos(*photo).mean(axis=0, keepdims=True)))
-        return _unit(np.mean(parts, axis=0))
+            parts.append(unit(self._model.vectors.of_photos(*photo).mean(axis=0, keepdims=True)))
+        return unit(np.mean(parts, axis=0))
 
-    def _found(self, rows, scores, calibration: Calibration | None, least: float) -> list[Found]:
-        told = [None] * len(rows)
-        if calibration:
-            told = calibration.probability(scores, self._products).tolist()
-        found = []
-        for row, score, probability in zip(rows, scores.tolist(), told):
-            if probability is None or probability >= least:
-                item = dict(self.index.items[int(row)])
-                ids = item.pop("product_id"), item.pop("image_id")
-                found.append(Found(*ids, item, score, probability))
-        return found
+    def _scored_again(self, now: OpenedIndex, rows, rivals, text, photo) -> tuple:
+        """Rows [k] and their scores by the whole model, the best first, and the best scores of the
+        rows `rivals`.
+        """
+        every = np.union1d(rows, rivals)
+        with self._lock:
+            scores = self._reranking(now).scores(now.items(every), text, photo)
+        own, others = (scores[np.searchsorted(every, part)] for part in (rows, rivals))
+        order = np.argsort(-own, kind="stable")
+        return rows[order], own[order], -np.sort(-others)
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+def _found(items, scores, told, least: float) -> list[Found]:
+    found = []
+    for number, (item, score) in enumerate(zip(items, scores.tolist())):
+        probability = None if told is None else float(told[number])
+        if probability is None or probability >= least:
+            fields = dict(item)
+            ids = fields.pop("product_id"), fields.pop("image_id")
+            found.append(Found(*ids, fields, score, probability))
+    return found

@@ -1,15 +1,14 @@
 """The flags of the commands that search an index, and the searcher that they describe."""
 
 import dataclasses
-import os
-import pathlib
 
 from absl import flags
 
 from kaleido_tf.search.faiss_search import KINDS
-from kaleido_tf.serving.index_source import NAME, read_source
+from kaleido_tf.serving.index_source import IndexSource
 from kaleido_tf.serving.network_flags import define_network_flags, networks_of_flags
-from kaleido_tf.serving.searcher import EXACT, Searcher
+from kaleido_tf.serving.opened_index import EXACT
+from kaleido_tf.serving.searcher import Searcher
 
 
 def define_searcher_flags() -> None:
@@ -32,13 +31,13 @@ def define_searcher_flags() -> None:
 def open_searcher() -> Searcher:
     """Raises: InputError for an index that cannot be opened."""
     values = flags.FLAGS
-    folder = pathlib.Path(values.index)
-    if not (folder / NAME).is_file():  # what needs it says so
-        return Searcher(folder, engine=values.engine)
-    source = read_source(folder)
-    given = {name: values[name].value for name in ("model", "records") if values[name].value}
-    if "records" in given:
-        given["records"] = tuple(given["records"])
-    networks = networks_of_flags(source.networks)
-    source = dataclasses.replace(source, **given, networks=networks)
-    return Searcher(os.fspath(folder), source, values.engine)
+
+    def moved(source: IndexSource) -> IndexSource:
+        return dataclasses.replace(
+            source,
+            model=values.model or source.model,
+            records=tuple(values.records or source.records),
+            networks=networks_of_flags(source.networks),
+        )
+
+    return Searcher(values.index, moved, values.engine)

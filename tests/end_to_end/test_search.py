@@ -3,6 +3,7 @@ the whole gallery.
 """
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -155,6 +156,22 @@ def test_products_are_taken_out_replaced_and_added(prepared):
     )
     assert len(again) == 2
     assert "At least one of --delete, --add, --compact" in change(prepared, status=1)
+    # What is refused changes nothing, whatever else was asked beside it.
+    before = (prepared / "changed" / "source.json").read_text()
+    assert "Nothing matches" in change(prepared, "--delete=P001", "--add=nowhere", status=1)
+    assert read_json_object(prepared / "changed" / "manifest.json") == manifest
+    assert (prepared / "changed" / "source.json").read_text() == before
+    # Records that are added again are the ones that count.
+    change(prepared, "--add=valid")
+    change(prepared, f"--add={shard}")
+    records = read_json_object(prepared / "changed" / "source.json")["records"]
+    assert [pathlib.Path(path).name for path in records] == ["valid", shard.name]
+    gone = search(
+        prepared, "--index=changed", "--records=gone", "--text=red", "--rerank=12", status=1
+    )
+    assert "The records of the index are needed" in gone and "or --records says" in gone
+    many = search(prepared, "--text=red", "--rerank=24", status=1)
+    assert f"At most the {PRODUCTS} products of the index can be scored again" in many
 
 
 def test_another_model_is_refused(prepared):
@@ -166,6 +183,7 @@ def test_another_model_is_refused(prepared):
     assert "The model that the index was made with is needed" in refused
     refused = change(prepared, "--add=valid", "--model=other", status=1)
     assert "needs vectors of the model" in refused
+    assert "other" not in (prepared / "changed" / "source.json").read_text()
 
 
 def test_the_whole_gallery_is_ranked_both_ways(prepared):

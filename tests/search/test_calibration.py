@@ -48,6 +48,14 @@ def test_answers_behind_the_first_do_not_change_what_those_say():
     assert (np.diff(more) < 0).all()
 
 
+def test_answers_chosen_by_a_filter_compete_with_all():
+    found = Calibration(9.0, 5.0, 100, 100, 0.0)
+    everything = np.array([0.9, 0.7, 0.5])
+    chosen = found.probability(everything[1:], 100, everything)
+    np.testing.assert_allclose(chosen, found.probability(everything, 100)[1:])
+    assert chosen[0] < found.probability(everything[1:], 100)[0]
+
+
 def test_stays_between_0_and_1_and_rises_with_the_score():
     found = fit_calibration(*drawn(400), 100)
     told = found.probability(np.linspace(1e3, -1e3, 11), 100)

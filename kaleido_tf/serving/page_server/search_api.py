@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.images import check_image, read_image
+from kaleido_tf.search.index_folder import Index
 from kaleido_tf.serving.answers import Found, Query
 from kaleido_tf.serving.page_server import limits
 from kaleido_tf.serving.page_server.exchange import Answer, Refusal, Request, json_answer
@@ -31,24 +32,33 @@ class SearchApi:
 
     def __init__(self, searcher, pictures: Pictures | None):
         self._searcher, self._pictures = searcher, pictures
-        index = searcher.index
-        self._products = int((index.photos_of_products > 0).sum())
-        self._facts = {
-            "products": self._products,
+        self._facts_of: tuple[Index, dict] | None = None
+        self._turns = Turns(1, limits.TURN_SECONDS)
+
+    def _facts(self) -> dict:
+        """Of the index as it is now."""
+        index = self._searcher.index
+        if self._facts_of is None or self._facts_of[0] is not index:
+            self._facts_of = index, self._facts_about(index)
+        return self._facts_of[1]
+
+    def _facts_about(self, index: Index) -> dict:
+        searcher = self._searcher
+        return {
+            "products": int((index.photos_of_products > 0).sum()),
             "photos": int(index.alive.sum()),
-            "shows_photos": pictures is not None,
+            "shows_photos": self._pictures is not None,
             "takes_photos": searcher.takes_photos,
             "tells_words": searcher.tells_words,
             "has_probabilities": searcher.has_probabilities,
             "limits": limits.as_json(),
             "fields": [facet.as_json() for facet in facets_of(index)],
         }
-        self._turns = Turns(1, limits.TURN_SECONDS)
 
     def fields(self, request: Request) -> Answer:
         """The fields that filters can ask for, and what else a page needs to know at first."""
         check_names(request.parameters, ())
-        return json_answer(self._facts)
+        return json_answer(self._facts())
 
     def search(self, request: Request) -> Answer:
         """Products for words, a photo (the body), both, or for a product."""
@@ -110,7 +120,7 @@ class SearchApi:
 
     def _top(self, given: Mapping[str, str]) -> int | None:
         top = whole_number(given, "top", 1, limits.TOP, None)
-        return None if top is None else min(top, self._products)
+        return None if top is None else min(top, self._facts()["products"])
 
     def _check(self, asked: Mapping, photo: bytes) -> None:
         """What can be said before a turn comes. Raises: InputError."""

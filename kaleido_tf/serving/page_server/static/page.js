@@ -95,7 +95,10 @@ function apiParameters(query) {
   const filters = Object.entries(query.where).map(([name, value]) => filterOf(name, value));
   if (filters.length) parts.set("filter", filters.join(","));
   parts.set("top", Math.min(query.top, facts.limits.top));
-  if (query.text && query.rerank) parts.set("rerank", Math.min(query.rerank, facts.limits.rerank));
+  if (query.text && query.rerank) {
+    const again = Math.max(query.rerank, query.top);
+    parts.set("rerank", Math.min(again, facts.limits.rerank, facts.products));
+  }
   if (query.text && query.least) parts.set("min_probability", query.least);
   return parts;
 }
