@@ -29,6 +29,7 @@ ALLOWED = {
     "models": {"errors", "layers", "losses"},
     "models/kaleido_bert": READING | {"layers", "losses", "models", "patches"},
     "models/fashion_bert": READING | {"layers", "losses", "models", "patches"},
+    "models/mvlt": READING | {"layers", "losses", "models"},
     "families": READING | {"models", "models/*"},
     "objectives": READING
     | {"evaluation", "families", "layers", "losses", "models", "settings", "training"},
