@@ -69,6 +69,12 @@ def model_of(run: str, factor=lambda key, shape: 1.0) -> Mvlt:
     return model
 
 
+@functools.cache
+def shared_model(run: str) -> Mvlt:
+    """`model_of` a run, for tests that do not change it."""
+    return model_of(run)
+
+
 def heads_on(model: Mvlt, encoded: dict) -> dict:
     """The logits of all heads on what `encoder` gives for two examples; of every word."""
     layers, words = model.named_layers, encoded["text_states"][-1]

@@ -21,6 +21,7 @@ from tests.mvlt_golden import (
     model_of,
     pretraining_feed,
     settings,
+    shared_model,
 )
 
 TOLERANCE = 1e-5
@@ -51,14 +52,9 @@ def assert_near(ours, expected, what="", tolerance=TOLERANCE):
 
 
 @functools.cache
-def model_for(run):
-    return model_of(run)
-
-
-@functools.cache
 def results_of(run, given):
     """What the stages leave and what the heads make of it."""
-    model = model_for(run)
+    model = shared_model(run)
     encoded = model.encoder(encoder_feed(batch_of(run, given)))
     return encoded, heads_on(model, encoded)
 
@@ -130,7 +126,7 @@ def test_losses_of_pretraining(run, given):
     expected = losses_in_file(f"{run}/{given}")
     for name, key in LOSSES.items():
         assert float(ours[name]) == pytest.approx(expected[key], rel=TOLERANCE), name
-    total, _ = model_for(run).total(ours)
+    total, _ = shared_model(run).total(ours)
     assert float(total) == pytest.approx(expected["loss_total"], rel=TOLERANCE)
 
 
@@ -139,7 +135,7 @@ def test_positions_are_resized_as_in_the_release(run):
     height, width = settings()["runs"][run]
     for stage in STAGES:
         grid = height // 2 ** (stage + 1), width // 2 ** (stage + 1)
-        table = model_for(run).named_layers[f"stage_{stage}_embedding"].positions_for(grid)
+        table = shared_model(run).named_layers[f"stage_{stage}_embedding"].positions_for(grid)
         assert_near(table, arrays("reduced_outputs")[f"{run}/pos_embed_used{stage}"][0])
 
 
@@ -168,7 +164,7 @@ def test_layer_norms_have_the_releases_epsilons():
 
 @pytest.mark.parametrize("given", ["clean", "masked"])
 def test_every_gradient(given):
-    model = model_for(TRAINED_RUN)
+    model = shared_model(TRAINED_RUN)
     batch = pretraining_feed(batch_of(TRAINED_RUN, given))
     names = {
         key: entry
@@ -198,7 +194,7 @@ def test_every_gradient(given):
 
 
 def test_functional_models_agree():
-    model, batch = model_for(TRAINED_RUN), batch_of(TRAINED_RUN, "clean")
+    model, batch = shared_model(TRAINED_RUN), batch_of(TRAINED_RUN, "clean")
     _, logits = results_of(TRAINED_RUN, "clean")
     outputs = model.pretrainer(pretraining_feed(batch))["logits"]
     outputs["matcher"] = model.matcher(encoder_feed(batch))
@@ -210,7 +206,6 @@ def test_functional_models_agree():
 
 
 def test_training_updates_batch_statistics_as_in_the_release():
-    """Comes last, as it changes the model."""
     model, expected = model_of(TRAINED_RUN), arrays("reduced_train")
     feed = encoder_feed(batch_of(TRAINED_RUN, "masked"))
     maps = model.encoder(feed, training=True)["image_maps"]

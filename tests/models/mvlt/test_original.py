@@ -8,12 +8,12 @@ from kaleido_tf.models.mvlt import original
 from kaleido_tf.models.mvlt.config import MvltConfig
 from kaleido_tf.models.mvlt.model import Mvlt
 from tests.golden_files import mvlt, read_json
-from tests.mvlt_golden import model_of
+from tests.mvlt_golden import shared_model
 
 
 @pytest.fixture(scope="module")
 def model():
-    return model_of("sq64")
+    return shared_model("sq64")
 
 
 @pytest.mark.parametrize(
