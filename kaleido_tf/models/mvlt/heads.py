@@ -50,7 +50,11 @@ class FirstWordClassifier(tf_keras.layers.Layer):
 
     def build(self, input_shape):
         self.second_bias = self.add_weight(
-            "second_bias", [self.num_classes], dtype="float32", initializer="zeros"
+            "second_bias",
+            [self.num_classes],
+            dtype="float32",
+            initializer="zeros",
+            experimental_autocast=False,  # added to float32 logits
         )
         super().build(input_shape)
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.models.mvlt.decoder import ImageDecoder, NormalisedConvolution
 from kaleido_tf.models.mvlt.model import STAGES, Mvlt
 from kaleido_tf.models.original import OriginalVariable
 
@@ -175,7 +176,7 @@ def _classifier_names(scope, layer):
     }
 
 
-def decoder_parts(decoder) -> dict[str, object]:
+def decoder_parts(decoder: ImageDecoder) -> dict[str, NormalisedConvolution]:
     """The decoder's normalised convolutions by what the release calls them."""
     return {
         **{f"reduction{number}": part for number, part in enumerate(decoder.reductions, 1)},
