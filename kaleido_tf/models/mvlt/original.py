@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.mvlt.decoder import ImageDecoder, NormalisedConvolution
-from kaleido_tf.models.mvlt.model import STAGES, Mvlt
+from kaleido_tf.models.mvlt.layers import STAGES
+from kaleido_tf.models.mvlt.model import Mvlt
 from kaleido_tf.models.original import OriginalVariable
 
 WORDS = "text_embeddings.word_embeddings.weight"

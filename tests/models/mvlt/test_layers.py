@@ -9,10 +9,18 @@ from kaleido_tf.models.mvlt.blocks import PyramidBlock
 from kaleido_tf.models.mvlt.decoder import NormalisedConvolution
 from kaleido_tf.models.mvlt.embeddings import PADDING, StageEmbedding, WordEmbedding
 from kaleido_tf.models.mvlt.heads import FirstWordClassifier
-from kaleido_tf.models.mvlt.model import STAGES
+from kaleido_tf.models.mvlt.layers import STAGES, make_layers
 from kaleido_tf.models.mvlt.original import decoder_parts
 from kaleido_tf.models.mvlt.resizing import resize
-from tests.mvlt_golden import arrays, batch_of, channels_first, encoder_feed, heads_on, shared_model
+from tests.mvlt_golden import (
+    arrays,
+    batch_of,
+    channels_first,
+    config,
+    encoder_feed,
+    heads_on,
+    shared_model,
+)
 
 PREFIX = "sq96/clean/act/"
 
@@ -75,6 +83,13 @@ def test_blocks_are_skipped_for_some_examples_in_training():
     assert set(counts.round(3)) == {0.0, 1.0, 2.0}
     assert counts.mean() == pytest.approx(1.2, abs=0.15)
     np.testing.assert_allclose(block(hidden, grid=(2, 4)) - hidden, 2.0, rtol=1e-5)
+
+
+def test_skipping_grows_from_block_to_block():
+    layers = make_layers(config(depths=(1, 2, 1, 1), drop_path_prob=0.2))
+    blocks = [layer for name, layer in layers.items() if "_block_" in name]
+    rates = [[block.attention_drop.rate, block.feed_forward_drop.rate] for block in blocks]
+    np.testing.assert_allclose(rates, np.array([[0, 0.05, 0.1, 0.15, 0.2]] * 2).T)
 
 
 def test_remainder_of_the_grid_is_left_out_of_the_reduced_image():

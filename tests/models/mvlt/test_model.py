@@ -9,7 +9,8 @@ import tensorflow as tf
 from kaleido_tf import losses
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.mvlt import original
-from kaleido_tf.models.mvlt.model import STAGES, Mvlt
+from kaleido_tf.models.mvlt.layers import STAGES
+from kaleido_tf.models.mvlt.model import Mvlt
 from tests.golden_files import mvlt, read_json
 from tests.mvlt_golden import (
     arrays,
@@ -26,6 +27,7 @@ from tests.mvlt_golden import (
 
 TOLERANCE = 1e-5
 """Of the largest number of an array."""
+GRADIENT_TOLERANCE = 3e-5
 RUNS = tuple(settings()["runs"])
 TRAINED_RUN = RUNS[0]
 """The run that has gradients and what happens in training."""
@@ -182,10 +184,12 @@ def test_every_gradient(given):
     for (key, entry), gradient in zip(names.items(), gradients):
         ours = entry.to_original(tf.convert_to_tensor(gradient).numpy())
         norm = expected[f"eval_grad_norm/{given}/{key}"]
-        assert np.linalg.norm(ours) == pytest.approx(norm, rel=TOLERANCE), key
+        assert np.linalg.norm(ours) == pytest.approx(norm, rel=GRADIENT_TOLERANCE), key
         for part, stored in (("", ours), ("[:64]", ours[:64])):
             if f"eval_grad/{given}/{key}{part}" in expected:
-                assert_near(stored, expected[f"eval_grad/{given}/{key}{part}"], key)
+                assert_near(
+                    stored, expected[f"eval_grad/{given}/{key}{part}"], key, GRADIENT_TOLERANCE
+                )
                 compared += 1
     prefixes = [f"eval_grad/{given}/", f"eval_grad_norm/{given}/"]
     counts = [sum(key.startswith(prefix) for key in expected) for prefix in prefixes]
