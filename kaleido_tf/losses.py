@@ -1,4 +1,4 @@
-"""The losses of pre-training (Kaleido-BERT, section 3.6, equations 1 to 8; FashionBERT), as
+"""The losses of pre-training (Kaleido-BERT, section 3.6, equations 1 to 8; FashionBERT; MVLT), as
 functions and as layers.
 
 Every loss is a pair (total, weight): a sum over the examples of this replica and what divides it,
@@ -103,6 +103,16 @@ def patch_divergence_loss(
     return WeightedSum(tf.reduce_sum(divergences), tf.cast(tf.size(divergences), tf.float32))
 
 
+def image_reconstruction_loss(images: tf.Tensor, targets: tf.Tensor) -> WeightedSum:
+    """Smooth L1 distance of reconstructed images to the true ones, over all values, masked or not
+    (MVLT's masked image reconstruction): half the square of a difference below 1, above it the
+    difference less a half. [B, H, W, 3] float32 both.
+    """
+    differences = tf.abs(images - targets)
+    distances = tf.where(differences < 1, 0.5 * differences**2, differences - 0.5)
+    return WeightedSum(tf.reduce_sum(distances), tf.cast(tf.size(distances), tf.float32))
+
+
 def adaptive_weights(losses: tf.Tensor) -> tf.Tensor:
     """FashionBERT's weights of its three losses (section 3.3), as the release computes them: [3] ->
     [3], adding up to 1.
@@ -201,3 +211,16 @@ class PatchDivergenceLoss(tf_keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "joint_target": self.joint_target, "scale": self.scale}
+
+
+class ImageReconstructionLoss(tf_keras.layers.Layer):
+    """`image_reconstruction_loss` in a functional model.
+
+    Inputs: images, targets [B, H, W, 3]. Output: {"loss": WeightedSum}.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+
+    def call(self, images, targets):
+        return {"loss": image_reconstruction_loss(images, targets)}

@@ -31,6 +31,12 @@ def golden_folder() -> pathlib.Path:
     return folder
 
 
+def mvlt() -> pathlib.Path:
+    """Files of MVLT: those of the repository where the folder has none of this family."""
+    named = golden_folder() / "mvlt_tiny"
+    return named if named.is_dir() else pathlib.Path(__file__).parent / "golden" / "mvlt_tiny"
+
+
 def models_in(name: str, file: str = "config.json") -> list[pathlib.Path]:
     """The folders below `name` that hold `file`, by name."""
     return sorted(path.parent for path in (golden_folder() / name).glob(f"*/{file}"))

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests import golden_files
 from tests.end_to_end.commands import ROOT
 from tests.golden_files import VARIABLE, golden_folder
 from tests.other_golden_files import write_golden_files
@@ -53,3 +54,10 @@ def test_missing_folders_are_named(tmp_path, monkeypatch):
         read()
     (tmp_path / "fashionbert_tiny").mkdir()
     assert read() == tmp_path
+
+
+def test_a_folder_without_mvlt_leaves_the_repositorys(tmp_path, monkeypatch):
+    monkeypatch.setattr(golden_files, "golden_folder", lambda: tmp_path)
+    assert golden_files.mvlt() == ROOT / "tests" / "golden" / "mvlt_tiny"
+    (tmp_path / "mvlt_tiny").mkdir()
+    assert golden_files.mvlt() == tmp_path / "mvlt_tiny"

@@ -80,6 +80,14 @@ def test_no_gradient_through_the_target():
     assert tape.gradient(loss, features) is None
 
 
+def test_reconstruction_is_squared_below_a_difference_of_one():
+    images = tf.reshape(tf.constant([0.5, 3.0, 0.0, 0.2, -1.0, 1.0]), [2, 1, 1, 3])
+    targets = tf.reshape(tf.constant([0.1, 1.0, 0.0, 0.2, 0.5, 0.0]), [2, 1, 1, 3])
+    loss = losses.ImageReconstructionLoss()(images, targets)["loss"]
+    assert loss.weight == 6.0
+    np.testing.assert_allclose(loss.total, 0.08 + 1.5 + 1.0 + 0.5, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "layer, inputs",
     [

@@ -1,0 +1,137 @@
+"""The encoder's block: words and patches of a stage attend to each other (MVLT; PVT's
+spatial-reduction attention, Wang et al., 2021).
+
+B = batch, N = patches (h x w, row by row), T = words, C = width of the stage, M = places that are
+attended to: N / R^2 + T with reduction ratio R. The sequence is the patches, then the words. There
+is no attention mask: padding is a word as any other.
+"""
+
+import tensorflow as tf
+import tf_keras
+
+from kaleido_tf.models.mvlt.initializers import convolution, dense
+
+BLOCK_NORM_EPSILON = 1e-6
+NORM_EPSILON = 1e-5
+"""Of every layer norm outside of the blocks, and of the one after the reduction."""
+
+
+class JointAttention(tf_keras.layers.Layer):
+    """Multi-head attention of all places to the words and to a coarser image.
+
+    Inputs: hidden [B, N + T, C]; grid: (h, w) of the patches. Output: [B, N + T, C].
+    """
+
+    def __init__(self, width, heads, ratio, initializer_range, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.heads, self.ratio = width, heads, ratio
+        self.initializer_range = initializer_range
+        self.query = dense(width, initializer_range, name="query")
+        self.key_value = dense(2 * width, initializer_range, name="key_value")
+        self.output_projection = dense(width, initializer_range, name="output_projection")
+        if ratio > 1:
+            self.reduction = convolution(width, width, ratio, ratio, name="reduction")
+            self.reduction_norm = tf_keras.layers.LayerNormalization(
+                epsilon=NORM_EPSILON, name="reduction_norm"
+            )
+
+    def call(self, hidden, grid):
+        query = self._by_head(self.query(hidden))
+        key, value = tf.split(self.key_value(self._reduced(hidden, grid)), 2, axis=-1)
+        scores = tf.einsum("bqhd,bkhd->bhqk", query, self._by_head(key))
+        weights = tf.nn.softmax(scores * (self.width // self.heads) ** -0.5)
+        mixed = tf.einsum("bhqk,bkhd->bqhd", weights, self._by_head(value))
+        return self.output_projection(tf.reshape(mixed, tf.shape(hidden)))
+
+    def _by_head(self, hidden):
+        length = hidden.shape[1]
+        return tf.reshape(hidden, [-1, length, self.heads, self.width // self.heads])
+
+    def _reduced(self, hidden, grid):
+        """[B, M, C]; words are left as they are."""
+        if self.ratio == 1:
+            return hidden
+        patches = grid[0] * grid[1]
+        image = tf.reshape(hidden[:, :patches], [-1, *grid, self.width])
+        coarse = self.reduction(image)
+        cells = coarse.shape[1] * coarse.shape[2]
+        coarse = self.reduction_norm(tf.reshape(coarse, [-1, cells, self.width]))
+        return tf.concat([coarse, hidden[:, patches:]], axis=1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "heads": self.heads,
+            "ratio": self.ratio,
+            "initializer_range": self.initializer_range,
+        }
+
+
+class FeedForward(tf_keras.layers.Layer):
+    """Dense, GELU (by the error function), dense. [B, L, C] -> [B, L, C]."""
+
+    def __init__(self, width, ratio, initializer_range, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.ratio, self.initializer_range = width, ratio, initializer_range
+        self.intermediate = dense(
+            width * ratio, initializer_range, activation=exact_gelu, name="intermediate"
+        )
+        self.output_projection = dense(width, initializer_range, name="output_projection")
+
+    def call(self, hidden):
+        return self.output_projection(self.intermediate(hidden))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "ratio": self.ratio,
+            "initializer_range": self.initializer_range,
+        }
+
+
+class PyramidBlock(tf_keras.layers.Layer):
+    """A pre-norm block. In training each of its two parts is left out for some of the examples
+    (stochastic depth), and what the others get is made larger by as much.
+
+    Inputs and output: as `JointAttention`. Args: drop_prob: how often a part is left out.
+    """
+
+    def __init__(
+        self, width, heads, mlp_ratio, reduction_ratio, drop_prob, initializer_range, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.settings = {
+            "width": width,
+            "heads": heads,
+            "mlp_ratio": mlp_ratio,
+            "reduction_ratio": reduction_ratio,
+            "drop_prob": drop_prob,
+            "initializer_range": initializer_range,
+        }
+        self.attention_norm, self.feed_forward_norm = (
+            tf_keras.layers.LayerNormalization(epsilon=BLOCK_NORM_EPSILON, name=name)
+            for name in ("attention_norm", "feed_forward_norm")
+        )
+        self.attention = JointAttention(
+            width, heads, reduction_ratio, initializer_range, name="attention"
+        )
+        self.feed_forward = FeedForward(width, mlp_ratio, initializer_range, name="feed_forward")
+        # Dropout layers, so that the trainer draws them by step.
+        self.attention_drop, self.feed_forward_drop = (
+            tf_keras.layers.Dropout(drop_prob, noise_shape=(None, 1, 1)) for _ in range(2)
+        )
+
+    def call(self, hidden, grid):
+        attended = self.attention(self.attention_norm(hidden), grid=grid)
+        hidden += self.attention_drop(attended)
+        return hidden + self.feed_forward_drop(self.feed_forward(self.feed_forward_norm(hidden)))
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
+
+
+def exact_gelu(x):
+    """GELU by the error function."""
+    return tf_keras.activations.gelu(x, approximate=False)
