@@ -5,6 +5,7 @@ is; where there is no such folder, one of the catalogue is written.
 
 import os
 import runpy
+import signal
 import sys
 import types
 
@@ -24,6 +25,8 @@ def open_searcher():
 
 
 if __name__ == "__main__":
+    # As from a terminal: what a script starts in the background ignores Ctrl-C, and so do its own.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     module = types.ModuleType("kaleido_tf.serving.searcher_flags")
     module.open_searcher = open_searcher
     module.define_searcher_flags = lambda: flags.DEFINE_string(
