@@ -28,7 +28,7 @@ from kaleido_tf.files.input_files import find_files
 from kaleido_tf.layers.heads import unit_means
 from kaleido_tf.models.cross_modal import MEASURED_IMAGES
 from kaleido_tf.objectives.contrastive_start import align_embeddings, embedder_inputs
-from kaleido_tf.records.dataset_json import feature_size_of
+from kaleido_tf.records.dataset_json import size_of
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.run_config import DeviceConfig
 from kaleido_tf.training.strategy import make_strategy
@@ -65,7 +65,7 @@ def encode(
 def main(_):
     files = find_files(FLAGS.train)
     vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
-    size, length = feature_size_of(files), FLAGS.input_sequence_length
+    size, length = size_of(files), FLAGS.input_sequence_length
     table = read_record_table(files, vocabulary, length, size)
     config = dataclasses.replace(
         read_config(FLAGS.model_config),

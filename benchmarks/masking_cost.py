@@ -19,7 +19,7 @@ from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.families import read_examples
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-from kaleido_tf.records.dataset_json import feature_size_of
+from kaleido_tf.records.dataset_json import size_of
 from kaleido_tf.text import Vocabulary
 
 flags.DEFINE_string("records", None, "Kaleido records with alignments.", required=True)
@@ -30,7 +30,7 @@ FLAGS = flags.FLAGS
 
 
 def main(_):
-    config = KaleidoBertConfig(patch_feature_size=feature_size_of(find_files(FLAGS.records)))
+    config = KaleidoBertConfig(patch_feature_size=size_of(find_files(FLAGS.records)))
     sources = {}
     for masking in ("random", "aligned"):
         settings = ExamplesConfig(masking=masking)

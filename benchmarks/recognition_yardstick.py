@@ -25,7 +25,7 @@ from kaleido_tf.evaluation.classification import macro_f1
 from kaleido_tf.evaluation.nearest_neighbours import held_out_products, image_vectors
 from kaleido_tf.evaluation.photo_views import photos_of
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.dataset_json import feature_size_of
+from kaleido_tf.records.dataset_json import size_of
 from kaleido_tf.text import Vocabulary
 
 flags.DEFINE_string("train", None, "Records to fit on.", required=True)
@@ -44,7 +44,7 @@ def read(pattern: str) -> tuple[RecordTable, np.ndarray, list[str]]:
     """The table of records, the numbers of those that show a photo as it is, and their texts."""
     files = find_files(pattern)
     vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
-    table = read_record_table(files, vocabulary, LONGEST_TEXT, feature_size_of(files))
+    table = read_record_table(files, vocabulary, LONGEST_TEXT, size_of(files))
     plain = photos_of(table).plain
     texts = [
         vocabulary.text_of(table.sequences[row][1 : table.lengths[row] - 1])

@@ -30,7 +30,7 @@ from kaleido_tf.evaluation.photo_views import mean_over_views, pairs_of_views
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, RetrievalMetrics, evaluate_retrieval
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.patches import level_slice
-from kaleido_tf.records.dataset_json import feature_size_of
+from kaleido_tf.records.dataset_json import size_of
 from kaleido_tf.records.record import KALEIDO
 from kaleido_tf.records.views import PLAIN
 from kaleido_tf.text import Vocabulary
@@ -102,7 +102,7 @@ def read(pattern: str) -> Products:
     """Reads the products of records."""
     files = find_files(pattern)
     vocabulary = Vocabulary(pathlib.Path(files[0]).parent / "vocab.txt")
-    table = read_record_table(files, vocabulary, LONGEST_TEXT, feature_size_of(files))
+    table = read_record_table(files, vocabulary, LONGEST_TEXT, size_of(files))
     pieces = [table.sequences[row][1 : table.lengths[row] - 1].tolist() for row in table.texts]
     _, features, _ = read_images(table, np.arange(len(table)))
     used = level_slice("camouflage").stop if table.layout == KALEIDO else table.layout.num_patches

@@ -35,7 +35,7 @@ from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.objectives.pretraining_config import PretrainingConfig
-from kaleido_tf.records.dataset_json import feature_size_of
+from kaleido_tf.records.dataset_json import size_of
 from kaleido_tf.records.record import KALEIDO
 
 flags.DEFINE_string(
@@ -93,9 +93,7 @@ def main(_):
     check_settings(config, tasks, None)
     settings = read_settings(ExamplesConfig, text_length=asked_length() or config.text_seq_len)
     check_writable(FLAGS.output_dir)
-    config = dataclasses.replace(
-        config, patch_feature_size=feature_size_of(find_files(FLAGS.records))
-    )
+    config = dataclasses.replace(config, patch_feature_size=size_of(find_files(FLAGS.records)))
     captioner = regions_of_flags() if captions_are_asked_for() else None
     views = ProductViews(
         FLAGS.records,

@@ -15,7 +15,7 @@ from kaleido_tf.command import run_command
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.whole_files import check_writable
-from kaleido_tf.records.dataset_json import feature_size_of
+from kaleido_tf.records.dataset_json import size_of
 from kaleido_tf.text import Vocabulary
 
 _DEFAULTS = CandidateSettings()
@@ -48,7 +48,7 @@ def main(_):
     folder = pathlib.Path(files[0]).parent
     output_dir = FLAGS.output_dir or str(folder)
     check_writable(output_dir)
-    table = read_record_table(files, Vocabulary(folder / "vocab.txt"), 64, feature_size_of(files))
+    table = read_record_table(files, Vocabulary(folder / "vocab.txt"), 64, size_of(files))
     settings = CandidateSettings(FLAGS.num_queries, FLAGS.num_others, FLAGS.seed, FLAGS.short_lists)
     lists, totals = draw_candidates(table, settings)
     write_candidates(lists, totals, output_dir)

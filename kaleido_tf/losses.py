@@ -7,6 +7,8 @@ so that replicas with different numbers of masked tokens agree on the mean of th
 size.
 """
 
+import types
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -31,6 +33,44 @@ class WeightedSum(NamedTuple):
     def mean(self) -> tf.Tensor:
         """The loss: a float32 scalar, NaN where the weight is 0."""
         return self.total / self.weight
+
+
+class SummedLosses:
+    """What a run asks (`training.trainer.Trainable`) of a model whose `pretrainer` computes all its
+    losses in every step and whose total is their sum, each times its weight.
+    """
+
+    total_is_linear = True
+    step_tasks: Mapping[str, float] = types.MappingProxyType({})
+
+    @property
+    def trainable_variables(self):
+        """Of the layers that pre-training reaches; makes them where they are not there yet."""
+        return self.pretrainer.trainable_variables
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Of all losses that a step computes."""
+        return tuple(f"{name}_loss" for name in ("masked_lm", "next_sentence", *self.tasks))
+
+    def losses(self, batch, task=None, training=False) -> dict[str, WeightedSum]:
+        """Losses and accuracies of a training batch by name; all of them at once."""
+        if task is not None:
+            raise ValueError(f"A model of type {self.config.model_type} has no single tasks")
+        outputs = self.pretrainer(batch, training=training)
+        return {**outputs["losses"], **outputs["accuracies"]}
+
+    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
+        """The sum of the losses' means, each by its weight."""
+        weights = self._loss_weights
+        return sum(
+            weights.get(name.removesuffix("_loss"), 1.0) * value for name, value in losses.items()
+        ), {}
+
+    def figures(self, sums) -> dict[str, float]:
+        """Nothing beside the means."""
+        del sums
+        return {}
 
 
 def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> WeightedSum:

@@ -107,7 +107,7 @@ def open_table(
     `open_records`.
     """
     layout = FAMILIES[config.model_type].layout(config)
-    return open_records(pattern, layout, config.patch_feature_size, vocabulary, length)
+    return open_records(pattern, layout, config.record_size, vocabulary, length)
 
 
 def pairs_of_candidates(

@@ -205,6 +205,7 @@ def _sizes_of_records(records: str, content: dict) -> dict:
     files = find_files(records)
     dataset = declared_by(files)
     layout = layout_of(dataset, files[0])
+    size = dataset[layout.size_key]
     if layout not in family.layouts:  # said when the records are opened
-        return {"patch_feature_size": dataset["feature_size"]}
-    return family.config.sizes_of_records(dataset["feature_size"], layout.num_patches)
+        return {layout.size_key: size}
+    return family.config.sizes_of_records(size, layout.num_patches)

@@ -31,7 +31,7 @@ class RecordTable:
       texts: [N] int32, the row of each record's own text in `sequences`.
       whole_texts: [N] int32, equal where whole texts are (`texts`: where they are as far as S).
       sequences: [T, S] int32, [CLS] tokens [SEP] and padding. lengths: [T] int32 places used.
-      feature_size: floats a patch. layout: which patches a record holds.
+      size: floats a patch, or pixels a side of the photos. layout: what of an image a record holds.
       alignments: what the `dataset.json` of each folder says of its alignments, as JSON; "" if none
         has any.
       contents: the digests of photos and texts in the `dataset.json` of each folder; "" if none has
@@ -49,13 +49,22 @@ class RecordTable:
     whole_texts: np.ndarray
     sequences: np.ndarray
     lengths: np.ndarray
-    feature_size: int
+    size: int
     layout: Layout
     alignments: str = ""
     contents: str = ""
 
     def __len__(self) -> int:
         return len(self.product_ids)
+
+    @property
+    def feature_size(self) -> int:
+        """Floats a patch. Raises: InputError where records hold pixels."""
+        if self.layout.holds_pixels:
+            raise InputError(
+                f"Records of patch features are needed. {self.files[0]} holds {self.layout.name}"
+            )
+        return self.size
 
     def records_of_photos(self) -> dict[str, list[int]]:
         """Image id -> the records of its views, in the order of `VIEWS`: the plain one first."""
@@ -66,43 +75,53 @@ class RecordTable:
 
 
 def open_records(
-    pattern: str, layout: Layout, feature_size: int, vocabulary: Vocabulary, text_length: int
+    pattern: str, layout: Layout, size: int, vocabulary: Vocabulary, text_length: int
 ) -> RecordTable:
     """The records that a `*_input_fp` flag names, held against the model that is to read them.
 
-    Args: layout, feature_size: what the model's config needs.
-    Raises: InputError for records of another layout, feature size or vocabulary.
+    Args: layout, size: what the model's config needs; of larger photos it sees a part.
+    Raises: InputError for records of another layout, size or vocabulary.
     """
     files = find_files(pattern)
     for folder in _folders_of(files):
         check_vocabulary(folder, vocabulary)
-    table = read_record_table(files, vocabulary, text_length, feature_size)
-    if table.layout != layout:
+    dataset = declared_by(files)
+    found = layout_of(dataset, files[0])
+    if found != layout:
         raise InputError(
-            f"The model needs records of layout {layout.name}. {pattern} holds {table.layout.name}"
+            f"The model needs records of layout {layout.name}. {pattern} holds {found.name}"
         )
-    return table
+    return read_record_table(files, vocabulary, text_length, size)
+
+
+def _check_size(declared: int, needed: int, layout: Layout, folder: str) -> None:
+    if layout.holds_pixels and declared < needed:
+        raise InputError(
+            f"The model's `image_side` is {needed} pixels, the photos in {folder} have {declared} a"
+            f" side. Write them with --image_size={needed} or more, or use a config.json that fits"
+        )
+    if not layout.holds_pixels and declared != needed:
+        raise InputError(
+            f"The model's `patch_feature_size` is {needed}, the records in {folder} hold"
+            f" {declared} floats a patch. Use a config.json or records that fit"
+        )
 
 
 def read_record_table(
-    files: list[str], vocabulary: Vocabulary, text_length: int, feature_size: int
+    files: list[str], vocabulary: Vocabulary, text_length: int, size: int
 ) -> RecordTable:
-    """Reads the table of `files`, checking version, feature size and token ids of every record.
+    """Reads the table of `files`, checking version, size and token ids of every record.
 
-    Args: feature_size: what the model's config says.
+    Args: size: what the model's config says, as `open_records`.
     Raises: InputError naming file and record.
     """
     dataset = declared_by(files)
-    declared, layout = dataset["feature_size"], layout_of(dataset, files[0])
-    if declared != feature_size:
-        raise InputError(
-            f"The model's `patch_feature_size` is {feature_size}, the records in"
-            f" {os.path.dirname(files[0])} hold {declared} floats a patch. Use a config.json or"
-            " records that fit"
-        )
+    layout = layout_of(dataset, files[0])
+    _check_size(dataset[layout.size_key], size, layout, os.path.dirname(files[0]))
+    size = dataset[layout.size_key]
     columns, starts = [], [0]
     for file in files:
-        parts = _read_columns(file, layout, feature_size, len(vocabulary))
+        parts = _read_columns(file, layout, size, len(vocabulary))
         count = sum(len(part["product_id"]) for part in parts)
         check_count(file, count)
         columns += parts
@@ -123,7 +142,7 @@ def read_record_table(
         whole_texts=_numbered(token_ids),
         sequences=sequences,
         lengths=lengths,
-        feature_size=feature_size,
+        size=size,
         layout=layout,
         alignments=_alignments_in(files),
         contents=_contents_of(files),
@@ -153,7 +172,7 @@ def _alignments_in(files: list[str]) -> str:
 
 
 def _read_columns(
-    file: str, layout: Layout, feature_size: int, vocab_size: int, batch: int = 256
+    file: str, layout: Layout, size: int, vocab_size: int, batch: int = 256
 ) -> list[dict]:
     """The table columns of one file, checked record by record."""
     parts, read = [], 0
@@ -166,7 +185,7 @@ def _read_columns(
                 name: v.to_list() if isinstance(v, tf.RaggedTensor) else v.numpy()
                 for name, v in part.items()
             }
-            _check(part, file, read, layout, feature_size, vocab_size)
+            _check(part, file, read, layout, size, vocab_size)
             read += len(part["product_id"])
             parts.append(part)
     except tf.errors.NotFoundError as error:
@@ -179,21 +198,22 @@ def _read_columns(
     return parts
 
 
-def _check(
-    part: dict, file: str, first: int, layout: Layout, feature_size: int, vocab_size: int
-) -> None:
+def _check(part: dict, file: str, first: int, layout: Layout, size: int, vocab_size: int) -> None:
     versions = part["record_version"]
-    wanted_bytes = [rows * feature_size * 2 for rows in layout.blocks.values()]
+    wanted_bytes = [rows * size * 2 for rows in layout.blocks.values()]
     for row, ids in enumerate(part["token_ids"]):
         where = f"{file} record {first + row} (product {part['product_id'][row].decode()})"
         if versions[row] != RECORD_VERSION:
             raise InputError(
                 f"{where}: version {RECORD_VERSION} is needed. Received: version {versions[row]}"
             )
-        if part["feature_bytes"][row].tolist() != wanted_bytes:
+        content_bytes = part["content_bytes"][row].tolist()
+        if layout.holds_pixels and not min(content_bytes):
+            raise InputError(f"{where}: a photo is needed. Received: 0 bytes")
+        if not layout.holds_pixels and content_bytes != wanted_bytes:
             raise InputError(
-                f"{where}: feature blocks of {wanted_bytes} bytes are needed ({feature_size} floats"
-                f" a patch). Received: {part['feature_bytes'][row].tolist()}"
+                f"{where}: feature blocks of {wanted_bytes} bytes are needed ({size} floats"
+                f" a patch). Received: {content_bytes}"
             )
         if not ids:
             raise InputError(f"{where}: a text of at least one token is needed. Received: none")

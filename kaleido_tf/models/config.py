@@ -207,6 +207,11 @@ class BertConfig(ModelConfig):
                 raise InputError(f"`{field.name}` must be above 0. Received: {value}")
 
     @property
+    def record_size(self) -> int:
+        """What its records hold, as `record.Layout.size_key` calls it."""
+        return self.patch_feature_size
+
+    @property
     def max_masked_tokens(self) -> int:
         """Most word pieces of a text that are masked."""
         return 10

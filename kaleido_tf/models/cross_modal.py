@@ -25,7 +25,7 @@ MEASURED_IMAGES = 1000
 """Images whose features are looked at for the normalisation of a new model."""
 
 
-class CrossModalBert(PairMatching, tf.Module):
+class CrossModalBert(losses.SummedLosses, PairMatching, tf.Module):
     """A family's model: named layers, and functional models that share them, each built when it is
     first used.
 
@@ -48,8 +48,6 @@ class CrossModalBert(PairMatching, tf.Module):
     """
 
     TASKS: tuple[str, ...] = ()
-    total_is_linear = True
-    step_tasks: Mapping[str, float] = {}
 
     def __init__(
         self,
@@ -181,37 +179,6 @@ class CrossModalBert(PairMatching, tf.Module):
             "pretrainer",
         )
         return any(name in self.__dict__ for name in models)
-
-    # What a run asks of it (`training.trainer.Trainable`).
-
-    @property
-    def trainable_variables(self):
-        """Of the layers that pre-training reaches; makes them where they are not there yet."""
-        return self.pretrainer.trainable_variables
-
-    @property
-    def loss_names(self) -> tuple[str, ...]:
-        """Of all losses that a step computes."""
-        return tuple(f"{name}_loss" for name in ("masked_lm", "next_sentence", *self.tasks))
-
-    def losses(self, batch, task=None, training=False) -> dict[str, losses.WeightedSum]:
-        """Losses and accuracies of a training batch by name; all of them at once."""
-        if task is not None:
-            raise ValueError(f"A model of type {self.config.model_type} has no single tasks")
-        outputs = self.pretrainer(batch, training=training)
-        return {**outputs["losses"], **outputs["accuracies"]}
-
-    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
-        """The sum of the losses' means, each by its weight."""
-        weights = self._loss_weights
-        return sum(
-            weights.get(name.removesuffix("_loss"), 1.0) * value for name, value in losses.items()
-        ), {}
-
-    def figures(self, sums) -> dict[str, float]:
-        """Nothing beside the means."""
-        del sums
-        return {}
 
     # What the families share.
 

@@ -9,35 +9,36 @@ from kaleido_tf.files.listed_shards import DATASET_JSON, shard_counts
 from kaleido_tf.records.record import KALEIDO, LAYOUTS, RECORD_VERSION, Layout
 
 
-def feature_size_of(files: list[str]) -> int:
-    """The feature size that the `dataset.json` beside each file declares; see `declared_by`."""
-    return declared_by(files)["feature_size"]
+def size_of(files: list[str]) -> int:
+    """The feature size, or the pixels a side of the photos, that the `dataset.json` beside each
+    file declares; see `declared_by`.
+    """
+    dataset = declared_by(files)
+    return dataset[layout_of(dataset, files[0]).size_key]
 
 
 def declared_by(files: list[str]) -> dict:
     """What the `dataset.json` beside each file says: its content (of the first folder).
 
-    Raises: InputError if the folders disagree in feature size or layout, since one model reads them
-      all.
+    Raises: InputError if the folders disagree in layout or size, since one model reads them all.
     """
     folders = sorted({os.path.dirname(file) for file in files})
     contents = {folder: read_dataset_json(folder or ".") for folder in folders}
     kinds = {
-        (_feature_size(content, folder), layout_of(content, folder).name): folder
+        (_size(content, folder), layout_of(content, folder).name): folder
         for folder, content in contents.items()
     }
     if len(kinds) > 1:
-        raise InputError(
-            f"All records of a run need one feature size and layout. Received: {kinds}"
-        )
+        raise InputError(f"All records of a run need one size and layout. Received: {kinds}")
     return contents[folders[0]]
 
 
-def _feature_size(dataset: dict, folder: str) -> int:
-    size = dataset.get("feature_size")
+def _size(dataset: dict, folder: str) -> int:
+    key = layout_of(dataset, folder).size_key
+    size = dataset.get(key)
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         raise InputError(
-            f"{folder or '.'}/{DATASET_JSON}: `feature_size` must be a whole number above 0."
+            f"{folder or '.'}/{DATASET_JSON}: `{key}` must be a whole number above 0."
             f" Received: {size!r}"
         )
     return size

@@ -3,7 +3,7 @@
 
 A record is a `tf.train.Example`; docs/records.md describes it for other readers. B = records, F =
 feature size. Features are stored as raw little-endian float16, so that an image with ResNet-50
-features takes 303 KB.
+features takes 303 KB. Records of pixels hold the photo instead (`photo.py`).
 """
 
 import dataclasses
@@ -20,23 +20,35 @@ RECORD_VERSION = 1
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Which patches of an image a record holds.
+    """What of an image a record holds: patches, or pixels.
 
     Attributes:
       name: as `dataset.json` says it.
       sides: patches a side of each grid; all grids' patches, one grid after the other, row by row,
-        are `patch_features`.
-      blocks: name -> rows of its feature blocks; each row is F float16.
+        are `patch_features`. () of pixels.
+      blocks: name -> rows of its feature blocks; each row is F float16. {} of pixels.
+      size_key: what `dataset.json` calls the size that all its records share, a number.
     """
 
     name: str
     sides: tuple[int, ...]
     blocks: Mapping[str, int]
+    size_key: str = "feature_size"
+
+    @property
+    def holds_pixels(self) -> bool:
+        """Whether its records hold the photo itself."""
+        return not self.blocks
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The fields that hold the image."""
+        return tuple(self.blocks) or ("photo",)
 
     @property
     def num_patches(self) -> int:
-        """P, the patches of a photo."""
-        return self.blocks["patch_features"]
+        """P, the patches of a photo; 0 of pixels."""
+        return self.blocks.get("patch_features", 0)
 
     def boxes(self, width: int, height: int) -> np.ndarray:
         """The boxes of all patches of a crop: [P, 5] int32, as `patches.level_boxes`."""
@@ -56,7 +68,9 @@ GRIDS = {
     side: Layout(f"grid_{side}x{side}", (side,), {"patch_features": side * side}) for side in (4, 8)
 }
 """FashionBERT's layouts by patches a side: 8 in the paper, 4 in the released extractor."""
-LAYOUTS = {layout.name: layout for layout in (KALEIDO, *GRIDS.values())}
+PIXELS = Layout("pixels", (), {}, size_key="image_size")
+"""Of families that read photos: each is a square of `image_size` pixels a side."""
+LAYOUTS = {layout.name: layout for layout in (KALEIDO, *GRIDS.values(), PIXELS)}
 
 _FIXED = {
     "record_version": tf.io.FixedLenFeature([], tf.int64),
@@ -81,7 +95,7 @@ _RAGGED = {name: tf.io.RaggedFeature(dtype) for name, dtype in _LISTS.items()}
 
 
 def _raw(layout: Layout) -> dict:
-    return {name: tf.io.FixedLenFeature([], tf.string) for name in layout.blocks}
+    return {name: tf.io.FixedLenFeature([], tf.string) for name in layout.content}
 
 
 TABLE_FEATURES = (
@@ -227,27 +241,33 @@ def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> 
     Raises: KeyError for a missing field, ValueError for a block of another shape or numbers outside
       float16.
     """
-    features = {"record_version": _ints([RECORD_VERSION])}
-    for name in ("product_id", "image_id", "text", "title"):
-        features[name] = _bytes(str(fields[name]).encode())
-    for name in ("category_id", "subcategory_id"):
-        features[name] = _ints([fields[name]])
-    for name in ("image_size", "crop_box", "patch_boxes", "token_ids"):
-        features[name] = _ints(np.asarray(fields[name]).reshape(-1))
+    features = {**product_features(fields), "patch_boxes": int_feature(fields["patch_boxes"])}
     if fields.get("view", PLAIN) != PLAIN:
-        features["view"] = _ints([fields["view"]])
+        features["view"] = int_feature(fields["view"])
     for name, rows in layout.blocks.items():
-        features[name] = _bytes(_float16_bytes(name, fields[name], rows))
+        features[name] = bytes_feature(_float16_bytes(name, fields[name], rows))
     pairs = [fields.get(f"alignment_{part}", ()) for part in ("tokens", "patches", "scores")]
     features |= _alignment_features(*pairs)
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
+def product_features(fields: Mapping[str, object]) -> dict[str, tf.train.Feature]:
+    """What records of every layout say of a photo and its product. Raises: KeyError for a missing
+    field.
+    """
+    features = {"record_version": int_feature(RECORD_VERSION)}
+    for name in ("product_id", "image_id", "text", "title"):
+        features[name] = bytes_feature(str(fields[name]).encode())
+    for name in ("category_id", "subcategory_id", "image_size", "crop_box", "token_ids"):
+        features[name] = int_feature(fields[name])
+    return features
+
+
 def _alignment_features(tokens, patches, scores) -> dict[str, tf.train.Feature]:
     floats = tf.train.FloatList(value=[float(score) for score in scores])
     return {
-        "alignment_tokens": _ints(tokens),
-        "alignment_patches": _ints(patches),
+        "alignment_tokens": int_feature(tokens),
+        "alignment_patches": int_feature(patches),
         "alignment_scores": tf.train.Feature(float_list=floats),
     }
 
@@ -265,11 +285,14 @@ def _float16_bytes(name: str, rows, count: int) -> bytes:
     return half.tobytes()
 
 
-def _ints(values) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(value) for value in values]))
+def int_feature(values) -> tf.train.Feature:
+    """A number, or an array of numbers of any shape, as a feature of a record."""
+    flat = [int(value) for value in np.asarray(values).reshape(-1)]
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=flat))
 
 
-def _bytes(value: bytes) -> tf.train.Feature:
+def bytes_feature(value: bytes) -> tf.train.Feature:
+    """Bytes as a feature of a record."""
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
@@ -302,10 +325,10 @@ def parse_patch(serialized: tf.Tensor, patch: tf.Tensor, feature_size: int) -> t
 
 
 def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:
-    """[B] serialized records to the columns of `TABLE_FEATURES` and `feature_bytes` [B, blocks]
-    (length of each block).
+    """[B] serialized records to the columns of `TABLE_FEATURES` and `content_bytes` [B, n] (length
+    of each field of `Layout.content`).
     """
     specs = {name: {**_FIXED, **_VIEW, **_RAGGED}[name] for name in TABLE_FEATURES}
     columns = tf.io.parse_example(serialized, {**specs, **_raw(layout)})
-    lengths = [tf.strings.length(columns.pop(name)) for name in layout.blocks]
-    return {**columns, "feature_bytes": tf.stack(lengths, axis=1)}
+    lengths = [tf.strings.length(columns.pop(name)) for name in layout.content]
+    return {**columns, "content_bytes": tf.stack(lengths, axis=1)}

@@ -80,6 +80,17 @@ class MvltConfig(ModelConfig):
                 f"{self.max_position_embeddings}. Received: {self.text_seq_len}"
             )
 
+    @property
+    def record_size(self) -> int:
+        """Pixels a side of the photos that it reads."""
+        return self.image_side
+
+    @classmethod
+    def sizes_of_records(cls, image_size: int, num_patches: int) -> dict[str, int]:
+        """Nothing: larger photos than the model sees are cut."""
+        del image_size, num_patches
+        return {}
+
     @classmethod
     def of_size(cls, size: str, **changes) -> "MvltConfig":
         """The config of a PVT by its name. Raises: InputError for a name not in `DEPTHS`."""

@@ -18,7 +18,7 @@ from kaleido_tf.models.mvlt.config import PATCH_STRIDES, MvltConfig, check_side
 from kaleido_tf.models.mvlt.layers import STAGES, make_layers
 
 
-class Mvlt(tf.Module):
+class Mvlt(losses.SummedLosses, tf.Module):
     """MVLT: named layers, and functional models that share them, each built when it is first used.
 
     Image input: `images` [B, H, W, 3] float in [0, 1], of which regions may be masked. Text input:
@@ -39,8 +39,6 @@ class Mvlt(tf.Module):
     """
 
     TASKS: tuple[str, ...] = ("image",)
-    total_is_linear = True
-    step_tasks: Mapping[str, float] = {}
 
     def __init__(
         self,
@@ -153,37 +151,6 @@ class Mvlt(tf.Module):
             },
         }
         return tf_keras.Model(inputs, outputs, name="pretrainer")
-
-    # What a run asks of it (`training.trainer.Trainable`).
-
-    @property
-    def trainable_variables(self):
-        """Of the layers that pre-training reaches; makes them where they are not there yet."""
-        return self.pretrainer.trainable_variables
-
-    @property
-    def loss_names(self) -> tuple[str, ...]:
-        """Of all losses that a step computes."""
-        return tuple(f"{name}_loss" for name in ("masked_lm", "next_sentence", *self.tasks))
-
-    def losses(self, batch, task=None, training=False) -> dict[str, losses.WeightedSum]:
-        """Losses and accuracies of a training batch by name; all of them at once."""
-        if task is not None:
-            raise ValueError(f"A model of type {self.config.model_type} has no single tasks")
-        outputs = self.pretrainer(batch, training=training)
-        return {**outputs["losses"], **outputs["accuracies"]}
-
-    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
-        """The sum of the losses' means, each by its weight."""
-        weights = self._loss_weights
-        return sum(
-            weights.get(name.removesuffix("_loss"), 1.0) * value for name, value in losses.items()
-        ), {}
-
-    def figures(self, sums) -> dict[str, float]:
-        """Nothing beside the means."""
-        del sums
-        return {}
 
     def prepare(self, examples) -> None:
         """Nothing is measured."""
