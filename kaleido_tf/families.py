@@ -20,8 +20,11 @@ from kaleido_tf.models.kaleido_bert import examples as kaleido_examples
 from kaleido_tf.models.kaleido_bert import original as kaleido_original
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
+from kaleido_tf.models.mvlt import examples as mvlt_examples
+from kaleido_tf.models.mvlt.config import MvltConfig
+from kaleido_tf.models.mvlt.model import Mvlt
 from kaleido_tf.models.original import Original
-from kaleido_tf.records.record import GRIDS, KALEIDO, Layout
+from kaleido_tf.records.record import GRIDS, KALEIDO, PIXELS, Layout
 from kaleido_tf.text import Vocabulary
 
 
@@ -37,7 +40,7 @@ class Family:
         model look at its training examples before the first step.
       open_examples: (pattern, settings, config, tasks, vocabulary) -> the examples that a run makes
         of the records at `pattern`.
-      layouts: of the patch records that its models read; () for a family that reads others.
+      layouts: of the records that its models read; () for a family that reads others.
       layout: config -> the one of them that a model reads.
       original: how its release names variables and columns; None: no release is read.
     """
@@ -66,6 +69,9 @@ FAMILIES: dict[str, Family] = {
         tuple(GRIDS.values()),
         fashion_examples.layout_of_config,
         fashion_original.ORIGINAL,
+    ),
+    MvltConfig.MODEL_TYPE: Family(
+        MvltConfig, Mvlt, mvlt_examples.open_examples, (PIXELS,), lambda config: PIXELS
     ),
 }
 DEFAULT_TYPE = KaleidoBertConfig.MODEL_TYPE

@@ -7,7 +7,9 @@ from kaleido_tf.settings import check_settings, seed_setting, setting
 
 @dataclasses.dataclass(frozen=True)
 class ExamplesConfig:
-    """How texts are cut, paired and masked; see data/sampling.py and data/token_masking.py."""
+    """How texts are cut, paired and masked, and photos cut, mirrored and masked; see
+    data/sampling.py, data/token_masking.py and data/photos.py.
+    """
 
     text_length: int = setting(
         64,
@@ -32,9 +34,10 @@ class ExamplesConfig:
         "aligned",
         "masking",
         "aligned: pairs of a word and a patch in the records first, of each one side; random: as if"
-        " there were none.",
+        " there were none; independent: each word piece by itself, as MVLT's release, so that a"
+        " text may lose more or none.",
         decisive=True,
-        choices=("aligned", "random"),
+        choices=("aligned", "random", "independent"),
     )
     negatives: str = setting(
         "subcategory",
@@ -50,6 +53,37 @@ class ExamplesConfig:
         "Epochs until --negatives=rising draws from the sub-category only.",
         decisive=True,
         above=0,
+    )
+    image_mask_cell: int = setting(
+        16,
+        "image_mask_cell",
+        "Pixels a side of the cells in which photos are masked (MVLT).",
+        decisive=True,
+        lowest=1,
+    )
+    image_mask_share: float = setting(
+        0.5,
+        "image_mask_share",
+        "Share of a photo's cells that are masked (MVLT).",
+        decisive=True,
+        lowest=0,
+        largest=1,
+    )
+    image_mask: str = setting(
+        "exact",
+        "image_mask",
+        "exact: of every photo that share; release: as MVLT's code draws it, so that the share"
+        " varies and rows resemble each other (docs/departures.md).",
+        decisive=True,
+        choices=("exact", "release"),
+    )
+    mirror_probability: float = setting(
+        0.0,
+        "mirror_probability",
+        "How often left and right of a training photo are exchanged (families that read pixels).",
+        decisive=True,
+        lowest=0,
+        largest=1,
     )
     seed: int = seed_setting()
 

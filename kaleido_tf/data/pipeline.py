@@ -42,6 +42,7 @@ class RecordExamples:
       donors: whether a row holds a record of another product beside its own.
       columns: name -> [N] array of the table's records, whose values a row holds, too.
       plain_only: whether other views of photos than the plain one are left out.
+      make_evaluated: as `make_example`, of what is evaluated; None: the same.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class RecordExamples:
         donors: bool = False,
         columns: Mapping[str, np.ndarray] = types.MappingProxyType({}),
         plain_only: bool = False,
+        make_evaluated: Callable[[dict], dict] | None = None,
     ):
         self.table, self.make_example, self.config = table, make_example, config
+        self.make_evaluated = make_evaluated or make_example
         self.donors, self.columns, self.plain_only = donors, columns, plain_only
 
     def __len__(self) -> int:
@@ -145,11 +148,13 @@ class RecordExamples:
 
     def _batches(self, order, batch_size, start, epochs):
         dataset = _rows(order, start, epochs, self.columns)
-        dataset = dataset.map(
-            self.make_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
-        dataset = dataset.batch(batch_size, drop_remainder=epochs is None)
-        return dataset.prefetch(tf.data.AUTOTUNE)
+        make = self.make_example if epochs is None else self.make_evaluated
+        dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return self._batched(dataset, batch_size, start, epochs).prefetch(tf.data.AUTOTUNE)
+
+    def _batched(self, dataset, batch_size, start, epochs):
+        """Batches of the examples from `start` on; a family may do more with each."""
+        return dataset.batch(batch_size, drop_remainder=epochs is None)
 
 
 def _records_with_shared_text(table: RecordTable) -> int:

@@ -255,6 +255,10 @@ class Draw(enum.IntEnum):
     ROTATION = 7
     JIGSAW = 8
     DONOR_PATCH = 9
+    IMAGE_CELLS = 10
+    IMAGE_ROWS = 11
+    IMAGE_CUT = 12
+    IMAGE_MIRROR = 13
 
 
 def fold(seed: tf.Tensor, purpose: Draw) -> tf.Tensor:

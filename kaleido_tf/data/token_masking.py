@@ -21,19 +21,22 @@ class MaskingConfig:
     words or by pieces.
 
     `guided`: aligned pairs come first (section 3.4); False: everything is chosen at random, as if
-    there were none.
+    there were none. `independent`: each piece (or word) is masked by a draw of its own, and
+    replaced by any token, special ones too, as in MVLT's release; False: as many as the share says,
+    at least one, and replaced by ordinary tokens.
     """
 
     token_fraction: float = 0.15
     max_tokens: int = 10
     whole_words: bool = False
     guided: bool = True
+    independent: bool = False
 
     @classmethod
     def of(cls, settings: ExamplesConfig, max_tokens: int) -> "MaskingConfig":
         """As a run's settings say."""
-        guided = settings.masking == "aligned"
-        return cls(settings.token_fraction, max_tokens, settings.whole_words, guided)
+        guided, independent = (settings.masking == name for name in ("aligned", "independent"))
+        return cls(settings.token_fraction, max_tokens, settings.whole_words, guided, independent)
 
 
 def choose_random_tokens(
@@ -42,22 +45,31 @@ def choose_random_tokens(
     """Chooses tokens at random; as `choose_masked` without pairs and patches. Adds `masked_tokens`
     [S] bool.
     """
-    words, maskable, budget = maskable_words(example, config, is_continuation)
+    words, maskable, budget = maskable_words(example, seed, config, is_continuation)
     none = tf.zeros_like(maskable)
-    return {
-        **example,
-        "masked_tokens": fill_tokens(
-            none, words, maskable, budget, fold(seed, Draw.TOKENS), last=none
-        ),
-    }
+    return {**example, "masked_tokens": fill_tokens(none, words, maskable, budget, seed, last=none)}
 
 
-def maskable_words(example, config, is_continuation):
-    """`_words`, and how many places are to be masked (at least one where there is any)."""
+def maskable_words(example, seed, config, is_continuation):
+    """`_words`, and how many places are to be masked: a share, of which at least one where there is
+    any, or as many as have a draw below it.
+    """
     words, maskable = _words(example, config.whole_words, is_continuation)
     used = tf.reduce_sum(tf.cast(maskable, tf.int32))
+    if config.independent:
+        hit = maskable & (_word_draws(words, seed) < config.token_fraction)
+        return words, maskable, tf.minimum(tf.reduce_sum(tf.cast(hit, tf.int32)), config.max_tokens)
     count = tf.cast(tf.round(config.token_fraction * tf.cast(used, tf.float32)), tf.int32)
     return words, maskable, tf.minimum(tf.clip_by_value(count, 1, config.max_tokens), used)
+
+
+def _word_draws(words, seed):
+    """A draw in [0, 1) for every place [S]; all places of a word share one, so that a word is taken
+    whole.
+    """
+    length = words.shape[0]
+    draws = tf.random.stateless_uniform([length], fold(seed, Draw.TOKENS))
+    return tf.gather(draws, tf.clip_by_value(words, 0, length - 1))
 
 
 def _words(example, whole_words, is_continuation):
@@ -74,15 +86,13 @@ def _words(example, whole_words, is_continuation):
 
 
 def fill_tokens(tokens, words, maskable, budget, seed, last):
-    """Adds words in random order as long as they fit the budget; those of `last` [S] bool after all
-    others.
+    """Adds words in the order of their draws as long as they fit the budget; those of `last` [S]
+    bool after all others.
     """
     length = words.shape[0]
     free = maskable & ~tokens
     room = budget - tf.reduce_sum(tf.cast(tokens, tf.int32))
-    draws = tf.random.stateless_uniform([length], seed)
-    # All places of a word share the draw of its number, so that a word is taken whole.
-    priority = tf.gather(draws, tf.clip_by_value(words, 0, length - 1)) + tf.cast(last, tf.float32)
+    priority = _word_draws(words, seed) + tf.cast(last, tf.float32)
     sizes = tf.math.unsorted_segment_sum(tf.cast(free, tf.int32), words, length + 1)
     size = tf.gather(sizes, words)
     free &= size <= room
@@ -108,14 +118,13 @@ def mask_tokens(
     positions = tf.cast(tf.where(masked)[: config.max_tokens, 0], tf.int32)
     count = tf.shape(positions)[0]
     draws = tf.random.stateless_uniform([ids.shape[0]], fold(seed, Draw.REPLACEMENT))
-    ordinary = tf.constant(np.flatnonzero(~vocabulary.is_special).astype(np.int32))
+    others = tf.constant(_replacements(vocabulary, config.independent))
     random_ids = tf.gather(
-        ordinary,
+        others,
         tf.random.stateless_uniform(
-            [ids.shape[0]], fold(seed, Draw.RANDOM_TOKEN), 0, len(ordinary), dtype=tf.int32
+            [ids.shape[0]], fold(seed, Draw.RANDOM_TOKEN), 0, len(others), dtype=tf.int32
         ),
     )
-    replaced = tf.where(draws < 0.8, vocabulary.mask_id, tf.where(draws < 0.9, random_ids, ids))
 
     def pad(values):
         return tf.ensure_shape(
@@ -124,8 +133,22 @@ def mask_tokens(
 
     return {
         **example,
-        "input_ids": tf.where(masked, replaced, ids),
+        "input_ids": replace_tokens(ids, masked, draws, random_ids, vocabulary),
         "masked_lm_positions": pad(positions),
         "masked_lm_ids": pad(tf.gather(ids, positions)),
         "masked_lm_weights": pad(tf.ones([count])),
     }
+
+
+def replace_tokens(ids, masked, draws, random_ids, vocabulary: Vocabulary) -> tf.Tensor:
+    """Ids [S] where a masked place with a draw below 0.8 is [MASK], below 0.9 its random id, and
+    else as it was. masked [S] bool, draws [S] in [0, 1), random_ids [S].
+    """
+    replaced = tf.where(draws < 0.8, vocabulary.mask_id, tf.where(draws < 0.9, random_ids, ids))
+    return tf.where(masked, replaced, ids)
+
+
+def _replacements(vocabulary: Vocabulary, special_too: bool) -> np.ndarray:
+    """The ids that may stand in a masked one's place, int32."""
+    every = np.arange(len(vocabulary), dtype=np.int32)
+    return every if special_too else every[~vocabulary.is_special]

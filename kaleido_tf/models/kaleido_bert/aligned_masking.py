@@ -31,19 +31,14 @@ def choose_masked(
       is_continuation: [vocabulary] bool. budgets: patches of levels 3 to 5 to mask.
     Adds: `masked_tokens` [S] bool, `masked_patches` [55] bool.
     """
-    words, maskable, budget = maskable_words(example, config, is_continuation)
+    words, maskable, budget = maskable_words(example, seed, config, is_continuation)
     pairs = tf.stack([example["alignment_tokens"], example["alignment_patches"]], axis=1)
     if not config.guided:
         pairs = pairs[:0]
     sides = _pair_sides(pairs, words, maskable)
     tokens, chosen_patches = _choose_aligned(pairs, sides, budget, seed, budgets)
     tokens = fill_tokens(
-        tokens,
-        words,
-        maskable,
-        budget,
-        fold(seed, Draw.TOKENS),
-        last=_partners(sides[1], chosen_patches, sides[0]),
+        tokens, words, maskable, budget, seed, last=_partners(sides[1], chosen_patches, sides[0])
     )
     chosen_patches = _fill_patches(
         chosen_patches,

@@ -152,6 +152,16 @@ class Mvlt(losses.SummedLosses, tf.Module):
         }
         return tf_keras.Model(inputs, outputs, name="pretrainer")
 
+    def losses(self, batch, task=None, training=False) -> dict[str, losses.WeightedSum]:
+        """As the base class. Out of training words and matching are judged on whole photos
+        (`image_targets`), and the reconstruction alone on what `images` shows of them.
+        """
+        results = super().losses(batch, task, training)
+        if training or "image" not in self.tasks:
+            return results
+        whole = super().losses({**batch, "images": batch["image_targets"]}, task)
+        return {**whole, "image_loss": results["image_loss"]}
+
     def prepare(self, examples) -> None:
         """Nothing is measured."""
 
