@@ -21,8 +21,9 @@ import numpy as np
 from absl import app, flags
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
+from kaleido_tf.compat.checkpoints.filling import fill
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
-from kaleido_tf.compat.checkpoints.weights import fill, model_for_weights, open_weights, weights_of
+from kaleido_tf.compat.checkpoints.weights import model_for_weights, open_weights, weights_of
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 

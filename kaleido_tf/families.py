@@ -21,6 +21,7 @@ from kaleido_tf.models.kaleido_bert import original as kaleido_original
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.models.mvlt import examples as mvlt_examples
+from kaleido_tf.models.mvlt import original as mvlt_original
 from kaleido_tf.models.mvlt.config import MvltConfig
 from kaleido_tf.models.mvlt.model import Mvlt
 from kaleido_tf.models.original import Original
@@ -71,7 +72,12 @@ FAMILIES: dict[str, Family] = {
         fashion_original.ORIGINAL,
     ),
     MvltConfig.MODEL_TYPE: Family(
-        MvltConfig, Mvlt, mvlt_examples.open_examples, (PIXELS,), lambda config: PIXELS
+        MvltConfig,
+        Mvlt,
+        mvlt_examples.open_examples,
+        (PIXELS,),
+        lambda config: PIXELS,
+        mvlt_original.ORIGINAL,
     ),
 }
 DEFAULT_TYPE = KaleidoBertConfig.MODEL_TYPE

@@ -63,9 +63,9 @@ def model_of(run: str, factor=lambda key, shape: 1.0) -> Mvlt:
     heads_on(model, model.encoder.output)  # makes all weights
     names = original.variable_names(model)
     shapes = {key: entry.original_shape for key, entry in names.items()}
-    weights = {key: recipe(key, shape, settings()["weight_seed"]) for key, shape in shapes.items()}
-    weights = {key: array * np.float32(factor(key, array.shape)) for key, array in weights.items()}
-    original.load_state(model, weights)
+    for key, entry in names.items():
+        array = recipe(key, shapes[key], settings()["weight_seed"])
+        entry.variable.assign(entry.to_ours(array * np.float32(factor(key, array.shape))))
     return model
 
 

@@ -11,8 +11,10 @@ from kaleido_tf.command_line.plain_bert import (
     sizes_of_bert,
     weights_of_bert,
 )
+from kaleido_tf.compat.checkpoints.checkpoint_names import state_dict_of
 from kaleido_tf.compat.checkpoints.model_names import find_model
-from kaleido_tf.compat.checkpoints.weights import find_weights, kind_of, open_weights
+from kaleido_tf.compat.checkpoints.state_dict import has_state_dict, is_image_network
+from kaleido_tf.compat.checkpoints.weights import TORCH, find_weights, kind_of, open_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import DEFAULT_TYPE, FAMILIES, Family, config_from_dict, read_config
 from kaleido_tf.files.input_files import find_files
@@ -58,7 +60,8 @@ def model_to_train(
 
     Args:
       start: --pretrain_model_name_or_path; a model of a family is trained on as it is, a plain BERT
-        gives a new model its sizes and first weights.
+        gives a new model its sizes and first weights, a state dict without a config.json beside it
+        first weights alone.
       model_config: path of the config.json of a new model; None with a plain BERT: the defaults of
         the family that reads the records.
       records: --train_input_fp where it holds records, whose patches, feature size and vocabulary a
@@ -66,6 +69,9 @@ def model_to_train(
     """
     bert = find_model(start) if start else None
     if bert and not is_plain_bert(bert):
+        state = _lone_state_dict(bert)
+        if state:
+            return _model_on_state(state, model_config, records, text_length)
         source = existing_model(start)
         if source.start is None:
             raise InputError(
@@ -89,6 +95,41 @@ def model_to_train(
             " --pretrain_model_name_or_path"
         )
     return _new_model(bert, model_config, records, text_length)
+
+
+def _lone_state_dict(path: str) -> str | None:
+    """The state dict at `path` that makes no model by itself: one without a config.json beside it,
+    or of an image network; None for anything else.
+    """
+    weights = find_weights(path)
+    if weights is None or not has_state_dict(weights):
+        return None
+    has_config = model_files(weights)[0].is_file()
+    return None if has_config and not is_image_network(weights) else weights
+
+
+def _model_on_state(
+    state: str, model_config: str | None, records: str | None, text_length: int
+) -> ModelSource:
+    """A new model of `model_config` that starts from the state dict at `state`, as far as it goes.
+
+    Raises: InputError where the model's family has none, or the model is of another size.
+    """
+    if model_config is None:
+        raise InputError(
+            f"--pretrain_model_name_or_path={state} needs --model_config (a config.json), as there is"
+            " none beside it that says what else the new model has"
+        )
+    source = _new_model(None, model_config, records, text_length)
+    release = state_dict_of(source.config.model_type)
+    if release is None:
+        raise InputError(
+            f"--pretrain_model_name_or_path={state} holds the weights of modules of PyTorch, from"
+            f" which no model of type {source.config.model_type} starts (--model_config="
+            f"{model_config})"
+        )
+    release.check_start(open_weights(state).shapes, source.config, state)
+    return dataclasses.replace(source, start=state)
 
 
 def with_dropout(source: ModelSource, dropout: float | None) -> ModelSource:
@@ -178,7 +219,7 @@ def tasks_there(weights: str, config: ModelConfig) -> tuple[str, ...]:
     every, kind = FAMILIES[config.model_type].model.TASKS, kind_of(weights)
     if kind == "own":
         return tasks_of_checkpoint(weights, every)
-    tasks = open_weights(weights).tasks if kind == "safetensors" else None
+    tasks = open_weights(weights).tasks if kind in ("safetensors", TORCH) else None
     return every if tasks is None else tasks
 
 

@@ -4,6 +4,7 @@ layout.
 
 import os
 
+from kaleido_tf.compat.checkpoints.state_dict import is_torch_file
 from kaleido_tf.compat.checkpoints.text_encoder import TextEncoder
 from kaleido_tf.compat.checkpoints.text_encoder_config import BERT, BERT_CHOICES, BERT_SIZES
 from kaleido_tf.compat.checkpoints.weights import find_weights, kind_of
@@ -38,7 +39,7 @@ def is_plain_bert(path: str) -> bool:
 def weights_of_bert(path: str) -> str:
     """Where the weights of a plain BERT lie, as `find_weights`. Raises: InputError if nowhere."""
     weights = find_weights(path)
-    if weights is not None:
+    if weights is not None and not is_torch_file(weights):
         return weights
     folder = model_files(path)[0].parent
     pickles = [os.path.basename(file) for file in visible_files(folder, (".bin", ".pt", ".pth"))]

@@ -1,5 +1,6 @@
 """Converts a model between our checkpoints, TF1 checkpoints of the originals, and safetensors, or
-writes its text side in Hugging Face's layout.
+writes its text side in Hugging Face's layout. PyTorch files (.pth, .pt) are read, without running
+anything in them.
 
 `--output` is a new folder; config.json and vocab.txt travel along. What the input is, is
 recognised.
@@ -15,6 +16,10 @@ What was handed on, for use here:
 A TF1 checkpoint to safetensors and back, tensor by tensor:
   python -m kaleido_tf.compat.convert_checkpoint --input=tf1/m.ckpt-9 --output=st --to=safetensors
   python -m kaleido_tf.compat.convert_checkpoint --input=st --output=for_tf1 --to=tf1
+A PyTorch file of MVLT's release, for use here, and a model of ours under its names:
+  python -m kaleido_tf.compat.convert_checkpoint --input=checkpoint_retrieval.pth --output=own \
+      --to=own --input_config=config.json
+  python -m kaleido_tf.compat.convert_checkpoint --input=own --output=st --to=safetensors
 The text side of a run of ours, for transformers and as the start of another run:
   python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=text_encoder --to=hf
 """
@@ -33,7 +38,7 @@ from kaleido_tf.compat.checkpoints.weights import KINDS
 flags.DEFINE_string(
     "input",
     None,
-    "Checkpoint prefix, .safetensors file, or a folder with one of them.",
+    "Checkpoint prefix, .safetensors or .pth file, or a folder with one of them.",
     required=True,
 )
 flags.DEFINE_string("output", None, "New folder.", required=True)

@@ -20,8 +20,7 @@ from kaleido_tf.files.torch_opcodes import BFLOAT16, StoredTensor, read_values
 ENDINGS = (".pth", ".pt")
 STATES = ("model", "state_dict")
 """Where training scripts keep the weights among other things."""
-PARALLEL = "module."
-"""What names begin with where a model was saved that trained on several GPUs."""
+WHOLE_FILE = "the whole file"
 
 _LARGEST_PICKLE = 64 * 2**20
 """Bytes; that of a thousand tensors has some 100,000."""
@@ -35,9 +34,9 @@ class TorchFile:
     """A file to read from.
 
     The weights are the file's one dict of names and tensors: the whole value, or its entry `model`
-    or `state_dict`, the first of them that is there; names lose a `module.` that all of them have.
+    or `state_dict`, the first of them that is there.
 
-    Attributes: path; `taken`: which of that was done, in words; `shapes` {name: tuple}; `dtypes`
+    Attributes: path; `taken`: which of them, in words; `shapes` {name: tuple}; `dtypes`
       {name: NumPy type}, as they are read: floats of any width as float32; `others`: names beside
       the tensors, which are left unread.
     Raises: InputError for a file of another format or that is cut short, for one whose pickle does
@@ -52,7 +51,7 @@ class TorchFile:
             self._order = self._byte_order(archive)
         state, self.taken = self._find_state(read_values(pickle, self.path))
         self._tensors = {n: value for n, value in state.items() if isinstance(value, StoredTensor)}
-        self.others = tuple(str(name) for name in state if name not in self._tensors)
+        self.others = tuple(name for name in state if name not in self._tensors)
         self.shapes = {name: tensor.shape for name, tensor in self._tensors.items()}
         self.dtypes = {
             name: np.float32 if tensor.kind in _FLOATS else np.dtype(tensor.kind).type
@@ -132,7 +131,7 @@ class TorchFile:
 
     def _find_state(self, value) -> tuple[dict, str]:
         """The dict of names and tensors, and where it was found."""
-        taken = "the whole file"
+        taken = WHOLE_FILE
         entries = value if isinstance(value, dict) else {}
         entry = next((name for name in STATES if _holds_tensors(entries.get(name))), None)
         if entry:
@@ -144,11 +143,7 @@ class TorchFile:
                 f" {' or '.join(STATES)}. {self.path} holds: "
                 + (", ".join(names[:_LISTED]) or f"a {type(value).__name__}")
             )
-        names = [str(name) for name in value]
-        if all(name.startswith(PARALLEL) for name in names):
-            value = {name.removeprefix(PARALLEL): held for name, held in zip(names, value.values())}
-            taken += f", without `{PARALLEL}` before the names"
-        return value, taken
+        return {str(name): held for name, held in value.items()}, taken
 
     def _numbers(self, tensor: StoredTensor) -> np.ndarray:
         """All numbers of a tensor's storage: a map of the file where they are not compressed."""

@@ -1,5 +1,5 @@
-"""How the originals name what a model consists of: the variables of their checkpoints and the
-columns of their rows (EasyTransfer, TF1).
+"""How the originals name what a model consists of: the variables of their checkpoints (TF1 or
+PyTorch) and, for EasyTransfer, the columns of their rows.
 
 Names and shapes are those of the released code, misspellings included. A family says in its own
 `original.py` what is its own; here is what they share.
@@ -21,7 +21,7 @@ BERT_DEPARTURES = {
     "hidden_gelu": ("tanh", "the original approximates gelu and will compute other numbers"),
     "layer_norm_eps": (1e-12, "the original's layer norms will compute other numbers"),
 }
-"""`Original.departures` that the families share."""
+"""`EasyTransfer.departures` that the families share."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,22 +45,66 @@ class OriginalRows:
 
 
 @dataclasses.dataclass(frozen=True)
-class Original:
-    """A family's release.
+class EasyTransfer:
+    """What a release for EasyTransfer (TF1) has beside names.
 
     Attributes:
       scope: first scope of its variables' names.
-      names: model -> {name below the scope: variable}, of the layers that are built.
       departures: key of ours -> (the original's value, what the original does without it).
       unused_values: what the release has under the keys that it declares and never uses.
       rows: of its bundles.
     """
 
     scope: str
-    names: Callable[..., "dict[str, OriginalVariable]"]
     departures: Mapping[str, tuple[object, str]]
     rows: OriginalRows
     unused_values: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class StateDict:
+    """What a release for PyTorch has beside names: its checkpoints are state dicts.
+
+    Attributes:
+      heads: layer of a head -> the key that is there if the head is.
+      build: (model, heads) makes the weights of the encoder and of these heads.
+      repeated: model -> {key: variable}, of weights that stand there a second time.
+      constants: model -> {key: array} of what stands there and nothing is computed from.
+      body: the key by which its state dicts, and those of networks that it starts from, are known.
+      whole: a key that the latter lack.
+      check_start: (shapes, config, path) refuses, with an InputError, what a model cannot start
+        from.
+      changes: (shapes, model) -> {key: (shape, array -> array, what is done, in words)} for tables
+        that are brought to the model's shape.
+    """
+
+    heads: Mapping[str, str]
+    build: Callable[..., None]
+    repeated: Callable[..., "dict[str, OriginalVariable]"]
+    constants: Callable[..., dict[str, np.ndarray]]
+    body: str
+    whole: str
+    check_start: Callable[..., None]
+    changes: Callable[..., dict[str, tuple[tuple[int, ...], Callable, str]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Original:
+    """A family's release.
+
+    Attributes:
+      names: model -> {name below the scope: variable}, of the layers that are built.
+      easytransfer, state_dict: what it has beside names; one of them, the other None.
+    """
+
+    names: Callable[..., "dict[str, OriginalVariable]"]
+    easytransfer: EasyTransfer | None = None
+    state_dict: StateDict | None = None
+
+    @property
+    def scope(self) -> str:
+        """First scope of its variables' names, "" where they have none."""
+        return self.easytransfer.scope if self.easytransfer else ""
 
 
 @dataclasses.dataclass(frozen=True)

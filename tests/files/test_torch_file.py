@@ -95,10 +95,10 @@ def test_weights_of_a_training_run(tmp_path, entry):
         "args": Raw(namespace),
         "optimizer": optimizer,
         "scheduler": {"rate": Raw(scalar), "last": None, "big": 2**40},
-        entry: {f"module.{name}": array for name, array in WEIGHTS.items()},
+        entry: WEIGHTS,
     }
     file = file_of(tmp_path, value)
-    assert file.taken == f"its entry `{entry}`, without `module.` before the names"
+    assert file.taken == f"its entry `{entry}`"
     assert set(file.shapes) == set(WEIGHTS) and file.others == ()
     np.testing.assert_array_equal(file.read("block.bias"), WEIGHTS["block.bias"])
 

@@ -1,7 +1,11 @@
-"""Which of our variables the originals' names mean (TF1 checkpoints of the families' releases)."""
+"""Which of our variables the originals' names mean: those in TF1 checkpoints and state dicts of the
+families' releases.
+"""
+
+import numpy as np
 
 from kaleido_tf.families import FAMILIES
-from kaleido_tf.models.original import OriginalVariable, dense_names
+from kaleido_tf.models.original import OriginalVariable, StateDict, dense_names
 
 OWN_PREFIX = "named_layers/"
 """What the names of variables begin with that no original has, after their place in our models."""
@@ -33,3 +37,21 @@ def named_variables(model) -> dict[str, OriginalVariable]:
                 name = weight.name.split(":")[0].split("/")[-1]
                 entries[f"{OWN_PREFIX}{layer_name}/{name}"] = OriginalVariable(weight)
     return entries
+
+
+def state_dict_of(model_type: str) -> StateDict | None:
+    """A family's release for PyTorch; None for a family that has none."""
+    original = FAMILIES[model_type].original
+    return original.state_dict if original else None
+
+
+def repeated_variables(model) -> dict[str, OriginalVariable]:
+    """Variables that the original's files hold a second time, by the second name."""
+    release = state_dict_of(model.config.model_type)
+    return release.repeated(getattr(model, "backbone", model)) if release else {}
+
+
+def constant_arrays(model) -> dict[str, np.ndarray]:
+    """What the original's files hold that is no weight."""
+    release = state_dict_of(model.config.model_type)
+    return release.constants(getattr(model, "backbone", model)) if release else {}

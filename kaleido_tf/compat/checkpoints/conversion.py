@@ -1,5 +1,5 @@
 """A model from one kind of file to another: our checkpoints, TF1 checkpoints of the originals,
-safetensors; and its text side alone in Hugging Face's layout.
+PyTorch files (these are read alone), safetensors; and its text side alone in Hugging Face's layout.
 
 The result is always a folder with the weights, `config.json` and `vocab.txt`, as
 `--pretrain_model_name_or_path` takes it.
@@ -14,17 +14,17 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX
+from kaleido_tf.compat.checkpoints.filling import Weights, below_scope, fill
 from kaleido_tf.compat.checkpoints.fine_tuned import classifier_for
+from kaleido_tf.compat.checkpoints.state_dict import type_of
 from kaleido_tf.compat.checkpoints.text_encoder import layout_of, to_layout
 from kaleido_tf.compat.checkpoints.text_encoder_config import text_encoder_config
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import write_tf1_checkpoint
 from kaleido_tf.compat.checkpoints.weights import (
     KINDS,
     STEP,
+    TORCH,
     VOCABULARY,
-    Weights,
-    below_scope,
-    fill,
     find_weights,
     kind_of,
     model_for_weights,
@@ -89,8 +89,8 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     path = find_weights(source)
     if path is None:
         raise InputError(
-            "--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors file, or a folder"
-            f" with one of them. Found at {source}: nothing"
+            "--input must be a checkpoint prefix (…/model.ckpt-N), a .safetensors or .pth file, or"
+            f" a folder with one of them. Found at {source}: nothing"
         )
     source_kind = kind_of(path)
     if source_kind == "hf":
@@ -105,8 +105,11 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     has_config = needed or kind == "hf" or config_file.is_file()
     config = read_config(config_file) if has_config else None
     weights = open_weights(path, config)
+    _check_target(weights, config, kind)
     vocabulary = _check_vocabulary(weights, config, vocabulary_file)
     notes, unused = [], list(weights.unused)
+    if weights.taken:
+        notes.append(f"read was {weights.taken}")
     if not needed and kind != "hf":
         notes.append("names and shapes were carried over as they are, not held against a model")
     if kind == "tf1":
@@ -153,6 +156,19 @@ def _files(path: str, config_path: str | None) -> tuple[pathlib.Path, pathlib.Pa
     return config, vocabulary if vocabulary.is_file() else config.with_name("vocab.txt")
 
 
+def _check_target(weights: Weights, config: ModelConfig | None, kind: str) -> None:
+    """Raises: InputError for a state dict's model where TF1 or a text encoder is asked for."""
+    model_type = config.model_type if config else type_of(weights.shapes)
+    original = FAMILIES[model_type].original if model_type else None
+    foreign = weights.kind == TORCH if original is None else original.easytransfer is None
+    if kind in ("tf1", "hf") and foreign:
+        what = "TF1 checkpoint" if kind == "tf1" else "text encoder"
+        raise InputError(
+            f"{weights.path} cannot be a {what}: its release is a state dict of PyTorch, without a"
+            " BERT. --to=safetensors gives the state dict's names, --to=own a checkpoint for here"
+        )
+
+
 def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) -> list[str]:
     """What the original would do differently. Raises: InputError if it cannot be this
     model at all.
@@ -187,7 +203,7 @@ def _notes_on_export(weights: Weights, config: ModelConfig | None, path: str) ->
         )
     notes = [
         f"{key} is {getattr(config, key)} here: {what}"
-        for key, (value, what) in original.departures.items()
+        for key, (value, what) in original.easytransfer.departures.items()
         if getattr(config, key) != value
     ]
     if "text_seq_len" in config.OURS:
@@ -239,7 +255,8 @@ def _write_text_encoder(
 def _write_own(folder: pathlib.Path, weights: Weights, config: ModelConfig) -> tuple[str, ...]:
     """Writes a checkpoint of this project; returns the names that were not used."""
     head = weights.head
-    model = classifier_for(config, head) if head else model_for_weights(config, weights.tasks)
+    tasks, heads = weights.tasks, weights.heads
+    model = classifier_for(config, head) if head else model_for_weights(config, tasks, heads)
     unused = fill(model, weights)
     checkpoint = tf.train.Checkpoint(model=model, step=tf.Variable(weights.step, dtype=tf.int64))
     manager = tf.train.CheckpointManager(
@@ -304,6 +321,6 @@ def _config_content(
     content = read_json_object(path)
     if kind == "safetensors":
         return content
-    original = FAMILIES[config.model_type].original
+    original = FAMILIES[config.model_type].original.easytransfer
     content = {**original.unused_values, **content, **config.to_dict()}
     return {key: value for key, value in content.items() if key not in config.OURS}

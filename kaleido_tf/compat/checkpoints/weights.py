@@ -1,20 +1,33 @@
-"""The weights that lie at a path, by name, whatever file holds them, and filling a model with them.
+"""The weights that lie at a path, by name, whatever file holds them, and a model with them.
 
-The names are those of the original's checkpoints, which for a text encoder in Hugging Face's layout
-are Google's; weights that the original does not have are called `named_layers/...`, after their
-place in our models.
+The names are those of the original's checkpoints (MVLT: of PyTorch's modules), which for a text
+encoder in Hugging Face's layout are Google's; weights that the original does not have are called
+`named_layers/...`, after their place in our models.
 """
 
 import dataclasses
 import math
 import os
 import re
-from collections.abc import Callable
 
 import numpy as np
 
-from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX, named_variables
+from kaleido_tf.compat.checkpoints.checkpoint_names import (
+    OWN_PREFIX,
+    constant_arrays,
+    named_variables,
+    repeated_variables,
+    state_dict_of,
+)
+from kaleido_tf.compat.checkpoints.filling import Weights, check_built, fill, listed
 from kaleido_tf.compat.checkpoints.fine_tuned import OWN_HEAD, classifier_for, head_of
+from kaleido_tf.compat.checkpoints.state_dict import (
+    SAFETENSORS,
+    StateDictFile,
+    has_state_dict,
+    is_torch_file,
+    type_of,
+)
 from kaleido_tf.compat.checkpoints.text_encoder import TextEncoder, is_text_encoder
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
@@ -22,9 +35,9 @@ from kaleido_tf.families import FAMILIES, build_model
 from kaleido_tf.files.input_files import visible_files
 from kaleido_tf.files.safetensors_file import SafetensorsFile
 from kaleido_tf.files.sharded_safetensors import INDEX
+from kaleido_tf.files.torch_file import ENDINGS, WHOLE_FILE
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.cross_modal import CrossModalBert
-from kaleido_tf.objectives.class_list import ClassList
 from kaleido_tf.training.checkpoints import (
     find_checkpoint,
     is_own_checkpoint,
@@ -34,58 +47,33 @@ from kaleido_tf.training.checkpoints import (
 )
 
 KINDS = ("own", "tf1", "safetensors", "hf")
-SAFETENSORS = ".safetensors"
+"""Of what is written; PyTorch files (`TORCH`) are read and not written."""
+TORCH = "pth"
 STEP = "global_step"
 VOCABULARY = "vocabulary_digest"
 _SHARD = re.compile(r"-\d+-of-\d+\.safetensors$")
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-_LISTED = 5
-"""Names that a message shows before it only counts."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Weights:
-    """Weights to be taken out one at a time.
-
-    Attributes:
-      path: of the file or checkpoint. kind: one of `KINDS`.
-      tensors: name -> function that gives the array. shapes: name -> tuple. num_bytes: name -> int.
-      step: how long they were trained.
-      tasks: of pre-training, whose heads are there (None: not said, which means all).
-      ignored: number of optimizer variables beside them. unused: names of what else lay there.
-      vocabulary_digest: of the vocabulary they were trained with; None: not said.
-      head: what a head of recognition among them tells apart; None: there is none.
-    """
-
-    path: str
-    kind: str
-    tensors: dict[str, Callable[[], np.ndarray]]
-    shapes: dict[str, tuple[int, ...]]
-    num_bytes: dict[str, int]
-    step: int
-    tasks: tuple[str, ...] | None = None
-    ignored: int = 0
-    unused: tuple[str, ...] = ()
-    vocabulary_digest: str | None = None
-    head: ClassList | None = None
 
 
 def find_weights(path: str | os.PathLike) -> str | None:
-    """The prefix of a checkpoint or the path of a safetensors file, or of the index of several:
-    `path` itself, or in the folder `path`; None if there is none. Hidden files are none.
+    """The prefix of a checkpoint or the path of a safetensors file, or of the index of several, or
+    of a PyTorch file: `path` itself, or in the folder `path`; None if there is none. Hidden files
+    are none, and PyTorch files beside one of the others (an optimizer's state, say).
 
     Raises: InputError naming all, if the folder holds more than one and its `checkpoint` does not
       say which is the latest, or a checkpoint beside a safetensors file.
     """
     path = str(path)
-    if path.endswith((SAFETENSORS, INDEX)) and os.path.isfile(path):
+    if path.endswith((SAFETENSORS, INDEX, *ENDINGS)) and os.path.isfile(path):
         return path
     prefix = find_checkpoint(path)
     files = _safetensors_in(path) if os.path.isdir(path) else []
     candidates = ([prefix] if prefix else []) + files
+    if not candidates and os.path.isdir(path):
+        candidates = visible_files(path, ENDINGS)
     if len(candidates) > 1:
         raise InputError(
-            "One checkpoint or safetensors file is needed: name it, or give a folder with one."
+            "One checkpoint or file of weights is needed: name it, or give a folder with one."
             f" Found at {path}: {', '.join(candidates)}"
         )
     return candidates[0] if candidates else None
@@ -98,7 +86,11 @@ def _safetensors_in(folder: str) -> list[str]:
 
 
 def kind_of(weights: str) -> str:
-    """Which of `KINDS` lies at what `find_weights` gave."""
+    """Which of `KINDS`, or `TORCH`, lies at what `find_weights` gave."""
+    if is_torch_file(weights):
+        return TORCH
+    if has_state_dict(weights):
+        return "safetensors"
     if weights.endswith((SAFETENSORS, INDEX)):
         return "hf" if is_text_encoder(weights) else "safetensors"
     return "own" if is_own_checkpoint(weights) else "tf1"
@@ -116,6 +108,7 @@ def open_weights(path: str, config: ModelConfig | None = None) -> Weights:
         "tf1": _open_tf1,
         "safetensors": _open_safetensors,
         "hf": _open_text_encoder,
+        TORCH: _open_torch,
     }
     return openers[kind](path, config)
 
@@ -126,7 +119,7 @@ def load_weights(model: CrossModalBert, path: str) -> None:
 
     Raises: InputError if anything is missing.
     """
-    _check_built(model)
+    check_built(model)
     if kind_of(path) == "own":
         load_own_checkpoint(model, path)
     else:
@@ -136,15 +129,30 @@ def load_weights(model: CrossModalBert, path: str) -> None:
 
 def load_start(model: CrossModalBert, path: str) -> None:
     """Fills a model that is to be trained; from a TF1 checkpoint (Kaleido-BERT, FashionBERT or
-    Google's BERT) or a text encoder what it has, with a report of what begins new.
+    Google's BERT), a text encoder, or, for a family with state dicts, from one of these what it
+    has, with a report of what begins new.
 
     Raises: InputError if a variable has another shape, or if there is nothing of the encoder.
     """
-    if kind_of(path) in ("tf1", "hf"):
-        weights = open_weights(path)
-        _report_unused(weights, fill(model, weights, partly=True))
-    else:
+    kind, release = kind_of(path), state_dict_of(model.config.model_type)
+    if kind == "own" or (kind not in ("tf1", "hf") and release is None):
         load_weights(model, path)
+        return
+    weights = open_weights(path)
+    if release is not None:
+        release.check_start(weights.shapes, model.config, path)
+        weights = _changed(weights, release.changes(weights.shapes, model))
+    _report_unused(weights, fill(model, weights, partly=True))
+
+
+def _changed(weights: Weights, changes: dict[str, tuple]) -> Weights:
+    """Weights, some of which are brought to another shape; says which."""
+    tensors, shapes = dict(weights.tensors), dict(weights.shapes)
+    for name, (shape, change, what) in changes.items():
+        shapes[name] = shape
+        tensors[name] = lambda read=tensors[name], change=change: change(read())
+        print(f"start: {what}")
+    return dataclasses.replace(weights, tensors=tensors, shapes=shapes)
 
 
 def _open_tf1(prefix, _):
@@ -170,6 +178,9 @@ def _open_safetensors(path, _):
             f"{path}: the metadata's `{STEP}` must be a whole number. Received: {step!r}"
         )
     tasks = file.metadata.get("tasks")
+    if type_of(file.shapes):
+        metadata = {"step": int(step), "vocabulary_digest": file.metadata.get(VOCABULARY)}
+        return _of_state_dict("safetensors", StateDictFile(path), **metadata)
     sizes = {name: np.dtype(file.dtypes[name]).itemsize for name in names}
     tasks = None if tasks is None else tuple(task for task in tasks.split(",") if task)
     return _weights(
@@ -182,6 +193,26 @@ def _open_safetensors(path, _):
         ignored=len(file.shapes) - len(names),
         vocabulary_digest=file.metadata.get(VOCABULARY),
         head=head_of(path, file.shapes),
+    )
+
+
+def _open_torch(path, _):
+    return _of_state_dict(TORCH, StateDictFile(path), step=0)
+
+
+def _of_state_dict(kind, file, step, **others):
+    sizes = {name: np.dtype(kind).itemsize for name, kind in file.dtypes.items()}
+    return _weights(
+        kind,
+        file,
+        list(file.shapes),
+        sizes,
+        step,
+        tasks=file.tasks,
+        heads=file.heads,
+        unused=file.unread,
+        taken=file.taken,
+        **others,
     )
 
 
@@ -214,7 +245,9 @@ def _open_own(prefix, config):
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
     head = head_of(prefix, shapes)
     tasks = tasks_of_checkpoint(prefix, FAMILIES[config.model_type].model.TASKS)
-    model = classifier_for(config, head) if head else model_for_weights(config, tasks)
+    release = state_dict_of(config.model_type)
+    heads = tasks_of_checkpoint(prefix, tuple(release.heads)) if release else None
+    model = classifier_for(config, head) if head else model_for_weights(config, tasks, heads)
     load_own_checkpoint(model, prefix)
     used = (
         "step" + _VALUE,
@@ -226,112 +259,56 @@ def _open_own(prefix, config):
     left = [name for name in names if not name.startswith(used)]
     optimizer = [name for name in left if name.startswith("optimizer/")]
     unused = sorted(name.removesuffix(_VALUE) for name in left if name not in optimizer)
-    return weights_of(model, prefix, step, ignored=len(optimizer), unused=tuple(unused), head=head)
+    others = {"ignored": len(optimizer), "unused": tuple(unused), "head": head, "heads": heads}
+    return weights_of(model, prefix, step, **others)
 
 
-def model_for_weights(config: ModelConfig, tasks: tuple[str, ...] | None) -> CrossModalBert:
+def model_for_weights(
+    config: ModelConfig, tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None = None
+) -> CrossModalBert:
     """A model to hold weights; they do not depend on the length of its texts, which only has to be
     possible.
+
+    Args: heads: of a family with state dicts, the heads to be made; None: those of pre-training.
     """
     model = build_model(config, tasks, min(config.text_seq_len, config.max_position_embeddings))
-    _ = model.trainable_variables  # makes them
+    if heads is None:
+        _ = model.trainable_variables  # makes them
+    else:
+        state_dict_of(config.model_type).build(model, heads)
     return model
 
 
 def weights_of(model: CrossModalBert, path: str, step: int, **others) -> Weights:
     """The weights that a model has now."""
-    entries = named_variables(model)
+    entries = {**named_variables(model), **repeated_variables(model)}
+    constants = constant_arrays(model)
+    tensors = {
+        name: lambda entry=entry: entry.to_original(entry.variable.numpy())
+        for name, entry in entries.items()
+    }
+    sizes = {
+        name: math.prod(entry.original_shape) * entry.variable.dtype.size
+        for name, entry in entries.items()
+    }
     return Weights(
         path=path,
         kind="own",
-        tensors={
-            name: lambda entry=entry: entry.to_original(entry.variable.numpy())
-            for name, entry in entries.items()
-        },
-        shapes={name: entry.original_shape for name, entry in entries.items()},
-        num_bytes={
-            name: math.prod(entry.original_shape) * entry.variable.dtype.size
-            for name, entry in entries.items()
-        },
+        tensors=tensors | {name: lambda array=array: array for name, array in constants.items()},
+        shapes={name: entry.original_shape for name, entry in entries.items()}
+        | {name: array.shape for name, array in constants.items()},
+        num_bytes=sizes | {name: array.nbytes for name, array in constants.items()},
         step=step,
         tasks=getattr(model, "backbone", model).tasks,
         **others,
     )
 
 
-def fill(model: CrossModalBert, weights: Weights, partly: bool = False) -> tuple[str, ...]:
-    """Gives `model` the weights, one after the other; returns the names that it has no use for.
-
-    Args: partly: what is not there keeps its first weights, and is reported. As in the original,
-      names are then compared below their first scope (`…_pre_trained_model/`), so that one family
-      can start from another, or from Google's BERT.
-    Raises: InputError, before anything is changed, that lists what is missing or of another shape.
-    """
-    _check_built(model)
-    entries = named_variables(model)
-    if partly:
-        below = {below_scope(name): name for name in weights.shapes}
-        theirs = {name: below.get(below_scope(name)) for name in entries}
-    else:
-        theirs = {name: name if name in weights.shapes else None for name in entries}
-    missing = [name for name, their in theirs.items() if their is None]
-    if partly and not any(their and "/encoder/" in their for their in theirs.values()):
-        raise InputError(
-            "A start needs the encoder's weights under BERT's names (bert/encoder/layer_0/...)."
-            f" {weights.path} holds none of them"
-        )
-    pairs = {name: their for name, their in theirs.items() if their is not None}
-    _check_fit(weights, entries, pairs, [] if partly else missing)
-    for name, their in pairs.items():
-        entries[name].variable.assign(entries[name].to_ours(weights.tensors[their]()))
-    if partly:
-        print(f"start: {len(pairs)} of {len(entries)} variables from {weights.path}")
-    if partly and missing:
-        new = sorted(below_scope(name) for name in missing)
-        print(f"start: not in the checkpoint, so with random weights: {_listed(new)}")
-    return tuple(sorted(set(weights.shapes) - set(pairs.values())))
-
-
-def _check_built(model: CrossModalBert) -> None:
-    """A model without a functional model in use has next to no weights: filling it would look like
-    success.
-    """
-    if not getattr(getattr(model, "backbone", model), "is_built", True):
-        raise RuntimeError("Use one of the model's functional models before its weights are filled")
-
-
-def _check_fit(weights: Weights, entries: dict, pairs: dict[str, str], missing: list[str]) -> None:
-    wrong = [
-        f"{name} needs {list(entries[name].original_shape)}, found {list(weights.shapes[their])}"
-        for name, their in pairs.items()
-        if weights.shapes[their] != entries[name].original_shape
-    ]
-    if missing or wrong:
-        raise InputError(
-            f"{weights.path} does not fit the model of its config.json. Not found:"
-            f" {_some(missing)}. Of another shape: {_some(wrong)}. Not used:"
-            f" {_some(sorted(set(weights.shapes) - set(pairs.values())))}"
-        )
-
-
 def _report_unused(weights: Weights, unused: tuple[str, ...]) -> None:
+    if weights.taken not in ("", WHOLE_FILE):
+        print(f"{weights.path}: read was {weights.taken}")
     unused = (*weights.unused, *unused)
     if unused:
-        print(f"{weights.path}: not used: {_listed(list(unused))}")
+        print(f"{weights.path}: not used: {listed(list(unused))}")
     if weights.ignored:
         print(f"{weights.path}: {weights.ignored} variables of its optimizer are left alone")
-
-
-def below_scope(name: str) -> str:
-    """A name without the scope of its family's release."""
-    first, _, rest = name.partition("/")
-    return rest if "pre_trained_model" in first else name
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
-
-
-def _some(names: list[str]) -> str:
-    return f"{len(names)}" + (f" ({_listed(names)})" if names else "")

@@ -21,18 +21,19 @@ IDENTITY = ("text_prod_id", "image_prod_id", "prod_img_id", "nx_sent_labels")
 
 def _rows_of(config: BertConfig, purpose: str) -> OriginalRows:
     """Raises: InputError for a family without a release, or without such rows."""
-    original = FAMILIES[config.model_type].original
-    if original is None or purpose not in original.rows.columns:
-        known = [
-            name
-            for name, family in FAMILIES.items()
-            if family.original and purpose in family.original.rows.columns
-        ]
+    known = {
+        name: family.original.easytransfer.rows
+        for name, family in FAMILIES.items()
+        if family.original
+        and family.original.easytransfer
+        and purpose in family.original.easytransfer.rows.columns
+    }
+    if config.model_type not in known:
         raise InputError(
             f"Rows for {purpose} are known of models of type {', '.join(known)}. Received: a model"
             f" of type {config.model_type}"
         )
-    return original.rows
+    return known[config.model_type]
 
 
 @dataclasses.dataclass(frozen=True)

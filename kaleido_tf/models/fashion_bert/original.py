@@ -9,6 +9,7 @@ from kaleido_tf.models.original import (
     BERT_DEPARTURES,
     MASKED_LM_COLUMNS,
     TEXT_COLUMNS,
+    EasyTransfer,
     Original,
     OriginalRows,
     OriginalVariable,
@@ -94,10 +95,16 @@ def _columns(inputs: dict[str, np.ndarray], config: FashionBertConfig) -> dict[s
 
 
 ORIGINAL = Original(
-    scope="image_bert_pre_trained_model/",
     names=variable_names,
-    departures=BERT_DEPARTURES,
-    rows=OriginalRows(
-        {"pretraining": _PRETRAINING, "matching": _MATCHING}, _lengths, _limits, _inputs, _columns
+    easytransfer=EasyTransfer(
+        scope="image_bert_pre_trained_model/",
+        departures=BERT_DEPARTURES,
+        rows=OriginalRows(
+            {"pretraining": _PRETRAINING, "matching": _MATCHING},
+            _lengths,
+            _limits,
+            _inputs,
+            _columns,
+        ),
     ),
 )

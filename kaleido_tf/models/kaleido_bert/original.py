@@ -8,6 +8,7 @@ from kaleido_tf.models.original import (
     BERT_DEPARTURES,
     MASKED_LM_COLUMNS,
     TEXT_COLUMNS,
+    EasyTransfer,
     Original,
     OriginalRows,
     OriginalVariable,
@@ -187,19 +188,21 @@ def _columns(inputs: dict[str, np.ndarray], config: KaleidoBertConfig) -> dict[s
 
 
 ORIGINAL = Original(
-    scope="kaleido_bert_pre_trained_model/",
     names=variable_names,
-    departures={
-        "box_unit": ("pixel", "the original feeds raw pixels and will compute other numbers"),
-        "grey_target": ("joint", "the original's loss of grey patches is another one"),
-        **BERT_DEPARTURES,
-    },
-    unused_values={"max_patch_position_embeddings": 64},
-    rows=OriginalRows(
-        {"pretraining": _PRETRAINING, "matching": _MATCHING, "recognition": _RECOGNITION},
-        _lengths,
-        _limits,
-        _inputs,
-        _columns,
+    easytransfer=EasyTransfer(
+        scope="kaleido_bert_pre_trained_model/",
+        departures={
+            "box_unit": ("pixel", "the original feeds raw pixels and will compute other numbers"),
+            "grey_target": ("joint", "the original's loss of grey patches is another one"),
+            **BERT_DEPARTURES,
+        },
+        unused_values={"max_patch_position_embeddings": 64},
+        rows=OriginalRows(
+            {"pretraining": _PRETRAINING, "matching": _MATCHING, "recognition": _RECOGNITION},
+            _lengths,
+            _limits,
+            _inputs,
+            _columns,
+        ),
     ),
 )

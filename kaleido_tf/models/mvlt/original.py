@@ -1,20 +1,28 @@
 """What the release of MVLT calls its weights (a PyTorch state dict), to our layers and back."""
 
 import dataclasses
-from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.errors import InputError
 from kaleido_tf.models.mvlt.decoder import ImageDecoder, NormalisedConvolution
 from kaleido_tf.models.mvlt.layers import STAGES
 from kaleido_tf.models.mvlt.model import Mvlt
-from kaleido_tf.models.original import OriginalVariable
+from kaleido_tf.models.mvlt.pyramid_start import BODY, check_start, table_changes
+from kaleido_tf.models.original import Original, OriginalVariable, StateDict
 
 WORDS = "text_embeddings.word_embeddings.weight"
 DECODER = "mlm_head.mlm_decoder.weight"
 """The word embeddings once more, by which the masked-language head decodes."""
+
+HEADS = {
+    "masked_lm": "mlm_head.bias",
+    "next_sentence": "itm_head.linear.weight",
+    "image": "t2i_head.score.0.weight",
+    "category": "sup_cls_head.linear.weight",
+    "subcategory": "sub_cls_head.linear.weight",
+}
+"""Layer of a head -> a key that is there with it."""
 
 _DECODER_PARTS = {"conv_concat2": "mixed_middle", "conv_concat3": "mixed_fine", "conv4": "last"}
 _CLASSIFIERS = {
@@ -70,39 +78,25 @@ def variable_names(model: Mvlt) -> dict[str, OriginalVariable]:
     return names
 
 
-def load_state(model: Mvlt, state: Mapping[str, np.ndarray]) -> None:
-    """Fills every weight of a model's built layers from a state dict, by name and shape.
+def repeated_variables(model: Mvlt) -> dict[str, OriginalVariable]:
+    """What the state dict holds a second time: the matrix by which masked words are decoded."""
+    if not model.named_layers["masked_lm"].built:
+        return {}
+    return {DECODER: OriginalVariable(model.named_layers["text_embedding"].word_embeddings)}
 
-    Raises: InputError naming keys that are missing, that the model has no place for, or whose shape
-      is another; and where the decoder of masked words is not the word embeddings. Nothing is
-      changed then.
+
+def build_heads(model: Mvlt, heads: tuple[str, ...]) -> None:
+    """Makes the weights of the pyramid and of those of `HEADS` that stand in a checkpoint together:
+    masked words never without matching, and both lists of classes.
     """
-    names, constants = variable_names(model), constant_arrays(model)
-    shapes = {name: entry.original_shape for name, entry in names.items()}
-    shapes |= {name: array.shape for name, array in constants.items()}
-    optional = {DECODER, *constants}
-    _report("lacks", set(names) - set(state))
-    _report("holds, without a place in the model,", set(state) - set(names) - optional)
-    wrong = {name for name in state if name in shapes and state[name].shape != shapes[name]}
-    _report("has in another shape than the model", wrong)
-    if DECODER in state and not np.array_equal(state[DECODER], state[WORDS]):
-        raise InputError(
-            f"{DECODER} must hold the same numbers as {WORDS}, with which the model decodes."
-            " Received: others"
-        )
-    for name, entry in names.items():
-        entry.variable.assign(entry.to_ours(state[name]))
-
-
-def state_of(model: Mvlt) -> dict[str, np.ndarray]:
-    """The state dict of a model's built layers, with every key that the release has."""
-    state = {
-        name: entry.to_original(entry.variable.numpy())
-        for name, entry in variable_names(model).items()
-    }
-    if model.named_layers["masked_lm"].built:
-        state[DECODER] = state[WORDS]
-    return {**state, **constant_arrays(model)}
+    if {"masked_lm", "image"} & set(heads):
+        _ = model.pretrainer
+    elif "next_sentence" in heads:
+        _ = model.matcher
+    if {"category", "subcategory"} & set(heads):
+        _ = model.classifier
+    if not heads:
+        _ = model.encoder
 
 
 def constant_arrays(model: Mvlt) -> dict[str, np.ndarray]:
@@ -115,15 +109,6 @@ def constant_arrays(model: Mvlt) -> dict[str, np.ndarray]:
         "text_embeddings.position_ids": places,
         **{name.replace("running_mean", "num_batches_tracked"): np.int64(0) for name in counted},
     }
-
-
-def _report(what: str, keys: set[str]) -> None:
-    if keys:
-        shown = ", ".join(sorted(keys)[:5]) + (" …" if len(keys) > 5 else "")
-        raise InputError(
-            f"The weights must be those of the model's layers. The state dict {what} {len(keys)}"
-            f" key(s): {shown}"
-        )
 
 
 def _stage_names(stage, layer):
@@ -222,3 +207,18 @@ def _convolution_names(scope, layer):
         f"{scope}.weight": ConvolutionKernel(layer.kernel),
         f"{scope}.bias": OriginalVariable(layer.bias),
     }
+
+
+ORIGINAL = Original(
+    names=variable_names,
+    state_dict=StateDict(
+        heads=HEADS,
+        build=build_heads,
+        repeated=repeated_variables,
+        constants=constant_arrays,
+        body=BODY,
+        whole=WORDS,
+        check_start=check_start,
+        changes=table_changes,
+    ),
+)

@@ -362,7 +362,7 @@ def test_inputs_that_are_none_or_too_many(converted, tmp_path):
     os.remove(tmp_path / "b.index")
     write_safetensors(tmp_path / "s.safetensors", {"x": np.zeros(3)}, {"global_step": "many"})
     with pytest.raises(
-        InputError, match=r"One checkpoint or safetensors file is needed.*a, .*s.safetensors"
+        InputError, match=r"One checkpoint or file of weights is needed.*a, .*s.safetensors"
     ):
         convert(str(tmp_path), str(tmp_path / "out"), "safetensors")
     with pytest.raises(InputError, match="`global_step` must be a whole number. Received: 'many'"):

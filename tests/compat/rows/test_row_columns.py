@@ -16,7 +16,7 @@ from tests.tiny_models import tiny_config
 
 KALEIDO = KaleidoBertConfig()
 KALEIDO_PRETRAINING, FASHION_BERT_PRETRAINING = (
-    FAMILIES[config.MODEL_TYPE].original.rows.columns["pretraining"]
+    FAMILIES[config.MODEL_TYPE].original.easytransfer.rows.columns["pretraining"]
     for config in (KaleidoBertConfig, FashionBertConfig)
 )
 RELEASED = (
@@ -121,7 +121,8 @@ def test_inputs_become_columns_and_inputs_again(model):
             else generator.normal(size=shape).astype(np.float32)
         )
     columns = pretraining_columns(inputs, model.config)
-    assert tuple(columns) == FAMILIES[model.config.model_type].original.rows.columns["pretraining"]
+    rows = FAMILIES[model.config.model_type].original.easytransfer.rows
+    assert tuple(columns) == rows.columns["pretraining"]
     schema = pretraining_schema(model.config, text_length=7, masked_tokens=4)
     assert [column.values for column in schema] == [array.shape[1] for array in columns.values()]
     again = row_format(schema, model.config, "pretraining", model.TASKS).model_inputs(columns)

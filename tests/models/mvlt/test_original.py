@@ -1,19 +1,13 @@
-"""The release's state dict to our layers and back."""
+"""What the release's state dict calls our variables."""
 
 import numpy as np
 import pytest
 
-from kaleido_tf.errors import InputError
 from kaleido_tf.models.mvlt import original
 from kaleido_tf.models.mvlt.config import MvltConfig
 from kaleido_tf.models.mvlt.model import Mvlt
 from tests.golden_files import mvlt, read_json
-from tests.mvlt_golden import shared_model
-
-
-@pytest.fixture(scope="module")
-def model():
-    return shared_model("sq64")
+from tests.mvlt_golden import config
 
 
 @pytest.mark.parametrize(
@@ -24,46 +18,31 @@ def test_every_key_of_the_release_is_known_once(kind, functional):
     model = Mvlt(MvltConfig())
     getattr(model, functional)
     names = original.variable_names(model)
-    ours = {key: entry.original_shape for key, entry in names.items()}
-    if kind == "pretrain":
-        ours[original.DECODER] = ours[original.WORDS]
-    ours |= {key: array.shape for key, array in original.constant_arrays(model).items()}
+    constants = original.constant_arrays(model)
+    ours = {key: (entry.original_shape, "float32") for key, entry in names.items()}
+    for key, entry in original.repeated_variables(model).items():
+        ours[key] = entry.original_shape, "float32"
+        assert entry.variable is names[original.WORDS].variable
+    ours |= {key: (array.shape, array.dtype.name) for key, array in constants.items()}
     theirs = read_json(mvlt() / "state_dict_keys.json")[kind]
-    assert ours == {key: tuple(shape) for key, (shape, _) in theirs.items()}
+    assert ours == {
+        key: (tuple(shape), kind.removeprefix("torch.")) for key, (shape, kind) in theirs.items()
+    }
     assert len({id(entry.variable) for entry in names.values()}) == len(names)
 
 
-def test_state_comes_back_as_it_was(model):
-    state = original.state_of(model)
-    assert state[original.DECODER] is state[original.WORDS]
-    reloaded = Mvlt(model.config)
-    _ = reloaded.pretrainer, reloaded.classifier
-    original.load_state(reloaded, state)
-    again = original.state_of(reloaded)
-    assert set(again) == set(state)
-    for key, array in state.items():
-        np.testing.assert_array_equal(again[key], array, err_msg=key)
-
-
 @pytest.mark.parametrize(
-    "change, message",
-    [
-        (lambda state: state.pop("pos_embed4"), "lacks 1 key.*pos_embed4"),
-        (lambda state: state.update(norm=np.ones(3)), "without a place in the model, 1 key.*norm"),
-        (
-            lambda state: state.update(pos_embed4=np.ones([1, 4, 64])),
-            "in another shape.*pos_embed4",
-        ),
-        (
-            lambda state: state.update({original.DECODER: state[original.WORDS] + 1}),
-            "must hold the same numbers",
-        ),
-    ],
+    "heads",
+    [("next_sentence",), ("masked_lm", "next_sentence", "image"), ("category", "subcategory")],
 )
-def test_other_states_are_refused_and_change_nothing(model, change, message):
-    before = original.state_of(model)
-    state = {key: array + 1 for key, array in before.items()}
-    change(state)
-    with pytest.raises(InputError, match=message):
-        original.load_state(model, state)
-    np.testing.assert_array_equal(original.state_of(model)["pos_embed1"], before["pos_embed1"])
+def test_heads_are_built_as_they_stand_together(heads):
+    model = Mvlt(config())
+    original.build_heads(model, heads)
+    keys = original.variable_names(model)
+    for head, key in original.HEADS.items():
+        assert (key in keys) == (head in heads)
+    assert (original.DECODER in original.repeated_variables(model)) == ("masked_lm" in heads)
+    for key, entry in keys.items():
+        array = np.arange(np.prod(entry.original_shape)).reshape(entry.original_shape)
+        np.testing.assert_array_equal(entry.to_original(entry.to_ours(array)), array, err_msg=key)
+        assert entry.to_ours(array).shape == tuple(entry.variable.shape)
