@@ -90,7 +90,8 @@ def test_a_late_start_shows_what_would_have_come(folder, start):
 
 def test_without_reconstruction_every_photo_is_whole(folder):
     for batch in taken(examples_of(folder, tasks=()).training_batches(3), 4):
-        assert "masked_cells" not in batch and not is_masked(batch).any()
+        assert set(batch) == set(Mvlt(CONFIG, ()).pretraining_inputs())
+        assert not is_masked(batch).any()
 
 
 def test_evaluation_is_the_same_every_time_and_masks_all(folder):
