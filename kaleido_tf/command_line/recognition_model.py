@@ -8,7 +8,7 @@ import numpy as np
 
 from kaleido_tf.command_line.session import Session
 from kaleido_tf.compat.checkpoints.weights import load_start, load_weights
-from kaleido_tf.data.labelled_examples import EMPTY_TEXT, LabelledExamples
+from kaleido_tf.data.labelled_examples import LabelledExamples
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.photo_views import Photos
 from kaleido_tf.evaluation.scoring import score_batches
@@ -26,7 +26,9 @@ def build(
     session: Session, classes: ClassList, settings: RecognitionConfig, unseen: int = 0
 ) -> Classifier:
     """A new classifier; called in the strategy's scope. Args: unseen: as `Classifier`."""
-    length = EMPTY_TEXT if classes.modalities == "image" else session.text_length
+    length, empty = session.text_length, session.config.EMPTY_TEXT_PLACES
+    if classes.modalities == "image" and empty:
+        length = empty
     balanced = settings.class_weights == "balanced"
     weights = balanced_weights(classes.train_counts) if balanced else None
     return Classifier(

@@ -58,7 +58,14 @@ def examples_of(
     table: RecordTable, labels: np.ndarray, classes: ClassList, session: Session
 ) -> LabelledExamples:
     """The examples of records with these labels [N]."""
-    return LabelledExamples(table, labels, classes.modalities, session.vocabulary, session.run.seed)
+    return LabelledExamples(
+        table,
+        labels,
+        classes.modalities,
+        session.vocabulary,
+        session.run.seed,
+        session.config.EMPTY_TEXT_PLACES or session.text_length,
+    )
 
 
 def yardstick_of(

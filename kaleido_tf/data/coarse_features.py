@@ -8,18 +8,24 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.records.photo import parse_photo
 from kaleido_tf.records.record import Layout, parse_record
 
 COARSE_SIDE = 2
+COARSE_PHOTO = 16
+"""Pixels a side of a photo that is looked at from afar."""
 
 
 def read_coarse_features(table: RecordTable) -> np.ndarray:
     """[N, 4 * F or 5 * F] float16: the features of every photo's quarters, and of the whole
-    photo where the layout has it; of a finer grid the means of its quarters.
+    photo where the layout has it; of a finer grid the means of its quarters. Of photos [N, 768],
+    their colours at 16 x 16 pixels.
     """
     layout, features = table.layout, None
 
     def parse(serialized):
+        if layout.holds_pixels:
+            return _from_afar(parse_photo(serialized, table.size))
         return parse_record(serialized, table.feature_size, layout)["patch_features"]
 
     dataset = tf.data.TFRecordDataset(list(table.files)).map(
@@ -33,7 +39,15 @@ def read_coarse_features(table: RecordTable) -> np.ndarray:
     return features
 
 
+def _from_afar(photo: tf.Tensor) -> tf.Tensor:
+    """[s, s, 3] uint8 -> [16, 16, 3] float32 in [0, 1]."""
+    size = [COARSE_PHOTO, COARSE_PHOTO]
+    return tf.image.resize(photo, size, method="area") / 255.0
+
+
 def _coarse(patches: np.ndarray, layout: Layout) -> np.ndarray:
+    if layout.holds_pixels:
+        return patches
     coarse = sum(side * side for side in layout.sides if side <= COARSE_SIDE)
     if coarse:
         return patches[:coarse]

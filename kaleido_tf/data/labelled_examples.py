@@ -19,11 +19,11 @@ EMPTY_TEXT = 2
 
 class LabelledExamples(OwnTextExamples):
     """The examples of a run, dicts of `input_ids`, `input_mask`, `segment_ids` [B, S], `label` [B]
-    and, unless texts stand alone, `patch_features` [B, P, F] float32, `patch_boxes` [B, P, 5].
+    and, unless texts stand alone, what `row_image` gives of the images.
 
     What `modalities` hides is not in them: `image` has texts of [CLS] and [SEP] alone, `text` no
     image.
-    Args: labels: [N] int32 of the table's records.
+    Args: labels: [N] int32 of the table's records. empty_text: places of a hidden text.
     """
 
     def __init__(
@@ -33,8 +33,9 @@ class LabelledExamples(OwnTextExamples):
         modalities: str,
         vocabulary: Vocabulary,
         seed: int,
+        empty_text: int = EMPTY_TEXT,
     ):
-        shown = _without_texts(table, vocabulary) if modalities == "image" else table
+        shown = _without_texts(table, vocabulary, empty_text) if modalities == "image" else table
         make = _text_alone if modalities == "text" else _image_maker(table)
         super().__init__(shown, make, seed, columns={"label": labels})
         self.labels, self._hides_texts = labels, modalities == "image"
@@ -50,8 +51,8 @@ class LabelledExamples(OwnTextExamples):
         return [] if self._hides_texts else super().notes()
 
 
-def _without_texts(table: RecordTable, vocabulary: Vocabulary) -> RecordTable:
-    ids, used = sequence([], EMPTY_TEXT, vocabulary)
+def _without_texts(table: RecordTable, vocabulary: Vocabulary, places: int) -> RecordTable:
+    ids, used = sequence([], places, vocabulary)
     return dataclasses.replace(
         table,
         texts=np.zeros_like(table.texts),

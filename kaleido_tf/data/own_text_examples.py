@@ -13,6 +13,7 @@ from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.pipeline import RecordExamples
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.data.sampling import ExampleOrder
+from kaleido_tf.records.photo import parse_photo
 from kaleido_tf.records.record import parse_record
 
 
@@ -60,8 +61,18 @@ class OwnTextExamples(RecordExamples):
         )
 
 
+IMAGE_FIELDS = ("patch_features", "patch_boxes", "photo")
+"""What an example may hold of an image, in the order in which `image_inputs` of a model takes
+it.
+"""
+
+
 def row_image(row: dict, table: RecordTable) -> dict:
-    """`patch_features` [P, F] float32 and `patch_boxes` [P, 5] int32 of a row's record."""
+    """`patch_features` [P, F] float32 and `patch_boxes` [P, 5] int32 of a row's record; of one that
+    holds pixels `photo` [side, side, 3] uint8.
+    """
+    if table.layout.holds_pixels:
+        return {"photo": parse_photo(row["record"], table.size)}
     record = parse_record(row["record"], table.feature_size, table.layout)
     return {
         "patch_features": tf.cast(record["patch_features"], tf.float32),

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.data.pipeline import text_inputs
-from kaleido_tf.data.record_table import RecordTable, read_images
+from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import input_errors_as_themselves
 from kaleido_tf.evaluation.candidates import Pairs
+from kaleido_tf.evaluation.image_bank import PatchBank, PhotoBank, open_bank
 from kaleido_tf.progress import Progress
 
 BLOCK = 16
@@ -21,33 +22,31 @@ BLOCK = 16
 
 def candidate_batches(model, table: RecordTable, pairs: Pairs, batch_size: int) -> tf.data.Dataset:
     """Batches of the matcher's inputs for every pair, in order."""
-    rows, features, boxes = read_images(table, pairs.images)
-    hubness = pair_hubness(model, table, pairs, rows, features, boxes)
-    features, boxes = tf.constant(features), tf.constant(boxes)
+    bank = open_bank(table, pairs.images)
+    hubness = pair_hubness(model, table, pairs, bank)
+    read, wanted = bank.reader(), set(model.matcher.input)
     sequences, lengths = tf.constant(table.sequences), tf.constant(table.lengths)
 
     def inputs(text, image, extra):
-        image_features, image_boxes = (
-            tf.cast(tf.gather(features, image), tf.float32),
-            tf.gather(boxes, image),
-        )
         texts = text_inputs(tf.gather(sequences, text), tf.gather(lengths, text))
-        return {**texts, **model.image_inputs(image_features, image_boxes), **extra}
+        feed = {**texts, **model.image_inputs(*read(image)), **extra}
+        return {name: value for name, value in feed.items() if name in wanted}
 
     dataset = tf.data.Dataset.from_tensor_slices(
-        (table.texts[pairs.texts], rows[pairs.images], hubness)
+        (table.texts[pairs.texts], bank.rows[pairs.images], hubness)
     ).batch(batch_size)
     return dataset.map(inputs, tf.data.AUTOTUNE, deterministic=True)
 
 
-def pair_hubness(model, table: RecordTable, pairs: Pairs, rows, features, boxes) -> dict:
+def pair_hubness(model, table: RecordTable, pairs: Pairs, bank: PatchBank | PhotoBank) -> dict:
     """{"comparison_hubness": [N]} of a model that compares below its encoder, else {}; each text
     and image is looked at once.
 
-    Args: rows, features, boxes: as `read_images` gives them.
+    Args: bank: of the pairs' images.
     """
     if not getattr(model, "compares", False):
         return {}
+    features, boxes = bank.features, bank.boxes
     texts = np.zeros(len(table.sequences), np.float32)
     used = np.unique(table.texts[pairs.texts])
     images = np.zeros(len(features), np.float32)
@@ -68,7 +67,7 @@ def pair_hubness(model, table: RecordTable, pairs: Pairs, rows, features, boxes)
         for part in _blocks(np.arange(len(images))):
             images[part] = of_images(tf.constant(features[part]), tf.constant(boxes[part]))
             done.done(len(part))
-    return {"comparison_hubness": texts[table.texts[pairs.texts]] + images[rows[pairs.images]]}
+    return {"comparison_hubness": texts[table.texts[pairs.texts]] + images[bank.rows[pairs.images]]}
 
 
 def _blocks(numbers: np.ndarray) -> list[np.ndarray]:

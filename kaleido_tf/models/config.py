@@ -42,6 +42,10 @@ class ModelConfig:
     """Key -> what a file without it means, where that is not the default for new models."""
     OURS: ClassVar[tuple[str, ...]] = ()
     """Keys that the original does not have."""
+    EMPTY_TEXT_PLACES: ClassVar[int | None] = 2
+    """Places that a text of [CLS] and [SEP] alone takes, as no model here needs padding; None: as
+    many as any other text.
+    """
 
     @property
     def model_type(self) -> str:

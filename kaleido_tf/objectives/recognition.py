@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf import losses
+from kaleido_tf.data.own_text_examples import IMAGE_FIELDS
 from kaleido_tf.evaluation.classification import f1_figures
 from kaleido_tf.families import build_model
 from kaleido_tf.models.config import ModelConfig
@@ -140,9 +141,9 @@ class Classifier(tf.Module):
 
     def _fed(self, batch, model) -> dict[str, tf.Tensor]:
         """The inputs of a functional model; an image of records is turned into the family's."""
-        if "patch_boxes" in batch:
-            image = self.backbone.image_inputs(batch["patch_features"], batch["patch_boxes"])
-            batch = {**batch, **image}
+        if "patch_boxes" in batch or "photo" in batch:
+            image = [batch[name] for name in IMAGE_FIELDS if name in batch]
+            batch = {**batch, **self.backbone.image_inputs(*image)}
         return {name: batch[name] for name in model.input}
 
     def total(self, losses):

@@ -1,6 +1,8 @@
-"""The original's optimizer and schedule (EasyTransfer): Adam with warm-up and linear decay
-to zero.
+"""The originals' optimizers and schedules: EasyTransfer's Adam with warm-up and linear decay to
+zero, and MVLT's AdamW with a cosine that changes once an epoch.
 """
+
+import math
 
 import tensorflow as tf
 import tf_keras
@@ -70,6 +72,69 @@ class BertAdam(tf_keras.optimizers.Adam):
 
     def get_config(self):
         return {**super().get_config(), "weight_decay_ratio": self.weight_decay_ratio}
+
+
+class EpochCosine(tf_keras.optimizers.schedules.LearningRateSchedule):
+    """The rate of each epoch as MVLT's release has it (exp21, ft_exp48).
+
+    It lags an epoch behind: epoch 0 runs at `FIRST`, epoch e at f(e - 1), where f rises from
+    `FIRST` to the peak in `warmup` epochs and is `LAST + (peak - LAST) * (1 + cos(pi * t /
+    epochs)) / 2` from then on, not shifted by the warm-up, so that the peak is never reached.
+
+    Args: epoch_steps: steps an epoch, no whole number perhaps. epochs: of the run.
+    """
+
+    FIRST, LAST = 1e-6, 1e-5
+
+    def __init__(self, peak: float, epoch_steps: float, epochs: float, warmup: int):
+        self.peak, self.epoch_steps, self.epochs, self.warmup = peak, epoch_steps, epochs, warmup
+
+    def __call__(self, step):
+        # in double precision: an epoch must not begin a step late
+        epoch = tf.floor(tf.cast(step, tf.float64) / self.epoch_steps)
+        t = tf.cast(tf.maximum(epoch - 1, 0), tf.float32)
+        wave = 1 + tf.cos(math.pi * t / self.epochs)
+        rate = self.LAST + 0.5 * (self.peak - self.LAST) * wave
+        rising = self.FIRST + t * (self.peak - self.FIRST) / max(self.warmup, 1)
+        return tf.where(t < self.warmup, rising, rate)
+
+    def get_config(self):
+        names = ("peak", "epoch_steps", "epochs", "warmup")
+        return {name: getattr(self, name) for name in names}
+
+
+class AdamW(tf_keras.optimizers.Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter) as PyTorch computes it: epsilon is
+    added to the root of the corrected second moment, and `weight_decay_ratio` times the plain rate
+    of each weight is taken off. What has one axis, biases and layer norms, does not decay.
+    """
+
+    def __init__(self, learning_rate, weight_decay_ratio: float = 0.0, name="AdamW", **kwargs):
+        epsilon = kwargs.pop("epsilon", 1e-8)
+        super().__init__(learning_rate, epsilon=epsilon, name=name, jit_compile=False, **kwargs)
+        self.weight_decay_ratio = weight_decay_ratio
+
+    def update_step(self, gradient, variable):
+        rate = tf.cast(self.learning_rate, variable.dtype)
+        if self.weight_decay_ratio and len(variable.shape) > 1:
+            variable.assign_sub(variable * (rate * self.weight_decay_ratio))
+        place = self._index_dict[self._var_key(variable)]
+        first, second = self._momentums[place], self._velocities[place]
+        first.assign_add((gradient - first) * (1 - self.beta_1))
+        second.assign_add((tf.square(gradient) - second) * (1 - self.beta_2))
+        update = tf.cast(self.iterations + 1, variable.dtype)
+        mean, spread = (
+            moment / (1 - tf.pow(tf.cast(beta, variable.dtype), update))
+            for moment, beta in ((first, self.beta_1), (second, self.beta_2))
+        )
+        variable.assign_sub(rate * mean / (tf.sqrt(spread) + self.epsilon))
+
+    def get_config(self):
+        return {**super().get_config(), "weight_decay_ratio": self.weight_decay_ratio}
+
+
+OPTIMIZERS = {"bert_adam": BertAdam, "adamw": AdamW}
+"""By what --optimizer calls them."""
 
 
 def train_steps(num_examples: int, num_epochs: float, global_batch: int) -> int:

@@ -74,7 +74,7 @@ def train(
     schedule = plan(run, len(train_data), global_batch)
     with strategy.scope():
         model = build()
-        optimizer = make_optimizer(run, schedule.total)
+        optimizer = make_optimizer(run, schedule)
         optimizer.build(model.trainable_variables)
     trainer = Trainer(
         model,
@@ -84,6 +84,7 @@ def train(
         log_steps=run.log_steps,
         last_step=schedule.total,
         clip_norm=run.clip_norm,
+        accumulate_steps=run.accumulate_steps,
         xla=run.device.xla,
         seed=run.seed,
     )

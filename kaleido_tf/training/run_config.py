@@ -4,6 +4,7 @@ it computes.
 
 import dataclasses
 
+from kaleido_tf.errors import InputError
 from kaleido_tf.settings import check_settings, seed_setting, setting
 
 
@@ -69,6 +70,21 @@ class RunConfig:
         decisive=True,
         lowest=0,
     )
+    optimizer: str = setting(
+        "bert_adam",
+        "optimizer",
+        "bert_adam: Kaleido-BERT's and FashionBERT's; adamw: MVLT's, PyTorch's AdamW.",
+        decisive=True,
+        choices=("bert_adam", "adamw"),
+    )
+    schedule: str = setting(
+        "linear",
+        "schedule",
+        "linear: from the peak to 0, step by step; epoch_cosine: MVLT's, once an epoch, from the"
+        " peak to 1e-5, with whole epochs of warm-up.",
+        decisive=True,
+        choices=("linear", "epoch_cosine"),
+    )
     weight_decay_ratio: float = setting(
         0.0,
         "weight_decay_ratio",
@@ -77,7 +93,19 @@ class RunConfig:
         lowest=0,
     )
     clip_norm: float = setting(
-        1.0, "clip_norm", "Gradients are clipped to this global norm.", decisive=True, above=0
+        1.0,
+        "clip_norm",
+        "Gradients are clipped to this global norm; 0: they are not.",
+        decisive=True,
+        lowest=0,
+    )
+    accumulate_steps: int = setting(
+        1,
+        "accumulate_steps",
+        "Parts in which a replica takes the gradients of its batch, one after the other, so that a"
+        " large batch needs the memory of a part; the sum is that of the batch.",
+        decisive=True,
+        lowest=1,
     )
     seed: int = seed_setting()
     log_steps: int = setting(
@@ -103,3 +131,8 @@ class RunConfig:
 
     def __post_init__(self):
         check_settings(self)
+        if self.train_batch_size % self.accumulate_steps:
+            raise InputError(
+                "--train_batch_size must be a multiple of --accumulate_steps. Received:"
+                f" {self.train_batch_size} and {self.accumulate_steps}"
+            )

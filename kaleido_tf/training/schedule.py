@@ -7,7 +7,7 @@ import math
 import tf_keras
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay, train_steps
+from kaleido_tf.training.optimizer import OPTIMIZERS, EpochCosine, WarmupLinearDecay, train_steps
 from kaleido_tf.training.run_config import RunConfig
 
 
@@ -18,12 +18,14 @@ class Schedule:
     Attributes:
       total: the last step. save, log: a checkpoint and a report every so many steps.
       evaluations: the steps after which the model is evaluated, rising; the last is `total`.
+      epoch: steps an epoch, no whole number perhaps.
     """
 
     total: int
     save: int
     log: int
     evaluations: tuple[int, ...]
+    epoch: float
 
     def next_stop(self, step: int) -> int:
         """Steps from `step` to the next report, save, evaluation or the end."""
@@ -51,22 +53,38 @@ def plan(run: RunConfig, examples: int, global_batch: int) -> Schedule:
         steps = (math.ceil(epoch * examples / global_batch) for epoch in epochs)
     evaluations = sorted({step for step in steps if 0 < step < total} | {total})
     save = run.save_steps or max(examples // global_batch, 1)
-    return Schedule(total, save, run.log_steps, tuple(evaluations))
+    return Schedule(total, save, run.log_steps, tuple(evaluations), examples / global_batch)
 
 
-def make_optimizer(run: RunConfig, steps: int) -> tf_keras.optimizers.Optimizer:
-    """The original's Adam with its schedule over `steps`; with a loss scale for float16.
+def make_optimizer(run: RunConfig, schedule: Schedule) -> tf_keras.optimizers.Optimizer:
+    """The optimizer and schedule that the run names; with a loss scale for float16.
 
     Raises: InputError if the run ends before its warm-up does.
     """
+    rates = {"linear": _linear, "epoch_cosine": _epoch_cosine}
+    rate = rates[run.schedule](run, schedule)
+    optimizer = OPTIMIZERS[run.optimizer](rate, run.weight_decay_ratio)
+    if run.device.precision == "float16":
+        return tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def _linear(run: RunConfig, schedule: Schedule) -> WarmupLinearDecay:
+    steps = schedule.total
     warmup = int(run.warmup_ratio * steps) if run.warmup_steps is None else run.warmup_steps
     if warmup >= steps:
         raise InputError(
             f"The warm-up must end before the run, which has {steps} steps. Received:"
             f" --warmup_steps={warmup}"
         )
-    rate = WarmupLinearDecay(run.learning_rate, steps, warmup)
-    optimizer = BertAdam(rate, run.weight_decay_ratio)
-    if run.device.precision == "float16":
-        return tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
-    return optimizer
+    return WarmupLinearDecay(run.learning_rate, steps, warmup)
+
+
+def _epoch_cosine(run: RunConfig, schedule: Schedule) -> EpochCosine:
+    if run.warmup_steps is not None:
+        raise InputError(
+            "--schedule=epoch_cosine warms up in whole epochs, the --warmup_ratio of all. Received:"
+            f" --warmup_steps={run.warmup_steps}"
+        )
+    warmup = round(run.warmup_ratio * run.num_epochs)
+    return EpochCosine(run.learning_rate, schedule.epoch, run.num_epochs, warmup)

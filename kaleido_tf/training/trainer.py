@@ -105,7 +105,9 @@ class Trainer(orbit.AbstractTrainer):
     Args:
       model: a `Trainable`, built in the strategy's scope.
       global_batch: examples of a distributed batch.
-      clip_norm: the gradients of the global batch are clipped to this global norm.
+      clip_norm: the gradients of the global batch are clipped to this global norm; 0: they are
+        not.
+      accumulate_steps: parts in which a replica takes the gradients of its batch.
       log_steps: a report is given when the step is a multiple of it, and at `last_step`.
       xla: compiles forward and backward pass with XLA.
       seed: of dropout, and of which task a step is given to.
@@ -123,6 +125,7 @@ class Trainer(orbit.AbstractTrainer):
         log_steps,
         last_step,
         clip_norm=1.0,
+        accumulate_steps=1,
         xla=False,
         seed=0,
     ):
@@ -132,7 +135,13 @@ class Trainer(orbit.AbstractTrainer):
                 "--xla compiles one replica at a time; the adaptive loss needs all of them. Use one"
                 " of the two"
             )
+        if accumulate_steps > 1 and not model.total_is_linear:
+            raise InputError(
+                "--accumulate_steps adds up the gradients of parts; the adaptive loss needs the"
+                " whole batch. Use one of the two"
+            )
         self.model, self.optimizer, self.strategy = model, optimizer, strategy
+        self.accumulate_steps = accumulate_steps
         self.clip_norm, self.seed, self.xla = clip_norm, seed, xla
         self.log_steps, self.last_step, self.global_batch = log_steps, last_step, global_batch
         # By now the optimizer has asked for the variables, so all layers are there.
@@ -201,8 +210,8 @@ class Trainer(orbit.AbstractTrainer):
         return self._updates[task]
 
     def _gradients_of(self, task: str | None):
-        def gradients(batch, weights, step):
-            return self._replica_gradients(batch, weights, step, task)
+        def gradients(batch, weights, draw):
+            return self._replica_gradients(batch, weights, draw, task)
 
         def weights(batch):
             # They come from the labels alone; the graph prunes the rest of this call.
@@ -215,11 +224,11 @@ class Trainer(orbit.AbstractTrainer):
         context = tf.distribute.get_replica_context()
         compute, weights_of = gradients_of
         weights = None
-        if self.strategy.num_replicas_in_sync > 1:
+        if self.strategy.num_replicas_in_sync > 1 or self.accumulate_steps > 1:
             # Weights (how many masked tokens, how many examples) must be known for the global batch
             # before the gradients are taken.
             weights = context.all_reduce(tf.distribute.ReduceOp.SUM, weights_of(batch))
-        sums, gradients = compute(batch, weights, tf.identity(self.global_step))
+        sums, gradients = self._summed_over_parts(compute, batch, weights)
         sums, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (sums, gradients))
         gradients, norm = self._clip(gradients)
         self.optimizer.apply_gradients(
@@ -229,15 +238,26 @@ class Trainer(orbit.AbstractTrainer):
         total, figures = self.model.total(_losses_among(means))
         return {"loss": total, **means, **figures, "gradient_norm": norm}
 
-    def _replica_gradients(self, batch, weights, step, task):
+    def _summed_over_parts(self, compute, batch, weights):
+        """Sums and gradients of this replica's batch, part after part."""
+        parts, step, result = self.accumulate_steps, tf.identity(self.global_step), None
+        for number in range(parts):
+            # One after the other, or they would need the memory of the whole batch after all.
+            with tf.control_dependencies([] if result is None else tf.nest.flatten(result)):
+                part = tf.nest.map_structure(lambda v, n=number: tf.split(v, parts)[n], batch)
+                found = compute(part, weights, step * parts + number)
+            result = found if result is None else tf.nest.map_structure(tf.add, result, found)
+        return result
+
+    def _replica_gradients(self, batch, weights, draw, task):
         """This replica's share of all sums, and of the gradients.
 
         weights: of the losses over the global batch; None: this replica is the only one, and its
-        own weights are that.
+        own weights are that. draw: the number that decides what dropout drops.
         """
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            self.dropout.at(self.seed, step)
+            self.dropout.at(self.seed, draw)
             sums = {
                 name: tuple(pair)
                 for name, pair in self.model.losses(batch, task, training=True).items()
@@ -278,6 +298,8 @@ class Trainer(orbit.AbstractTrainer):
     def _clip(self, gradients):
         if isinstance(self.optimizer, tf_keras.mixed_precision.LossScaleOptimizer):
             gradients = self.optimizer.get_unscaled_gradients(gradients)
+        if not self.clip_norm:
+            return gradients, tf.linalg.global_norm(gradients)
         return tf.clip_by_global_norm(gradients, self.clip_norm)
 
     def train_loop_end(self) -> dict[str, float]:

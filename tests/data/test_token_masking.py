@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from kaleido_tf import patches
-from kaleido_tf.data.token_masking import MaskingConfig, mask_tokens
+from kaleido_tf.data.token_masking import MaskingConfig, choose_random_tokens, mask_tokens
 from kaleido_tf.models.kaleido_bert.aligned_masking import choose_masked
 from kaleido_tf.text import Vocabulary
 
@@ -216,3 +216,23 @@ def test_same_inside_tf_data():
     for (tokens, masked), result in zip(alone, dataset.as_numpy_iterator()):
         np.testing.assert_array_equal(tokens, result["masked_tokens"])
         np.testing.assert_array_equal(masked, result["masked_patches"])
+
+
+def test_independent_pieces_are_lost_by_their_own_draws():
+    item = example(" ".join(["hem"] * 9))
+    config = MaskingConfig(token_fraction=0.3, max_tokens=9, independent=True)
+    counts, places = collections.Counter(), collections.Counter()
+
+    @tf.function
+    def chosen_at_random(number):
+        draw = tf.stack([3, number])
+        return choose_random_tokens(item, draw, config, CONTINUATION)["masked_tokens"]
+
+    for number in range(400):
+        tokens = chosen_at_random(tf.constant(number)).numpy()
+        counts[int(tokens.sum())] += 1
+        places.update(np.flatnonzero(tokens).tolist())
+    assert set(places) == set(range(1, 10))  # never [CLS] or [SEP]
+    # Of nine draws of 0.3 none hits in 4% of the texts; as many as expected are 2.7.
+    assert counts[0] / 400 == pytest.approx(0.7**9, abs=0.03)
+    assert sum(n * times for n, times in counts.items()) / 400 == pytest.approx(2.7, abs=0.3)

@@ -13,7 +13,7 @@ from kaleido_tf.families import read_config
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
 from kaleido_tf.training.optimizer import BertAdam, WarmupLinearDecay
 from kaleido_tf.training.run_config import RunConfig
-from kaleido_tf.training.schedule import make_optimizer, plan
+from kaleido_tf.training.schedule import Schedule, make_optimizer, plan
 from kaleido_tf.training.trainer import Trainer
 from tests.golden_batches import pretraining_batch
 from tests.golden_files import checkpoint_in, columns, kaleido_bert, models_in, read_json
@@ -39,7 +39,7 @@ def test_recorded_steps_of_the_original(folder):
     strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
     with strategy.scope():
         model = KaleidoBert(read_config(folder / "config.json"))
-        optimizer = make_optimizer(run, schedule.total)
+        optimizer = make_optimizer(run, schedule)
         optimizer.build(model.trainable_variables)
     load_weights(model, checkpoint_in(kaleido_bert()))
     batches = (
@@ -100,14 +100,18 @@ def test_first_update_has_rate_zero_and_the_end_has_too():
     assert float(WarmupLinearDecay(0.5, 10, 0)(0)) == 0.5
 
 
+def ends_at(step):
+    return Schedule(total=step, save=1, log=1, evaluations=(step,), epoch=2.5)
+
+
 def test_warm_up_may_be_a_number_of_steps():
     run = RunConfig(learning_rate=0.5, warmup_steps=4)
-    rate = make_optimizer(run, 10)._learning_rate
+    rate = make_optimizer(run, ends_at(10))._learning_rate
     assert float(rate(2)) == pytest.approx(0.5 * 0.8 * 0.5)
     with pytest.raises(
         InputError, match="must end before the run, which has 4 steps. Received: --warmup_steps=4"
     ):
-        make_optimizer(run, 4)
+        make_optimizer(run, ends_at(4))
 
 
 def test_decay_spares_layer_norms_and_biases():

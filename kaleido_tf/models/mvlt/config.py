@@ -43,6 +43,7 @@ class MvltConfig(ModelConfig):
     """
 
     MODEL_TYPE: ClassVar[str] = "mvlt"
+    EMPTY_TEXT_PLACES: ClassVar[int | None] = None
 
     vocab_size: int = 30522
     hidden_size: int = 768

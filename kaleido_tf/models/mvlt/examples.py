@@ -44,12 +44,13 @@ def open_examples(
 
 
 class PhotoExamples(RecordExamples):
-    """As `RecordExamples`, of records of pixels. A batch holds `image_targets` [B, H, W, 3] float32
-    in [0, 1], the photos, and `images`, what the model sees of them.
+    """As `RecordExamples`, of records of pixels. A batch holds `images` [B, H, W, 3] float32 in [0,
+    1], what the model sees of the photos.
 
-    Where masked images are reconstructed (`tasks`), every second training batch shows whole photos
-    and every other masked ones, as in the release, so that words and matching are learnt from whole
-    photos, too; evaluation shows masked ones, and the model takes whole ones beside them.
+    Where masked images are reconstructed (`tasks`), it holds the photos too, `image_targets`. Every
+    second training batch shows them whole and every other masked, as in the release, so that words
+    and matching are learnt from whole photos, too. Evaluation shows them masked, and the model
+    takes whole ones beside them.
     """
 
     def __init__(
@@ -81,18 +82,19 @@ class PhotoExamples(RecordExamples):
         example = choose_random_tokens(row_text(row), draw, masking, is_continuation)
         example = mask_tokens(example, draw, masking, vocabulary)
         inputs = {name: example[name] for name in MODEL_TEXT_INPUTS}
+        if not self._masks_images:
+            return {**inputs, "images": in_unit_range(photo)}
         inputs["image_targets"] = in_unit_range(photo)
-        if self._masks_images:
-            cells = self._side // settings.image_mask_cell
-            inputs["masked_cells"] = draw_grid(
-                draw, cells, settings.image_mask_share, settings.image_mask
-            )
+        cells = self._side // settings.image_mask_cell
+        inputs["masked_cells"] = draw_grid(
+            draw, cells, settings.image_mask_share, settings.image_mask
+        )
         return inputs
 
     def _batched(self, dataset, batch_size, start, epochs):
         batches = super()._batched(dataset, batch_size, start, epochs)
         if not self._masks_images:
-            return batches.map(_whole, tf.data.AUTOTUNE, deterministic=True)
+            return batches
         if epochs is not None:
             return batches.map(_masked, tf.data.AUTOTUNE, deterministic=True)
         return batches.enumerate(start // batch_size).map(

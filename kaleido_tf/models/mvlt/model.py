@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf import losses
+from kaleido_tf.data.photos import cut_centre, in_unit_range
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.mvlt.blocks import PyramidBlock
 from kaleido_tf.models.mvlt.config import PATCH_STRIDES, MvltConfig, check_side
@@ -89,12 +90,24 @@ class Mvlt(losses.SummedLosses, tf.Module):
     @functools.cached_property
     def encoder(self) -> tf_keras.Model:
         """Functional model of `encoder_inputs` to {"image_maps": four [B, h_k, w_k, C_k],
-        "text_states": four [B, T, C_k]}, what each stage leaves.
+        "text_states": four [B, T, C_k]}, what each stage leaves, and "pooled_output" [B, D], the
+        first word as matching reads it, where a new head of recognition begins.
         """
         inputs = self.encoder_inputs()
         maps, texts = self._encode(inputs)
-        outputs = {"image_maps": maps, "text_states": texts}
+        matching = self.named_layers["next_sentence"]
+        matching(texts[-1])  # makes all its weights, which its checkpoints hold
+        pooled = matching.adapter(texts[-1][:, :1])[:, 0]
+        outputs = {"image_maps": maps, "text_states": texts, "pooled_output": pooled}
         return tf_keras.Model(inputs, outputs, name="encoder")
+
+    @property
+    def text_encoder(self):
+        """There is none. Raises: InputError."""
+        raise InputError(
+            f"A model of type {self.config.model_type} reads a photo with every text. Use"
+            " --modalities=both or image. Received: text"
+        )
 
     @functools.cached_property
     def matcher(self) -> tf_keras.Model:
@@ -188,6 +201,16 @@ class Mvlt(losses.SummedLosses, tf.Module):
         if "image" in self.tasks:
             inputs["image_targets"] = tf_keras.Input([*self.image_size, 3], name="image_targets")
         return inputs
+
+    def image_inputs(self, photos) -> dict[str, tf.Tensor]:
+        """The image inputs of photos [B, s, s, 3] uint8; of larger ones the middle."""
+        return {"images": in_unit_range(cut_centre(photos, self.image_size[0]))}
+
+    @property
+    def is_built(self) -> bool:
+        """Whether a functional model has been used, so that layers have weights to be filled."""
+        models = ("encoder", "matcher", "classifier", "pretrainer")
+        return any(name in self.__dict__ for name in models)
 
     def blocks_of(self, stage: int) -> list[PyramidBlock]:
         """The blocks of a stage (1 to 4), in order."""

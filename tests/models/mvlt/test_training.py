@@ -8,6 +8,10 @@ import tf_keras
 from kaleido_tf.models.mvlt import original
 from kaleido_tf.models.mvlt.model import Mvlt
 from kaleido_tf.training.dropout import StepDropout
+from kaleido_tf.training.optimizer import AdamW
+from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.training.schedule import make_optimizer, plan
+from tests.golden_files import mvlt, read_json
 from tests.mvlt_golden import (
     arrays,
     batch_of,
@@ -18,29 +22,8 @@ from tests.mvlt_golden import (
     pretraining_feed,
 )
 
-RATE, DECAY, MOMENTS, EPSILON = 1e-3, 0.01, (0.9, 0.999), 1e-8
+RATE, DECAY = 1e-3, 0.01
 """Of the release's optimizer in the golden files."""
-
-
-class AdamW:
-    """PyTorch's, on the variables of a model by their keys; what has one axis does not decay."""
-
-    def __init__(self, entries):
-        self.entries, self.steps = entries, 0
-        self.moments = {key: [0.0, 0.0] for key in entries}
-
-    def step(self, gradients):
-        self.steps += 1
-        for (key, entry), gradient in zip(self.entries.items(), gradients):
-            gradient = tf.convert_to_tensor(gradient).numpy()
-            parts = []
-            for number, (factor, power) in enumerate(zip(MOMENTS, (gradient, gradient**2))):
-                mean = factor * self.moments[key][number] + (1 - factor) * power
-                self.moments[key][number] = mean
-                parts.append(mean / (1 - factor**self.steps))
-            kept = 1 - RATE * DECAY if len(entry.original_shape) > 1 else 1.0
-            update = RATE * parts[0] / (np.sqrt(parts[1]) + EPSILON)
-            entry.variable.assign(entry.variable.numpy() * kept - update)
 
 
 def test_first_forward_and_two_steps_of_the_release():
@@ -51,13 +34,16 @@ def test_first_forward_and_two_steps_of_the_release():
         for key, entry in names.items()
         if entry.variable.trainable and not key.startswith(("sup_cls", "sub_cls"))
     }
-    optimizer, seen = AdamW(trained), []
+    variables, seen = [entry.variable for entry in trained.values()], []
+    optimizer = AdamW(RATE, weight_decay_ratio=DECAY)
+    optimizer.build(variables)
     for given in ("clean", "masked"):
         with tf.GradientTape() as tape:
             sums = model.losses(pretraining_feed(batch_of("sq96", given)), training=True)
             means = {name: sums[name].mean() for name in model.loss_names}
             total, _ = model.total(means)
-        optimizer.step(tape.gradient(total, [entry.variable for entry in trained.values()]))
+        gradients = tape.gradient(total, variables)
+        optimizer.apply_gradients(zip(map(tf.convert_to_tensor, gradients), variables))
         means["image_loss"] *= 10
         seen.append([*(float(value) for value in means.values()), float(total)])
     np.testing.assert_allclose(np.mean(seen, axis=0), expected["two_step/mean_losses"], rtol=1e-4)
@@ -67,6 +53,37 @@ def test_first_forward_and_two_steps_of_the_release():
         entry = names[key.removeprefix("two_step/after/")]
         ours = entry.to_original(entry.variable.numpy())
         np.testing.assert_allclose(ours, expected[key], atol=1e-4, rtol=1e-4, err_msg=key)
+
+
+def test_what_decays_in_the_release():
+    groups = read_json(mvlt() / "adamw_groups.json")
+    names = original.variable_names(model_of("sq64"))
+    ours = {key for key, entry in names.items() if len(entry.variable.shape) > 1}
+    trained = {*groups["decay"], *groups["no_decay"]} - {original.DECODER}
+    assert len(trained) > 200 and trained <= set(names)
+    assert ours & trained == set(groups["decay"]) - {original.DECODER}
+
+
+@pytest.mark.parametrize("name", ["pretrain_exp21_1gpu", "finetune_exp48_1gpu"])
+def test_rates_of_the_release(name):
+    given = read_json(mvlt() / "lr_schedule.json")[name]
+    run = RunConfig(
+        learning_rate=given["scaled_lr"],
+        num_epochs=given["epochs"],
+        warmup_ratio=5 / given["epochs"],
+        optimizer="adamw",
+        schedule="epoch_cosine",
+        weight_decay_ratio=0.01,
+    )
+    schedule = plan(run, examples=1001, global_batch=150)  # an epoch is no whole number of steps
+    optimizer = make_optimizer(run, schedule)
+    first_steps = [int(np.ceil(epoch * schedule.epoch)) for epoch in range(given["epochs"])]
+    rates = [float(optimizer._learning_rate(step)) for step in first_steps]
+    np.testing.assert_allclose(rates, given["lr_used_in_epoch"], rtol=1e-5)
+    before = [float(optimizer._learning_rate(step - 1)) for step in first_steps[1:]]
+    np.testing.assert_allclose(before, given["lr_used_in_epoch"][:-1], rtol=1e-5)
+    assert isinstance(optimizer, AdamW) and given["eps"] == optimizer.epsilon == 1e-8
+    assert [optimizer.beta_1, optimizer.beta_2] == given["betas"]
 
 
 def test_training_updates_batch_statistics_as_in_the_release():
