@@ -117,8 +117,8 @@ def _model_on_state(
     """
     if model_config is None:
         raise InputError(
-            f"--pretrain_model_name_or_path={state} needs --model_config (a config.json), as there is"
-            " none beside it that says what else the new model has"
+            f"--pretrain_model_name_or_path={state} needs --model_config (a config.json): there is"
+            " none beside it that would say what else the new model has"
         )
     source = _new_model(None, model_config, records, text_length)
     release = state_dict_of(source.config.model_type)
