@@ -35,6 +35,7 @@ from kaleido_tf.families import FAMILIES, read_config
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.safetensors_file import write_safetensors
 from kaleido_tf.files.text_files import read_text
+from kaleido_tf.files.torch_file import WHOLE_FILE
 from kaleido_tf.files.whole_files import appears_whole, check_writable, write_whole
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.text import Vocabulary
@@ -108,7 +109,7 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
     _check_target(weights, config, kind)
     vocabulary = _check_vocabulary(weights, config, vocabulary_file)
     notes, unused = [], list(weights.unused)
-    if weights.taken:
+    if weights.taken not in ("", WHOLE_FILE):
         notes.append(f"read was {weights.taken}")
     if not needed and kind != "hf":
         notes.append("names and shapes were carried over as they are, not held against a model")
