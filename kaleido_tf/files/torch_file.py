@@ -11,6 +11,7 @@ import os
 import re
 import struct
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -25,6 +26,17 @@ WHOLE_FILE = "the whole file"
 _LARGEST_PICKLE = 64 * 2**20
 """Bytes; that of a thousand tensors has some 100,000."""
 _LISTED = 5
+_DAMAGED = (
+    OSError,
+    EOFError,
+    NotImplementedError,  # a compression that Python has not
+    RuntimeError,  # an entry with a password
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading an archive raises."""
 _FLOATS = ("f8", "f4", "f2", BFLOAT16)
 _LOCAL_HEADER = 30
 """Bytes before an entry's name, the last four of which are the lengths of name and extra field."""
@@ -44,7 +56,7 @@ class TorchFile:
     """
 
     def __init__(self, path: str | os.PathLike):
-        self.path = str(path)
+        self.path, self._checked = str(path), set()
         with self._opened() as archive:
             self._prefix = self._find_prefix(archive)
             pickle = self._entry(archive, "data.pkl", _LARGEST_PICKLE)
@@ -83,7 +95,9 @@ class TorchFile:
                 raise InputError(self._another_format(start))
             with zipfile.ZipFile(self.path) as archive:
                 yield archive
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except InputError:
+            raise
+        except _DAMAGED as error:
             raise InputError(
                 f"A PyTorch file is needed. {self.path} cannot be read, is damaged or cut short:"
                 f" {error}"
@@ -161,7 +175,11 @@ class TorchFile:
             if entry.compress_type != zipfile.ZIP_STORED or not needed:
                 return np.frombuffer(self._entry(archive, f"data/{tensor.key}", needed), dtype)
             archive.open(entry).close()  # compares the entry's own header with the directory's
-        return np.memmap(self.path, dtype, "r", self._start(entry, needed), tensor.numbers)
+        numbers = np.memmap(self.path, dtype, "r", self._start(entry, needed), tensor.numbers)
+        if tensor.key not in self._checked and zlib.crc32(numbers.data) != entry.CRC:
+            raise InputError(f"{self.path} is damaged: {name} has another checksum than it says")
+        self._checked.add(tensor.key)
+        return numbers
 
     def _start(self, entry: zipfile.ZipInfo, size: int) -> int:
         """Where the bytes of an entry that is not compressed begin in the file."""

@@ -230,6 +230,18 @@ def test_files_that_are_not_whole(tmp_path):
         TorchFile(path)
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_changed_number_is_seen(tmp_path, compression):
+    array = np.arange(300, dtype=np.int32)
+    path = tmp_path / "m.pth"
+    write_torch_file(path, {"x": array}, compression=compression)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"archive/data/0") + 200] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="m.pth.* damaged"):
+        TorchFile(path).read("x")
+
+
 def test_a_pickle_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path):
     path = tmp_path / "m.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -179,8 +179,9 @@ def _open_safetensors(path, _):
         )
     tasks = file.metadata.get("tasks")
     if type_of(file.shapes):
-        metadata = {"step": int(step), "vocabulary_digest": file.metadata.get(VOCABULARY)}
-        return _of_state_dict("safetensors", StateDictFile(path), **metadata)
+        others = {"vocabulary_digest": file.metadata.get(VOCABULARY)}
+        others["head"] = head_of(path, file.shapes)
+        return _of_state_dict("safetensors", StateDictFile(path), int(step), **others)
     sizes = {name: np.dtype(file.dtypes[name]).itemsize for name in names}
     tasks = None if tasks is None else tuple(task for task in tasks.split(",") if task)
     return _weights(
