@@ -15,7 +15,7 @@ from kaleido_tf.settings import setting
 
 FITS = ("stretch", "pad")
 _WHITE = (255, 255, 255)
-_EVERY_COLOUR = "4:4:4"
+EVERY_COLOUR = "4:4:4"
 """Sampling of a JPEG's colours; docs/records.md says what half of them would save and cost."""
 
 
@@ -79,7 +79,7 @@ class PixelContent:
         x1, x2, y1, y2 = crop.box
         square = square_photo(image[y1:y2, x1:x2], self.settings.image_size, self.settings.fit)
         if self.settings.encoding == ENCODINGS[JPEG]:
-            return _jpeg(square, self.settings.jpeg_quality)
+            return jpeg_photo(square, self.settings.jpeg_quality)
         return raw_photo(square)
 
     def fields(self, cuts: Sequence[bytes]) -> list[list[dict]]:
@@ -110,9 +110,10 @@ def square_photo(pixels: np.ndarray, side: int, fit: str) -> np.ndarray:
     return np.asarray(square)
 
 
-def _jpeg(pixels: np.ndarray, quality: int) -> bytes:
+def jpeg_photo(pixels: np.ndarray, quality: int, sampling: str = EVERY_COLOUR) -> bytes:
+    """[side, side, 3] uint8 as the bytes that `photo.parse_photo` reads as `JPEG`."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(
-        stream, "JPEG", quality=quality, subsampling=_EVERY_COLOUR, optimize=True
+        stream, "JPEG", quality=quality, subsampling=sampling, optimize=True
     )
     return stream.getvalue()

@@ -6,10 +6,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from data_prep.alignment.record_alignments import check_layout
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.record_writing.candidates import CandidateSettings, draw_candidates
 from data_prep.record_writing.pixel_content import PixelContent, PixelSettings, square_photo
 from data_prep.record_writing.product_records import write_records
+from data_prep.record_writing.record_photos import RecordPhotos
+from kaleido_tf.compat.rows.static_rows import config_of_records
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
@@ -176,3 +179,16 @@ def test_candidate_lists_of_pixels(shop, tmp_path):
     lists, totals = draw_candidates(table, CandidateSettings(num_others=2))
     assert totals["queries"] == 6 and len(lists["img2txt"][0]["candidates"]) == 3
     assert json.loads(json.dumps(lists)) == lists
+
+
+def test_what_needs_patches_says_so(shop, tmp_path):
+    dataset, _ = written(shop, tmp_path / "records")
+    folder = str(tmp_path / "records" / "train")
+    with pytest.raises(InputError, match="patch features are needed.* whose layout is pixels"):
+        config_of_records(folder)
+    with pytest.raises(InputError, match="layout kaleido are needed.* of layout pixels"):
+        check_layout(dataset, folder)
+    with pytest.raises(InputError, match="patch features are needed. .* holds pixels"):
+        _ = read_record_table(find_files(folder), Vocabulary(), 9, 41).feature_size
+    with pytest.raises(InputError, match="patches are needed. .* of layout pixels"):
+        RecordPhotos(dataset, folder).crop("P0_1", (90, 120), (0, 90, 0, 120))
