@@ -16,42 +16,21 @@ import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from data_prep.record_writing.pixel_content import jpeg_photo
+from benchmarks.jpeg_costs import row_of
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.dataset_json import declared_by, size_of
-from kaleido_tf.records.photo import ENCODINGS, RAW, parse_photo
+from kaleido_tf.records.photo import ENCODINGS, RAW
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
 flags.DEFINE_list("records", None, "Folders of raw records.", required=True)
 flags.DEFINE_list("qualities", ["90", "95"], "Of the JPEGs.")
 FLAGS = flags.FLAGS
-
-
-def cost(serialized: bytes, side: int, quality: int, sampling: str) -> tuple[float, ...]:
-    """Bytes of the JPEG of a raw record, its mean squared and largest error, bytes of the record
-    with the JPEG.
-    """
-    pixels = parse_photo(serialized, side).numpy()
-    jpeg = jpeg_photo(pixels, quality, sampling)
-    seen = tf.io.decode_jpeg(jpeg, dct_method="INTEGER_ACCURATE").numpy()
-    errors = np.abs(seen.astype(int) - pixels)
-    rest = len(serialized) - pixels.size
-    return len(jpeg), (errors**2).mean(), errors.max(), rest + len(jpeg)
-
-
-def row_of(records: list[bytes], side: int, quality: int, sampling: str) -> tuple[float, ...]:
-    """bytes, rms, largest, record and most of the table, over these raw records."""
-    costs = np.array([cost(record, side, quality, sampling) for record in records])
-    jpegs, squared, largest, whole = costs.T
-    rms = np.sqrt(squared.mean())
-    return jpegs.mean(), rms, largest.max(), whole.sum() / jpegs.sum(), (whole / jpegs).max()
 
 
 def main(_):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.photo_bytes import row_of
+from benchmarks.jpeg_costs import row_of
 from kaleido_tf.records.photo import RAW, raw_photo, serialize_photo_record
 
 
