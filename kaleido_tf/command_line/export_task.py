@@ -98,11 +98,11 @@ def _dataset_of(records: str, session: Session) -> dict:
     dataset = declared_by(files)
     layout, needed = layout_of(dataset, files[0]), FAMILIES[session.config.model_type].layout
     wanted = (needed(session.config).name, session.config.patch_feature_size)
-    if (layout.name, dataset["feature_size"]) != wanted:
+    size = dataset[layout.size_key]
+    if (layout.name, size) != wanted:
         raise InputError(
             f"--records: records of layout {wanted[0]} with {wanted[1]} floats a patch are needed,"
-            f" as the model reads. Received: {layout.name} with {dataset['feature_size']},"
-            f" {records}"
+            f" as the model reads. Received: {layout.name} with {size}, {records}"
         )
     return dataset
 
