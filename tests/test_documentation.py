@@ -23,6 +23,7 @@ MASKS = "needs photos and masks of ECSSD and CCP, and ImageNet weights"
 SUITE = "the tests themselves"
 SEARCH = "tests/end_to_end/test_search.py runs it"
 SAMPLE = "tests/end_to_end/test_sample.py runs it"
+MVLT = "tests/end_to_end/test_mvlt.py runs it"
 EXCEPTED = {
     "README.md": {
         "pip install": "installs",
@@ -78,6 +79,7 @@ EXCEPTED = {
         "benchmarks.page_load": "measures the page",
     },
     "docs/foreground.md": {"saliency": MASKS},
+    "docs/mvlt.md": {"pixels": MVLT},
     "docs/image_networks.md": {
         "pip install": "installs",
         "efficientnet_lite0.onnx": "needs a trained network",
