@@ -30,9 +30,8 @@ import numpy as np
 from absl import flags
 
 from data_prep.foreground import mask_scores
-from data_prep.foreground.crops import crop_of_mask
 from data_prep.foreground.mask_files import read_listing, read_mask
-from data_prep.foreground.methods import METHODS, foreground_mask
+from data_prep.foreground.methods import METHODS, crop_of_method, foreground_mask
 from data_prep.foreground.onnx_saliency import OnnxSaliency
 from data_prep.foreground.product_crops import NETWORKS, check_choice, load_network, product_mask
 from data_prep.foreground.saliency import SaliencyNet
@@ -87,7 +86,7 @@ def measure(
         masks = [product_mask(mask) for mask in network.masks(images)]
     else:
         masks = [foreground_mask(image, method) for image in images]
-    crops = [crop_of_mask(mask, may_be_whole=method == "none") for mask in masks]
+    crops = [crop_of_method(mask, method) for mask in masks]
     seconds = time.perf_counter() - start
     rows = [
         mask_scores.scores(mask, truth, crop) for mask, crop, (_, truth) in zip(masks, crops, pairs)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kaleido_tf.records.record import Layout
 
-OF_THE_PHOTO = ("image_size", "crop_box", "patch_boxes")
+OF_THE_PHOTO = ("image_size", "crop_box")
 
 
 def others(groups: np.ndarray, seed: int) -> np.ndarray:
@@ -22,12 +22,13 @@ def others(groups: np.ndarray, seed: int) -> np.ndarray:
 
 def exchanged(serialized: list[bytes], layout: Layout, seed: int) -> list[bytes]:
     """The records, each with what another one of its sub-category holds of its photo."""
+    boxes = () if layout.holds_pixels else ("patch_boxes",)
     examples = [tf.train.Example.FromString(record) for record in serialized]
     groups = [e.features.feature["subcategory_id"].int64_list.value[0] for e in examples]
     results = []
     for number, other in enumerate(others(np.array(groups), seed)):
         result = tf.train.Example.FromString(serialized[number])
-        for name in (*OF_THE_PHOTO, *layout.blocks):
+        for name in (*OF_THE_PHOTO, *boxes, *layout.content):
             result.features.feature[name].CopyFrom(examples[other].features.feature[name])
         results.append(result.SerializeToString())
     return results

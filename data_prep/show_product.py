@@ -5,6 +5,9 @@ One PNG a product: its photo with mask and crop box, the five levels of patches,
 caption, the words and the patches that they are aligned with, and one training example after
 masking. The example is a real one: what a training run on these very records with these very flags
 shows of the photo.
+
+Of records of pixels, with --model: the photo, the photo masked, and what the model (MVLT) makes of
+it; the masked words, and what it takes them for.
 """
 
 import os
@@ -24,6 +27,7 @@ from data_prep.captioner_flags import (
     regions_of_flags,
 )
 from data_prep.pictures.product_view import ProductViews
+from data_prep.pictures.reconstruction_view import ReconstructionViews
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.command_line.shared_flags import asked_length
@@ -35,13 +39,14 @@ from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.objectives.pretraining_config import PretrainingConfig
-from kaleido_tf.records.dataset_json import size_of
+from kaleido_tf.records.dataset_json import declared_by, layout_of, size_of
 from kaleido_tf.records.record import KALEIDO
 
 flags.DEFINE_string(
     "records",
     None,
-    "Records of write_kaleido_records: a folder, a file, a glob, a list file.",
+    "Records of write_kaleido_records or write_pixel_records: a folder, a file, a glob, a list"
+    " file.",
     required=True,
 )
 flags.DEFINE_list("product_id", [], "Products to show, by their first photo.")
@@ -62,6 +67,11 @@ flags.DEFINE_string(
     "",
     "Records made with --foreground=masks: their folder now; default: where dataset.json says it"
     " was.",
+)
+flags.DEFINE_string(
+    "model",
+    "",
+    "Records of pixels: folder or checkpoint of the trained model whose reconstruction is shown.",
 )
 define_captioner_flags(words="generated")
 flags.adopt_module_key_flags(captioner_flags)
@@ -88,14 +98,36 @@ def main(_):
         raise InputError(
             "--product_id or --image_id is needed: which products to show. Received: neither"
         )
+    check_writable(FLAGS.output_dir)
+    files = find_files(FLAGS.records)
+    holds_pixels = layout_of(declared_by(files), files[0]).holds_pixels
+    if bool(FLAGS.model) != holds_pixels:
+        needed = "--model (a trained MVLT) is needed" if holds_pixels else "--model is for pixels"
+        raise InputError(
+            f"{needed}: --records={FLAGS.records} holds"
+            f" {'photos' if holds_pixels else 'patch features'}"
+        )
+    views = reconstruction_views() if holds_pixels else product_views()
+    # Looked up before the first is drawn, so that a wrong id is known at once.
+    names = [(name, views.first_image(name)) for name in FLAGS.product_id] + [
+        (name, views.check_image(name)) for name in FLAGS.image_id
+    ]
+    for file, image_id in picture_names(names).items():
+        path = pathlib.Path(FLAGS.output_dir) / file
+        sheet = views.draw(image_id, FLAGS.epoch)
+        sheet.save(path)
+        print(f"{path}: {sheet.width} x {sheet.height} pixels, image {image_id}", flush=True)
+
+
+def product_views() -> ProductViews:
+    """Of records of Kaleido-BERT."""
     config = model_config()
     tasks = read_settings(PretrainingConfig).tasks
     check_settings(config, tasks, None)
     settings = read_settings(ExamplesConfig, text_length=asked_length() or config.text_seq_len)
-    check_writable(FLAGS.output_dir)
     config = dataclasses.replace(config, patch_feature_size=size_of(find_files(FLAGS.records)))
     captioner = regions_of_flags() if captions_are_asked_for() else None
-    views = ProductViews(
+    return ProductViews(
         FLAGS.records,
         settings,
         config,
@@ -106,15 +138,15 @@ def main(_):
         captioner,
         FLAGS.foreground_preprocessing,
     )
-    # Looked up before the first is drawn, so that a wrong id is known at once.
-    names = [(name, views.first_image(name)) for name in FLAGS.product_id] + [
-        (name, views.check_image(name)) for name in FLAGS.image_id
-    ]
-    for file, image_id in picture_names(names).items():
-        path = pathlib.Path(FLAGS.output_dir) / file
-        sheet = views.draw(image_id, FLAGS.epoch)
-        sheet.save(path)
-        print(f"{path}: {sheet.width} x {sheet.height} pixels, image {image_id}", flush=True)
+
+
+def reconstruction_views() -> ReconstructionViews:
+    """Of records of pixels, as the model of --model sees them."""
+    from kaleido_tf.command_line.pretrained_model import open_pretrained
+
+    model, vocabulary = open_pretrained(FLAGS.model)
+    settings = read_settings(ExamplesConfig, text_length=model.text_length)
+    return ReconstructionViews(FLAGS.records, settings, model, vocabulary)
 
 
 def model_config() -> KaleidoBertConfig:

@@ -15,6 +15,7 @@ from absl import flags, logging
 
 from data_prep import photo_flags
 from data_prep.alignment.captioner_training import WEIGHTS_NAME, TrainSettings, train
+from data_prep.alignment.record_alignments import check_layout
 from data_prep.photo_flags import backbone_of_flags, define_photo_flags
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
@@ -36,6 +37,7 @@ def main(_):
     logging.set_verbosity(logging.WARNING)
     settings = read_settings(TrainSettings)
     dataset = read_dataset_json(FLAGS.records)
+    check_layout(dataset, FLAGS.records)
     backbone = backbone_of_flags(dataset["backbone"])
     valid = FLAGS.valid_records or os.path.join(os.path.dirname(FLAGS.records.rstrip("/")), "valid")
     best = train(FLAGS.records, valid, FLAGS.model_dir, backbone, settings, FLAGS.catalogue)

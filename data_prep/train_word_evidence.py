@@ -21,6 +21,7 @@ from data_prep.alignment.evidence_training import train_evidence
 from data_prep.alignment.phrase_maps import WEIGHTS_NAME as PHRASES_NAME
 from data_prep.alignment.phrase_maps import PhraseSettings
 from data_prep.alignment.phrase_training import train_phrase_maps
+from data_prep.alignment.record_alignments import check_layout
 from data_prep.alignment.word_evidence import WEIGHTS_NAME, EvidenceSettings
 from data_prep.photo_flags import backbone_of_flags, define_photo_flags
 from kaleido_tf.command import run_command
@@ -75,6 +76,7 @@ def _learn_words() -> None:
     for name, entry in SIZES.items():
         entry.check(sizes[name])
     dataset = read_dataset_json(FLAGS.records)
+    check_layout(dataset, FLAGS.records)
     backbone = backbone_of_flags(dataset["backbone"])
     trained = train_evidence(
         FLAGS.records, FLAGS.model_dir, backbone, catalogue=FLAGS.catalogue, **sizes

@@ -15,8 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
-from data_prep import record_flags
-from data_prep.record_flags import define_record_flags, write_catalogue_records
+from data_prep import patch_flags, record_flags
+from data_prep.patch_flags import define_patch_flags, write_patch_records
 from kaleido_tf.command import run_command
 from kaleido_tf.records.record import GRIDS
 
@@ -26,13 +26,14 @@ flags.DEFINE_enum(
     [str(side) for side in GRIDS],
     "Patches a side: 8 as the paper, 4 as the released extractor.",
 )
-define_record_flags(foreground="none")
+define_patch_flags(foreground="none")
 flags.adopt_module_key_flags(record_flags)
+flags.adopt_module_key_flags(patch_flags)
 FLAGS = flags.FLAGS
 
 
 def main(_):
-    write_catalogue_records(GRIDS[int(FLAGS.grid)].name)
+    write_patch_records(GRIDS[int(FLAGS.grid)].name)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
-from data_prep import record_flags
-from data_prep.record_flags import define_record_flags, write_catalogue_records
+from data_prep import patch_flags, record_flags
+from data_prep.patch_flags import define_patch_flags, write_patch_records
 from kaleido_tf.command import run_command
 from kaleido_tf.records.record import KALEIDO
 
-define_record_flags(foreground="border")
+define_patch_flags(foreground="border")
 flags.adopt_module_key_flags(record_flags)
+flags.adopt_module_key_flags(patch_flags)
 
 
 def main(_):
-    write_catalogue_records(KALEIDO.name)
+    write_patch_records(KALEIDO.name)
 
 
 if __name__ == "__main__":

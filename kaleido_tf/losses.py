@@ -256,11 +256,13 @@ class PatchDivergenceLoss(tf_keras.layers.Layer):
 class ImageReconstructionLoss(tf_keras.layers.Layer):
     """`image_reconstruction_loss` in a functional model.
 
-    Inputs: images, targets [B, H, W, 3]. Output: {"loss": WeightedSum}.
+    Inputs: images, targets [B, H, W, 3]. Output: {"loss", "squared_error": WeightedSum}.
     """
 
     def __init__(self, **kwargs):
         super().__init__(dtype="float32", **kwargs)
 
     def call(self, images, targets):
-        return {"loss": image_reconstruction_loss(images, targets)}
+        error = tf.reduce_sum(tf.math.squared_difference(images, targets))
+        loss = image_reconstruction_loss(images, targets)
+        return {"loss": loss, "squared_error": WeightedSum(error, loss.weight)}

@@ -6,10 +6,10 @@ import pathlib
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
-from data_prep.record_writing.record_settings import RecordSettings
+from data_prep.record_writing.patch_content import PatchSettings
 from kaleido_tf.records.record import parse_record
 
-SETTINGS = RecordSettings(
+SETTINGS = PatchSettings(
     backbone="squeezenet",
     backbone_weights="random",
     crop_size=80,

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from data_prep.sample.sample_catalogue import write_sample_catalogue
-from kaleido_tf.records import record
+from kaleido_tf.records import photo, record
 from kaleido_tf.records.record import KALEIDO
 from tests import documented_commands as documented
 from tests import small_records
@@ -23,6 +23,7 @@ MASKS = "needs photos and masks of ECSSD and CCP, and ImageNet weights"
 SUITE = "the tests themselves"
 SEARCH = "tests/end_to_end/test_search.py runs it"
 SAMPLE = "tests/end_to_end/test_sample.py runs it"
+MVLT = "tests/end_to_end/test_mvlt.py runs it"
 EXCEPTED = {
     "README.md": {
         "pip install": "installs",
@@ -53,6 +54,7 @@ EXCEPTED = {
         "sample_captioning.cfg": SAMPLE,
     },
     "docs/retrieval.md": {"hm_en": "the same"},
+    "docs/records.md": {"hm_": "needs the H&M photos"},
     "docs/export.md": {
         "pip install": "installs",
         "--mode=export": "tests/end_to_end/test_export.py runs it",
@@ -80,6 +82,7 @@ EXCEPTED = {
         "benchmarks.page_load": "measures the page",
     },
     "docs/foreground.md": {"saliency": MASKS},
+    "docs/mvlt.md": {"pixels": MVLT},
     "docs/image_networks.md": {
         "pip install": "installs",
         "efficientnet_lite0.onnx": "needs a trained network",
@@ -337,3 +340,4 @@ def test_records_md_names_every_feature():
     rows = [line.split("|")[1] for line in text_of("docs/records.md").splitlines() if "|" in line]
     described = set(re.findall(r"`(\w+)`", "\n".join(rows)))
     assert described >= {*record._FIXED, *KALEIDO.blocks, "patch_boxes", *record._LISTS}
+    assert described >= {*photo._PHOTO}

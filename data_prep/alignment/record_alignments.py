@@ -88,8 +88,8 @@ def check_layout(dataset: dict, folder: str) -> None:
     """Raises: InputError unless the records are Kaleido-BERT's."""
     if layout_of(dataset, folder) != KALEIDO:
         raise InputError(
-            f"Alignments are of kaleido patches. {folder} holds records of layout"
-            f" {dataset['layout']}"
+            f"Records of layout {KALEIDO.name} are needed, whose patches words are aligned with."
+            f" {folder} holds records of layout {dataset['layout']}"
         )
 
 

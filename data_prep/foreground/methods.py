@@ -1,12 +1,9 @@
 """Finds the product in a photo and crops around it (Kaleido-BERT, section 3.2, "KPG"), without
 trained weights.
 
-The paper takes a salient-object network; what the patches need of it is only a box. Two methods
-find one
-from the picture alone: `border` takes what differs from the picture's edge as the product,
-  `grabcut` lets
-colour models of both sides correct that mask. A trained network would be one more line of
-`METHODS`.
+The paper takes a salient-object network; what the patches need of it is only a box. Three methods
+find one from the picture alone: `border` takes what differs from the picture's edge as the product,
+`grabcut` lets colour models of both sides correct that mask, `dithered` is MVLT's.
 
 H, W = image size in pixels; boxes are (x1, x2, y1, y2) in pixels, half-open, as in the patch
 geometry.
@@ -19,6 +16,7 @@ import numpy as np
 
 from data_prep.foreground import border_contrast
 from data_prep.foreground.crops import Crop, crop_of_mask, degenerate
+from data_prep.foreground.dithered import crop_of_dithered, dithered_mask
 from kaleido_tf.errors import InputError
 
 # long side in pixels; the cost grows with the area, the box hardly changes above it
@@ -57,6 +55,7 @@ METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": whole_picture,
     "border": border_mask,
     "grabcut": grabcut_mask,
+    "dithered": dithered_mask,
 }
 
 
@@ -79,11 +78,18 @@ def foreground_mask(image: np.ndarray, method: str = "border") -> np.ndarray:
 
 
 def find_crop(image: np.ndarray, method: str = "border") -> Crop:
-    """The box around the product with a small margin, or the whole picture and why.
+    """The box around the product with its method's margin, or the whole picture and why.
 
     image: [H, W, 3] uint8 RGB. Raises: InputError as `foreground_mask`.
     """
-    return crop_of_mask(foreground_mask(image, method), may_be_whole=method == "none")
+    return crop_of_method(foreground_mask(image, method), method)
+
+
+def crop_of_method(mask: np.ndarray, method: str) -> Crop:
+    """The crop that a method, of these or another, makes of its mask [H, W] bool."""
+    if method == "dithered":
+        return crop_of_dithered(mask)
+    return crop_of_mask(mask, may_be_whole=method == "none")
 
 
 def _grabcut(image: np.ndarray, start: np.ndarray) -> np.ndarray:

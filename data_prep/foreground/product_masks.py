@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data_prep.foreground.crops import crop_of_mask
 from data_prep.foreground.mask_files import read_mask
-from data_prep.foreground.methods import foreground_mask
+from data_prep.foreground.methods import crop_of_method, foreground_mask
 from data_prep.foreground.product_crops import (
     NETWORKS,
     MaskFolderCrops,
@@ -71,7 +70,7 @@ class ProductMasks:
         mask, note = self._mask(photo)
         if mask is None:
             return None, note
-        crop = crop_of_mask(mask)
+        crop = crop_of_method(mask, self._method)
         if crop.fallback:
             return mask, f"{note} (no product found: {crop.reason or 'photo kept whole'})"
         return mask, (

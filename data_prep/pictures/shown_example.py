@@ -74,7 +74,7 @@ def shown_example(
     return ShownExample(
         drawn=drawn,
         epoch=drawn.position // len(examples),
-        tokens=_tokens(made, vocabulary),
+        tokens=shown_tokens(made, vocabulary),
         quarter_turns=int(made.get("rotation_label", 0)),
         jigsaw=tuple(jigsaw.tolist()),
         camouflaged=int(made["camouflage_label"]) if "camouflage_label" in made else None,
@@ -88,7 +88,8 @@ def _places(made: dict, level: str) -> tuple[int, ...]:
     return tuple(made.get(f"{level}_positions", np.empty([0], np.int32)).tolist())
 
 
-def _tokens(made: dict, vocabulary: Vocabulary) -> tuple[ShownToken, ...]:
+def shown_tokens(made: dict, vocabulary: Vocabulary) -> tuple[ShownToken, ...]:
+    """The used places of an example's text. Args: made: the arrays of `make_example`."""
     used = made["masked_lm_weights"] > 0
     true_ids = dict(
         zip(made["masked_lm_positions"][used].tolist(), made["masked_lm_ids"][used].tolist())

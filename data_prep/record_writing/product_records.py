@@ -1,21 +1,20 @@
-"""A catalogue to record shards: the work behind `write_kaleido_records` and
-`write_fashion_bert_records`.
+"""A catalogue to record shards: the work behind `write_kaleido_records` and its neighbours,
+whatever records hold of a photo.
 
 Each split gets its own folder: shards, `settings.json` (what decides their content) and, when all
-  shards are
-complete, `dataset.json` (counts, shapes, digests, what was skipped and why) and `vocab.txt`.
+shards are complete, `dataset.json` (counts, shapes, digests, what was skipped and why) and
+`vocab.txt`.
 """
 
 import concurrent.futures
-import dataclasses
 import hashlib
 import os
 import pathlib
 
 from data_prep.catalogue.products import Catalogue, image_owners
-from data_prep.features.backbones import Backbone, build_backbone
 from data_prep.foreground.product_crops import ProductCrops, build_crops
 from data_prep.record_writing.finished_shards import FinishedShards, Shard
+from data_prep.record_writing.photo_content import PhotoContent
 from data_prep.record_writing.photo_shards import write_one_shard
 from data_prep.record_writing.record_description import description
 from data_prep.record_writing.record_settings import Item, RecordSettings, product_text
@@ -35,24 +34,19 @@ def write_records(
     catalogue: Catalogue,
     split: str,
     output_dir: str | os.PathLike,
-    settings: RecordSettings,
-    backbone: Backbone | None = None,
+    content: PhotoContent,
     crops: ProductCrops | None = None,
 ) -> dict:
     """Writes the records of one split into `output_dir/split` and returns its `dataset.json`.
 
     Shards that are there already are skipped, so an interrupted run goes on where it stopped.
-    Args: backbone, crops: built ones, to share them between splits; None builds them from the
-      settings.
+    Args: content: what the records hold of the photos, with their settings. crops: built ones, to
+      share them between splits; None builds them from the settings.
     Raises: InputError for anything the user can mend (see `RecordSettings.on_bad_record`).
     """
-    products = catalogue.of_split(split)
+    products, settings = catalogue.of_split(split), content.settings
     folder = pathlib.Path(output_dir) / split
     vocabulary = Vocabulary(settings.vocabulary)
-    backbone = backbone or build_backbone(
-        settings.backbone, settings.backbone_weights, preprocessing=settings.backbone_preprocessing
-    )
-    backbone.sizes.check(settings.patch_size, backbone.name)
     crops = crops or build_crops(
         settings.foreground,
         settings.foreground_weights,
@@ -60,7 +54,7 @@ def write_records(
         image_owners(catalogue),
         settings.foreground_preprocessing,
     )
-    identity = _identity(catalogue, split, settings, backbone, crops)
+    identity = _identity(catalogue, split, content, crops)
     finished = FinishedShards(folder)
     claim_folder(folder, identity, outdated=("products_digest",))
     items, skipped = _items(products, settings, Tokenizer(vocabulary))
@@ -74,13 +68,13 @@ def write_records(
         for name, (source, part) in plan.items():
             if shards[name] is None:
                 path = finished.place / name
-                report = write_one_shard(path, source, part, catalogue, settings, backbone, crops)
+                report = write_one_shard(path, source, part, catalogue, content, crops)
                 shards[name] = Shard(path, report)
                 progress.done(len(part))
                 tally.check(skipped + _skipped_in(shards))
     skipped += _skipped_in(shards)
     reports = {name: shard.report for name, shard in shards.items()}
-    dataset = description(catalogue, split, items, skipped, settings, backbone, reports)
+    dataset = description(catalogue, split, items, skipped, content, reports)
     return _complete(finished, folder, {**identity, **dataset}, shards, settings)
 
 
@@ -148,36 +142,22 @@ def check_catalogue(catalogue: Catalogue, settings: RecordSettings) -> None:
         )
 
 
-def _identity(catalogue, split, settings, backbone, crops) -> dict:
+def _identity(catalogue, split, content: PhotoContent, crops) -> dict:
     """The settings that decide the content of every shard; records of others are refused. What is
     different from shard to shard is in `shard_sources`.
     """
-    decisive = dataclasses.asdict(settings)
-    for name in (
-        "images_per_batch",
-        "on_bad_record",
-        "max_bad_fraction",
-        "vocabulary",
-        "backbone_weights",
-        "backbone_preprocessing",
-        "foreground_weights",
-        "foreground_masks",
-        "foreground_preprocessing",
-        "views",
-    ):
-        decisive.pop(name)
+    settings = content.settings
     return {
         "record_version": RECORD_VERSION,
         "split": split,
-        **decisive,
+        **content.identity,
+        "foreground": settings.foreground,
+        "text_field": settings.text_field,
+        "records_per_shard": settings.records_per_shard,
         **crops.identity,
         # only where it is asked for: records made before there was a choice stay what they are
         **({"keep_markup": True} if catalogue.keep_markup else {}),
-        **({"views": list(settings.views)} if len(settings.views) > 1 else {}),
-        "patch_size": settings.patch_size or "native",
-        "backbone_digest": backbone.digest,
-        **({"backbone_preprocessing": backbone.preprocessing} if backbone.preprocessing else {}),
-        "vocabulary_digest": (hashlib.sha256(read_text(settings.vocabulary).encode()).hexdigest()),
+        "vocabulary_digest": hashlib.sha256(read_text(settings.vocabulary).encode()).hexdigest(),
     }
 
 

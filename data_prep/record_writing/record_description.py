@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 from data_prep.catalogue.duplicates import duplicates_across_splits
 from data_prep.catalogue.products import Catalogue
-from data_prep.features.backbones import Backbone
-from data_prep.record_writing.record_settings import Item, RecordSettings
-from kaleido_tf.records.record import LAYOUTS
+from data_prep.record_writing.photo_content import PhotoContent
+from data_prep.record_writing.record_settings import Item
 
 
 def description(
@@ -17,8 +16,7 @@ def description(
     split: str,
     items: list[Item],
     skipped: list[dict],
-    settings: RecordSettings,
-    backbone: Backbone,
+    content: PhotoContent,
     reports: dict[str, dict],
 ) -> dict:
     """What `dataset.json` says beside the settings.
@@ -36,11 +34,7 @@ def description(
         "products": len({item.product.product_id for item in items}),
         "categories": list(catalogue.category_names),
         "subcategories": list(catalogue.subcategory_names),
-        "feature_size": backbone.feature_size,
-        "feature_shapes": {
-            name: [rows, backbone.feature_size]
-            for name, rows in LAYOUTS[settings.layout].blocks.items()
-        },
+        **content.described,
         "crops_kept_whole": sum(report["crops_kept_whole"] for report in reports.values()),
         "reasons_for_whole": dict(_reasons_in(reports.values()).most_common()),
         "skipped": skipped,

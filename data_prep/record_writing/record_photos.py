@@ -14,6 +14,7 @@ from data_prep.catalogue.reading import read_catalogue
 from data_prep.foreground.crops import Crop
 from data_prep.foreground.working_crops import cut_crop
 from kaleido_tf.errors import InputError
+from kaleido_tf.records.record import PIXELS
 from kaleido_tf.records.views import PLAIN, pixels_of_view
 
 
@@ -30,7 +31,7 @@ class RecordPhotos:
 
     def __init__(self, dataset: dict, where: str | os.PathLike, catalogue: str = ""):
         self._source, self._where = catalogue or dataset.get("catalogue", ""), where
-        self._crop_size = dataset["crop_size"]
+        self._crop_size = dataset.get("crop_size")
         try:
             catalogue = read_catalogue(self._source, skip_unusable=True)
         except InputError as error:
@@ -78,8 +79,13 @@ class RecordPhotos:
         """The working crop [h, w, 3] uint8 that the record's patches were cut from, to the pixel.
 
         Args: crop_box: x1, x2, y1, y2 of the record. view: of it, or any other of the photo.
-        Raises: InputError as `load`.
+        Raises: InputError as `load`, and for records of pixels, which hold theirs themselves.
         """
+        if self._crop_size is None:
+            raise InputError(
+                f"Records of patches are needed. {self._where} holds records of layout"
+                f" {PIXELS.name}"
+            )
         crop = Crop(tuple(int(side) for side in crop_box), fallback=False)
         plain = cut_crop(self.load(image_id, image_size), crop, self._crop_size).pixels
         return pixels_of_view(plain, view)

@@ -7,8 +7,8 @@ import pathlib
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.record_writing.candidates import CandidateSettings, draw_candidates, write_candidates
+from data_prep.record_writing.patch_content import PatchContent, PatchSettings
 from data_prep.record_writing.product_records import write_records
-from data_prep.record_writing.record_settings import RecordSettings
 from data_prep.sample.sample_catalogue import write_sample_catalogue
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.files.input_files import find_files
@@ -18,7 +18,7 @@ NUM_PRODUCTS = 960
 NUM_OTHERS = 14
 """Of 960 products, 15 of each of the 16 sub-categories are in valid: one truth and 14 others."""
 
-SETTINGS = RecordSettings(backbone="squeezenet", backbone_weights="random", crop_size=128)
+SETTINGS = PatchSettings(backbone="squeezenet", backbone_weights="random", crop_size=128)
 """Random features, said explicitly: no weights can be downloaded everywhere, and drawn garments
 need none.
 """
@@ -37,7 +37,7 @@ def prepare_sample(folder: pathlib.Path) -> pathlib.Path:
     records = folder / "records"
     backbone = build_backbone(SETTINGS.backbone, SETTINGS.backbone_weights)
     for split in ("train", "valid"):
-        write_records(catalogue, split, records, SETTINGS, backbone)
+        write_records(catalogue, split, records, PatchContent(SETTINGS, backbone))
     valid = records / "valid"
     table = read_record_table(
         find_files(str(valid)), Vocabulary(valid / "vocab.txt"), 64, backbone.feature_size

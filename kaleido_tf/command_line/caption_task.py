@@ -32,6 +32,7 @@ from kaleido_tf.evaluation.caption_report import (
 from kaleido_tf.evaluation.caption_tokenizers import chosen_tokenizer
 from kaleido_tf.evaluation.caption_yardsticks import nearest_texts, random_texts
 from kaleido_tf.evaluation.photo_views import photos_of
+from kaleido_tf.families import FAMILIES
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.captioning import Captioner
 from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
@@ -70,6 +71,15 @@ class Described:
     references: list[list[str]]
 
 
+def _check_writes(session: Session) -> None:
+    """Raises: InputError for a family whose texts cannot be read word after word."""
+    if not hasattr(FAMILIES[session.config.model_type].model, "causal_encoder"):
+        raise InputError(
+            "--task=caption needs a model that can read a text up to a word, a Kaleido-BERT or"
+            f" FashionBERT. Received: a {session.config.model_type}"
+        )
+
+
 def train(module, evaluates: bool) -> None:
     """Fine-tunes a model, lets it describe --eval_input_fp, and says whether that is better than
     the texts of the nearest photos.
@@ -79,6 +89,7 @@ def train(module, evaluates: bool) -> None:
     tokenizer = chosen_tokenizer(FLAGS.caption_words) if evaluates else None
     dropout = read_settings(FineTuningConfig).dropout
     session = begin_training("captioning", FLAGS.model_config, dropout)
+    _check_writes(session)
     writing.longest_in(session.text_length)
     table = session.open_table(FLAGS.train_input_fp)
     info = CaptionerFile(settings.attention, _median_length(table))

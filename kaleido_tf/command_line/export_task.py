@@ -10,6 +10,7 @@ from kaleido_tf.command_line.shared_flags import need
 from kaleido_tf.command_line.vector_model import model_digest
 from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.vectors import check_vectors
 from kaleido_tf.export.description import describe
 from kaleido_tf.export.model_graph import ModelGraph
 from kaleido_tf.export.onnx_files import check_onnx_there, write_onnx
@@ -98,11 +99,11 @@ def _dataset_of(records: str, session: Session) -> dict:
     dataset = declared_by(files)
     layout, needed = layout_of(dataset, files[0]), FAMILIES[session.config.model_type].layout
     wanted = (needed(session.config).name, session.config.patch_feature_size)
-    if (layout.name, dataset["feature_size"]) != wanted:
+    size = dataset[layout.size_key]
+    if (layout.name, size) != wanted:
         raise InputError(
             f"--records: records of layout {wanted[0]} with {wanted[1]} floats a patch are needed,"
-            f" as the model reads. Received: {layout.name} with {dataset['feature_size']},"
-            f" {records}"
+            f" as the model reads. Received: {layout.name} with {size}, {records}"
         )
     return dataset
 
@@ -110,11 +111,7 @@ def _dataset_of(records: str, session: Session) -> dict:
 def _load(session: Session):
     set_precision("float32")
     model = build_model(session.config, (), session.text_length)
-    if not hasattr(model, "text_vectors"):
-        raise InputError(
-            "--mode=export needs a model with vectors of texts and photos. Received: a"
-            f" {session.config.model_type}"
-        )
+    check_vectors(model)
     _ = model.matcher
     load_weights(model, session.source.start)
     return model

@@ -16,10 +16,8 @@ What was handed on, for use here:
 A TF1 checkpoint to safetensors and back, tensor by tensor:
   python -m kaleido_tf.compat.convert_checkpoint --input=tf1/m.ckpt-9 --output=st --to=safetensors
   python -m kaleido_tf.compat.convert_checkpoint --input=st --output=for_tf1 --to=tf1
-A PyTorch file of MVLT's release, for use here, and a model of ours under its names:
-  python -m kaleido_tf.compat.convert_checkpoint --input=checkpoint_retrieval.pth --output=own \
-      --to=own --input_config=config.json
-  python -m kaleido_tf.compat.convert_checkpoint --input=own --output=st --to=safetensors
+A PyTorch file of MVLT's release, for use here (safetensors has its names on the way back):
+  python -m kaleido_tf.compat.convert_checkpoint --input=mvlt/m.pth --output=own --to=own
 The text side of a run of ours, for transformers and as the start of another run:
   python -m kaleido_tf.compat.convert_checkpoint --input=model_dir --output=text_encoder --to=hf
 """

@@ -24,6 +24,15 @@ def f1_figures(confusion: np.ndarray, absent_classes: bool = True) -> dict[str, 
     }
 
 
+def macro_f1_of_those_met(confusion: np.ndarray) -> float:
+    """Macro F1 over the classes that are a label or a prediction, as scikit-learn averages, and
+    MVLT's release with it: one that is predicted by mistake alone counts 0.
+    """
+    scores, counts = class_scores(confusion), np.asarray(confusion)
+    met = (counts.sum(axis=0) + counts.sum(axis=1)) > 0
+    return float(scores["f1"][met].mean())
+
+
 def class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
     """`precision`, `recall`, `f1`, `support` [C] each, of [C, C] counts; a share of nothing
     is 0.

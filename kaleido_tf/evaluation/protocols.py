@@ -1,4 +1,4 @@
-"""Three ways of counting a result file: ours, and those of the two released scripts.
+"""Four ways of counting a result file: ours, and those of the three released scripts.
 
 What they share: the query is the image's product for img2txt and the text's for txt2img, pairs are
   sorted by the match
@@ -12,6 +12,8 @@ logit, and a query without a positive counts as never found.
     the blank after each, so that a query at the beginning of a line is another one than the same
     query later in a line. Such a query counts twice, and its one positive stands in one of the two
     parts only. Otherwise as `kaleido`.
+  mvlt_release: MVLT's script. Lists of 101 pairs with the true one first, ties in file order, so
+    that a tie counts as found; hits are divided by 1,000, however many queries there are.
 """
 
 import dataclasses
@@ -22,10 +24,13 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, RetrievalMetrics, evaluate_retrieval
 from kaleido_tf.evaluation.result_files import ResultFile
 
-PROTOCOLS = ("average", "kaleido", "fashionbert_release")
+PROTOCOLS = ("average", "kaleido", "fashionbert_release", "mvlt_release")
 
 ORIGINAL_ADDEND = 1e-5
 """What the released scripts add to every count they divide by."""
+
+MVLT_QUERIES = 1000
+"""What MVLT's script divides hits by."""
 
 
 def count_result_file(
@@ -37,6 +42,9 @@ def count_result_file(
             raise InputError(f"--{name} must be one of {', '.join(known)}. Received: {value}")
     queries = query_ids(result, direction, protocol)
     metrics = evaluate_retrieval(queries, result.labels, result.logits, ties=ties_of(protocol))
+    if protocol == "mvlt_release":
+        hits = {k: share * metrics.queries for k, share in metrics.rank.items()}
+        return dataclasses.replace(metrics, rank={k: n / MVLT_QUERIES for k, n in hits.items()})
     return metrics if protocol == "average" else _as_the_scripts_divide(metrics)
 
 
@@ -48,7 +56,7 @@ def ties_of(protocol: str) -> str:
 def query_ids(result: ResultFile, direction: str, protocol: str) -> list[str]:
     """[N] what each pair is grouped by."""
     ids = result.image_ids if direction == "img2txt" else result.text_ids
-    if protocol == "average":
+    if protocol in ("average", "mvlt_release"):
         return [identifier.strip() for identifier in ids]
     if protocol == "kaleido":
         return [identifier.replace(" ", "") for identifier in ids]

@@ -14,6 +14,7 @@ from kaleido_tf.evaluation.classification import (
     confusion_counts,
     f1_figures,
     macro_f1,
+    macro_f1_of_those_met,
 )
 from kaleido_tf.evaluation.confusion_picture import draw_confusion
 from kaleido_tf.evaluation.rank_metrics import wilson_interval
@@ -56,7 +57,8 @@ class Evaluated:
         """Accuracy and F1 scores of [E] predictions."""
         counts = confusion_counts(self.labels, predictions, len(self.names))
         scores = f1_figures(counts, absent_classes=False)
-        return {"accuracy": scores["micro_f1"], **scores}
+        met = macro_f1_of_those_met(counts)
+        return {"accuracy": scores["micro_f1"], **scores, "macro_f1_scikit_learn": met}
 
 
 def unseen_note(evaluated: Evaluated) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.data.pipeline import text_inputs
+from kaleido_tf.errors import InputError
 
 BLOCK = 64
 """Texts, or photos, that are embedded at once."""
@@ -17,14 +18,25 @@ NEIGHBOURS = 10
 """Of training, whose mean nearness is the hubness of a photo or a text."""
 
 
+def check_vectors(model) -> None:
+    """Raises: InputError for a model that has no vectors, since it reads text and photo at once."""
+    if not hasattr(model, "text_vectors"):
+        raise InputError(
+            "A model with vectors of texts and photos is needed. Received: a"
+            f" {model.config.model_type}, which reads both together and ranks candidate lists alone"
+            " (--mode=predict with --type)"
+        )
+
+
 class Vectors:
-    """Args: model: with its weights.
+    """Args: model: with its weights. Raises: InputError as `check_vectors`.
 
     Attributes: corrects_hubs: whether it kept texts and photos of training, from which it knows
       what is near to everything.
     """
 
     def __init__(self, model):
+        check_vectors(model)
         self._model = model
         self.corrects_hubs = bool(getattr(model, "compares", False) and model.has_compared)
         self._of_texts = tf.function(model.text_vectors, reduce_retracing=True)

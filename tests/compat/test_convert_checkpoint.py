@@ -46,7 +46,8 @@ def test_help_has_an_example_of_each_direction():
         "model_dir": "own",
         "st": "safetensors",
         "st/model.safetensors": "safetensors",
+        "mvlt/m.pth": "pth",
     }
     assert sorted((kinds[path], to) for path, to in examples) == sorted(
-        [*itertools.permutations(("own", "tf1", "safetensors"), 2), ("own", "hf")]
+        [*itertools.permutations(("own", "tf1", "safetensors"), 2), ("own", "hf"), ("pth", "own")]
     )

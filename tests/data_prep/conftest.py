@@ -7,6 +7,7 @@ import pytest
 from data_prep.alignment.captioner_training import train
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
+from data_prep.record_writing.patch_content import PatchContent
 from data_prep.record_writing.product_records import write_records
 from tests.drawn_catalogue import SETTINGS, write_catalogue
 from tests.tiny_captioner import TRAINING
@@ -23,7 +24,10 @@ def captioner_records(tmp_path_factory, squeezenet):
     folder = tmp_path_factory.mktemp("captioner")
     write_catalogue(folder / "shop", lambda _, entry: {**entry, "split": "train"})
     write_records(
-        read_catalogue(str(folder / "shop")), "train", folder / "records", SETTINGS, squeezenet
+        read_catalogue(str(folder / "shop")),
+        "train",
+        folder / "records",
+        PatchContent(SETTINGS, squeezenet),
     )
     return folder / "records" / "train"
 

@@ -30,6 +30,7 @@ from data_prep.foreground.saliency import UNetSettings, build_unet, save_salienc
 from data_prep.pictures.picture_panels import WIDTH
 from data_prep.pictures.product_view import ProductViews
 from data_prep.pictures.shown_example import KEPT
+from data_prep.record_writing.patch_content import PatchContent
 from data_prep.record_writing.product_records import write_records
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
@@ -57,8 +58,7 @@ def made(tmp_path_factory):
         read_catalogue(str(write_catalogue(folder / "shop"))),
         "train",
         folder / "records",
-        SETTINGS,
-        build_backbone("squeezenet", "random"),
+        PatchContent(SETTINGS, build_backbone("squeezenet", "random")),
     )
     records = folder / "records" / "train"
     boxes = [NamedBox("thing", BUTTON, 1.0)]

@@ -10,6 +10,7 @@ import pytest
 
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
+from data_prep.record_writing.patch_content import PatchContent
 from data_prep.record_writing.product_records import write_records
 from kaleido_tf.command_line.vector_model import VectorModel
 from kaleido_tf.evaluation.candidates import Pairs
@@ -52,7 +53,7 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     catalogue = read_catalogue(str(write_catalogue(folder / "shop").parent))
     backbone = build_backbone("squeezenet", "random")
-    write_records(catalogue, "train", folder / "records", SETTINGS, backbone)
+    write_records(catalogue, "train", folder / "records", PatchContent(SETTINGS, backbone))
     sizes = {"patch_feature_size": 512, "vocab_size": 30522, "max_position_embeddings": 16}
     save(tiny(**COMPARES, **sizes, text_seq_len=13), folder / "model")
     return folder

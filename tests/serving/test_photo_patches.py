@@ -3,8 +3,8 @@ import pytest
 
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
+from data_prep.record_writing.patch_content import PatchContent, PatchSettings
 from data_prep.record_writing.product_records import write_records
-from data_prep.record_writing.record_settings import RecordSettings
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.shards import read_shard
 from kaleido_tf.serving.photo_patches import NetworkFiles, PhotoPatches, how_photos_were_made
@@ -18,7 +18,7 @@ def made(tmp_path_factory):
     """A catalogue's photos, the records made of them in two views, and what these say."""
     folder = tmp_path_factory.mktemp("made")
     catalogue = read_catalogue(str(drawn_catalogue.write_catalogue(folder / "shop")))
-    settings = RecordSettings(
+    settings = PatchSettings(
         backbone="squeezenet",
         backbone_weights="random",
         crop_size=64,
@@ -26,7 +26,7 @@ def made(tmp_path_factory):
         views=("plain", "mirrored"),
         records_per_shard=20,
     )
-    dataset = write_records(catalogue, "train", folder, settings)
+    dataset = write_records(catalogue, "train", folder, PatchContent(settings))
     (shard,) = (folder / "train").glob("*.tfrecord")
     return catalogue.of_split("train"), read_shard(str(shard)), dataset
 

@@ -14,6 +14,7 @@ from kaleido_tf.compat.rows.row_columns import pretraining_columns, pretraining_
 from kaleido_tf.compat.rows.row_writing import encode_examples, encode_lines
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.pipeline import RecordExamples
+from kaleido_tf.errors import InputError
 from kaleido_tf.families import FAMILIES, read_examples
 from kaleido_tf.files.claimed_folders import claim_folder
 from kaleido_tf.files.input_files import find_files
@@ -40,10 +41,18 @@ class RowSettings:
 
 
 def config_of_records(records: str) -> BertConfig:
-    """The base config of the family that reads records of this layout, in their feature size."""
+    """The base config of the family that reads records of this layout, in their feature size.
+
+    Raises: InputError for records of pixels.
+    """
     files = find_files(records)
     dataset = declared_by(files)
     layout = layout_of(dataset, files[0])
+    if layout.holds_pixels:
+        raise InputError(
+            "--records: records of patch features are needed, which rows hold. Received:"
+            f" {records}, whose layout is {layout.name}"
+        )
     config = next(f.config for f in FAMILIES.values() if layout in f.layouts)
     return config(**config.sizes_of_records(dataset["feature_size"], layout.num_patches))
 

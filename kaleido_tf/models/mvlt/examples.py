@@ -91,15 +91,20 @@ class PhotoExamples(RecordExamples):
         )
         return inputs
 
+    @staticmethod
+    def masked_batch(batch: dict) -> dict:
+        """A batch of examples as the model is given it, every photo masked."""
+        return {**_whole(batch), "images": paint(batch["image_targets"], batch["masked_cells"])}
+
     def _batched(self, dataset, batch_size, start, epochs):
         batches = super()._batched(dataset, batch_size, start, epochs)
         if not self._masks_images:
             return batches
         if epochs is not None:
-            return batches.map(_masked, tf.data.AUTOTUNE, deterministic=True)
+            return batches.map(self.masked_batch, tf.data.AUTOTUNE, deterministic=True)
         return batches.enumerate(start // batch_size).map(
             lambda number, batch: tf.cond(
-                number % 2 == 0, lambda: _whole(batch), lambda: _masked(batch)
+                number % 2 == 0, lambda: _whole(batch), lambda: self.masked_batch(batch)
             ),
             tf.data.AUTOTUNE,
             deterministic=True,
@@ -118,7 +123,3 @@ def _most_masked(settings: ExamplesConfig) -> int:
 def _whole(batch: dict) -> dict:
     inputs = {name: value for name, value in batch.items() if name != "masked_cells"}
     return {**inputs, "images": batch["image_targets"]}
-
-
-def _masked(batch: dict) -> dict:
-    return {**_whole(batch), "images": paint(batch["image_targets"], batch["masked_cells"])}

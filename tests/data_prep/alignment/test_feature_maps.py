@@ -6,6 +6,7 @@ import pytest
 from data_prep.alignment.feature_maps import CropMaps, keep_maps, maps_of, pixels_for
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
+from data_prep.record_writing.patch_content import PatchContent
 from data_prep.record_writing.product_records import write_records
 from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
@@ -60,8 +61,7 @@ def test_maps_are_kept_and_made_once(tmp_path, backbone, monkeypatch):
         read_catalogue(str(write_catalogue(tmp_path / "shop"))),
         "train",
         tmp_path / "records",
-        SETTINGS,
-        backbone,
+        PatchContent(SETTINGS, backbone),
     )
     shards = find_files(str(tmp_path / "records" / "train"))
     maps = CropMaps(RecordPhotos(dataset, "records/train"), backbone, 3)

@@ -15,6 +15,7 @@ from data_prep.alignment.phrase_regions import PhraseRegions
 from data_prep.alignment.phrase_training import train_phrase_maps
 from data_prep.alignment.record_alignments import align_records
 from data_prep.catalogue.reading import read_catalogue
+from data_prep.record_writing.patch_content import PatchContent
 from data_prep.record_writing.product_records import write_records
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
@@ -56,7 +57,7 @@ def shop(tmp_path_factory, squeezenet):
     lines = "".join(json.dumps(entry) + "\n" for entry in entries)
     (folder / "products.jsonl").write_text(lines)
     catalogue = read_catalogue(str(folder))
-    write_records(catalogue, "train", folder / "records", SETTINGS, squeezenet)
+    write_records(catalogue, "train", folder / "records", PatchContent(SETTINGS, squeezenet))
     return folder / "records" / "train"
 
 

@@ -211,7 +211,7 @@ def test_missing_or_empty_file_and_other_records_are_named(tmp_path):
     with pytest.raises(InputError, match="empty.jsonl holds none"):
         read_named_boxes(str(tmp_path / "empty.jsonl"))
     grid = small_records.write(tmp_path / "grid", 5, layout=GRIDS[4])
-    with pytest.raises(InputError, match="Alignments are of kaleido patches. .* layout grid_4x4"):
+    with pytest.raises(InputError, match="layout kaleido are needed.* layout grid_4x4"):
         align_records(str(grid), lambda *_: [], AlignmentSettings(), {"source": "x"})
 
 

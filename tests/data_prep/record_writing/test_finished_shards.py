@@ -11,16 +11,16 @@ from PIL import Image
 
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.record_writing import product_records
+from data_prep.record_writing.patch_content import PatchContent, PatchSettings
 from data_prep.record_writing.photo_shards import write_one_shard
 from data_prep.record_writing.product_records import write_records
-from data_prep.record_writing.record_settings import RecordSettings
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.text import Vocabulary
 from tests.drawn_catalogue import SETTINGS, read_all, write_catalogue
 
-SKIP = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.5})
+SKIP = PatchSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.5})
 SHARDS = [f"records-0000{n}-of-00003.tfrecord" for n in range(3)]
 
 
@@ -29,7 +29,7 @@ def whole(tmp_path_factory, squeezenet):
     """Seven photos in three shards: P0 P1 P2 | P2 P3 P4 | P5; and their catalogue."""
     folder = tmp_path_factory.mktemp("whole")
     write_catalogue(folder / "photos")
-    write_records(read(folder), "train", folder / "records", SETTINGS, squeezenet)
+    write_records(read(folder), "train", folder / "records", PatchContent(SETTINGS, squeezenet))
     return folder
 
 
@@ -51,7 +51,12 @@ def again(shop, squeezenet, monkeypatch):
             return work(path, *args)
 
         monkeypatch.setattr(product_records, "write_one_shard", noted)
-        return (write_records(read(shop), "train", shop / "records", settings, squeezenet), written)
+        return (
+            write_records(
+                read(shop), "train", shop / "records", PatchContent(settings, squeezenet)
+            ),
+            written,
+        )
 
     return start
 
@@ -208,7 +213,7 @@ def test_kill_while_shards_take_their_places(shop, again, squeezenet, monkeypatc
         with pytest.raises(InputError, match="written when all shards are complete"):
             read_table(shop)
     again()
-    write_records(read(shop), "train", shop / "anew", SETTINGS, squeezenet)
+    write_records(read(shop), "train", shop / "anew", PatchContent(SETTINGS, squeezenet))
     assert names_in(folder_of(shop)) == names_in(shop / "anew" / "train")
     for name in names_in(folder_of(shop)):
         assert (folder_of(shop) / name).read_bytes() == (

@@ -12,10 +12,10 @@ from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.features.patch_features import extract_features
 from data_prep.record_writing import product_records
+from data_prep.record_writing.patch_content import PatchContent, PatchSettings
 from data_prep.record_writing.photo_shards import write_one_shard
 from data_prep.record_writing.product_records import write_records
 from data_prep.record_writing.record_photos import RecordPhotos
-from data_prep.record_writing.record_settings import RecordSettings
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.record import GRIDS, Record
@@ -45,7 +45,7 @@ def shop(tmp_path_factory):
 def both(tmp_path_factory, shop, backbone):
     """(folder of records in both views, their dataset.json)"""
     folder = tmp_path_factory.mktemp("both")
-    return folder / "train", write_records(shop, "train", folder, BOTH, backbone)
+    return folder / "train", write_records(shop, "train", folder, PatchContent(BOTH, backbone))
 
 
 def serialized(folder):
@@ -57,14 +57,14 @@ def lines_of(file):
 
 
 def test_default_records_are_what_they_were(tmp_path, shop, backbone, both):
-    dataset = write_records(shop, "train", tmp_path, SETTINGS, backbone)
+    dataset = write_records(shop, "train", tmp_path, PatchContent(SETTINGS, backbone))
     settings = json.loads((tmp_path / "train" / "settings.json").read_text())
     assert "views" not in dataset and "views" not in settings
     plain = serialized(tmp_path / "train")
     assert all("view" not in tf.train.Example.FromString(line).features.feature for line in plain)
     assert serialized(both[0])[::2] == plain
     with pytest.raises(InputError, match=r"views: None there, \['plain', 'mirrored'\] now"):
-        write_records(shop, "train", tmp_path, BOTH, backbone)
+        write_records(shop, "train", tmp_path, PatchContent(BOTH, backbone))
 
 
 @pytest.mark.parametrize("layout", ["kaleido", "grid_4x4"])
@@ -74,7 +74,7 @@ def test_mirrored_record_is_of_the_mirrored_crop(tmp_path, shop, backbone, both,
     if layout != "kaleido":
         folder, blocks = tmp_path / "train", ["patch_features"]
         settings = dataclasses.replace(BOTH, layout=layout, foreground="none")
-        dataset = write_records(shop, "train", tmp_path, settings, backbone)
+        dataset = write_records(shop, "train", tmp_path, PatchContent(settings, backbone))
     assert dataset["records"] == 14 and dataset["views"] == ["plain", "mirrored"]
     assert list(dataset["shards"].values()) == [6, 6, 2]
     records = [Record.parse(line) for line in serialized(folder)]
@@ -118,11 +118,11 @@ def test_killed_run_goes_on_with_the_next_shard(tmp_path, shop, backbone, both, 
 
     monkeypatch.setattr(product_records, "write_one_shard", stop_in_the_second)
     with pytest.raises(KeyboardInterrupt):
-        write_records(shop, "train", tmp_path, BOTH, backbone)
-    dataset = write_records(shop, "train", tmp_path, BOTH, backbone)
+        write_records(shop, "train", tmp_path, PatchContent(BOTH, backbone))
+    dataset = write_records(shop, "train", tmp_path, PatchContent(BOTH, backbone))
     assert len(calls) == 4 and dataset == both[1]
     assert serialized(tmp_path / "train") == serialized(both[0])
-    write_records(shop, "train", tmp_path, BOTH, backbone)
+    write_records(shop, "train", tmp_path, PatchContent(BOTH, backbone))
     assert len(calls) == 4  # complete: nothing is done
 
 
@@ -131,7 +131,9 @@ def test_bad_photo_counts_once(tmp_path, backbone):
     (tmp_path / "photos" / "4_0.png").write_text("no picture")
     settings = dataclasses.replace(BOTH, on_bad_record="skip", max_bad_fraction=0.15)
     catalogue = read_catalogue(str(manifest))
-    dataset = write_records(catalogue, "train", tmp_path / "records", settings, backbone)
+    dataset = write_records(
+        catalogue, "train", tmp_path / "records", PatchContent(settings, backbone)
+    )
     assert dataset["records"] == 12  # 1 of 7 photos is bad: 14.3%
     assert [entry["image_id"] for entry in dataset["skipped"]] == ["P4_1"]
 
@@ -147,4 +149,4 @@ def test_bad_photo_counts_once(tmp_path, backbone):
 )
 def test_views_that_cannot_be_written(views, came):
     with pytest.raises(InputError, match=f"--views must be plain and .*mirrored.*ed: {came}$"):
-        RecordSettings(views=views)
+        PatchSettings(views=views)

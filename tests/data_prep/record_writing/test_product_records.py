@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.foreground.saliency import UNetSettings, build_unet, load_saliency, save_saliency
-from data_prep.record_writing import photo_shards, product_records
+from data_prep.record_writing import patch_content, product_records
+from data_prep.record_writing.patch_content import PatchContent, PatchSettings
 from data_prep.record_writing.photo_shards import write_one_shard
 from data_prep.record_writing.product_records import check_catalogue, write_records
-from data_prep.record_writing.record_settings import RecordSettings
 from kaleido_tf import patches
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Tokenizer, Vocabulary
@@ -28,7 +28,9 @@ def backbone():
 
 def test_records_of_a_catalogue(tmp_path, backbone):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
-    dataset = write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+    dataset = write_records(
+        catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone)
+    )
     folder = tmp_path / "records" / "train"
     assert dataset == json.loads((folder / "dataset.json").read_text())
     assert dataset["records"] == 7 and dataset["products"] == 6
@@ -67,7 +69,9 @@ def test_records_of_a_catalogue(tmp_path, backbone):
 
 def test_other_split_keeps_the_same_category_ids(tmp_path, backbone):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
-    dataset = write_records(catalogue, "valid", tmp_path / "records", SETTINGS, backbone)
+    dataset = write_records(
+        catalogue, "valid", tmp_path / "records", PatchContent(SETTINGS, backbone)
+    )
     assert dataset["subcategories"] == ["even", "odd"] and dataset["records"] == 1
 
 
@@ -76,7 +80,9 @@ def test_sub_category_of_two_categories_has_two_ids(tmp_path, backbone):
         return {**entry, "category": "Tops" if number % 4 else "Shoes"}
 
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos", change)))
-    dataset = write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+    dataset = write_records(
+        catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone)
+    )
     assert dataset["subcategories"] == ["Shoes/even", "Tops/even", "odd"]
     records = read_all(tmp_path / "records" / "train")
     assert [int(r["subcategory_id"]) for r in records] == [0, 2, 1, 1, 2, 0, 2]
@@ -88,12 +94,12 @@ def test_markup_decides_the_records_only_where_it_is_kept(tmp_path, backbone):
 
     manifest = str(write_catalogue(tmp_path / "photos", change))
     plain, kept = read_catalogue(manifest), read_catalogue(manifest, keep_markup=True)
-    dataset = write_records(plain, "valid", tmp_path / "records", SETTINGS, backbone)
+    dataset = write_records(plain, "valid", tmp_path / "records", PatchContent(SETTINGS, backbone))
     assert "keep_markup" not in dataset
     (record,) = read_all(tmp_path / "records" / "valid")
     assert record["text"].numpy() == b"A & B, number 6."
     with pytest.raises(InputError, match="keep_markup: None there, True now"):
-        write_records(kept, "valid", tmp_path / "records", SETTINGS, backbone)
+        write_records(kept, "valid", tmp_path / "records", PatchContent(SETTINGS, backbone))
 
 
 @pytest.mark.parametrize(
@@ -106,15 +112,14 @@ def test_text_field(tmp_path, backbone, field, expected):
         catalogue,
         "train",
         tmp_path / "records",
-        RecordSettings(**{**vars(SETTINGS), "text_field": field}),
-        backbone,
+        PatchContent(PatchSettings(**{**vars(SETTINGS), "text_field": field}), backbone),
     )
     assert read_all(tmp_path / "records" / "train")[4]["text"].numpy().decode() == expected
 
 
 def test_second_start_skips_whole_shards(tmp_path, backbone, monkeypatch):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
-    write_records(catalogue, "train", tmp_path / "whole", SETTINGS, backbone)
+    write_records(catalogue, "train", tmp_path / "whole", PatchContent(SETTINGS, backbone))
     original, calls = write_one_shard, []
 
     def stop_in_the_second(path, *args):
@@ -125,27 +130,29 @@ def test_second_start_skips_whole_shards(tmp_path, backbone, monkeypatch):
 
     monkeypatch.setattr(product_records, "write_one_shard", stop_in_the_second)
     with pytest.raises(KeyboardInterrupt):
-        write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+        write_records(catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone))
     assert not (tmp_path / "records" / "train" / "dataset.json").exists()
-    dataset = write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+    dataset = write_records(
+        catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone)
+    )
     assert calls[2:] == ["records-00001-of-00003.tfrecord", "records-00002-of-00003.tfrecord"]
     assert dataset == json.loads((tmp_path / "whole" / "train" / "dataset.json").read_text())
     for one, other in zip(
         read_all(tmp_path / "whole" / "train"), read_all(tmp_path / "records" / "train")
     ):
         np.testing.assert_array_equal(one["patch_features"], other["patch_features"])
-    write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+    write_records(catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone))
     assert len(calls) == 4  # complete: nothing is done
 
 
 def test_other_settings_are_not_mixed_in(tmp_path, backbone):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
-    write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
-    changed = RecordSettings(**{**vars(SETTINGS), "crop_size": 96})
+    write_records(catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone))
+    changed = PatchSettings(**{**vars(SETTINGS), "crop_size": 96})
     with pytest.raises(
         InputError, match=r"made with other settings \(crop_size: 80 there, 96 now\)"
     ):
-        write_records(catalogue, "train", tmp_path / "records", changed, backbone)
+        write_records(catalogue, "train", tmp_path / "records", PatchContent(changed, backbone))
 
 
 def break_photo(folder, number, how):
@@ -164,7 +171,10 @@ def test_bad_photo_stops_the_run_and_names_the_product(tmp_path, backbone, how):
     break_photo(tmp_path / "photos", 4, how)
     with pytest.raises(InputError, match="P4"):
         write_records(
-            read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone
+            read_catalogue(str(manifest)),
+            "train",
+            tmp_path / "records",
+            PatchContent(SETTINGS, backbone),
         )
     kept = [p.name for p in (tmp_path / "records" / "train").glob("*.tfrecord")]
     # A header tells before anything is computed; damage further in is found on the way, and what
@@ -175,11 +185,12 @@ def test_bad_photo_stops_the_run_and_names_the_product(tmp_path, backbone, how):
 def test_skipped_photos_are_listed(tmp_path, backbone):
     manifest = write_catalogue(tmp_path / "photos")
     break_photo(tmp_path / "photos", 4, "text")
-    settings = RecordSettings(
-        **{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.2}
-    )
+    settings = PatchSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.2})
     dataset = write_records(
-        read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone
+        read_catalogue(str(manifest)),
+        "train",
+        tmp_path / "records",
+        PatchContent(settings, backbone),
     )
     assert dataset["records"] == 6
     assert [entry["image_id"] for entry in dataset["skipped"]] == ["P4_1"] and "4_0.png" in dataset[
@@ -190,23 +201,29 @@ def test_skipped_photos_are_listed(tmp_path, backbone):
 def test_too_many_bad_photos_fail_even_with_skip(tmp_path, backbone):
     manifest = write_catalogue(tmp_path / "photos")
     break_photo(tmp_path / "photos", 0, "text")
-    settings = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
+    settings = PatchSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
     with pytest.raises(
         InputError, match=r"More than 1.0% of the images are bad \(1 of at most 0; the first: .*P0"
     ):
         write_records(
-            read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone
+            read_catalogue(str(manifest)),
+            "train",
+            tmp_path / "records",
+            PatchContent(settings, backbone),
         )
 
 
 def test_too_many_bad_headers_fail_before_anything_is_computed(tmp_path, backbone, monkeypatch):
     manifest = write_catalogue(tmp_path / "photos")
     break_photo(tmp_path / "photos", 5, "missing")
-    settings = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
+    settings = PatchSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
     monkeypatch.setattr(product_records, "write_one_shard", lambda *_: pytest.fail("work began"))
     with pytest.raises(InputError, match=r"1 of at most 0; the first: .*5_0.png"):
         write_records(
-            read_catalogue(str(manifest)), "train", tmp_path / "records", settings, backbone
+            read_catalogue(str(manifest)),
+            "train",
+            tmp_path / "records",
+            PatchContent(settings, backbone),
         )
 
 
@@ -218,7 +235,7 @@ def test_broken_manifest_lines_are_skipped_counted_and_listed(tmp_path, backbone
     with pytest.raises(InputError, match="line 2"):
         read_catalogue(str(manifest))
     catalogue = read_catalogue(str(manifest), skip_unusable=True)
-    few = RecordSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.1})
+    few = PatchSettings(**{**vars(SETTINGS), "on_bad_record": "skip", "max_bad_fraction": 0.1})
     with pytest.raises(
         InputError,
         match=(
@@ -226,10 +243,10 @@ def test_broken_manifest_lines_are_skipped_counted_and_listed(tmp_path, backbone
         ),
     ):
         check_catalogue(catalogue, few)
-    many = RecordSettings(**{**vars(few), "max_bad_fraction": 0.5})
+    many = PatchSettings(**{**vars(few), "max_bad_fraction": 0.5})
     check_catalogue(catalogue, many)
     # A photo that is bad counts against its split; a line of an unknown split does not.
-    dataset = write_records(catalogue, "train", tmp_path / "records", few, backbone)
+    dataset = write_records(catalogue, "train", tmp_path / "records", PatchContent(few, backbone))
     assert dataset["records"] == 7 and dataset["skipped"] == []
     assert [("line 2" in why, "line 3" in why) for why in dataset["catalogue_lines_skipped"]] == [
         (True, False),
@@ -243,7 +260,10 @@ def test_text_without_words_is_named(tmp_path, backbone):
     )
     with pytest.raises(InputError, match="product P1 needs a text in `description`. Received: ''"):
         write_records(
-            read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone
+            read_catalogue(str(manifest)),
+            "train",
+            tmp_path / "records",
+            PatchContent(SETTINGS, backbone),
         )
 
 
@@ -266,15 +286,14 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
 
     monkeypatch.setattr(tf.io, "TFRecordWriter", FullDisk)
     with pytest.raises(InputError, match="records-00000.* could not be written: No space left"):
-        write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+        write_records(catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone))
     folder = tmp_path / "records" / "train"
     assert (
         not list(folder.glob("*.tfrecord*")) or [p.name for p in folder.glob("*.tfrecord*")] == []
     )
     monkeypatch.undo()
-    assert (
-        write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)["records"] == 7
-    )
+    content = PatchContent(SETTINGS, backbone)
+    assert write_records(catalogue, "train", tmp_path / "records", content)["records"] == 7
 
 
 @pytest.mark.parametrize(
@@ -285,7 +304,7 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
         ({"crop_size": 30}, "--crop_size must be at least 64. Received: 30"),
         (
             {"foreground": "u2net"},
-            "--foreground must be one of none, border, grabcut, unet, onnx, masks. Received: u2net",
+            "--foreground must be one of none, border, grabcut, dithered, unet, onnx, masks",
         ),
         (
             {"foreground_weights": "w"},
@@ -296,7 +315,7 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
 )
 def test_wrong_settings_are_named(changes, message):
     with pytest.raises(InputError, match=message):
-        RecordSettings(**changes)
+        PatchSettings(**changes)
 
 
 def test_mended_photo_goes_on_where_the_run_stopped(tmp_path, backbone):
@@ -305,12 +324,18 @@ def test_mended_photo_goes_on_where_the_run_stopped(tmp_path, backbone):
     break_photo(tmp_path / "photos", 4, "missing")
     with pytest.raises(InputError, match="P4"):
         write_records(
-            read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone
+            read_catalogue(str(manifest)),
+            "train",
+            tmp_path / "records",
+            PatchContent(SETTINGS, backbone),
         )
     (tmp_path / "photos" / "4_0.png").write_bytes(good)
     assert (
         write_records(
-            read_catalogue(str(manifest)), "train", tmp_path / "records", SETTINGS, backbone
+            read_catalogue(str(manifest)),
+            "train",
+            tmp_path / "records",
+            PatchContent(SETTINGS, backbone),
         )["records"]
         == 7
     )
@@ -318,14 +343,14 @@ def test_mended_photo_goes_on_where_the_run_stopped(tmp_path, backbone):
 
 def test_feature_that_float16_cannot_hold_names_the_image(tmp_path, backbone, monkeypatch):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
-    original = photo_shards.extract_features
+    original = patch_content.extract_features
     monkeypatch.setattr(
-        photo_shards, "extract_features", lambda *a: {k: v * 1e9 for k, v in original(*a).items()}
+        patch_content, "extract_features", lambda *a: {k: v * 1e9 for k, v in original(*a).items()}
     )
     with pytest.raises(
         InputError, match=r"image P0_1\): `patch_features` holds numbers that float16 cannot"
     ):
-        write_records(catalogue, "train", tmp_path / "records", SETTINGS, backbone)
+        write_records(catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone))
 
 
 def write_network(path, bias):
@@ -336,7 +361,7 @@ def write_network(path, bias):
     kernel, _ = model.get_layer("logits").get_weights()
     model.get_layer("logits").set_weights([0 * kernel, np.array([bias], np.float32)])
     save_saliency(path, settings, model)
-    return RecordSettings(
+    return PatchSettings(
         **{**vars(SETTINGS), "foreground": "unet", "foreground_weights": str(path)}
     )
 
@@ -344,7 +369,9 @@ def write_network(path, bias):
 def test_records_of_a_network(tmp_path, backbone):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
     nothing = write_network(tmp_path / "nothing", -9.0)
-    dataset = write_records(catalogue, "train", tmp_path / "records", nothing, backbone)
+    dataset = write_records(
+        catalogue, "train", tmp_path / "records", PatchContent(nothing, backbone)
+    )
     assert dataset["foreground"] == "unet" and "foreground_weights" not in dataset
     assert dataset["foreground_digest"] == load_saliency(tmp_path / "nothing").digest
     assert dataset["records"] == dataset["crops_kept_whole"] == 7
@@ -353,14 +380,17 @@ def test_records_of_a_network(tmp_path, backbone):
     ] == [[0, 90, 0, 120], [0, 91, 0, 120]]
     # The same weights elsewhere are the same records; others are not.
     (tmp_path / "moved").write_bytes((tmp_path / "nothing").read_bytes())
-    moved = RecordSettings(**{**vars(nothing), "foreground_weights": str(tmp_path / "moved")})
-    assert write_records(catalogue, "train", tmp_path / "records", moved, backbone) == dataset
+    moved = PatchSettings(**{**vars(nothing), "foreground_weights": str(tmp_path / "moved")})
+    assert (
+        write_records(catalogue, "train", tmp_path / "records", PatchContent(moved, backbone))
+        == dataset
+    )
     other = write_network(tmp_path / "other", 9.0)
     digests = dataset["foreground_digest"], load_saliency(tmp_path / "other").digest
     with pytest.raises(
         InputError, match="foreground_digest: '{}' there, '{}' now".format(*digests)
     ):
-        write_records(catalogue, "train", tmp_path / "records", other, backbone)
+        write_records(catalogue, "train", tmp_path / "records", PatchContent(other, backbone))
 
 
 def write_masks(folder, names, box=(30, 50, 40, 70)):
@@ -375,7 +405,7 @@ def write_masks(folder, names, box=(30, 50, 40, 70)):
             [box[0] // 2, box[2] // 2, box[1] // 2 - 1, box[3] // 2 - 1], fill=255
         )
         mask.save(folder / f"{name}.png")
-    return RecordSettings(
+    return PatchSettings(
         **{**vars(SETTINGS), "foreground": "masks", "foreground_masks": str(folder)}
     )
 
@@ -385,7 +415,9 @@ def test_records_of_masks_made_elsewhere(tmp_path, backbone):
     settings = write_masks(tmp_path / "masks", ["P0", "P1", "P2", "P3", "P4", "P5"])
     # goes before P2.png, and is empty
     Image.new("L", (92, 120)).save(tmp_path / "masks" / "P2_2.png")
-    dataset = write_records(catalogue, "train", tmp_path / "records", settings, backbone)
+    dataset = write_records(
+        catalogue, "train", tmp_path / "records", PatchContent(settings, backbone)
+    )
     assert (
         dataset["records"] == 7
         and dataset["crops_kept_whole"] == 1
@@ -407,11 +439,11 @@ def test_missing_mask_follows_on_bad_record(tmp_path, backbone):
         InputError,
         match="Needed: the mask P4_1.png or P4.png in .*masks. Received: neither. Where: .*4_0.png",
     ):
-        write_records(catalogue, "train", tmp_path / "records", settings, backbone)
-    skipping = RecordSettings(
-        **{**vars(settings), "on_bad_record": "skip", "max_bad_fraction": 0.3}
+        write_records(catalogue, "train", tmp_path / "records", PatchContent(settings, backbone))
+    skipping = PatchSettings(**{**vars(settings), "on_bad_record": "skip", "max_bad_fraction": 0.3})
+    dataset = write_records(
+        catalogue, "train", tmp_path / "skipped", PatchContent(skipping, backbone)
     )
-    dataset = write_records(catalogue, "train", tmp_path / "skipped", skipping, backbone)
     assert dataset["records"] == 5
     assert [entry["image_id"] for entry in dataset["skipped"]] == ["P1_1", "P4_1"]
     assert (

@@ -9,6 +9,7 @@ from PIL import Image
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.features.patch_features import extract_features
+from data_prep.record_writing.patch_content import PatchContent
 from data_prep.record_writing.product_records import write_records
 from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
@@ -24,8 +25,7 @@ def made(tmp_path_factory):
         read_catalogue(str(write_catalogue(folder / "shop"))),
         "train",
         folder / "records",
-        SETTINGS,
-        backbone,
+        PatchContent(SETTINGS, backbone),
     )
     return backbone, folder / "shop", dataset, read_all(folder / "records" / "train")
 
