@@ -50,15 +50,11 @@ def test_there_and_back_to_the_bit(released, tmp_path):
     assert_same(weights, state)
     assert (kind_of(path), weights.heads) == ("safetensors", heads)
     assert SafetensorsFile(path).metadata["model_type"] == "mvlt"
-    convert(path, str(tmp_path / "again"), "own")
-    own = open_weights(find_weights(tmp_path / "again"), read_config(folder / "config.json"))
-    assert_same(own, state)
-    assert own.heads == heads and own.unused == ()
 
 
 def test_release_to_safetensors_tensor_by_tensor(released, tmp_path):
     """Without a model: counts of steps stay, too."""
-    folder, state, heads = released
+    state = released[1]
     counts = [key for key in state if key.endswith("num_batches_tracked")]
     state = {**state, **{key: np.array(1735, np.int64) for key in counts}}
     write_torch_file(tmp_path / "release.pth", as_released(state))
