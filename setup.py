@@ -52,7 +52,7 @@ setuptools.setup(
         "onnx": ["onnxruntime>=1.18,<2"],
         "export": ["tf2onnx>=1.17,<2", "onnxruntime>=1.18,<2"],
         "faiss": ["faiss-cpu>=1.9,<2"],
-        "bench": ["scikit-learn>=1.4,<2"],
+        "bench": ["scikit-learn>=1.4,<2", "torch>=2.4,<3"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
     },
 )
