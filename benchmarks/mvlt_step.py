@@ -62,7 +62,7 @@ def tensorflow_step(folder: pathlib.Path):
     import tensorflow as tf
     import tf_keras
 
-    from kaleido_tf.models.mvlt import original
+    from kaleido_tf.compat.checkpoints.weights import weights_of
     from kaleido_tf.models.mvlt.model import Mvlt
     from kaleido_tf.training.optimizer import AdamW
     from kaleido_tf.training.strategy import PRECISIONS
@@ -77,7 +77,8 @@ def tensorflow_step(folder: pathlib.Path):
         optimizer.build(model.trainable_variables)
     batch = draw_batch(model.config)
     np.savez(folder / "batch.npz", **batch)
-    np.savez(folder / "weights.npz", **original.state_of(model))
+    state = weights_of(model, "a new model", 0).tensors
+    np.savez(folder / "weights.npz", **{key: read() for key, read in state.items()})
     trainer = Trainer(
         model,
         optimizer,
