@@ -1,7 +1,9 @@
 """The size and behaviour of MVLT (`config.json`)."""
 
 import dataclasses
+import itertools
 import math
+import operator
 from typing import ClassVar
 
 from kaleido_tf.errors import InputError
@@ -32,7 +34,8 @@ class MvltConfig(ModelConfig):
     text_seq_len: word pieces of a text. Each has a learned position in every stage, so no model
       reads texts of another length.
     depths, widths, heads, mlp_ratios, reduction_ratios: of the four stages. Words and patches of a
-      stage with reduction ratio R attend to image places that are R x R patches each.
+      stage with reduction ratio R attend to image places that are R x R patches each, of which
+      the photo must have one at least.
     image_side: pixels of a side of the square photo.
     position_side: pixels of a side of the photo for which the tables of patch positions are stored;
       they are resized to the photo at every step, as in the release, which trains at 256 with the
@@ -75,6 +78,7 @@ class MvltConfig(ModelConfig):
                 "`widths` must be multiples of `heads`, stage by stage. Received: widths="
                 f"{list(self.widths)}, heads={list(self.heads)}"
             )
+        self._check_reductions()
         if self.text_seq_len > self.max_position_embeddings:
             raise InputError(
                 "`text_seq_len` must be at most `max_position_embeddings`="
@@ -110,6 +114,16 @@ class MvltConfig(ModelConfig):
     def to_dict(self) -> dict:
         """As the base class; what each stage has is a list in the file."""
         return {**super().to_dict(), **{name: list(getattr(self, name)) for name in _OF_STAGES}}
+
+    def _check_reductions(self) -> None:
+        strides = itertools.accumulate(PATCH_STRIDES, operator.mul)
+        grids = [self.image_side // stride for stride in strides]
+        if any(ratio > side for ratio, side in zip(self.reduction_ratios, grids)):
+            raise InputError(
+                f"`reduction_ratios` must be at most the {', '.join(map(str, grids))} patches that"
+                f" `image_side`={self.image_side} gives a side of the stages. Received:"
+                f" {list(self.reduction_ratios)}"
+            )
 
     def _check_number(self, name, value, default) -> None:
         """Sizes are whole numbers that memory can hold, probabilities stay below 1."""

@@ -29,6 +29,7 @@ def test_own_file_is_read_back_equal():
         ({"depths": [2, 2, 2]}, "`depths` must be 4 whole numbers.*Received: .2, 2, 2."),
         ({"heads": [1, 2, 0, 8]}, "`heads` must be 4 whole numbers"),
         ({"heads": [1, 2, 3, 8]}, "`widths` must be multiples of `heads`"),
+        ({"image_side": 96, "reduction_ratios": [8, 4, 7, 1]}, "24, 12, 6, 3 patches.*8, 4, 7, 1"),
         ({"mlp_ratios": 4}, "`mlp_ratios` must be tuple"),
         ({"text_seq_len": 513}, "at most `max_position_embeddings`=512. Received: 513"),
         ({"vocab_size": 0}, "`vocab_size` must be at least 1"),
