@@ -133,7 +133,8 @@ def _model_on_state(
 
 
 def with_dropout(source: ModelSource, dropout: float | None) -> ModelSource:
-    """A model whose layers and attention drop a share of `dropout`; None: the same model.
+    """A model whose layers and attention, where that has any, drop a share of `dropout`; None: the
+    same model.
 
     Raises: InputError for a family whose config does not say any.
     """
@@ -144,7 +145,8 @@ def with_dropout(source: ModelSource, dropout: float | None) -> ModelSource:
             "--dropout needs a model with `hidden_dropout_prob` in its config.json. Received: a"
             f" {source.config.model_type}"
         )
-    rates = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+    rates = {name: dropout for name in names if hasattr(source.config, name)}
     return dataclasses.replace(source, config=dataclasses.replace(source.config, **rates))
 
 

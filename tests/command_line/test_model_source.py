@@ -22,6 +22,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.models.kaleido_bert.model import KaleidoBert
+from kaleido_tf.models.mvlt.config import MvltConfig
 from kaleido_tf.records.record import GRIDS, KALEIDO
 from kaleido_tf.text import DEFAULT_VOCABULARY
 from tests import small_records
@@ -167,6 +168,12 @@ def test_dropout_of_a_start_can_be_changed(golden, tmp_path):
     expected = dataclasses.replace(source.config, **changed)
     assert with_dropout(source, 0.25).config == expected
     assert with_dropout(source, 0.25).start == source.start
+
+
+def test_dropout_of_a_model_whose_attention_drops_nothing():
+    source = ModelSource(MvltConfig(drop_path_prob=0.2), str(DEFAULT_VOCABULARY), None)
+    expected = MvltConfig(drop_path_prob=0.2, hidden_dropout_prob=0.25)
+    assert with_dropout(source, 0.25).config == expected
 
 
 def test_dropout_of_a_family_without_any_is_refused():
