@@ -87,4 +87,11 @@ def _epoch_cosine(run: RunConfig, schedule: Schedule) -> EpochCosine:
             f" --warmup_steps={run.warmup_steps}"
         )
     warmup = round(run.warmup_ratio * run.num_epochs)
+    last = max(math.ceil(run.num_epochs) - 2, 0)  # the rates lag an epoch behind
+    if last < warmup:
+        raise InputError(
+            "The warm-up of --schedule=epoch_cosine, whole epochs and one more, must end before the"
+            f" run. Received: --warmup_ratio={run.warmup_ratio:g}, which is {warmup} of"
+            f" {run.num_epochs:g} epochs"
+        )
     return EpochCosine(run.learning_rate, schedule.epoch, run.num_epochs, warmup)

@@ -1,7 +1,8 @@
 import pytest
 
+from kaleido_tf.errors import InputError
 from kaleido_tf.training.run_config import RunConfig
-from kaleido_tf.training.schedule import plan
+from kaleido_tf.training.schedule import make_optimizer, plan
 
 
 def test_evaluations_are_at_whole_epochs_and_once_at_the_end():
@@ -37,3 +38,13 @@ def test_stops_lie_at_every_save_report_and_evaluation():
         stops.append(step)
     assert stops == [3, 4, 5, 6, 8, 9, 10, 12]
     assert schedule.next_evaluation(5) == 10 and schedule.next_evaluation(12) == 12
+
+
+@pytest.mark.parametrize("epochs, ratio", [(4, 0.75), (2.5, 1), (2, 0.6)])
+def test_warm_up_by_epochs_must_end_before_the_run(epochs, ratio):
+    """The rates lag an epoch behind: of 4 epochs, the last has the rate of the third."""
+    run = RunConfig(num_epochs=epochs, warmup_ratio=ratio, schedule="epoch_cosine")
+    with pytest.raises(InputError, match=f"Received: --warmup_ratio={ratio}, .*{epochs} epochs"):
+        make_optimizer(run, plan(run, 24, 8))
+    shorter = RunConfig(num_epochs=4.5, warmup_ratio=0.65, schedule="epoch_cosine")
+    assert make_optimizer(shorter, plan(shorter, 24, 8))
