@@ -25,8 +25,8 @@ def find_model(name_or_path: str) -> str:
     match = _NAME.fullmatch(name_or_path)
     if match is None:
         raise InputError(
-            "A model is needed: a directory, a checkpoint prefix, or a name like"
-            f" pai-kaleidobert-base-en. Not found: {name_or_path}"
+            "A model is needed: a directory, a checkpoint prefix, a .safetensors or .pth file, or a"
+            f" name like pai-kaleidobert-base-en. Not found: {name_or_path}"
         )
     zoo = pathlib.Path.home() / ZOO
     places = [zoo / match["kind"] / name_or_path, zoo / name_or_path]

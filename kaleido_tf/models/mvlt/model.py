@@ -54,8 +54,8 @@ class Mvlt(losses.SummedLosses, tf.Module):
         self.check_settings(config, tasks, loss_weights)
         if text_length not in (None, config.text_seq_len):
             raise InputError(
-                f"The text length must be the config's `text_seq_len`={config.text_seq_len}, for"
-                f" which the model has positions. Received: {text_length}"
+                "--input_sequence_length must be the config's `text_seq_len`="
+                f"{config.text_seq_len}, for which the model has positions. Received: {text_length}"
             )
         self.config = config
         self.tasks = self.TASKS if tasks is None else tuple(tasks)

@@ -36,7 +36,7 @@ def test_paths_are_taken_as_they_are(home):
     assert find_model(str(home)) == str(home)
 
 
-@pytest.mark.parametrize("path", ["./gone/model.ckpt", "gone", "pai_kaleidobert"])
+@pytest.mark.parametrize("path", ["./gone/model.ckpt", "gone", "pai_kaleidobert", "pvt_tiny.pth"])
 def test_path_that_is_not_there_is_named(home, path):
-    with pytest.raises(InputError, match=f"Not found: {path}"):
+    with pytest.raises(InputError, match=f"a .safetensors or .pth file.*Not found: {path}"):
         find_model(path)

@@ -102,5 +102,5 @@ def test_whole_epochs_warm_up(data, tmp_path):
 
 def test_another_text_length_is_refused(data, tmp_path):
     run = settings(data, tmp_path / "run", text_length=8)
-    with pytest.raises(InputError, match="text length must be the config's `text_seq_len`=9"):
+    with pytest.raises(InputError, match="--input_sequence_length must be.*`text_seq_len`=9"):
         runs.pretrain(run, CONFIG)
