@@ -12,8 +12,9 @@ logit, and a query without a positive counts as never found.
     the blank after each, so that a query at the beginning of a line is another one than the same
     query later in a line. Such a query counts twice, and its one positive stands in one of the two
     parts only. Otherwise as `kaleido`.
-  mvlt_release: MVLT's script. Lists of 101 pairs with the true one first, ties in file order, so
-    that a tie counts as found; hits are divided by 1,000, however many queries there are.
+  mvlt_release: MVLT's script. Its lists of 101 pairs begin with the true one, which a list of any
+    other order is counted as, so that a tie counts as found; hits are divided by 1,000, however
+    many queries there are, and with them what chance gives and the interval.
 """
 
 import dataclasses
@@ -41,10 +42,9 @@ def count_result_file(
         if value not in known:
             raise InputError(f"--{name} must be one of {', '.join(known)}. Received: {value}")
     queries = query_ids(result, direction, protocol)
-    metrics = evaluate_retrieval(queries, result.labels, result.logits, ties=ties_of(protocol))
     if protocol == "mvlt_release":
-        hits = {k: share * metrics.queries for k, share in metrics.rank.items()}
-        return dataclasses.replace(metrics, rank={k: n / MVLT_QUERIES for k, n in hits.items()})
+        return _as_mvlt_divides(_true_ones_first(queries, result))
+    metrics = evaluate_retrieval(queries, result.labels, result.logits, ties=ties_of(protocol))
     return metrics if protocol == "average" else _as_the_scripts_divide(metrics)
 
 
@@ -66,6 +66,24 @@ def query_ids(result: ResultFile, direction: str, protocol: str) -> list[str]:
         f"'{identifier}'" if begins else f" '{identifier}'"
         for identifier, begins in zip(ids, begins_line)
     ]
+
+
+def _true_ones_first(queries: list[str], result: ResultFile) -> RetrievalMetrics:
+    order = np.argsort(-result.labels, kind="stable")
+    queries = [queries[place] for place in order]
+    return evaluate_retrieval(
+        queries, result.labels[order], result.logits[order], ties=ties_of("mvlt_release")
+    )
+
+
+def _as_mvlt_divides(metrics: RetrievalMetrics) -> RetrievalMetrics:
+    part = metrics.queries / MVLT_QUERIES
+    return dataclasses.replace(
+        metrics,
+        rank={k: share * part for k, share in metrics.rank.items()},
+        chance={k: share * part for k, share in metrics.chance.items()},
+        interval={k: (low * part, high * part) for k, (low, high) in metrics.interval.items()},
+    )
 
 
 def _as_the_scripts_divide(metrics: RetrievalMetrics) -> RetrievalMetrics:

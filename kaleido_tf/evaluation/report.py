@@ -13,6 +13,18 @@ from kaleido_tf.evaluation.verdict import Verdict
 from kaleido_tf.files.whole_files import write_whole
 
 LISTS = "one list of candidates a query; Rank@K over all queries"
+_MISCOUNTED = {
+    "fashionbert_release": (
+        "The release counts {counted} queries where there are {there}: its script keeps the blank"
+        " before every id but the first of a line, so a query that begins a line is counted apart"
+        " from the same query elsewhere."
+    ),
+    "mvlt_release": (
+        "The release divides hits by 1,000, and there are {there} queries; a true pair that ties"
+        " with others counts as found."
+    ),
+}
+"""Protocol -> what is wrong with its count, in words."""
 
 
 def summary(metrics: RetrievalMetrics, direction: str) -> str:
@@ -87,7 +99,7 @@ def report(result: ResultFile, direction: str, protocol: str) -> tuple[str, dict
     """A result file counted by one protocol: the text, and the figures as `retrieval_metrics.json`
     has them.
 
-    The broken protocol never comes alone: beside the release's count stands the honest one (in the
+    What a release miscounts never comes alone: beside its count stands the honest one (in the
       figures: `honest`).
     """
     metrics = count_result_file(result, direction, protocol)
@@ -95,7 +107,7 @@ def report(result: ResultFile, direction: str, protocol: str) -> tuple[str, dict
     lines = [f"protocol {protocol} (ties: {ties_of(protocol)})", summary(metrics, direction)]
     if protocol != "average":
         lines.append(_in_the_scripts_digits(metrics))
-    if protocol == "fashionbert_release":
+    if protocol in _MISCOUNTED:
         honest = count_result_file(result, direction)
         content["honest"] = metrics_content(honest, direction, ties_of("average"), "average")
         lines += [
@@ -103,12 +115,8 @@ def report(result: ResultFile, direction: str, protocol: str) -> tuple[str, dict
             "the honest count of the same file: protocol average (ties: average)",
             summary(honest, direction),
             "",
+            _MISCOUNTED[protocol].format(counted=metrics.queries, there=honest.queries),
         ]
-        lines.append(
-            f"The release counts {metrics.queries} queries where there are {honest.queries}: its"
-            " script keeps the blank before every id but the first of a line, so a query that"
-            " begins a line is counted apart from the same query elsewhere."
-        )
     return "\n".join(lines), content
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kaleido_tf.evaluation.classification import confusion_counts, f1_figures, macro_f1_of_those_met
 from kaleido_tf.evaluation.protocols import count_result_file
+from kaleido_tf.evaluation.report import report
 from kaleido_tf.evaluation.result_files import ResultFile
 from kaleido_tf.losses import ClassificationLoss, ImageReconstructionLoss, MaskedLanguageLoss
 from kaleido_tf.models.mvlt.model import Mvlt
@@ -38,6 +39,29 @@ def test_ranks_of_the_release():
     assert [ours.rank[k] for k in (1, 5, 10)] == pytest.approx(hits.tolist())
     ranks = GOLDEN["retrieval/rank_of_candidate0"]
     assert ours.rank[10] == pytest.approx((ranks < 10).mean())
+
+
+def test_a_true_pair_at_the_end_of_its_list_is_counted_as_if_it_came_first():
+    """The release's lists begin with it, ours do not; a tie counts as found there."""
+    logits = np.zeros([3, 5, 2])
+    logits[2, 1:, 1] = 1  # found last
+    first = result_of(logits)
+    last = ResultFile(**{name: values[::-1] for name, values in vars(first).items()})
+    for result in (first, last):
+        metrics = count_result_file(result, "img2txt", "mvlt_release")
+        assert metrics.rank[1] == pytest.approx(2 / 1000)
+        assert metrics.chance[1] == pytest.approx(3 / 1000 / 5)
+        low, high = metrics.interval[1]
+        assert low < metrics.rank[1] < high < 3 / 1000
+
+
+def test_the_honest_count_stands_beside_the_release_s():
+    logits = np.zeros([3, 5, 2])
+    text, content = report(result_of(logits), "img2txt", "mvlt_release")
+    assert content["rank@1"] == pytest.approx(3 / 1000)
+    assert content["honest"]["rank@1"] == pytest.approx(1 / 5)
+    assert content["honest"]["protocol"] == "average"
+    assert "divides hits by 1,000, and there are 3 queries" in text
 
 
 def test_recognition_of_the_release():
