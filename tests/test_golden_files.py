@@ -1,13 +1,9 @@
 """The golden tests on other files of the same form: no size is theirs."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from tests import golden_files
-from tests.end_to_end.commands import ROOT
+from tests.end_to_end.commands import ROOT, run
 from tests.golden_files import VARIABLE, golden_folder
 from tests.other_golden_files import write_golden_files
 
@@ -18,29 +14,13 @@ TESTS = (
 )
 
 
-def test_models_of_other_sizes_pass_the_same_tests(tmp_path):
+def test_models_of_other_sizes_pass_the_same_tests(tmp_path, monkeypatch):
     write_golden_files(tmp_path)
     files = [f"tests/models/{family}/test_model.py" for family in ("kaleido_bert", "fashion_bert")]
-    process = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-vv",
-            "-n0",
-            "-p",
-            "no:cacheprovider",
-            "-k",
-            TESTS,
-            *files,
-        ],
-        cwd=ROOT,
-        env={**os.environ, VARIABLE: str(tmp_path)},
-        text=True,
-        capture_output=True,
-    )
-    assert process.returncode == 0, process.stdout + process.stderr
-    assert "test_every_gradient[few_types]" in process.stdout
+    options = ("-vv", "-n0", "-p", "no:cacheprovider", "-k", TESTS)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    output = run("-m", "pytest", *options, *files, cwd=ROOT)
+    assert "test_every_gradient[few_types]" in output
 
 
 def test_missing_folders_are_named(tmp_path, monkeypatch):

@@ -21,8 +21,12 @@ class TextEmbedding(tf_keras.layers.Layer):
       input_ids:   [B, S] int. WordPiece ids.
       segment_ids: [B, S] int, below `type_vocab_size`.
     Output: [B, S, H] float.
+    Args: initializer_range: spread of the tables at the start. position_range: of those of
+      positions and segments, where it is another.
     Raises: ValueError if S is longer than `max_positions`.
     """
+
+    INITIALIZER = tf_keras.initializers.TruncatedNormal
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class TextEmbedding(tf_keras.layers.Layer):
         dropout,
         initializer_range,
         layer_norm_eps=LAYER_NORM_EPSILON,
+        position_range=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -43,17 +48,19 @@ class TextEmbedding(tf_keras.layers.Layer):
         self.dropout = dropout
         self.initializer_range = initializer_range
         self.layer_norm_eps = layer_norm_eps
+        self.position_range = initializer_range if position_range is None else position_range
         self.layer_norm = tf_keras.layers.LayerNormalization(
             epsilon=layer_norm_eps, name="layer_norm"
         )
         self.output_dropout = tf_keras.layers.Dropout(dropout)
         # The tables exist from the start: the masked-LM head shares the word table.
-        self.word_embeddings = self._table("word_embeddings", vocab_size)
-        self.position_embeddings = self._table("position_embeddings", max_positions)
-        self.segment_embeddings = self._table("segment_embeddings", type_vocab_size)
+        self.word_embeddings = self._table("word_embeddings", vocab_size, initializer_range)
+        spread = self.position_range
+        self.position_embeddings = self._table("position_embeddings", max_positions, spread)
+        self.segment_embeddings = self._table("segment_embeddings", type_vocab_size, spread)
 
-    def _table(self, name, rows):
-        initializer = tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range)
+    def _table(self, name, rows, spread):
+        initializer = self.INITIALIZER(stddev=spread)
         return self.add_weight(name, shape=[rows, self.hidden_size], initializer=initializer)
 
     def call(self, input_ids, segment_ids):
@@ -90,6 +97,7 @@ class TextEmbedding(tf_keras.layers.Layer):
             "dropout": self.dropout,
             "initializer_range": self.initializer_range,
             "layer_norm_eps": self.layer_norm_eps,
+            "position_range": self.position_range,
         }
 
 

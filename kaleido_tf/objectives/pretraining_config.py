@@ -12,8 +12,9 @@ class PretrainingConfig:
     tasks: tuple[str, ...] | None = setting(
         None,
         "kaleido_tasks",
-        "Kaleido tasks to train, of rotation, jigsaw, camouflage, grey_to_color, blank_to_color;"
-        " empty: none; default: all that the family has.",
+        "Tasks to train beside masked language and matching: of Kaleido-BERT rotation, jigsaw,"
+        " camouflage, grey_to_color, blank_to_color; of FashionBERT and MVLT image; empty: none;"
+        " default: all that the family has.",
         decisive=True,
     )
     matching_weight: float = setting(

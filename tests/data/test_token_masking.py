@@ -1,6 +1,7 @@
 """Alignment-guided masking, alone and inside tf.data. S = 12, A = pairs."""
 
 import collections
+import functools
 
 import numpy as np
 import pytest
@@ -30,8 +31,19 @@ def example(words="blue dress with long sleeves", pairs=()):
     }
 
 
+@functools.cache
+def _choose(config):
+    """A graph for each settings: in most tests hundreds of draws are made."""
+    return tf.function(lambda item, draw: choose_masked(item, draw, config, CONTINUATION))
+
+
+@functools.cache
+def _replace(config):
+    return tf.function(lambda item, draw: mask_tokens(item, draw, config, VOCABULARY))
+
+
 def chosen(item, number, config):
-    result = choose_masked(item, tf.constant([3, number]), config, CONTINUATION)
+    result = _choose(config)(item, tf.constant([3, number]))
     return result["masked_tokens"].numpy(), result["masked_patches"].numpy()
 
 
@@ -195,8 +207,8 @@ def test_eighty_ten_ten():
     config = MaskingConfig(token_fraction=1.0)
     for number in range(300):
         seed = tf.constant([9, number])
-        item = choose_masked(example(), seed, config, CONTINUATION)
-        result = mask_tokens(item, seed, config, VOCABULARY)["input_ids"].numpy()[1:6]
+        item = _choose(config)(example(), seed)
+        result = _replace(config)(item, seed)["input_ids"].numpy()[1:6]
         for new, old in zip(result, item["input_ids"].numpy()[1:6]):
             kinds["mask" if new == VOCABULARY.mask_id else "same" if new == old else "random"] += 1
             assert new == VOCABULARY.mask_id or not VOCABULARY.is_special[new]
@@ -209,13 +221,15 @@ def test_eighty_ten_ten():
 def test_same_inside_tf_data():
     item = example(pairs=[(1, 7), (3, 44)])
     config = MaskingConfig(token_fraction=0.4)
-    alone = [chosen(item, number, config) for number in range(5)]
+    alone = [
+        choose_masked(item, tf.constant([3, number]), config, CONTINUATION) for number in range(5)
+    ]
     dataset = tf.data.Dataset.range(5).map(
         lambda n: choose_masked(item, tf.stack([3, n]), config, CONTINUATION)
     )
-    for (tokens, masked), result in zip(alone, dataset.as_numpy_iterator()):
-        np.testing.assert_array_equal(tokens, result["masked_tokens"])
-        np.testing.assert_array_equal(masked, result["masked_patches"])
+    for one, result in zip(alone, dataset.as_numpy_iterator(), strict=True):
+        for name in ("masked_tokens", "masked_patches"):
+            np.testing.assert_array_equal(one[name], result[name])
 
 
 def test_independent_pieces_are_lost_by_their_own_draws():

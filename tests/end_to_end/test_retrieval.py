@@ -142,6 +142,7 @@ def test_a_ranking_model_is_a_start(prepared):
         "--model_config=model.json",
         "--model_dir=ranking",
         "--num_epochs=0.3",
+        "--kaleido_tasks=rotation",
         cwd=prepared,
     )
     start = ("--pretrain_model_name_or_path=ranking", "--model_dir=from_ranking")

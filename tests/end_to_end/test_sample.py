@@ -1,4 +1,6 @@
-"""The embedded default from its drawing to its three tasks, each in short."""
+"""The embedded default from its drawing to its three tasks, each in short and with a third of its
+products (`small_sample.py`).
+"""
 
 import json
 import re
@@ -7,31 +9,33 @@ import pytest
 
 from tests.end_to_end.commands import ROOT, run, run_anew
 
+COMMAND = ROOT / "tests" / "end_to_end" / "small_sample.py"
+PRODUCTS, VALID = 320, 80
 SHORT = ("--num_epochs=0.2", "--contrastive_epochs=2", "--comparison_epochs=5")
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    """(folder, output) of `python pretrain_main.py` with no input: draws, prepares, trains and
-    scores; here for a part of an epoch after a short start.
+    """(folder, output) of the script with no input: draws, prepares, trains and scores; here for a
+    part of an epoch after a short start.
     """
     folder = tmp_path_factory.mktemp("sample")
-    return folder, run_anew(ROOT / "pretrain_main.py", *SHORT, cwd=folder)
+    return folder, run_anew(COMMAND, *SHORT, cwd=folder)
 
 
 def test_embedded_default_in_short(sample):
     folder, output = sample
     # What a person reads begins with what the program says, and it says it once.
-    assert output.startswith("drawing 960 products into sample_run/catalogue\n")
+    assert output.startswith(f"drawing {PRODUCTS} products into sample_run/catalogue\n")
     assert output.count("this machine has 0 GPU(s)") <= 1 and "cuInit" not in output
     assert "contrastive start: epoch 2/2" in output
     assert "drawing" in output and "summary (chance beside each number)" in output
     for direction in ("img2txt", "txt2img"):
-        assert re.search(rf"{direction}: 240 queries, 15 to 15", output)
+        assert re.search(rf"{direction}: {VALID} queries, 5 to 5", output)
     assert (folder / "sample_run" / "records" / "train" / "dataset.json").is_file()
     # Bare predict means the sample's model: it is there, so nothing is trained again.
-    again = run(ROOT / "pretrain_main.py", "--mode=predict", "--type=txt2img", *SHORT, cwd=folder)
-    assert re.search(r"txt2img: 240 queries", again) and "contrastive start" not in again
+    again = run(COMMAND, "--mode=predict", "--type=txt2img", *SHORT, cwd=folder)
+    assert re.search(rf"txt2img: {VALID} queries", again) and "contrastive start" not in again
     assert "search_page --index=sample_run/model/index" in output.strip().splitlines()[-1]
 
 
@@ -84,11 +88,11 @@ def finetune(folder, name, *arguments):
 
 def test_sub_categories_of_the_sample_are_learnt(sample):
     output, place = finetune(
-        sample[0], "recognition", "--task=subcatepred", "--num_epochs=5", "--modalities=text"
+        sample[0], "recognition", "--task=subcatepred", "--num_epochs=10", "--modalities=text"
     )
     result = json.loads((place / "recognition.json").read_text())
-    assert result["examples"] == 240 and len(result["classes"]) == 16
-    chance = max(entry["support"] for entry in result["classes"].values()) / 240
+    assert result["examples"] == VALID and len(result["classes"]) == 16
+    chance = max(entry["support"] for entry in result["classes"].values()) / VALID
     assert result["accuracy"] > chance + 0.4
     assert result["yardstick"]["accuracy"] > chance + 0.4
     assert output.strip().splitlines()[-1].startswith("verdict: macro-F1 of the yardstick ")
@@ -96,10 +100,15 @@ def test_sub_categories_of_the_sample_are_learnt(sample):
 
 def test_captions_of_the_sample_are_learnt(sample):
     output, place = finetune(
-        sample[0], "captioning", "--num_epochs=8", "--beam_size=1", "--caption_words=words"
+        sample[0],
+        "captioning",
+        "--num_epochs=12",
+        "--train_batch_size=8",
+        "--beam_size=1",
+        "--caption_words=words",
     )
     result = json.loads((place / "captions.json").read_text())
-    assert result["products"] == 240
+    assert result["products"] == VALID
     lines = [json.loads(line) for line in (place / "captions.jsonl").read_text().splitlines()]
     assert len({line["caption"] for line in lines}) > 20
     # More than other texts of training would reach by chance.

@@ -58,6 +58,7 @@ def prepared(tmp_path_factory):
         "--train_batch_size=3",
         "--comparison_epochs=60",
         "--num_epochs=0.2",
+        "--kaleido_tasks=rotation",
         "--seed=2",
         "--model_config=model.json",
         "--model_dir=model",

@@ -42,11 +42,16 @@ class MvltConfig(ModelConfig):
       tables of a network for 224.
     decoder_size: channels of the maps from which masked images are reconstructed.
     image_loss_weight: factor on the loss of reconstruction in the total.
+    position_initializer_range: spread of the first tables of positions and segments, beside which
+      those of the words (`initializer_range`) must not vanish. In the release it is 1, fifty times
+      theirs: a small model is then told where a word stands, and not which one it is.
     drop_path_prob: how often the last block is skipped in training; it grows from 0 in the first.
     """
 
     MODEL_TYPE: ClassVar[str] = "mvlt"
     EMPTY_TEXT_PLACES: ClassVar[int | None] = None
+    ORIGINAL: ClassVar[dict] = {"position_initializer_range": 1.0}
+    OURS: ClassVar[tuple[str, ...]] = ("position_initializer_range",)
 
     vocab_size: int = 30522
     hidden_size: int = 768
@@ -67,6 +72,7 @@ class MvltConfig(ModelConfig):
     hidden_dropout_prob: float = 0.1
     drop_path_prob: float = 0.1
     initializer_range: float = 0.02
+    position_initializer_range: float = 0.02
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

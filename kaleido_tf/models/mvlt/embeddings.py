@@ -18,17 +18,13 @@ PADDING = 0
 
 
 class WordEmbedding(TextEmbedding):
-    """BERT's embedding of words, as `TextEmbedding`; the tables of positions and segments start as
-    far apart as PyTorch's do.
+    """BERT's embedding of words, as `TextEmbedding`.
 
     Input: input_ids [B, T] int. Output: [B, T, D]. Every word is of segment 0. What padding looks
       like is learned by the masked-language head alone, which decodes with the same table.
     """
 
-    def _table(self, name, rows):
-        spread = self.initializer_range if name == "word_embeddings" else 1.0
-        initializer = tf_keras.initializers.RandomNormal(stddev=spread)
-        return self.add_weight(name, shape=[rows, self.hidden_size], initializer=initializer)
+    INITIALIZER = tf_keras.initializers.RandomNormal
 
     def call(self, input_ids):
         words = tf.gather(self.word_embeddings, input_ids)

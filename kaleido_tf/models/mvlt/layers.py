@@ -25,6 +25,7 @@ def make_layers(config: MvltConfig) -> dict[str, tf_keras.layers.Layer]:
             config.hidden_dropout_prob,
             config.initializer_range,
             TEXT_NORM_EPSILON,
+            position_range=config.position_initializer_range,
             name="text_embedding",
         )
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.sample import sample_catalogue
+from data_prep.sample import sample_catalogue, sample_records
 from data_prep.sample.garment_drawing import Sketch
 from data_prep.sample.product_kinds import KINDS
 from data_prep.sample.sample_catalogue import write_sample_catalogue
@@ -70,6 +70,17 @@ def test_counts(rows):
         assert counts[kind.name, "valid"] == 3  # 30% of 10 or 11
         assert counts[kind.name, "train"] == (8 if index < 3 else 7)
     assert len({row["category"] for row in rows}) == 4
+
+
+def test_a_truth_and_its_others_are_valid_in_the_embedded_default():
+    """Whose run tests/end_to_end/test_sample.py makes with a third of its products."""
+    valid = collections.Counter(
+        i % len(KINDS)
+        for i in range(sample_records.NUM_PRODUCTS)
+        if sample_catalogue.split_of(i, 0.25) == "valid"
+    )
+    assert sample_records.NUM_PRODUCTS == 960 and sample_records.NUM_OTHERS == 14
+    assert set(valid.values()) == {sample_records.NUM_OTHERS + 1} and len(valid) == len(KINDS)
 
 
 def test_default_sizes_leave_eight_valid_products_a_subcategory():

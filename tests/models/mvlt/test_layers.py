@@ -127,3 +127,12 @@ def test_resizing_by_hand():
 )
 def test_layers_are_made_again_from_their_config(layer):
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize(("given", "positions"), [({}, 0.02), ({"position_range": 1.0}, 1.0)])
+def test_words_and_places_start_as_the_config_says(given, positions):
+    """The release draws places fifty times as far apart as words."""
+    embedding = WordEmbedding(300, 16, 200, 40, 0.0, 0.02, **given)
+    assert np.std(embedding.word_embeddings) == pytest.approx(0.02, rel=0.05)
+    for table in (embedding.position_embeddings, embedding.segment_embeddings):
+        assert np.std(table) == pytest.approx(positions, rel=0.1)

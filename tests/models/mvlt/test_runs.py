@@ -25,9 +25,9 @@ def settings(data, model_dir, **changes):
     return runs.settings(data, model_dir, **{**given, "weight_decay_ratio": 0.01, **changes})
 
 
-def trained(data, model_dir, config=CONFIG, **changes):
+def trained(data, model_dir, config=CONFIG, evaluates=False, **changes):
     run = settings(data, model_dir, **changes)
-    runs.pretrain(run, config)
+    runs.pretrain(run, config, evaluates=evaluates)
     return runs.lines(run.model_dir)
 
 
@@ -47,7 +47,7 @@ def same(found, expected, rel):
 def test_a_killed_run_goes_on_to_the_last_digit(data, tmp_path, monkeypatch):
     chance = tiny_mvlt(depths=(1, 1, 1, 1), drop_path_prob=0.3, hidden_dropout_prob=0.2)
     more = {"mirror_probability": 0.5, "masking": "independent", "image_mask": "release"}
-    whole = trained(data, tmp_path / "whole", chance, **more)
+    whole = trained(data, tmp_path / "whole", chance, evaluates=True, **more)
     parts = settings(data, tmp_path / "parts", **more)
     runs.interrupted(parts, chance, 3, monkeypatch)
     runs.pretrain(parts, chance)
