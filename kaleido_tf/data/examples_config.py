@@ -22,7 +22,7 @@ class ExamplesConfig:
     token_fraction: float = setting(
         0.15,
         "masked_lm_prob",
-        "Share of word pieces that are masked, at most ten.",
+        "Share of word pieces that are masked; at most ten, of MVLT any number.",
         decisive=True,
         lowest=0,
         largest=1,

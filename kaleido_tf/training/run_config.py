@@ -81,7 +81,7 @@ class RunConfig:
         "linear",
         "schedule",
         "linear: from the peak to 0, step by step; epoch_cosine: MVLT's, once an epoch, from the"
-        " peak to 1e-5, with whole epochs of warm-up.",
+        " peak to 1e-5, with the --warmup_ratio of the epochs, rounded to whole ones, of warm-up.",
         decisive=True,
         choices=("linear", "epoch_cosine"),
     )

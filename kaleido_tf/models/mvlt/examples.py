@@ -34,7 +34,7 @@ def open_examples(
     """The examples that a run makes of the records at `pattern`. Raises: InputError as
     `open_records`, and for cells that do not divide the photo.
     """
-    if config.image_side % settings.image_mask_cell:
+    if "image" in tasks and config.image_side % settings.image_mask_cell:
         raise InputError(
             f"--image_mask_cell must divide the model's `image_side`={config.image_side}. Received:"
             f" {settings.image_mask_cell}"
