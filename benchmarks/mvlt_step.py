@@ -21,6 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from absl import app, flags
 
+from benchmarks.same_step import LOSSES, SIDES, check_agreement, draw_batch
+
 flags.DEFINE_integer("batch_size", 8, "Examples a step.")
 flags.DEFINE_integer("steps", 2, "Steps a turn.")
 flags.DEFINE_integer("turns", 5, "Turns; the median is reported.")
@@ -29,9 +31,7 @@ flags.DEFINE_string("side", None, "Of the processes that the command starts: whi
 flags.DEFINE_string("folder", None, "Of the same: where weights and batch lie.")
 FLAGS = flags.FLAGS
 
-RATE, DECAY, MASKED = 1e-4, 0.01, 20
-LOSSES = ("masked_lm_loss", "next_sentence_loss", "image_loss")
-SIDES = ("tensorflow", "pytorch")
+RATE, DECAY = 1e-4, 0.01
 AGREEMENT = {"float32": 1e-4, "bfloat16": 3e-2}
 
 
@@ -39,22 +39,6 @@ def make_config():
     from kaleido_tf.models.mvlt.config import MvltConfig
 
     return MvltConfig(hidden_dropout_prob=0.0, drop_path_prob=0.0)
-
-
-def draw_batch(config) -> dict[str, np.ndarray]:
-    draw, size = np.random.default_rng(1), FLAGS.batch_size
-    photos = draw.uniform(0, 1, [size, config.image_side, config.image_side, 3])
-    ids = draw.integers(1000, config.vocab_size, [size, config.text_seq_len])
-    places = [np.sort(draw.permutation(config.text_seq_len)[:MASKED]) for _ in range(size)]
-    return {
-        "images": photos.astype(np.float32),
-        "image_targets": photos.astype(np.float32),
-        "input_ids": ids.astype(np.int32),
-        "masked_lm_positions": np.array(places, np.int32),
-        "masked_lm_ids": draw.integers(1000, config.vocab_size, [size, MASKED]).astype(np.int32),
-        "masked_lm_weights": np.ones([size, MASKED], np.float32),
-        "next_sentence_label": draw.integers(0, 2, [size]).astype(np.int32),
-    }
 
 
 def tensorflow_step(folder: pathlib.Path):
@@ -75,7 +59,7 @@ def tensorflow_step(folder: pathlib.Path):
         model = Mvlt(make_config())
         optimizer = AdamW(RATE, DECAY)
         optimizer.build(model.trainable_variables)
-    batch = draw_batch(model.config)
+    batch = draw_batch(model.config, FLAGS.batch_size)
     np.savez(folder / "batch.npz", **batch)
     state = weights_of(model, "a new model", 0).tensors
     np.savez(folder / "weights.npz", **{key: read() for key, read in state.items()})
@@ -157,18 +141,6 @@ def turn(process: subprocess.Popen) -> dict:
     return json.loads(line)
 
 
-def check_agreement(figures: dict[str, dict]) -> None:
-    """The losses of both before and after their first update."""
-    ours, theirs = (
-        np.array([[step[name] for name in LOSSES] for step in figures[side]["losses"]])
-        for side in SIDES
-    )
-    far = np.abs(ours - theirs) / np.abs(theirs)
-    print(f"losses of two steps differ by at most {far.max():.1e} of themselves")
-    if far.max() > AGREEMENT[FLAGS.precision]:
-        raise SystemExit(f"they must agree: {ours.tolist()} and {theirs.tolist()}")
-
-
 def main(_):
     if FLAGS.side:
         return work(FLAGS.side, pathlib.Path(FLAGS.folder))
@@ -177,7 +149,7 @@ def main(_):
         for side in SIDES:  # the first writes what the second reads
             processes[side] = start(side, folder)
             figures[side] = turn(processes[side])
-        check_agreement(figures)
+        check_agreement(figures, AGREEMENT[FLAGS.precision])
         seconds = {side: [] for side in SIDES}
         for _ in range(FLAGS.turns):
             for side in SIDES:

@@ -17,7 +17,10 @@ from tests import small_records
 from tests.tiny_models import tiny_config
 
 SESSION = types.SimpleNamespace(
-    vocabulary=Vocabulary(), run=types.SimpleNamespace(seed=3, device=DeviceConfig())
+    vocabulary=Vocabulary(),
+    run=types.SimpleNamespace(seed=3, device=DeviceConfig()),
+    config=tiny_config(),
+    text_length=9,
 )
 
 

@@ -14,7 +14,7 @@ from kaleido_tf.evaluation.scoring import score_batches
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.objectives.recognition import Classifier, balanced_weights
 from kaleido_tf.objectives.recognition_config import RecognitionConfig
-from kaleido_tf.records.record import GRIDS
+from kaleido_tf.records.record import GRIDS, KALEIDO
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.training import run as training
 from kaleido_tf.training.run_config import DeviceConfig, RunConfig
@@ -113,4 +113,4 @@ def test_other_records_are_refused(records, tmp_path):
     with pytest.raises(InputError, match="needs records of layout grid_4x4.* holds kaleido"):
         open_records(str(folder), GRIDS[4], size, Vocabulary(), 9)
     with pytest.raises(InputError, match="`patch_feature_size` is 7, the records .* hold 6"):
-        open_records(str(folder), GRIDS[4], 7, Vocabulary(), 9)
+        open_records(str(folder), KALEIDO, 7, Vocabulary(), 9)

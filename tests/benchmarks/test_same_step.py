@@ -1,29 +1,27 @@
 import pytest
 
-from benchmarks import mvlt_step
+from benchmarks.same_step import LOSSES, check_agreement, draw_batch
+from kaleido_tf.models.mvlt.config import MvltConfig
+from kaleido_tf.models.mvlt.model import Mvlt
 
 
 def figures(losses):
-    return {"losses": [dict(zip(mvlt_step.LOSSES, step)) for step in losses]}
+    return {"losses": [dict(zip(LOSSES, step)) for step in losses]}
 
 
 def test_sides_that_disagree_are_not_timed(capsys):
     given = [[10.0, 0.7, 0.2], [9.0, 0.6, 0.1]]
     near = [[10.0001, 0.7, 0.2], [9.0, 0.60003, 0.1]]
     far = [[10.0, 0.7, 0.2], [9.0, 0.6, 0.11]]
-    mvlt_step.FLAGS(["mvlt_step"])
-    mvlt_step.check_agreement({"tensorflow": figures(near), "pytorch": figures(given)})
+    check_agreement({"tensorflow": figures(near), "pytorch": figures(given)}, 1e-4)
     assert "differ by at most 5.0e-05" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="they must agree"):
-        mvlt_step.check_agreement({"tensorflow": figures(far), "pytorch": figures(given)})
+        check_agreement({"tensorflow": figures(far), "pytorch": figures(given)}, 1e-4)
 
 
 def test_the_batch_is_what_the_model_takes():
-    from kaleido_tf.models.mvlt.model import Mvlt
-
-    config = mvlt_step.make_config()
-    mvlt_step.FLAGS(["mvlt_step", "--batch_size=2"])
-    batch = mvlt_step.draw_batch(config)
+    config = MvltConfig()
+    batch = draw_batch(config, 2)
     inputs = Mvlt(config).pretraining_inputs()
     assert set(batch) == set(inputs)
     for name, array in batch.items():
