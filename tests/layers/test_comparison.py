@@ -92,7 +92,7 @@ def test_a_word_counts_once_and_padding_never(member):
     ids[0, 5], mask[0, 5] = 1, 1  # a piece without weight
     np.testing.assert_allclose(scores(ids, mask), plain, atol=1e-6)
     ids[0, 5] = 8
-    assert (np.abs(scores(ids, mask) - plain) > 1e-5).all()
+    assert np.abs(scores(ids, mask) - plain).min() > 1e-3
 
 
 def test_text_without_any_known_word_is_no_better_with_one_image_than_with_another(member):
