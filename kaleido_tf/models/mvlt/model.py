@@ -15,6 +15,7 @@ import tf_keras
 from kaleido_tf import losses
 from kaleido_tf.data.photos import cut_centre, in_unit_range
 from kaleido_tf.errors import InputError
+from kaleido_tf.layers.heads import UsedPlaces
 from kaleido_tf.models.mvlt.blocks import PyramidBlock
 from kaleido_tf.models.mvlt.config import PATCH_STRIDES, MvltConfig, check_side
 from kaleido_tf.models.mvlt.layers import STAGES, make_layers
@@ -135,20 +136,23 @@ class Mvlt(losses.SummedLosses, tf.Module):
     def pretrainer(self) -> tf_keras.Model:
         """Functional model of a training batch (see `pretraining_inputs`) to {"logits": {name:
         ...}, "losses": {name: WeightedSum}, "accuracies": {name: WeightedSum}}. The logits of
-        `image` are the reconstruction, [B, H, W, 3].
+        `masked_lm` are of the N masked words of the batch, [1, N, vocabulary], those of `image` the
+        reconstruction, [B, H, W, 3].
         """
         inputs = self.pretraining_inputs()
         maps, texts = self._encode(inputs)
-        words = self.named_layers["masked_lm_adapter"](texts[-1])
-        masked = self.named_layers["masked_lm"](words, inputs["masked_lm_positions"])
+        # Of the slots for masked words most are empty.
+        slots = [inputs[f"masked_lm_{part}"] for part in ("positions", "ids", "weights")]
+        words, positions, ids, weights = UsedPlaces(name="used_places")(texts[-1], *slots)
+        words = self.named_layers["masked_lm"](
+            self.named_layers["masked_lm_adapter"](words), positions
+        )
         logits = {
-            "masked_lm": tf.cast(masked, tf.float32),
+            "masked_lm": tf.cast(words, tf.float32),
             "next_sentence": self.named_layers["next_sentence"](texts[-1]),
         }
         results = {
-            "masked_lm": losses.MaskedLanguageLoss()(
-                logits["masked_lm"], inputs["masked_lm_ids"], inputs["masked_lm_weights"]
-            ),
+            "masked_lm": losses.MaskedLanguageLoss()(logits["masked_lm"], ids, weights),
             "next_sentence": losses.ClassificationLoss()(
                 logits["next_sentence"], inputs["next_sentence_label"]
             ),
