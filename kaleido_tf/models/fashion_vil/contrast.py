@@ -1,0 +1,85 @@
+"""FashionViL's losses between the pairs of a batch (sections 3.3 and 3.4 of the paper), and of soft
+labels.
+
+B = pairs of this replica, G = of all replicas, D = vector size, S = text length, A = attributes.
+"""
+
+import tensorflow as tf
+
+from kaleido_tf.losses import SMALLEST_COUNT, WeightedSum
+
+LABEL_EPSILON = 1.1920929e-07
+"""Is added to a row of soft labels before it is divided by its sum: float32's, as the release."""
+EXCLUDED = -1e9
+"""Logit of a pair that is neither right nor wrong."""
+
+
+def contrast(images: tf.Tensor, texts: tf.Tensor, ids: tf.Tensor) -> dict[str, WeightedSum]:
+    """Cross entropy of finding the own text for each image among those of all replicas and the own
+    image for each text, the mean of the two (image-text contrastive learning).
+
+    Args: images, texts: [B, D] float32, whose products are the logits. ids: [B, S] int, of the
+      texts: a pair of products with equal texts is left out (the release takes it for wrong).
+    Returns: {"loss", "accuracy"}; accuracy: how often the own one has the largest logit.
+    """
+    all_images, all_texts, all_ids = (_of_all_replicas(part) for part in (images, texts, ids))
+    labels = _first_row(images) + tf.range(tf.shape(images)[0])
+    own = tf.one_hot(labels, tf.shape(all_ids)[0], on_value=True, off_value=False, dtype=tf.bool)
+    excluded = equal_rows(ids, all_ids) & ~own
+    loss = hits = 0.0
+    for logits in (
+        tf.matmul(images, all_texts, transpose_b=True),
+        tf.matmul(texts, all_images, transpose_b=True),
+    ):
+        logits = tf.where(excluded, EXCLUDED, logits)
+        entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        loss += 0.5 * tf.reduce_sum(entropies)
+        found = tf.argmax(logits, axis=1, output_type=labels.dtype) == labels
+        hits += 0.5 * tf.reduce_sum(tf.cast(found, tf.float32))
+    count = tf.cast(tf.size(labels), tf.float32)
+    return {"loss": WeightedSum(loss, count), "accuracy": WeightedSum(hits, count)}
+
+
+def soft_label_loss(logits: tf.Tensor, labels: tf.Tensor) -> WeightedSum:
+    """Cross entropy with soft labels, over the rows that have any. [B, A] float32 both."""
+    sums = tf.reduce_sum(labels, axis=1, keepdims=True)
+    labels = labels / (LABEL_EPSILON + sums)
+    rows = -tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=1)
+    counted = tf.cast(sums[:, 0] != 0, tf.float32)
+    count = tf.maximum(tf.reduce_sum(counted), SMALLEST_COUNT)
+    return WeightedSum(tf.reduce_sum(rows * counted), count)
+
+
+def hardest_texts(images: tf.Tensor, texts: tf.Tensor, ids: tf.Tensor) -> tuple:
+    """For each image the wrong text of this replica's batch with the largest logit: its row [B]
+    int32, and whether there is one [B] bool. Args: as `contrast`.
+
+    The release gives the right text a logit of -1 instead of leaving it out, so that it would be
+    taken where all others are below; texts equal to the right one are wrong there.
+    """
+    logits = tf.matmul(images, texts, transpose_b=True)
+    same = equal_rows(ids, ids)
+    hardest = tf.argmax(tf.where(same, -float("inf"), logits), axis=1, output_type=tf.int32)
+    return hardest, tf.reduce_any(~same, axis=1)
+
+
+def equal_rows(rows: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """[B, G] bool: which of the rows [B, S] and [G, S] are equal."""
+    return tf.reduce_all(rows[:, None] == others[None], axis=-1)
+
+
+def _of_all_replicas(values):
+    """[G, ...]: gradients of all replicas come back to each."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return values
+    return context.all_gather(values, axis=0)
+
+
+def _first_row(values):
+    """Where this replica's rows begin among those of all."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return 0
+    sizes = context.all_gather(tf.shape(values)[:1], axis=0)
+    return tf.reduce_sum(sizes[: context.replica_id_in_sync_group])

@@ -1,0 +1,132 @@
+"""FashionViL (Han et al., ECCV 2022) as a run trains it: one of six tasks a step."""
+
+import functools
+import types
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tf_keras
+
+from kaleido_tf.errors import InputError
+from kaleido_tf.losses import WeightedSum
+from kaleido_tf.models.fashion_vil.config import FashionVilConfig
+from kaleido_tf.models.fashion_vil.encoders import FashionVilEncoders
+from kaleido_tf.models.fashion_vil.tasks import SHARES
+from kaleido_tf.models.fashion_vil.tasks import TASKS as BY_NAME
+
+
+class FashionVil(FashionVilEncoders):
+    """FashionViL with its tasks (a `training.trainer.Trainable`).
+
+    Args:
+      tasks: of `TASKS`, those that steps are given to, as often as the release does; None: all.
+      text_length: default: the config's `text_seq_len`.
+      loss_weights: task -> its factor in the total; 1 where none is given.
+    Raises: InputError as `check_settings`, and for a text longer than the model has positions.
+
+    Attributes:
+      tasks: those that are trained. step_tasks: each with its share of the steps.
+    """
+
+    TASKS = tuple(BY_NAME)
+    total_is_linear = True
+
+    def __init__(
+        self,
+        config: FashionVilConfig,
+        tasks: tuple[str, ...] | None = None,
+        text_length: int | None = None,
+        loss_weights: Mapping[str, float] | None = None,
+    ):
+        self.check_settings(config, tasks, loss_weights)
+        super().__init__(config, text_length)
+        asked = self.TASKS if tasks is None else tasks
+        self.tasks = tuple(task for task in self.TASKS if task in asked)
+        self._loss_weights = types.MappingProxyType(dict(loss_weights or {}))
+
+    @classmethod
+    def check_settings(
+        cls,
+        config: FashionVilConfig,
+        tasks: tuple[str, ...] | None,
+        loss_weights: Mapping[str, float] | None,
+    ) -> None:
+        """Refuses what a model of this family cannot be, before anything is built.
+
+        Raises: InputError for a task that the family does not have, and for none at all.
+        """
+        del loss_weights  # any loss may have a factor
+        unknown = [task for task in tasks or () if task not in cls.TASKS]
+        if unknown or (tasks is not None and not tasks):
+            raise InputError(
+                f"The tasks must be of {', '.join(cls.TASKS)}, one at least (a model of type"
+                f" {config.model_type}). Received: {', '.join(unknown) or 'none'}"
+            )
+
+    @functools.cached_property
+    def pretrainer(self) -> tf_keras.Model:
+        """Functional model of `encoder_inputs` to what every head that the tasks need makes of the
+        pair, {name: logits}; it makes their weights.
+        """
+        inputs, layers = self.encoder_inputs(), self.named_layers
+        encoded = self.encoder(inputs)
+        states = encoded["sequence_output"]
+        means = self.image_means(encoded["image_tokens"])
+        outputs = {"encoder": states, "contrastive_norm": layers["contrastive_norm"](means)}
+        if "itm" in self.tasks:
+            outputs["next_sentence"] = self.matches(states)
+        if "mlm" in self.tasks:
+            first = tf.zeros_like(inputs["input_ids"][:, :1])
+            outputs["masked_lm"] = layers["masked_lm"](states[:, : self.text_length], first)
+        if "mpfc" in self.tasks:
+            outputs["patch_codes"] = layers["patch_codes"](states[:, -1])
+        if "pac" in self.tasks:
+            outputs["attributes"] = layers["attributes"](means)
+        return tf_keras.Model(inputs, outputs, name="pretrainer")
+
+    @property
+    def is_built(self) -> bool:
+        """Whether a functional model has been used, so that layers have weights to be filled."""
+        return any(name in self.__dict__ for name in ("encoder", "matcher", "pretrainer"))
+
+    @property
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """Of the layers that the tasks reach; makes them where they are not there yet."""
+        _ = self.pretrainer
+        return tuple(
+            variable
+            for layer in self.named_layers.values()
+            for variable in layer.trainable_variables
+        )
+
+    @property
+    def step_tasks(self) -> dict[str, float]:
+        """Task -> share of the steps, in the release's proportions."""
+        return {task: SHARES[task] for task in self.tasks}
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Of the losses of all tasks."""
+        return tuple(f"{task}_loss" for task in self.tasks)
+
+    def losses(self, batch, task=None, training=False) -> dict[str, WeightedSum]:
+        """Loss and accuracy of one task by name."""
+        if task is None:
+            raise ValueError(f"A step of a model of type {self.config.model_type} has one task")
+        results = BY_NAME[task](self, batch, training)
+        return {f"{task}_{name}": value for name, value in results.items()}
+
+    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
+        """The sum of the means of the losses that a step computed, each by its weight."""
+        weights = self._loss_weights
+        return sum(
+            weights.get(name.removesuffix("_loss"), 1.0) * value for name, value in losses.items()
+        ), {}
+
+    def figures(self, sums) -> dict[str, float]:
+        """Nothing beside the means."""
+        del sums
+        return {}
+
+    def prepare(self, examples) -> None:
+        """Nothing is measured."""
