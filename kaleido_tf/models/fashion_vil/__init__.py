@@ -1,0 +1,1 @@
+"""FashionViL (Han et al., ECCV 2022)."""
