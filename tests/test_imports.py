@@ -30,6 +30,7 @@ ALLOWED = {
     "models/kaleido_bert": READING | {"layers", "losses", "models", "patches"},
     "models/fashion_bert": READING | {"layers", "losses", "models", "patches"},
     "models/mvlt": READING | {"layers", "losses", "models"},
+    "models/fashion_vil": READING | {"layers", "losses", "models"},
     "families": READING | {"models", "models/*"},
     "objectives": READING
     | {"evaluation", "families", "layers", "losses", "models", "settings", "training"},
@@ -67,6 +68,7 @@ ALLOWED = {
     "data_prep/onnx_graphs": LEAVES,
     "data_prep/features": LEAVES | {"patches", "records", "data_prep/onnx_graphs"},
     "data_prep/foreground": PREPARING | {"data_prep/features", "data_prep/onnx_graphs"},
+    "data_prep/patch_tokens": PREPARING | {"models/fashion_vil"},
     "data_prep/record_writing": PREPARING
     | {"data_prep/catalogue", "data_prep/features", "data_prep/foreground"},
     "data_prep/photo_graphs": LEAVES | {"records", "data_prep/features", "data_prep/foreground"},

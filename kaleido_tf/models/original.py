@@ -136,6 +136,27 @@ class OriginalVariable:
         return shape[::-1] if self.transposed else shape
 
 
+@dataclasses.dataclass(frozen=True)
+class ConvolutionKernel(OriginalVariable):
+    """A kernel of a convolution: [outputs, inputs, height, width] in PyTorch, [height, width,
+    inputs, outputs] here.
+    """
+
+    def to_original(self, array: np.ndarray) -> np.ndarray:
+        """`array` of our variable's shape in the original's."""
+        return array.transpose(3, 2, 0, 1)
+
+    def to_ours(self, array: np.ndarray) -> np.ndarray:
+        """`array` of the original's shape in our variable's."""
+        return array.transpose(2, 3, 1, 0)
+
+    @property
+    def original_shape(self) -> tuple[int, ...]:
+        """The variable's shape in the state dict."""
+        height, width, inputs, outputs = self.variable.shape
+        return outputs, inputs, height, width
+
+
 def bert_names(model) -> dict[str, OriginalVariable]:
     """What the families share with Google's BERT, by its own names (`bert/embeddings/...`,
     `bert/encoder/...`, `bert/pooler/...`, `cls/...`); of the layers that are built.
@@ -197,6 +218,30 @@ def head_names(names, head):
     if bias:
         entries[f"cls/{bias}"] = OriginalVariable(head.logits.bias)
     return entries
+
+
+def torch_dense_names(scope, layer) -> dict[str, OriginalVariable]:
+    """A dense layer by the keys of a state dict."""
+    return {
+        f"{scope}.weight": OriginalVariable(layer.kernel, transposed=True),
+        f"{scope}.bias": OriginalVariable(layer.bias),
+    }
+
+
+def torch_norm_names(scope, layer) -> dict[str, OriginalVariable]:
+    """A normalisation with a scale and an offset by the keys of a state dict."""
+    return {
+        f"{scope}.weight": OriginalVariable(layer.gamma),
+        f"{scope}.bias": OriginalVariable(layer.beta),
+    }
+
+
+def torch_convolution_names(scope, layer) -> dict[str, OriginalVariable]:
+    """A convolution by the keys of a state dict."""
+    return {
+        f"{scope}.weight": ConvolutionKernel(layer.kernel),
+        f"{scope}.bias": OriginalVariable(layer.bias),
+    }
 
 
 def _by_suffix(layer, suffix: str) -> tf.Variable:

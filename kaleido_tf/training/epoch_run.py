@@ -24,6 +24,7 @@ class EpochRun:
     folder: a claimed one (`record_writer.claim_settings`). epochs: how many.
     best_by: name of the figure whose highest value is the best epoch; among equals the one with the
       lowest `valid_loss`. An epoch in which one of the two is no number is never the best.
+    flag: that named the folder, for messages.
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class EpochRun:
         best_by: str,
         model: tf_keras.Model,
         optimizer: tf_keras.optimizers.Optimizer,
+        flag: str = "--model_dir",
     ):
-        self._folder, self._epochs, self._best_by = folder, epochs, best_by
+        self._folder, self._epochs, self._best_by, self._flag = folder, epochs, best_by, flag
         self._epoch = tf.Variable(0, dtype=tf.int64)
         self._best = tf.Variable([-1.0, 0.0])  # its figure, and its loss with the sign turned
         checkpoint = Checkpoint(
@@ -104,8 +106,8 @@ class EpochRun:
             self._manager.checkpoint.restore(latest).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
             raise InputError(
-                f"{latest} cannot be read: {tensorflow_reason(error)}. Use another --model_dir to"
-                " train anew"
+                f"{latest} cannot be read: {tensorflow_reason(error)}. Use another {self._flag}"
+                " to train anew"
             ) from error
         state = "complete, after" if int(self._epoch) == self._epochs else "going on after"
         print(f"{self._folder}: {state} epoch {int(self._epoch)} of {self._epochs}", flush=True)
@@ -119,13 +121,13 @@ class EpochRun:
         if not lines:
             raise InputError(
                 f"The run in {self._folder} is complete, but its metrics.jsonl is gone. Use another"
-                " --model_dir to train anew"
+                f" {self._flag} to train anew"
             )
         best = max(lines, key=self._rank)
         if self._rank(best)[0] == -np.inf:
             raise InputError(
                 f"In no epoch of the run in {self._folder} were both {self._best_by} and valid_loss"
-                " numbers, so there is no best one. Use another --model_dir and a lower"
+                f" numbers, so there is no best one. Use another {self._flag} and a lower"
                 " --learning_rate"
             )
         return {

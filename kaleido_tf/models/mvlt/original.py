@@ -1,7 +1,5 @@
 """What the release of MVLT calls its weights (a PyTorch state dict), to our layers and back."""
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
@@ -9,7 +7,15 @@ from kaleido_tf.models.mvlt.decoder import ImageDecoder, NormalisedConvolution
 from kaleido_tf.models.mvlt.layers import STAGES
 from kaleido_tf.models.mvlt.model import Mvlt
 from kaleido_tf.models.mvlt.pyramid_start import BODY, check_start, table_changes
-from kaleido_tf.models.original import Original, OriginalVariable, StateDict
+from kaleido_tf.models.original import (
+    ConvolutionKernel,
+    Original,
+    OriginalVariable,
+    StateDict,
+    torch_convolution_names,
+    torch_dense_names,
+    torch_norm_names,
+)
 
 WORDS = "text_embeddings.word_embeddings.weight"
 DECODER = "mlm_head.mlm_decoder.weight"
@@ -32,27 +38,6 @@ _CLASSIFIERS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class ConvolutionKernel(OriginalVariable):
-    """A kernel of a convolution: [outputs, inputs, height, width] in the release, [height, width,
-    inputs, outputs] here.
-    """
-
-    def to_original(self, array: np.ndarray) -> np.ndarray:
-        """`array` of our variable's shape in the original's."""
-        return array.transpose(3, 2, 0, 1)
-
-    def to_ours(self, array: np.ndarray) -> np.ndarray:
-        """`array` of the original's shape in our variable's."""
-        return array.transpose(2, 3, 1, 0)
-
-    @property
-    def original_shape(self) -> tuple[int, ...]:
-        """The variable's shape in the state dict."""
-        height, width, inputs, outputs = self.variable.shape
-        return outputs, inputs, height, width
-
-
 def variable_names(model: Mvlt) -> dict[str, OriginalVariable]:
     """Key of the state dict -> variable, of the layers that are built."""
     layers = model.named_layers
@@ -61,7 +46,7 @@ def variable_names(model: Mvlt) -> dict[str, OriginalVariable]:
         WORDS: OriginalVariable(text.word_embeddings),
         "text_embeddings.position_embeddings.weight": OriginalVariable(text.position_embeddings),
         "text_embeddings.token_type_embeddings.weight": OriginalVariable(text.segment_embeddings),
-        **_norm_names("text_embeddings.LayerNorm", text.layer_norm),
+        **torch_norm_names("text_embeddings.LayerNorm", text.layer_norm),
     }
     for stage in STAGES:
         names |= _stage_names(stage, layers[f"stage_{stage}_embedding"])
@@ -115,42 +100,42 @@ def _stage_names(stage, layer):
     return {
         f"pos_embed{stage}": _table(layer.patch_positions),
         f"text_pos_embed{stage}": _table(layer.text_positions),
-        **_convolution_names(f"patch_embed{stage}.proj", layer.patch_projection),
-        **_norm_names(f"patch_embed{stage}.norm", layer.patch_norm),
-        **_dense_names(f"text_embed{stage}.0", layer.text_projection),
-        **_norm_names(f"text_embed{stage}.1", layer.text_norm),
+        **torch_convolution_names(f"patch_embed{stage}.proj", layer.patch_projection),
+        **torch_norm_names(f"patch_embed{stage}.norm", layer.patch_norm),
+        **torch_dense_names(f"text_embed{stage}.0", layer.text_projection),
+        **torch_norm_names(f"text_embed{stage}.1", layer.text_norm),
     }
 
 
 def _block_names(scope, block):
     attention, feed_forward = block.attention, block.feed_forward
     names = {
-        **_norm_names(f"{scope}.norm1", block.attention_norm),
-        **_dense_names(f"{scope}.attn.q", attention.query),
-        **_dense_names(f"{scope}.attn.kv", attention.key_value),
-        **_dense_names(f"{scope}.attn.proj", attention.output_projection),
-        **_norm_names(f"{scope}.norm2", block.feed_forward_norm),
-        **_dense_names(f"{scope}.mlp.fc1", feed_forward.intermediate),
-        **_dense_names(f"{scope}.mlp.fc2", feed_forward.output_projection),
+        **torch_norm_names(f"{scope}.norm1", block.attention_norm),
+        **torch_dense_names(f"{scope}.attn.q", attention.query),
+        **torch_dense_names(f"{scope}.attn.kv", attention.key_value),
+        **torch_dense_names(f"{scope}.attn.proj", attention.output_projection),
+        **torch_norm_names(f"{scope}.norm2", block.feed_forward_norm),
+        **torch_dense_names(f"{scope}.mlp.fc1", feed_forward.intermediate),
+        **torch_dense_names(f"{scope}.mlp.fc2", feed_forward.output_projection),
     }
     if attention.ratio > 1:
-        names |= _convolution_names(f"{scope}.attn.sr", attention.reduction)
-        names |= _norm_names(f"{scope}.attn.norm", attention.reduction_norm)
+        names |= torch_convolution_names(f"{scope}.attn.sr", attention.reduction)
+        names |= torch_norm_names(f"{scope}.attn.norm", attention.reduction_norm)
     return names
 
 
 def _adapter_names(scope, layer):
     return {
-        **_dense_names(f"{scope}.0", layer.projection),
-        **_norm_names(f"{scope}.1", layer.layer_norm),
+        **torch_dense_names(f"{scope}.0", layer.projection),
+        **torch_norm_names(f"{scope}.1", layer.layer_norm),
     }
 
 
 def _masked_lm_names(layer):
     return {
         "mlm_head.bias": OriginalVariable(layer.bias),
-        **_dense_names("mlm_head.transform.dense", layer.dense),
-        **_norm_names("mlm_head.transform.LayerNorm", layer.layer_norm),
+        **torch_dense_names("mlm_head.transform.dense", layer.dense),
+        **torch_norm_names("mlm_head.transform.LayerNorm", layer.layer_norm),
     }
 
 
@@ -158,7 +143,7 @@ def _classifier_names(scope, layer):
     return {
         **_adapter_names(f"{scope}_embed", layer.adapter),
         f"{scope}.linear_bias": OriginalVariable(layer.second_bias),
-        **_dense_names(f"{scope}.linear", layer.logits),
+        **torch_dense_names(f"{scope}.linear", layer.logits),
     }
 
 
@@ -177,36 +162,15 @@ def _decoder_names(decoder):
         scope, norm = f"t2i_head.{theirs}", part.batch_norm
         names |= {
             f"{scope}.0.weight": ConvolutionKernel(part.convolution.kernel),
-            **_norm_names(f"{scope}.1", norm),
+            **torch_norm_names(f"{scope}.1", norm),
             f"{scope}.1.running_mean": OriginalVariable(norm.moving_mean),
             f"{scope}.1.running_var": OriginalVariable(norm.moving_variance),
         }
-    return names | _convolution_names("t2i_head.score.0", decoder.colours)
+    return names | torch_convolution_names("t2i_head.score.0", decoder.colours)
 
 
 def _table(variable: tf.Variable):
     return OriginalVariable(variable, shape=(1, *variable.shape))
-
-
-def _dense_names(scope, layer):
-    return {
-        f"{scope}.weight": OriginalVariable(layer.kernel, transposed=True),
-        f"{scope}.bias": OriginalVariable(layer.bias),
-    }
-
-
-def _norm_names(scope, layer):
-    return {
-        f"{scope}.weight": OriginalVariable(layer.gamma),
-        f"{scope}.bias": OriginalVariable(layer.beta),
-    }
-
-
-def _convolution_names(scope, layer):
-    return {
-        f"{scope}.weight": ConvolutionKernel(layer.kernel),
-        f"{scope}.bias": OriginalVariable(layer.bias),
-    }
 
 
 ORIGINAL = Original(
