@@ -41,6 +41,8 @@ class SummedLosses:
     """
 
     total_is_linear = True
+    needs_whole_batch = ""
+    fast_variables: tuple[tf.Variable, ...] = ()
     step_tasks: Mapping[str, float] = types.MappingProxyType({})
 
     @property

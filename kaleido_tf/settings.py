@@ -48,8 +48,10 @@ class Setting:
                     f"--{self.flag} must be {'of' if isinstance(value, tuple) else 'one of'} "
                     f"{', '.join(self.choices)}. Received: {', '.join(map(str, unknown))}"
                 )
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            self._check_number(value)
+        else:
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, (int, float)) and not isinstance(number, bool):
+                    self._check_number(number)
 
     def _check_number(self, value: float) -> None:
         if self.above is not None and not self.above < value < math.inf:

@@ -5,6 +5,7 @@ import typing
 
 from absl import flags
 
+from kaleido_tf.errors import InputError
 from kaleido_tf.settings import Setting, settings_of
 
 # The flags belong to the module that asks for them: they stand in its --help and its flags.cfg.
@@ -56,10 +57,23 @@ def read_settings(config: type, **fixed):
     Fields whose flag the command does not have keep their default.
     Raises: InputError for a value out of range.
     """
-    values = {}
+    values, hints = {}, typing.get_type_hints(config)
     for name, entry in settings_of(config).items():
         if name not in fixed and entry.flag in flags.FLAGS:
             value = flags.FLAGS[entry.flag].value
-            # An empty list on the command line (--kaleido_tasks=) holds one empty word.
-            values[name] = tuple(v for v in value if v) if isinstance(value, list) else value
+            values[name] = _listed(value, entry, hints[name]) if isinstance(value, list) else value
     return config(**values, **fixed)
+
+
+def _listed(value: list, entry: Setting, hint) -> tuple:
+    """The parts of a list, as the field's type has them."""
+    # An empty list on the command line (--kaleido_tasks=) holds one empty word.
+    parts = [part for part in value if part != ""]
+    if float not in typing.get_args(hint):
+        return tuple(parts)
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        raise InputError(
+            f"--{entry.flag} must be numbers, separated by commas. Received: {','.join(parts)}"
+        ) from None

@@ -35,6 +35,8 @@ class Captioner(tf.Module):
     """
 
     total_is_linear = True
+    needs_whole_batch = ""
+    fast_variables = ()
     step_tasks: Mapping[str, float] = {}
     loss_names = ("caption_loss",)
 

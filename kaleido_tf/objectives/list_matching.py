@@ -31,6 +31,8 @@ class ListMatching(tf.Module):
     """
 
     total_is_linear = True
+    needs_whole_batch = ""
+    fast_variables = ()
     step_tasks: Mapping[str, float] = {}
     loss_names = ("list_loss",)
 

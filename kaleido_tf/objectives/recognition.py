@@ -46,6 +46,8 @@ class Classifier(tf.Module):
     """
 
     total_is_linear = True
+    needs_whole_batch = ""
+    fast_variables = ()
     step_tasks: Mapping[str, float] = {}
     loss_names = ("classification_loss",)
 

@@ -133,10 +133,6 @@ class AdamW(tf_keras.optimizers.Adam):
         return {**super().get_config(), "weight_decay_ratio": self.weight_decay_ratio}
 
 
-OPTIMIZERS = {"bert_adam": BertAdam, "adamw": AdamW}
-"""By what --optimizer calls them."""
-
-
 def train_steps(num_examples: int, num_epochs: float, global_batch: int) -> int:
     """Number of updates as the original counts them: int(examples * epochs / batch) + 1."""
     return int(num_examples * num_epochs / global_batch) + 1

@@ -18,7 +18,7 @@ from kaleido_tf.errors import InputError, input_errors_as_themselves
 from kaleido_tf.training.checkpoints import DAMAGED, Checkpoint, CheckpointManager
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.run_config import RunConfig
-from kaleido_tf.training.schedule import make_optimizer, plan
+from kaleido_tf.training.schedule import make_optimizer, multiply_rates, plan
 from kaleido_tf.training.strategy import make_strategy, set_precision
 from kaleido_tf.training.trainer import LOSS_SUFFIX, Evaluator, Trainable, Trainer
 
@@ -76,6 +76,7 @@ def train(
         model = build()
         optimizer = make_optimizer(run, schedule)
         optimizer.build(model.trainable_variables)
+        multiply_rates(optimizer, model.fast_variables, run)
     trainer = Trainer(
         model,
         optimizer,

@@ -73,17 +73,37 @@ class RunConfig:
     optimizer: str = setting(
         "bert_adam",
         "optimizer",
-        "bert_adam: Kaleido-BERT's and FashionBERT's; adamw: MVLT's, PyTorch's AdamW.",
+        "bert_adam: Kaleido-BERT's and FashionBERT's; adamw: MVLT's, PyTorch's AdamW;"
+        " transformers_adamw: FashionViL's, that of transformers before 4.11.",
         decisive=True,
-        choices=("bert_adam", "adamw"),
+        choices=("bert_adam", "adamw", "transformers_adamw"),
     )
     schedule: str = setting(
         "linear",
         "schedule",
         "linear: from the peak to 0, step by step; epoch_cosine: MVLT's, once an epoch, from the"
-        " peak to 1e-5, with the --warmup_ratio of the epochs, rounded to whole ones, of warm-up.",
+        " peak to 1e-5, with the --warmup_ratio of the epochs, rounded to whole ones, of warm-up;"
+        " multi_step: FashionViL's, from a quarter of the peak to the peak, and to a tenth at each"
+        " of the --rate_drops.",
         decisive=True,
-        choices=("linear", "epoch_cosine"),
+        choices=("linear", "epoch_cosine", "multi_step"),
+    )
+    rate_drops: tuple[float, ...] = setting(
+        (),
+        "rate_drops",
+        "Shares of the steps, separated by commas, after which --schedule=multi_step has another"
+        " tenth of the rate.",
+        decisive=True,
+        above=0,
+        below=1,
+    )
+    rate_multiplier: float = setting(
+        1.0,
+        "rate_multiplier",
+        "The rate of a FashionViL's image encoder, projection and heads is that of the rest times"
+        " this.",
+        decisive=True,
+        above=0,
     )
     weight_decay_ratio: float = setting(
         0.0,

@@ -3,12 +3,24 @@
 import bisect
 import dataclasses
 import math
+from collections.abc import Sequence
 
+import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.training.optimizer import OPTIMIZERS, EpochCosine, WarmupLinearDecay, train_steps
+from kaleido_tf.training.optimizer import (
+    AdamW,
+    BertAdam,
+    EpochCosine,
+    WarmupLinearDecay,
+    train_steps,
+)
 from kaleido_tf.training.run_config import RunConfig
+from kaleido_tf.training.transformers_adamw import MultiStep, TransformersAdamW
+
+OPTIMIZERS = {"bert_adam": BertAdam, "adamw": AdamW, "transformers_adamw": TransformersAdamW}
+"""By what --optimizer calls them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +73,7 @@ def make_optimizer(run: RunConfig, schedule: Schedule) -> tf_keras.optimizers.Op
 
     Raises: InputError if the run ends before its warm-up does.
     """
-    rates = {"linear": _linear, "epoch_cosine": _epoch_cosine}
+    rates = {"linear": _linear, "epoch_cosine": _epoch_cosine, "multi_step": _multi_step}
     rate = rates[run.schedule](run, schedule)
     optimizer = OPTIMIZERS[run.optimizer](rate, run.weight_decay_ratio)
     if run.device.precision == "float16":
@@ -69,7 +81,35 @@ def make_optimizer(run: RunConfig, schedule: Schedule) -> tf_keras.optimizers.Op
     return optimizer
 
 
+def multiply_rates(optimizer, variables: Sequence[tf.Variable], run: RunConfig) -> None:
+    """Lets those variables of a model that are to move faster do so, as --rate_multiplier says.
+
+    Args: optimizer: as `make_optimizer`, built.
+    Raises: InputError where the model has none, or the optimizer cannot.
+    """
+    if run.rate_multiplier == 1:
+        return
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not variables or not isinstance(inner, TransformersAdamW):
+        raise InputError(
+            "--rate_multiplier needs --optimizer=transformers_adamw and a model of type fashion_vil"
+            f" in pre-training. Received: --optimizer={run.optimizer}"
+            + ("" if variables else " and a model without parts that are to move faster")
+        )
+    inner.multiply_rates(variables, run.rate_multiplier)
+
+
 def _linear(run: RunConfig, schedule: Schedule) -> WarmupLinearDecay:
+    return WarmupLinearDecay(run.learning_rate, schedule.total, _warmup(run, schedule))
+
+
+def _multi_step(run: RunConfig, schedule: Schedule) -> MultiStep:
+    drops = tuple(int(share * schedule.total) for share in run.rate_drops)
+    return MultiStep(run.learning_rate, _warmup(run, schedule), drops)
+
+
+def _warmup(run: RunConfig, schedule: Schedule) -> int:
+    """Steps over which the rate rises."""
     steps = schedule.total
     warmup = int(run.warmup_ratio * steps) if run.warmup_steps is None else run.warmup_steps
     if warmup >= steps:
@@ -77,7 +117,7 @@ def _linear(run: RunConfig, schedule: Schedule) -> WarmupLinearDecay:
             f"The warm-up must end before the run, which has {steps} steps. Received:"
             f" --warmup_steps={warmup}"
         )
-    return WarmupLinearDecay(run.learning_rate, steps, warmup)
+    return warmup
 
 
 def _epoch_cosine(run: RunConfig, schedule: Schedule) -> EpochCosine:

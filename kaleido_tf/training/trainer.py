@@ -32,6 +32,9 @@ class Trainable(Protocol):
         all the losses that the model has.
       loss_names: of all losses that a step may compute.
       total_is_linear: whether `total` is a sum of the losses with constant factors.
+      needs_whole_batch: what of the model needs the batch of all replicas at once, in words; "" if
+        nothing does.
+      fast_variables: of the trainable ones, those whose rate --rate_multiplier multiplies.
     """
 
     named_layers: Mapping[str, tf_keras.layers.Layer]
@@ -39,6 +42,8 @@ class Trainable(Protocol):
     step_tasks: Mapping[str, float]
     loss_names: Sequence[str]
     total_is_linear: bool
+    needs_whole_batch: str
+    fast_variables: Sequence[tf.Variable]
 
     def losses(
         self, batch: Mapping[str, tf.Tensor], task: str | None = None, training: bool = False
@@ -130,15 +135,16 @@ class Trainer(orbit.AbstractTrainer):
         seed=0,
     ):
         super().__init__()
-        if xla and not model.total_is_linear and strategy.num_replicas_in_sync > 1:
+        needed = model.needs_whole_batch
+        if xla and needed and strategy.num_replicas_in_sync > 1:
             raise InputError(
-                "--xla compiles one replica at a time; the adaptive loss needs all of them. Use one"
-                " of the two"
+                f"--xla compiles one replica at a time; {needed} needs all of them. Use one of the"
+                " two"
             )
-        if accumulate_steps > 1 and not model.total_is_linear:
+        if accumulate_steps > 1 and needed:
             raise InputError(
-                "--accumulate_steps adds up the gradients of parts; the adaptive loss needs the"
-                " whole batch. Use one of the two"
+                f"--accumulate_steps adds up the gradients of parts; {needed} needs the whole"
+                " batch. Use one of the two"
             )
         self.model, self.optimizer, self.strategy = model, optimizer, strategy
         self.accumulate_steps = accumulate_steps

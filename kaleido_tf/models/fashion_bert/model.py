@@ -31,6 +31,7 @@ class FashionBert(CrossModalBert):
 
     TASKS = ("image",)
     total_is_linear = False
+    needs_whole_batch = "the adaptive loss"
 
     def __init__(
         self,

@@ -20,8 +20,8 @@ class FashionVilConfig(ModelConfig):
     image_side: pixels of a side of the square photo, a multiple of 32.
     stem_width: channels that the ResNet's first convolution gives; its last stage gives 32 times as
       many. image_depths: bottleneck blocks of its four stages.
-    image_batch_norm: `trained` as in the release; `frozen` keeps means, variances, scales and
-      shifts as they are, which small batches may need.
+    trained_image_parts: `all` of the image encoder, as in the release; its `convolutions`: means,
+      variances, scales and shifts of the batch norms stay, which small batches may need; `none`.
     num_attributes: pseudo-attributes that are told apart. num_codes: codes of the patch tokenizer.
     contrastive_scale: length that a text's or image's vector has before it is learnt; the square of
       it is what an inverse temperature is elsewhere.
@@ -44,7 +44,7 @@ class FashionVilConfig(ModelConfig):
     image_side: int = 224
     stem_width: int = 64
     image_depths: tuple[int, ...] = (3, 4, 6, 3)
-    image_batch_norm: str = "trained"
+    trained_image_parts: str = "all"
     num_attributes: int = 2232
     num_codes: int = 1024
     contrastive_scale: float = 4.0
@@ -67,7 +67,7 @@ class FashionVilConfig(ModelConfig):
                 f"`image_side` must be a multiple of {PATCH_SIDE} pixels, the strides of the image"
                 f" encoder together. Received: {self.image_side}"
             )
-        self._check_choice("image_batch_norm", ("trained", "frozen"))
+        self._check_choice("trained_image_parts", ("all", "convolutions", "none"))
         for name, places in (("text_seq_len", self.text_seq_len), ("image_side", self.num_tokens)):
             if places > self.max_position_embeddings:
                 raise InputError(

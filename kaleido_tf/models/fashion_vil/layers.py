@@ -155,7 +155,12 @@ def unit(vectors, axis):
 def make_layers(config: FashionVilConfig) -> dict[str, tf_keras.layers.Layer]:
     """Every layer with weights, by the name a checkpoint gives it."""
     size, spread, epsilon = config.hidden_size, config.initializer_range, config.layer_norm_eps
-    frozen = config.image_batch_norm == "frozen"
+    frozen = config.trained_image_parts == "convolutions"
+    image_encoder = ImageEncoder(
+        config.stem_width, config.image_depths, frozen, name="image_encoder"
+    )
+    if config.trained_image_parts == "none":
+        image_encoder.trainable = False
     text = TextEmbedding(
         config.vocab_size,
         size,
@@ -177,9 +182,7 @@ def make_layers(config: FashionVilConfig) -> dict[str, tf_keras.layers.Layer]:
         epsilon,
     )
     return {
-        "image_encoder": ImageEncoder(
-            config.stem_width, config.image_depths, frozen, name="image_encoder"
-        ),
+        "image_encoder": image_encoder,
         "text_embedding": text,
         "image_embedding": ImageEmbedding(
             size,

@@ -30,6 +30,7 @@ class FashionVil(FashionVilEncoders):
 
     TASKS = tuple(BY_NAME)
     total_is_linear = True
+    needs_whole_batch = "the contrast between the pairs of a batch"
 
     def __init__(
         self,
@@ -93,11 +94,21 @@ class FashionVil(FashionVilEncoders):
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
         """Of the layers that the tasks reach; makes them where they are not there yet."""
         _ = self.pretrainer
-        return tuple(
-            variable
-            for layer in self.named_layers.values()
-            for variable in layer.trainable_variables
-        )
+        layers = self.named_layers.values()
+        # Two layers hold the word embeddings.
+        return tuple({id(v): v for layer in layers for v in layer.trainable_variables}.values())
+
+    @property
+    def fast_variables(self) -> tuple[tf.Variable, ...]:
+        """Of the image encoder, the projection of its tokens and the heads, which in the release
+        move at 20 times the rate of BERT.
+        """
+        layers = self.named_layers
+        heads = ("next_sentence", "masked_lm", "patch_codes", "attributes")
+        fast = [layers["image_encoder"], layers["image_embedding"].projection]
+        fast += [layers[name] for name in heads]
+        words = layers["text_embedding"].word_embeddings  # by which masked words are decoded
+        return tuple(v for part in fast for v in part.trainable_variables if v is not words)
 
     @property
     def step_tasks(self) -> dict[str, float]:

@@ -6,8 +6,7 @@ import numpy as np
 
 from kaleido_tf.models.fashion_vil.image_encoder import ImageEncoder
 from kaleido_tf.models.fashion_vil.model import FashionVil
-from kaleido_tf.models.mvlt.original import ConvolutionKernel
-from kaleido_tf.models.original import OriginalVariable, bert_names
+from kaleido_tf.models.original import ConvolutionKernel, OriginalVariable, bert_names
 
 IMAGE_ENCODER = "image_encoder.model"
 BERT = "model.bert"

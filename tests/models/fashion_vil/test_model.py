@@ -11,12 +11,13 @@ from tests.fashion_vil_golden import arrays, batch, channels_last, config, model
 TOKENS = 1e-3
 """Of the ResNet's, largest difference: the release's own code varies by 2e-4."""
 STATES = 1e-4
-KINKED = "images"
-BESIDE_A_KINK = 1 + 2e-7
-"""A ReLU of the image encoder gets so little above or below 0 for these images that the last digit
-of a pixel decides; gradients then differ by up to 4%. So near, they are the release's.
-"""
 GRADIENT = 1e-3
+"""Of the norm, relative."""
+KINKED_GRADIENT = 2e-2
+"""Of the image encoder: some ReLUs get so little above or below 0 for these images that the last
+digit of a pixel decides. The release's own differ by up to 7% then.
+"""
+BESIDE_A_KINK = 1 + 2e-7
 LOSS = 1e-5
 """Relative, from the release's tokens on."""
 
@@ -99,7 +100,7 @@ def test_gradients(model, task):
     norms = dict(zip(expected["param_names"], expected[f"{task}/grad_norm"]))
     names = original.variable_names(model)
     entries = {name: entry for name, entry in names.items() if entry.variable.trainable}
-    given = {**batch(), KINKED: batch()[KINKED] * BESIDE_A_KINK}
+    given = {**batch(), "images": batch()["images"] * BESIDE_A_KINK}
     with tf.GradientTape() as tape:
         loss = model.losses(given, task)[f"{task}_loss"].mean()
     found = tape.gradient(loss, {name: entry.variable for name, entry in entries.items()})
@@ -110,7 +111,8 @@ def test_gradients(model, task):
             continue
         norm = float(tf.norm(tf.convert_to_tensor(gradient)))
         # Key biases have no gradient in truth; what is there is rounding.
-        assert norm == pytest.approx(norms[name], rel=GRADIENT, abs=2e-5), name
+        tolerance = KINKED_GRADIENT if name.startswith("image_encoder") else GRADIENT
+        assert norm == pytest.approx(norms[name], rel=tolerance, abs=2e-5), name
         compared += 1
     assert compared > 40
     for name in ("model.bert.embeddings.projection.bias", "model.contrastive_norm.norm_s"):
@@ -146,10 +148,16 @@ def test_batch_statistics_in_training():
             np.testing.assert_allclose(entry.variable, expected[key], rtol=1e-3, atol=1e-3)
             compared += 1
     assert compared == 2 * 53
-    frozen = model_of(image_batch_norm="frozen")
-    tokens = frozen.named_layers["image_encoder"](given, training=True)
+
+
+@pytest.mark.parametrize("trained, count", [("convolutions", 53), ("none", 0)])
+def test_parts_that_are_not_trained(trained, count):
+    model = model_of(trained_image_parts=trained)
+    given = channels_last(arrays("inputs")["image"])
+    tokens = model.named_layers["image_encoder"](given, training=True)
     np.testing.assert_allclose(tokens, tokens_of(), atol=TOKENS)
-    assert not any("batch_norm" in v.name for v in frozen.trainable_variables)
+    ours = {id(v) for v in model.named_layers["image_encoder"].variables}
+    assert sum(id(v) in ours for v in model.trainable_variables) == count
 
 
 def test_config_is_checked():
