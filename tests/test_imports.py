@@ -30,6 +30,7 @@ ALLOWED = {
     "models/kaleido_bert": READING | {"layers", "losses", "models", "patches"},
     "models/fashion_bert": READING | {"layers", "losses", "models", "patches"},
     "models/mvlt": READING | {"layers", "losses", "models"},
+    "models/fashion_vil": READING | {"layers", "losses", "models"},
     "families": READING | {"models", "models/*"},
     "objectives": READING
     | {"evaluation", "families", "layers", "losses", "models", "settings", "training"},
