@@ -33,8 +33,17 @@ def golden_folder() -> pathlib.Path:
 
 def mvlt() -> pathlib.Path:
     """Files of MVLT: those of the repository where the folder has none of this family."""
-    named = golden_folder() / "mvlt_tiny"
-    return named if named.is_dir() else pathlib.Path(__file__).parent / "golden" / "mvlt_tiny"
+    return _of_family("mvlt_tiny")
+
+
+def fashion_vil() -> pathlib.Path:
+    """Files of FashionViL: those of the repository where the folder has none of this family."""
+    return _of_family("fashionvil_tiny")
+
+
+def _of_family(name: str) -> pathlib.Path:
+    named = golden_folder() / name
+    return named if named.is_dir() else pathlib.Path(__file__).parent / "golden" / name
 
 
 def fashion_vil() -> pathlib.Path:

@@ -65,6 +65,7 @@ ALLOWED = {
     },
     # data_prep
     "data_prep/catalogue": LEAVES,
+    "data_prep/attributes": PREPARING,
     "data_prep/onnx_graphs": LEAVES,
     "data_prep/features": LEAVES | {"patches", "records", "data_prep/onnx_graphs"},
     "data_prep/foreground": PREPARING | {"data_prep/features", "data_prep/onnx_graphs"},

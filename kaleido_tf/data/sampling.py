@@ -259,6 +259,7 @@ class Draw(enum.IntEnum):
     IMAGE_ROWS = 11
     IMAGE_CUT = 12
     IMAGE_MIRROR = 13
+    IMAGE_BLOCKS = 14
 
 
 def fold(seed: tf.Tensor, purpose: Draw) -> tf.Tensor:

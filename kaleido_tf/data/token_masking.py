@@ -23,7 +23,10 @@ class MaskingConfig:
     `guided`: aligned pairs come first (section 3.4); False: everything is chosen at random, as if
     there were none. `independent`: each piece (or word) is masked by a draw of its own, and
     replaced by any token, special ones too, as in MVLT's release; False: as many as the share says,
-    at least one, and replaced by ordinary tokens.
+    at least one, and replaced by ordinary tokens. `single_draw` (of independent masking): the draw
+    that masks a piece (or word) also says whether [MASK], another token or its own stands there, so
+    that the pieces of a word fare alike, as in FashionViL's release; False: each piece has one more
+    draw for that.
     """
 
     token_fraction: float = 0.15
@@ -31,12 +34,22 @@ class MaskingConfig:
     whole_words: bool = False
     guided: bool = True
     independent: bool = False
+    single_draw: bool = False
 
     @classmethod
-    def of(cls, settings: ExamplesConfig, max_tokens: int) -> "MaskingConfig":
+    def of(
+        cls, settings: ExamplesConfig, max_tokens: int, single_draw: bool = False
+    ) -> "MaskingConfig":
         """As a run's settings say."""
         guided, independent = (settings.masking == name for name in ("aligned", "independent"))
-        return cls(settings.token_fraction, max_tokens, settings.whole_words, guided, independent)
+        return cls(
+            settings.token_fraction,
+            max_tokens,
+            settings.whole_words,
+            guided,
+            independent,
+            single_draw and independent,
+        )
 
 
 def choose_random_tokens(
@@ -117,7 +130,7 @@ def mask_tokens(
     ids, masked = example["input_ids"], example["masked_tokens"]
     positions = tf.cast(tf.where(masked)[: config.max_tokens, 0], tf.int32)
     count = tf.shape(positions)[0]
-    draws = tf.random.stateless_uniform([ids.shape[0]], fold(seed, Draw.REPLACEMENT))
+    draws = _replacement_draws(example, seed, config, vocabulary)
     others = tf.constant(_replacements(vocabulary, config.independent))
     random_ids = tf.gather(
         others,
@@ -138,6 +151,15 @@ def mask_tokens(
         "masked_lm_ids": pad(tf.gather(ids, positions)),
         "masked_lm_weights": pad(tf.ones([count])),
     }
+
+
+def _replacement_draws(example, seed, config, vocabulary):
+    """[S], in [0, 1) where a token is masked: what stands in its place (`replace_tokens`)."""
+    if config.single_draw:
+        is_continuation = tf.constant(vocabulary.is_continuation)
+        words, _ = _words(example, config.whole_words, is_continuation)
+        return _word_draws(words, seed) / config.token_fraction
+    return tf.random.stateless_uniform(example["input_ids"].shape, fold(seed, Draw.REPLACEMENT))
 
 
 def replace_tokens(ids, masked, draws, random_ids, vocabulary: Vocabulary) -> tf.Tensor:

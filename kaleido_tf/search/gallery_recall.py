@@ -18,9 +18,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from kaleido_tf.evaluation.places import Places, checked_blocks, count_block, joined
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.evaluation.verdict import percentiles, resamples
-from kaleido_tf.search.places import Places, checked_blocks, count_block, joined
 
 RANKS = (1, 5, 10, 50)
 MEAN_OF = (1, 5, 10)

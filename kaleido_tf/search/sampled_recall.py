@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.places import Places, checked_blocks, joined
 from kaleido_tf.search.gallery_recall import Side, groups_by_text, same_groups
-from kaleido_tf.search.places import Places, checked_blocks, joined
 
 RANKS = (1, 5, 10)
 QUERIES, OTHERS, DRAWS = 1000, 100, 5

@@ -11,6 +11,7 @@ from kaleido_tf import patches
 from kaleido_tf.data.token_masking import MaskingConfig, choose_random_tokens, mask_tokens
 from kaleido_tf.models.kaleido_bert.aligned_masking import choose_masked
 from kaleido_tf.text import Vocabulary
+from tests import golden_files
 
 VOCABULARY = Vocabulary()
 LENGTH = 12
@@ -250,3 +251,86 @@ def test_independent_pieces_are_lost_by_their_own_draws():
     # Of nine draws of 0.3 none hits in 4% of the texts; as many as expected are 2.7.
     assert counts[0] / 400 == pytest.approx(0.7**9, abs=0.03)
     assert sum(n * times for n, times in counts.items()) / 400 == pytest.approx(2.7, abs=0.3)
+
+
+RELEASE = golden_files.read_json(golden_files.fashion_vil() / "word_masking.json")
+"""What FashionViL's release makes of texts, given its draws."""
+
+
+@pytest.fixture(scope="module")
+def release_vocabulary(tmp_path_factory):
+    path = tmp_path_factory.mktemp("release") / "vocab.txt"
+    path.write_text("\n".join(RELEASE["vocab"]), encoding="utf-8")
+    return Vocabulary(path)
+
+
+def draws_of_the_release(given, vocabulary):
+    """Its uniforms, one a word or a piece, at the places where ours lie, and its random ids at
+    those of the pieces that ask for one.
+    """
+    length, whole = given["max_seq_length"], given["whole_word"]
+    uniforms = np.ones([length], np.float32)
+    uniforms[1 + whole :][: len(given["uniforms"])] = given["uniforms"]
+    random_ids, left, words = np.zeros([length], np.int32), list(given["randint_ids"]), -1
+    for place, token in enumerate(given["tokens"]):
+        words += not (whole and token.startswith("##"))
+        if 0.8 <= given["uniforms"][words] / given["probability"] < 0.9:
+            random_ids[1 + place] = left.pop(0)
+    assert not left
+    return uniforms, random_ids
+
+
+@pytest.mark.parametrize("number", range(len(RELEASE["examples"])))
+def test_masked_words_of_the_fashion_vil_release(monkeypatch, release_vocabulary, number):
+    given = RELEASE["examples"][number]
+    expected = {name: np.array(values) for name, values in given["out"].items()}
+    uniforms, random_ids = draws_of_the_release(given, release_vocabulary)
+    monkeypatch.setattr(
+        tf.random,
+        "stateless_uniform",
+        lambda *_, dtype=tf.float32: tf.constant(random_ids if dtype == tf.int32 else uniforms),
+    )
+    length = given["max_seq_length"]
+    config = MaskingConfig(
+        given["probability"], length, given["whole_word"], independent=True, single_draw=True
+    )
+    item = {
+        name: tf.constant(expected[name], tf.int32, [length])
+        for name in ("input_ids", "input_mask")
+    }
+    continuation = tf.constant(release_vocabulary.is_continuation)
+    item = choose_random_tokens(item, tf.constant([1, 2]), config, continuation)
+    result = mask_tokens(item, tf.constant([1, 2]), config, release_vocabulary)
+    np.testing.assert_array_equal(result["input_ids"], expected["input_ids_masked"])
+    labels = np.full([length], -1)
+    used = result["masked_lm_weights"].numpy() > 0
+    labels[result["masked_lm_positions"].numpy()[used]] = result["masked_lm_ids"].numpy()[used]
+    np.testing.assert_array_equal(labels, expected["lm_label_ids"])
+
+
+def test_a_single_draw_masks_the_pieces_of_a_word_alike():
+    item = example("em ##bro ##ider ##y of coat")
+    config = MaskingConfig(0.5, 12, whole_words=True, independent=True, single_draw=True)
+    kinds = collections.Counter()
+
+    @tf.function
+    def masked(number):
+        draw = tf.stack([4, number])
+        return mask_tokens(
+            choose_random_tokens(item, draw, config, CONTINUATION), draw, config, VOCABULARY
+        )
+
+    for number in range(400):
+        result = masked(tf.constant(number))
+        old, new = item["input_ids"].numpy()[1:5], result["input_ids"].numpy()[1:5]
+        chosen_here = result["masked_tokens"].numpy()[1:5]
+        assert chosen_here.all() or not chosen_here.any()
+        if chosen_here.any():
+            mask, same = (new == VOCABULARY.mask_id), (new == old)
+            assert mask.all() or same.all() or not (mask | same).any()
+            kinds["mask" if mask.all() else "same" if same.all() else "random"] += 1
+            assert mask.all() or same.all() or len(set(new)) == 4  # an id of its own each
+    total = sum(kinds.values())
+    assert total / 400 == pytest.approx(0.5, abs=0.1)
+    assert kinds["mask"] / total == pytest.approx(0.8, abs=0.1)
+    assert kinds["same"] / total == pytest.approx(0.1, abs=0.07)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.search.places import places_of
+from kaleido_tf.evaluation.places import places_of
 
 
 def test_places_by_hand():
