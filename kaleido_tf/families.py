@@ -16,6 +16,9 @@ from kaleido_tf.models.fashion_bert import examples as fashion_examples
 from kaleido_tf.models.fashion_bert import original as fashion_original
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.fashion_bert.model import FashionBert
+from kaleido_tf.models.fashion_vil import examples as fashion_vil_examples
+from kaleido_tf.models.fashion_vil.config import FashionVilConfig
+from kaleido_tf.models.fashion_vil.model import FashionVil
 from kaleido_tf.models.kaleido_bert import examples as kaleido_examples
 from kaleido_tf.models.kaleido_bert import original as kaleido_original
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
@@ -78,6 +81,13 @@ FAMILIES: dict[str, Family] = {
         (PIXELS,),
         lambda config: PIXELS,
         mvlt_original.ORIGINAL,
+    ),
+    FashionVilConfig.MODEL_TYPE: Family(
+        FashionVilConfig,
+        FashionVil,
+        fashion_vil_examples.open_examples,
+        (PIXELS,),
+        lambda config: PIXELS,
     ),
 }
 DEFAULT_TYPE = KaleidoBertConfig.MODEL_TYPE

@@ -11,6 +11,7 @@ from kaleido_tf.models.fashion_vil import original
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.model import FashionVil
 from kaleido_tf.models.fashion_vil.tasks import TASKS
+from kaleido_tf.models.fashion_vil.tokenizer_config import TokenizerConfig
 from tests.golden_files import fashion_vil, read_json
 
 
@@ -25,6 +26,20 @@ def arrays(name: str) -> dict[str, np.ndarray]:
     """The arrays of a file by its name without the end."""
     with np.load(fashion_vil() / f"{name}.npz") as content:
         return dict(content)
+
+
+def tokenizer_config() -> TokenizerConfig:
+    """Of the small model's patch tokenizer."""
+    given = settings()["vqvae"]
+    return TokenizerConfig(
+        hidden_dim=given["hidden_dim"],
+        multipliers=tuple(given["ch_mult"]),
+        num_blocks=given["num_res_blocks"],
+        z_channels=given["z_channels"],
+        code_dim=given["codebook_dim"],
+        num_codes=given["num_tokens"],
+        image_side=given["nominal_resolution"],
+    )
 
 
 def config(**changes) -> FashionVilConfig:
@@ -47,7 +62,7 @@ def config(**changes) -> FashionVilConfig:
         "stem_width": given["resnet"]["stem_width"],
         "image_depths": tuple(given["resnet"]["layers"]),
         "num_attributes": given["pac_classes"],
-        "num_codes": given["mpfc_classes"],
+        "patch_tokenizer": tokenizer_config(),
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
     }
@@ -58,7 +73,7 @@ def model_of(**changes) -> FashionVil:
     """The small model with the release's weights."""
     model = FashionVil(config(**changes), tuple(TASKS))
     _ = model.trainable_variables  # makes all weights
-    weights = arrays("pretrain_weights")
+    weights = arrays("pretrain_weights") | arrays("vqvae_weights")
     for key, entry in original.variable_names(model).items():
         entry.variable.assign(entry.to_ours(weights[key]))
     return model
@@ -95,7 +110,6 @@ def batch() -> dict[str, tf.Tensor]:
         "masked_lm_ids": np.where(known, labels, 0).astype(np.int32),
         "masked_lm_weights": known.astype(np.float32),
         "masked_tokens": given["image_masks"] == 1,
-        "patch_codes": outputs["vqvae/indices"].astype(np.int32),
         "attributes": given["attribute_labels"],
         "mismatch_draws": outputs["itm/replace_uniform"].astype(np.float32),
         "hidden_places": hidden,

@@ -46,12 +46,6 @@ def _of_family(name: str) -> pathlib.Path:
     return named if named.is_dir() else pathlib.Path(__file__).parent / "golden" / name
 
 
-def fashion_vil() -> pathlib.Path:
-    """Files of FashionViL: those of the repository where the folder has none of this family."""
-    named, own = golden_folder() / "fashionvil_tiny", pathlib.Path(__file__).parent / "golden"
-    return named if named.is_dir() else own / "fashionvil_tiny"
-
-
 def models_in(name: str, file: str = "config.json") -> list[pathlib.Path]:
     """The folders below `name` that hold `file`, by name."""
     return sorted(path.parent for path in (golden_folder() / name).glob(f"*/{file}"))

@@ -85,6 +85,18 @@ class ExamplesConfig:
         lowest=0,
         largest=1,
     )
+    pseudo_attributes: str | None = setting(
+        None,
+        "pseudo_attributes",
+        "File of data_prep.write_pseudo_attributes, which FashionViL's classification of them (pac)"
+        " needs.",
+    )
+    patch_tokenizer: str | None = setting(
+        None,
+        "patch_tokenizer",
+        "Folder of data_prep.train_vq_tokens, or the release's file: what tells FashionViL's masked"
+        " patches apart (mpfc); a model that exists already brings its own.",
+    )
     seed: int = seed_setting()
 
     def __post_init__(self):

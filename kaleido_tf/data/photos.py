@@ -8,10 +8,6 @@ import tensorflow as tf
 from kaleido_tf.data.sampling import Draw, fold
 from kaleido_tf.records.photo import CHANNELS
 
-FASHION_MEAN = (0.46777044, 0.44531429, 0.40661017)
-FASHION_SPREAD = (0.12221994, 0.12145835, 0.14380469)
-"""Of red, green and blue in FashionViL's training photos, as its release has them."""
-
 
 def cut_anywhere(photo: tf.Tensor, side: int, seed: tf.Tensor) -> tf.Tensor:
     """A square [side, side, 3] of a larger photo, at a place that is drawn; the photo itself where
@@ -44,10 +40,3 @@ def mirrored_by_chance(photo: tf.Tensor, probability: float, seed: tf.Tensor) ->
 def in_unit_range(photos: tf.Tensor) -> tf.Tensor:
     """uint8 pixels as float32 in [0, 1]."""
     return tf.cast(photos, tf.float32) / 255.0
-
-
-def normalised(photos: tf.Tensor) -> tf.Tensor:
-    """Photos [..., 3] in [0, 1] as FashionViL sees them: less the mean of its training photos and
-    divided by their spread, channel by channel.
-    """
-    return (photos - tf.constant(FASHION_MEAN)) / tf.constant(FASHION_SPREAD)

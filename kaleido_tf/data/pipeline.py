@@ -39,8 +39,10 @@ class RecordExamples:
       make_example: turns a row (`record` serialized, `input_ids` [S], `used`, `matched`, `position`
         and, where asked for, `donor` serialized) into a dict of what the model takes; its draws
         depend on the row's `position` only.
-      donors: whether a row holds a record of another product beside its own.
-      columns: name -> [N] array of the table's records, whose values a row holds, too.
+      donors: whether a row holds a record of another product beside its own. same_product: whether
+        that is one of the same product instead.
+      negatives: as `ExampleOrder`; None: as the config says.
+      columns: name -> [N, ...] array of the table's records, whose values a row holds, too.
       plain_only: whether other views of photos than the plain one are left out.
       make_evaluated: as `make_example`, of what is evaluated; None: the same.
     """
@@ -51,13 +53,17 @@ class RecordExamples:
         make_example: Callable[[dict], dict],
         config: ExamplesConfig,
         donors: bool = False,
+        same_product: bool = False,
+        negatives: str | None = None,
         columns: Mapping[str, np.ndarray] = types.MappingProxyType({}),
         plain_only: bool = False,
         make_evaluated: Callable[[dict], dict] | None = None,
     ):
         self.table, self.make_example, self.config = table, make_example, config
         self.make_evaluated = make_evaluated or make_example
-        self.donors, self.columns, self.plain_only = donors, columns, plain_only
+        self.negatives = negatives or config.negatives
+        self.donors, self.same_product = donors, same_product
+        self.columns, self.plain_only = columns, plain_only
 
     def __len__(self) -> int:
         return int((self.table.views == PLAIN).sum()) if self.plain_only else len(self.table)
@@ -102,10 +108,16 @@ class RecordExamples:
                 f"{shared} images share their text with another product: they are never mismatched"
                 " with it"
             )
-        alone = ExampleOrder(table, self.config.seed, negatives=self.config.negatives).alone
+        alone = ExampleOrder(
+            table,
+            self.config.seed,
+            negatives=self.negatives,
+            donors=self.donors,
+            same_product=self.same_product,
+        ).alone
         if alone:
             notes.append(
-                f"{alone} images have no other text in their {self.config.negatives}: they are"
+                f"{alone} images have no other text in their {self.negatives}: they are"
                 " always shown with their own"
             )
         return notes
@@ -123,9 +135,10 @@ class RecordExamples:
         return ExampleOrder(
             self.table,
             self.config.seed,
-            negatives=self.config.negatives,
+            negatives=self.negatives,
             rise_epochs=self.config.rise_epochs,
             donors=self.donors,
+            same_product=self.same_product,
             plain_only=self.plain_only,
         )
 
@@ -135,13 +148,14 @@ class RecordExamples:
         """
         # What training rises to is what evaluation asks for from the start, so that its figures can
         # be compared.
-        negatives = "subcategory" if self.config.negatives == "rising" else self.config.negatives
+        negatives = "subcategory" if self.negatives == "rising" else self.negatives
         order = ExampleOrder(
             self.table,
             self.config.seed,
             shuffle=False,
             negatives=negatives,
             donors=self.donors,
+            same_product=self.same_product,
             plain_only=self.plain_only,
         )
         return self._batches(order, batch_size, start=0, epochs=1)
@@ -192,7 +206,10 @@ def _rows(
         "used": tf.TensorSpec([None], tf.int32),
         "matched": tf.TensorSpec([None], tf.bool),
         "position": tf.TensorSpec([None], tf.int64),
-        **{name: tf.TensorSpec([None], values.dtype) for name, values in columns.items()},
+        **{
+            name: tf.TensorSpec([None, *values.shape[1:]], values.dtype)
+            for name, values in columns.items()
+        },
     }
 
     def read(block):

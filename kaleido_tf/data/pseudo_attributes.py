@@ -64,9 +64,13 @@ class AttributeVocabulary:
     def __len__(self) -> int:
         return len(self.words)
 
+    def numbers(self, texts: Sequence[str] | tf.Tensor) -> tf.RaggedTensor:
+        """[N, words] int64: which attribute each word of texts [N] is, -1 for none."""
+        return tf.ragged.map_flat_values(self._table.lookup, words_in(texts))
+
     def labels(self, texts: Sequence[str] | tf.Tensor) -> tf.Tensor:
         """[N, A] float32 of texts [N], as `multi_hot`; in graphs, too."""
-        return multi_hot(tf.ragged.map_flat_values(self._table.lookup, words_in(texts)), len(self))
+        return multi_hot(self.numbers(texts), len(self))
 
     @functools.cached_property
     def _table(self):

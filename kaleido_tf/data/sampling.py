@@ -28,8 +28,8 @@ class Block:
       files: shards to read, in this order.
       rows: [n] int row of the table that is shown. records: [n] int32 the same, as its number
         within the block's files.
-      donors: [n] int32 record of another product, which gives the camouflaged patch; None where
-        the family needs none.
+      donors: [n] int32 record of another product, which gives the camouflaged patch, or another one
+        of the same product; None where the family needs none.
       texts: [n] int32 row of the text shown. matched: [n] bool, True if it is the record's own.
       positions: [n] int64, epoch * N + place in the epoch; the seed of everything drawn for the
         example.
@@ -70,6 +70,8 @@ class ExampleOrder:
         trained from scratch finds the coarse differences first. `none`: every image is shown with
         its own text.
       donors: whether a record of another product is drawn beside each (for camouflaged patches).
+      same_product: whether the donor is of the same product instead: any of its records in the
+        block, the one that is shown too (for contrast between views).
       plain_only: whether other views of photos than the plain one are left out.
       block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order
         of shards.
@@ -83,6 +85,7 @@ class ExampleOrder:
         negatives: str = "subcategory",
         rise_epochs: float = 30.0,
         donors: bool = True,
+        same_product: bool = False,
         plain_only: bool = False,
         block_bytes: int = 512 << 20,
     ):
@@ -90,12 +93,14 @@ class ExampleOrder:
             raise InputError(
                 f"`negatives` must be one of {', '.join(NEGATIVES)}. Received: {negatives}"
             )
-        if (negatives != "none" or donors) and len(set(table.product_ids)) < 2:
+        strangers = donors and not same_product
+        if (negatives != "none" or strangers) and len(set(table.product_ids)) < 2:
             raise InputError(
                 "Mismatched texts (and camouflaged patches) need at least 2 products. Received: 1"
             )
         self.table, self.seed, self.shuffle = table, seed, shuffle
         self.negatives, self.rise_epochs, self.donors = negatives, rise_epochs, donors
+        self.same_product = same_product
         self._is_used = (table.views == PLAIN) | (not plain_only)
         self._file_bytes = [os.path.getsize(file) for file in table.files]
         self._block_bytes = block_bytes
@@ -111,6 +116,8 @@ class ExampleOrder:
         """Records without any other text to be mismatched with; they are always shown with their
         own.
         """
+        if self.negatives == "none":
+            return 0
         if self.negatives != "subcategory":
             return len(self.table) if len(self._all_texts) < 2 else 0
         return sum(len(self._group_texts[group]) < 2 for group in self.table.subcategories)
@@ -190,7 +197,9 @@ class ExampleOrder:
         # Exactly one in two is mismatched, in every block.
         matched = (generator.permutation(count) % 2 == 0) | (self.negatives == "none")
         texts, matched = self._pair_texts(generator, rows[shown], matched, self.near_share(epoch))
-        donors = self._draw_donors(generator, rows, used, shown) if self.donors else None
+        draw_donors = _draw_siblings if self.same_product else _draw_strangers
+        products = table.product_ids[rows]
+        donors = draw_donors(generator, products, used, shown) if self.donors else None
         keep = slice(skip, None)
         return Block(
             files=[table.files[f] for f in files],
@@ -225,20 +234,32 @@ class ExampleOrder:
             texts[place] = others[choice]
         return texts, matched
 
-    def _draw_donors(self, generator, rows, used, shown) -> np.ndarray:
-        """A record of another product within the block for each example."""
-        products = self.table.product_ids[rows]
-        donors = used[generator.integers(0, len(used), len(used))]
-        for place in np.flatnonzero(products[donors] == products[shown]):
-            others = used[products[used] != products[shown[place]]]
-            if not len(others):
-                raise InputError(
-                    "A camouflaged patch needs another product in the same block of shards."
-                    f" Product {products[0]} fills its shards alone: write records with larger"
-                    " --records_per_shard"
-                )
-            donors[place] = others[generator.integers(len(others))]
-        return donors
+
+def _draw_strangers(generator, products, used, shown) -> np.ndarray:
+    """A record of another product within the block for each example, as its place in the block.
+
+    Args: products: of each place. used, shown: the places that may be drawn, and of the examples.
+    """
+    donors = used[generator.integers(0, len(used), len(used))]
+    for place in np.flatnonzero(products[donors] == products[shown]):
+        others = used[products[used] != products[shown[place]]]
+        if not len(others):
+            raise InputError(
+                "A camouflaged patch needs another product in the same block of shards."
+                f" Product {products[0]} fills its shards alone: write records with larger"
+                " --records_per_shard"
+            )
+        donors[place] = others[generator.integers(len(others))]
+    return donors
+
+
+def _draw_siblings(generator, products, used, shown) -> np.ndarray:
+    """As `_draw_strangers`, of the same product; the example's own record is one of them."""
+    _, numbers = np.unique(products.astype(str), return_inverse=True)
+    by_product = used[np.argsort(numbers[used], kind="stable")]
+    sorted_numbers = numbers[by_product]
+    first, last = (np.searchsorted(sorted_numbers, numbers[shown], s) for s in ("left", "right"))
+    return by_product[generator.integers(first, last)]
 
 
 class Draw(enum.IntEnum):
@@ -260,6 +281,10 @@ class Draw(enum.IntEnum):
     IMAGE_CUT = 12
     IMAGE_MIRROR = 13
     IMAGE_BLOCKS = 14
+    OTHER_IMAGE = 15
+    HIDDEN_WORDS = 16
+    HIDDEN_TOKENS = 17
+    MISMATCH = 18
 
 
 def fold(seed: tf.Tensor, purpose: Draw) -> tf.Tensor:

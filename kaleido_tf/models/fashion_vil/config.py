@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.models.fashion_vil.tokenizer_config import TokenizerConfig
 
 PATCH_SIDE = 32
 """Pixels a side of what one image token stands for: the strides of the ResNet together."""
@@ -22,7 +23,9 @@ class FashionVilConfig(ModelConfig):
       many. image_depths: bottleneck blocks of its four stages.
     trained_image_parts: `all` of the image encoder, as in the release; its `convolutions`: means,
       variances, scales and shifts of the batch norms stay, which small batches may need; `none`.
-    num_attributes: pseudo-attributes that are told apart. num_codes: codes of the patch tokenizer.
+    num_attributes: pseudo-attributes that are told apart.
+    patch_tokenizer: the size of what tells masked patches apart; without it that of the release for
+      photos of `image_side`. Its cells must be the image tokens.
     contrastive_scale: length that a text's or image's vector has before it is learnt; the square of
       it is what an inverse temperature is elsewhere.
     """
@@ -46,7 +49,7 @@ class FashionVilConfig(ModelConfig):
     image_depths: tuple[int, ...] = (3, 4, 6, 3)
     trained_image_parts: str = "all"
     num_attributes: int = 2232
-    num_codes: int = 1024
+    patch_tokenizer: TokenizerConfig = TokenizerConfig()
     contrastive_scale: float = 4.0
 
     def __post_init__(self):
@@ -66,6 +69,13 @@ class FashionVilConfig(ModelConfig):
             raise InputError(
                 f"`image_side` must be a multiple of {PATCH_SIDE} pixels, the strides of the image"
                 f" encoder together. Received: {self.image_side}"
+            )
+        tokenizer = self.patch_tokenizer
+        if (tokenizer.image_side, tokenizer.grid) != (self.image_side, self.image_grid):
+            raise InputError(
+                f"`patch_tokenizer` must cut photos of `image_side`={self.image_side} into the"
+                f" {self.image_grid} x {self.image_grid} image tokens. Received: one that cuts"
+                f" photos of {tokenizer.image_side} into {tokenizer.grid} x {tokenizer.grid}"
             )
         self._check_choice("trained_image_parts", ("all", "convolutions", "none"))
         for name, places in (("text_seq_len", self.text_seq_len), ("image_side", self.num_tokens)):
@@ -98,14 +108,24 @@ class FashionVilConfig(ModelConfig):
 
     @classmethod
     def from_dict(cls, content: dict, source: str = "config.json") -> "FashionVilConfig":
-        """As the base class; `image_depths` is a list in the file."""
-        depths = content.get("image_depths")
-        changed = {"image_depths": tuple(depths)} if isinstance(depths, list) else {}
+        """As the base class; in the file `image_depths` is a list, `patch_tokenizer` an object."""
+        changed, depths = {}, content.get("image_depths")
+        if isinstance(depths, list):
+            changed["image_depths"] = tuple(depths)
+        side = content.get("image_side", cls.image_side)
+        tokenizer = content.get("patch_tokenizer", {"image_side": side})
+        if isinstance(tokenizer, dict):
+            where = f"{source}, `patch_tokenizer`"
+            changed["patch_tokenizer"] = TokenizerConfig.from_dict(tokenizer, where)
         return super().from_dict({**content, **changed}, source)
 
     def to_dict(self) -> dict:
-        """As the base class; `image_depths` is a list in the file."""
-        return {**super().to_dict(), "image_depths": list(self.image_depths)}
+        """As `from_dict` reads it."""
+        return {
+            **super().to_dict(),
+            "image_depths": list(self.image_depths),
+            "patch_tokenizer": self.patch_tokenizer.to_dict(),
+        }
 
     def _check_number(self, name, value, default) -> None:
         """Sizes are whole numbers that memory can hold, probabilities stay below 1."""

@@ -10,16 +10,17 @@ from collections.abc import Mapping
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.data.photos import cut_centre, in_unit_range, normalised
+from kaleido_tf.data.photos import cut_centre
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.layers import make_layers
+from kaleido_tf.models.fashion_vil.photo_colours import normalised
 
 
 class FashionVilEncoders(tf.Module):
     """FashionViL's named layers, and what an image, a text and a pair are to them.
 
-    Image input: `images` [B, H, W, 3] float, normalised as `data.photos.normalised` does. Text
+    Image input: `images` [B, H, W, 3] float, normalised as `photo_colours` does. Text
     input: `input_ids`, `input_mask` (1 token, 0 padding) [B, S] int.
 
     An image alone is the mean of its projected tokens: it does not pass the encoder (in the
@@ -80,7 +81,7 @@ class FashionVilEncoders(tf.Module):
 
     def image_inputs(self, photos) -> dict[str, tf.Tensor]:
         """The image inputs of photos [B, s, s, 3] uint8; of larger ones the middle."""
-        return {"images": normalised(in_unit_range(cut_centre(photos, self.config.image_side)))}
+        return {"images": normalised(cut_centre(photos, self.config.image_side))}
 
     # What an image, a text and a pair are.
 

@@ -15,7 +15,7 @@ EXPANSION = 4
 
 
 class ImageEncoder(tf_keras.layers.Layer):
-    """[B, H, W, 3], normalised (`data.photos.normalised`), to [B, H / 32 * W / 32, 32 w] tokens,
+    """[B, H, W, 3], normalised (`photo_colours`), to [B, H / 32 * W / 32, 32 w] tokens,
     row by row.
 
     Args: stem_width: w. depths: bottlenecks of the four stages. frozen_norm: batch norms stay as

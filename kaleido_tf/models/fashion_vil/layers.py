@@ -203,6 +203,8 @@ def make_layers(config: FashionVilConfig) -> dict[str, tf_keras.layers.Layer]:
             layer_norm_eps=epsilon,
             name="masked_lm",
         ),
-        "patch_codes": CodeClassifier(config.num_codes, spread, epsilon, name="patch_codes"),
+        "patch_codes": CodeClassifier(
+            config.patch_tokenizer.num_codes, spread, epsilon, name="patch_codes"
+        ),
         "attributes": AttributeClassifier(config.num_attributes, name="attributes"),
     }

@@ -11,8 +11,10 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.losses import WeightedSum
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.encoders import FashionVilEncoders
+from kaleido_tf.models.fashion_vil.patch_tokenizer import PatchTokenizer
 from kaleido_tf.models.fashion_vil.tasks import SHARES
 from kaleido_tf.models.fashion_vil.tasks import TASKS as BY_NAME
+from kaleido_tf.models.fashion_vil.tokenizer_names import tokenizer_names
 
 
 class FashionVil(FashionVilEncoders):
@@ -43,6 +45,8 @@ class FashionVil(FashionVilEncoders):
         super().__init__(config, text_length)
         asked = self.TASKS if tasks is None else tasks
         self.tasks = tuple(task for task in self.TASKS if task in asked)
+        if "mpfc" in self.tasks:
+            self.named_layers["image_tokenizer"] = _frozen_tokenizer(config)
         self._loss_weights = types.MappingProxyType(dict(loss_weights or {}))
 
     @classmethod
@@ -81,6 +85,7 @@ class FashionVil(FashionVilEncoders):
             outputs["masked_lm"] = layers["masked_lm"](states[:, : self.text_length], first)
         if "mpfc" in self.tasks:
             outputs["patch_codes"] = layers["patch_codes"](states[:, -1])
+            outputs["image_tokenizer"] = layers["image_tokenizer"](inputs["images"])
         if "pac" in self.tasks:
             outputs["attributes"] = layers["attributes"](means)
         return tf_keras.Model(inputs, outputs, name="pretrainer")
@@ -140,4 +145,16 @@ class FashionVil(FashionVilEncoders):
         return {}
 
     def prepare(self, examples) -> None:
-        """Nothing is measured."""
+        """Gives a new model the patch tokenizer that the examples know of, if it needs one."""
+        if "image_tokenizer" in self.named_layers:
+            _ = self.pretrainer  # makes the weights that are to be filled
+            ours, theirs = self.named_layers["image_tokenizer"], examples.load_tokenizer()
+            names = tokenizer_names(theirs)
+            for name, entry in tokenizer_names(ours).items():
+                entry.variable.assign(names[name].variable)
+
+
+def _frozen_tokenizer(config):
+    tokenizer = PatchTokenizer(**config.patch_tokenizer.layer_sizes, name="image_tokenizer")
+    tokenizer.trainable = False
+    return tokenizer

@@ -6,6 +6,7 @@ import numpy as np
 
 from kaleido_tf.models.fashion_vil.image_encoder import ImageEncoder
 from kaleido_tf.models.fashion_vil.model import FashionVil
+from kaleido_tf.models.fashion_vil.tokenizer_names import PREFIX, tokenizer_names
 from kaleido_tf.models.original import ConvolutionKernel, OriginalVariable, bert_names
 
 IMAGE_ENCODER = "image_encoder.model"
@@ -57,6 +58,9 @@ def variable_names(model: FashionVil) -> dict[str, OriginalVariable]:
         names |= _patch_code_names(layers["patch_codes"])
     if layers["attributes"].built:
         names[f"{HEADS}.pac.projection"] = OriginalVariable(layers["attributes"].directions)
+    if "image_tokenizer" in layers:
+        for name, entry in tokenizer_names(layers["image_tokenizer"]).items():
+            names[PREFIX + name] = entry
     return names
 
 

@@ -61,16 +61,17 @@ def masked_language(
 def masked_patch_codes(
     model: FashionVilEncoders, batch: dict, training: bool
 ) -> dict[str, WeightedSum]:
-    """mpfc: which code of the patch tokenizer each masked token has (`masked_tokens` [B, V] bool,
-    `patch_codes` [B, V] int). Masked are the tokens of the ResNet, so that their neighbours have
-    seen the pixels, as in the release.
+    """mpfc: which code the patch tokenizer gives to each masked token (`masked_tokens` [B, V]
+    bool). Masked are the tokens of the ResNet, so that their neighbours have seen the pixels, as in
+    the release.
     """
     masked = batch["masked_tokens"]
     tokens = _tokens(model, batch, training)
     tokens *= tf.cast(~masked, tokens.dtype)[..., None]
     states = model.joint_states(batch, tokens, training=training)[:, model.text_length :]
     logits = model.named_layers["patch_codes"](tf.boolean_mask(states, masked))
-    labels = tf.boolean_mask(batch["patch_codes"], masked)
+    codes = model.named_layers["image_tokenizer"](batch["images"])
+    labels = tf.boolean_mask(codes, masked)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     count = tf.maximum(tf.cast(tf.size(labels), tf.float32), SMALLEST_COUNT)
     accuracy = _hits(logits, labels)

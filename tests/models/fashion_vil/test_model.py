@@ -1,10 +1,16 @@
 """Golden parity of FashionViL with the release, within the tolerances of tests/golden/README.md."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kaleido_tf.errors import InputError
 from kaleido_tf.models.fashion_vil import original
+from kaleido_tf.models.fashion_vil.config import FashionVilConfig
+from kaleido_tf.models.fashion_vil.contrast import contrast, hardest_texts
+from kaleido_tf.models.fashion_vil.model import FashionVil
 from kaleido_tf.models.fashion_vil.tasks import TASKS, image_and_text, with_hard_texts
 from tests.fashion_vil_golden import arrays, batch, channels_last, config, model_of, shared_model
 
@@ -160,5 +166,55 @@ def test_parts_that_are_not_trained(trained, count):
     assert sum(id(v) in ours for v in model.trainable_variables) == count
 
 
-def test_config_is_checked():
-    assert config().num_tokens == 9
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"image_side": 100}, "`image_side` must be a multiple of 32 pixels.* Received: 100"),
+        ({"image_side": 64}, "into the 2 x 2 image tokens. Received: .* photos of 96 into 3 x 3"),
+        ({"image_depths": (1, 2)}, r"`image_depths` must be 4 whole numbers.*\[1, 2\]"),
+        ({"num_attention_heads": 3}, "`hidden_size` must be a multiple of `num_attention_heads`"),
+        ({"trained_image_parts": "some"}, "must be one of all, convolutions, none. .*'some'"),
+        ({"hidden_dropout_prob": 1.0}, "`hidden_dropout_prob` must be in"),
+        ({"text_seq_len": 65}, "`text_seq_len` needs 65 places, `max_position_embeddings`=64"),
+    ],
+)
+def test_config_is_checked(changes, message):
+    with pytest.raises(InputError, match=message):
+        config(**changes)
+
+
+def test_config_of_a_file():
+    ours = config()
+    assert FashionVilConfig.from_dict(ours.to_dict()) == ours
+    assert json.loads(json.dumps(ours.to_dict())) == ours.to_dict()
+    small = FashionVilConfig.from_dict({"image_side": 128})
+    assert small.patch_tokenizer.grid == small.image_grid == 4
+    with pytest.raises(InputError, match="here.json, `patch_tokenizer`: `num_codes` must be int"):
+        FashionVilConfig.from_dict({"patch_tokenizer": {"num_codes": "many"}}, "here.json")
+
+
+def test_tasks_are_checked():
+    with pytest.raises(InputError, match="must be of itm, pac, .* Received: jigsaw"):
+        FashionVil(config(), ("jigsaw",))
+    with pytest.raises(InputError, match="one at least .* Received: none"):
+        FashionVil(config(), ())
+    model = FashionVil(config(), ("mlm", "itc"), loss_weights={"mlm": 3.0})
+    assert model.step_tasks == {"itc": 0.2, "mlm": 0.15}
+    assert "image_tokenizer" not in model.named_layers
+    assert float(model.total({"mlm_loss": tf.constant(2.0)})[0]) == 6
+    with pytest.raises(ValueError, match="has one task"):
+        model.losses({})
+
+
+def test_products_with_equal_texts_are_neither_right_nor_wrong():
+    ids = tf.constant([[1, 5, 2], [1, 7, 2], [1, 5, 2]])
+    vectors = tf.eye(3) * 2.0
+    plain = contrast(vectors, vectors, tf.constant([[1, 5, 2], [1, 7, 2], [1, 6, 2]]))
+    merged = contrast(vectors, vectors, ids)
+    assert float(plain["loss"].mean()) == pytest.approx(np.log(np.exp(4) + 2) - 4, rel=1e-6)
+    two, three = np.log(np.exp(4) + 1) - 4, np.log(np.exp(4) + 2) - 4
+    assert float(merged["loss"].mean()) == pytest.approx((2 * two + three) / 3, rel=1e-6)
+    hardest, exists = hardest_texts(vectors, vectors + 0.1, ids)
+    assert exists.numpy().all() and hardest.numpy()[0] == hardest.numpy()[2] == 1
+    _, exists = hardest_texts(vectors[:1], vectors[:1], ids[:1])
+    assert not exists.numpy().any()
