@@ -24,14 +24,14 @@ def tiny_fashion_vil(**changes) -> FashionVilConfig:
     """A FashionViL whose sizes all differ, without dropout."""
     sizes = {
         "hidden_size": 20,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 1,
         "num_attention_heads": 5,
         "intermediate_size": 33,
         "max_position_embeddings": 13,
         "text_seq_len": pixel_records.LENGTH,
         "image_side": pixel_records.SIDE,
         "stem_width": 3,
-        "image_depths": (1, 2, 1, 1),
+        "image_depths": (1, 1, 1, 1),
         "num_attributes": 6,
         "patch_tokenizer": TOKENIZER,
         "hidden_dropout_prob": 0.0,

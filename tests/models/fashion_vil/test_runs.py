@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.fashion_vil.tasks import TASKS
 from kaleido_tf.models.fashion_vil.tokenizer_file import load_tokenizer
 from kaleido_tf.models.fashion_vil.tokenizer_names import tokenizer_names
 from tests import runs
@@ -44,28 +43,26 @@ def trained(data, model_dir, config=STILL, **changes):
 
 def test_a_killed_run_goes_on_to_the_last_digit(data, tmp_path, monkeypatch):
     chance = tiny_fashion_vil(hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.1)
-    more = {"mirror_probability": 0.5, "num_epochs": 4}
+    more = {"mirror_probability": 0.5, "tasks": ("itm", "icc", "mpfc")}
     whole = settings(data, tmp_path / "whole", **more)
     model, figures = runs.pretrain(whole, chance)
     parts = settings(data, tmp_path / "parts", **more)
-    runs.interrupted(parts, chance, 7, monkeypatch)
+    runs.interrupted(parts, chance, 5, monkeypatch)
     runs.pretrain(parts, chance)
     lines = runs.lines(whole.model_dir)
     assert runs.lines(parts.model_dir) == lines
-    losses = {f"{task}_loss" for task in TASKS}
-    assert losses <= set(figures) and all(np.isfinite(figures[name]) for name in losses)
-    seen = {name for line in lines if line["kind"] == "train" for name in line} & losses
-    assert len(seen) >= 5  # of 17 steps, each for one task
+    losses = {f"{task}_loss" for task in more["tasks"]}
+    assert all(np.isfinite(figures[name]) for name in losses)
+    seen = {name for line in lines if line["kind"] == "train" for name in line}
+    assert losses <= seen  # in 13 steps, each for one task
     given = tokenizer_names(load_tokenizer(data[1]["patch_tokenizer"]))
     for name, entry in tokenizer_names(model.named_layers["image_tokenizer"]).items():
         np.testing.assert_array_equal(entry.variable, given[name].variable)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["itc", "mpfc"])
 def test_two_replicas_are_as_one(data, tmp_path, task):
-    """The contrast is among the pairs of both; the hardest text is of a replica's own batch."""
-    if task == "itm":
-        pytest.skip("mined within a replica, as in the release")
+    """Contrast is among the pairs of both, and each brings its own number of masked tokens."""
     more = {"tasks": (task,), "num_epochs": 1, "eval_steps": 9}
     one = trained(data, tmp_path / "one", **more)
     two = trained(data, tmp_path / "two", cpu_replicas=2, train_batch_size=2, **more)
@@ -76,9 +73,8 @@ def test_two_replicas_are_as_one(data, tmp_path, task):
 
 
 def test_lower_precision_is_near(data, tmp_path):
-    more = {"tasks": ("itc", "mlm"), "num_epochs": 1}
-    one = trained(data, tmp_path / "one", **more)
-    two = trained(data, tmp_path / "two", precision="bfloat16", **more)
+    one = trained(data, tmp_path / "one", tasks=("mlm",), num_epochs=1)
+    two = trained(data, tmp_path / "two", tasks=("mlm",), num_epochs=1, precision="bfloat16")
     assert one[-1]["loss"] == pytest.approx(two[-1]["loss"], rel=0.1)
 
 
@@ -90,5 +86,6 @@ def test_what_needs_the_whole_batch_is_said(data, tmp_path):
 
 
 def test_a_batch_of_one(data, tmp_path):
-    lines = trained(data, tmp_path / "run", train_batch_size=1, num_epochs=1, eval_batch_size=1)
+    one = {"train_batch_size": 1, "eval_batch_size": 1, "num_epochs": 0.3}
+    lines = trained(data, tmp_path / "run", tasks=("itm", "pac"), **one)
     assert all(np.isfinite(line["loss"]) for line in lines)
