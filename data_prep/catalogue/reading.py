@@ -18,6 +18,11 @@ _NEEDED = (
     " their folder), or tfds:NAME"
 )
 _ANNOTATIONS = "_info.json"
+FORMS = (
+    "products.jsonl or its folder, Fashion-Gen HDF5 file(s), FashionViL's *_info.json or their"
+    " folder, or tfds:NAME."
+)
+"""What `--catalogue` of a command takes."""
 
 
 def read_catalogue(
