@@ -15,7 +15,8 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from data_prep.catalogue.image_files import file_image, identity, path_inside
 from data_prep.catalogue.omissions import Omissions
@@ -27,7 +28,8 @@ from data_prep.catalogue.products import (
     second_product,
 )
 from kaleido_tf.errors import InputError
-from kaleido_tf.files.json_rows import JsonRow, read_json_rows
+from kaleido_tf.files.json_files import read_json_list
+from kaleido_tf.files.json_rows import JsonRow, as_row
 from kaleido_tf.files.photo_files import find_photo
 
 _SPLITS = {"train": "train", "val": "valid", "test": "test"}
@@ -66,21 +68,28 @@ def read_annotated_products(
     omissions = Omissions(skip_unusable)
     products: dict[str, Product] = {}
     identities: dict[str, str] = {}
-    for path in paths:
-        name, split = _name_and_split(path)
-        for row in read_json_rows(path):
-            with omissions.listed():
-                product, names = _product(row, path, name, split, keep_markup)
-                if product.product_id in products:
-                    raise second_product(product, products[product.product_id])
-                products[product.product_id] = product
-                for image, listed in zip(product.images, names, strict=True):
-                    identities[image.image_id] = identity(listed, image.path)
+    for path, number, entry in _entries(paths):
+        with omissions.listed():
+            row = as_row(entry, f"{path} entry {number}")
+            product, names = _product(row, path, keep_markup)
+            if product.product_id in products:
+                raise second_product(product, products[product.product_id])
+            products[product.product_id] = product
+            for image, listed in zip(product.images, names, strict=True):
+                identities[image.image_id] = identity(listed, image.path)
     if not products:
         raise omissions.nothing_left("product", "annotations", source)
     found = tuple(products.values())
     digest = products_digest(found, identities)
     return Catalogue(source, digest, found, omissions.reasons, keep_markup)
+
+
+def _entries(paths: Sequence[str]) -> Iterator[tuple[str, int, Any]]:
+    """(file, number from 1, content) of every entry."""
+    for path in paths:
+        _name_and_split(path)  # a file of none of the data sets is no matter of its entries
+        for number, entry in enumerate(read_json_list(path), start=1):
+            yield path, number, entry
 
 
 def _name_and_split(path: str) -> tuple[str, str]:
@@ -96,8 +105,9 @@ def _name_and_split(path: str) -> tuple[str, str]:
     return name, match[1]
 
 
-def _product(row: JsonRow, path: str, name: str, split: str, keep_markup: bool):
+def _product(row: JsonRow, path: str, keep_markup: bool) -> tuple[Product, tuple[str, ...]]:
     """The product of an entry, and its images as they are listed."""
+    name, split = _name_and_split(path)
     data_set, where = DATA_SETS[name], row.where
     product_id = f"{name}_{row.identifier('id')}"
     names = _image_names(row)

@@ -103,10 +103,10 @@ def read_json_rows(path: str | os.PathLike) -> list[JsonRow]:
     """
     if str(path).endswith(".jsonl"):
         lines = [(n, line) for n, line in enumerate(read_lines(path), start=1) if line.strip()]
-        rows = [_row(_parsed(line, f"{path} line {n}"), f"{path} line {n}") for n, line in lines]
+        rows = [as_row(_parsed(line, f"{path} line {n}"), f"{path} line {n}") for n, line in lines]
     else:
         entries = enumerate(read_json_list(path), start=1)
-        rows = [_row(entry, f"{path} entry {number}") for number, entry in entries]
+        rows = [as_row(entry, f"{path} entry {number}") for number, entry in entries]
     if not rows:
         raise InputError(f"{path}: at least one JSON object is needed. Received: none")
     return rows
@@ -116,7 +116,7 @@ def read_named_rows(path: str | os.PathLike) -> dict[str, JsonRow]:
     """Name -> row of a file that is one object of objects. Raises: InputError as
     `read_json_rows`.
     """
-    return {name: _row(each, f"{path} {name!r}") for name, each in read_json_object(path).items()}
+    return {name: as_row(each, f"{path} {name!r}") for name, each in read_json_object(path).items()}
 
 
 def _parsed(line: str, where: str):
@@ -128,7 +128,8 @@ def _parsed(line: str, where: str):
         ) from error
 
 
-def _row(entry, where: str) -> JsonRow:
+def as_row(entry: Any, where: str) -> JsonRow:
+    """What a JSON file holds at `where`, as a row. Raises: InputError if it is no object."""
     if not isinstance(entry, dict):
         raise InputError(f"A JSON object is needed. Received: {type(entry).__name__} ({where})")
     return JsonRow(entry, where)

@@ -1,1 +1,1 @@
-"""FashionViL (ECCV 2022): a ResNet and one BERT, trained on six tasks, one a step."""
+"""FashionViL (Han et al., ECCV 2022)."""

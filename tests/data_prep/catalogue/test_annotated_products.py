@@ -115,6 +115,16 @@ def test_entries_of_another_form(tmp_path, fields, message):
     assert "entry 2" in catalogue.unusable[0]
 
 
+def test_an_entry_that_is_no_object_and_a_file_without_entries(tmp_path):
+    path = annotation_files.write(tmp_path, FASHION_GEN, lambda content: [content[0], "no"])
+    with pytest.raises(InputError, match=r"JSON object is needed. Received: str .*entry 2\)"):
+        read_catalogue(str(path))
+    assert len(read_catalogue(str(path), skip_unusable=True).products) == 1
+    path = annotation_files.write(tmp_path, FACAD, lambda content: [])
+    with pytest.raises(InputError, match="at least one product. Received: annotations without"):
+        read_catalogue(str(path))
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
