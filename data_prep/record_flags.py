@@ -6,7 +6,7 @@ from absl import flags
 
 from data_prep.catalogue.duplicates import duplicates_across_splits, in_words
 from data_prep.catalogue.products import image_owners
-from data_prep.catalogue.reading import read_catalogue
+from data_prep.catalogue.reading import FORMS, read_catalogue
 from data_prep.foreground.product_crops import build_crops
 from data_prep.record_writing.photo_content import PhotoContent
 from data_prep.record_writing.product_records import check_catalogue, write_records
@@ -20,12 +20,7 @@ def define_record_flags(settings: type[RecordSettings], **defaults) -> None:
     (`flags.adopt_module_key_flags`), for --help. `defaults`: of fields of `settings`, where the
     command's are others.
     """
-    flags.DEFINE_string(
-        "catalogue",
-        None,
-        "products.jsonl or its folder, Fashion-Gen HDF5 file(s), or tfds:NAME.",
-        required=True,
-    )
+    flags.DEFINE_string("catalogue", None, FORMS, required=True)
     flags.DEFINE_string(
         "output_dir", None, "Each split gets a folder of shards in here.", required=True
     )

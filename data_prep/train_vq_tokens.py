@@ -4,8 +4,8 @@
 
 A VQ-VAE learns to bring back the photos of pixel records from one code a cell; each level of
 --multipliers but the last halves the map, so that 6 levels make a 7 x 7 grid of photos of 224
-pixels. Interrupted runs go on with the same command; the best epoch is `patch_tokenizer.safetensors`
-and its `config.json` in --output_dir.
+pixels. Interrupted runs go on with the same command; `patch_tokenizer.safetensors` in --output_dir,
+with its `config.json`, is the best epoch.
 """
 
 import os

@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import flags
 
 from data_prep.attributes.attribute_words import count_attributes
-from data_prep.catalogue.reading import read_catalogue
+from data_prep.catalogue.reading import FORMS, read_catalogue
 from data_prep.record_writing.record_settings import TEXT_FIELDS, product_text
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
@@ -50,12 +50,7 @@ class AttributeSettings:
         check_settings(self)
 
 
-flags.DEFINE_string(
-    "catalogue",
-    None,
-    "products.jsonl or its folder, Fashion-Gen HDF5 file(s), or tfds:NAME.",
-    required=True,
-)
+flags.DEFINE_string("catalogue", None, FORMS, required=True)
 flags.DEFINE_string("output", None, "The file to write.", required=True)
 flags.DEFINE_bool(
     "keep_markup", False, "Keep entities and tags of HTML in texts, as the records do it."

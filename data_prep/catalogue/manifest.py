@@ -10,24 +10,21 @@ path is taken as given, wherever it leads.
 """
 
 import dataclasses
-import functools
 import json
 import os
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from data_prep.catalogue.image_files import file_image, identity, path_inside
 from data_prep.catalogue.omissions import Omissions
 from data_prep.catalogue.products import (
     Catalogue,
     Product,
-    ProductImage,
     make_product,
     products_digest,
+    second_product,
 )
 from kaleido_tf.errors import InputError
-from kaleido_tf.files.file_names import present_form
-from kaleido_tf.files.images import check_image, read_image
 from kaleido_tf.files.text_files import decoded, open_text
 
 _TEXT_FIELDS = ("title", "description", "category", "subcategory", "split")
@@ -60,7 +57,7 @@ def entries_digest(entries: tuple[ManifestEntry, ...]) -> str:
     identities = {}
     for entry in entries:
         for image, name, path in zip(entry.product.images, entry.names, entry.paths, strict=True):
-            identities[image.image_id] = f"{name} {_file_size(path)}"
+            identities[image.image_id] = identity(name, path)
     return products_digest((entry.product for entry in entries), identities)
 
 
@@ -83,21 +80,11 @@ def read_entries(
             entry = _entry(row, os.path.dirname(path), where, keep_markup)
             product_id = entry.product.product_id
             if product_id in entries:
-                raise _second(entry.product, entries[product_id].product)
+                raise second_product(entry.product, entries[product_id].product)
             entries[product_id] = entry
     if not entries:
         raise omissions.nothing_left("product", "a manifest", path)
     return tuple(entries.values())
-
-
-def _second(product: Product, first: Product) -> InputError:
-    came = f"{product.product_id!r} twice"
-    if product.split != first.split:  # it would be trained on and then evaluated
-        came += f", in {first.split!r} and in {product.split!r}"
-    return InputError(
-        "Needed: every product_id once."
-        f" Received: {came}. Where: {first.where} and {product.where}."
-    )
 
 
 def _lines(path: str) -> Iterator[tuple[str, bytes]]:
@@ -132,19 +119,8 @@ def _entry(row: dict[str, Any], folder: str, where: str, keep_markup: bool) -> M
         )
     texts = {field: _text(row, field, where) or "" for field in _TEXT_FIELDS}
     names = _image_names(row, f"{where}, product {product_id}")
-    paths = tuple(_inside(folder, name, f"{where}, product {product_id}") for name in names)
-    owner = f"product {product_id}, {where}"
-    images = [
-        ProductImage(
-            f"{product_id}_{number}",
-            path,
-            functools.partial(read_image, path, owner),
-            functools.partial(check_image, path, owner),
-            pathlib.Path(path).read_bytes,
-            path,
-        )
-        for number, path in enumerate(paths, start=1)
-    ]
+    paths = tuple(path_inside(folder, name, f"{where}, product {product_id}") for name in names)
+    images = [file_image(product_id, n, path, where) for n, path in enumerate(paths, start=1)]
     product = make_product(product_id, images, texts, where, keep_markup)
     return ManifestEntry(product, names, paths)
 
@@ -193,27 +169,4 @@ def _image_names(row: dict[str, Any], where: str) -> tuple[str, ...]:
         )
     for name in images:
         _check_text(name, "image" if image is not None else "images", where)
-        if not name.strip() or "\0" in name:
-            raise InputError(f"Needed: a path to an image. Received: {name!r}. Where: {where}.")
     return tuple(images)
-
-
-def _inside(folder: str, name: str, where: str) -> str:
-    """The path of an image, in the Unicode form that it has on the disk. Links are not followed: a
-    linked image folder inside the catalogue is fine.
-    """
-    if os.path.isabs(name):
-        return present_form(name)
-    if os.path.normpath(name).split(os.sep)[0] == os.pardir:
-        raise InputError(
-            "Needed: an image path inside the manifest's folder, or an absolute one. "
-            f"Received: {name!r}. Where: {where}."
-        )
-    return present_form(os.path.join(folder, name))
-
-
-def _file_size(path: str) -> str:
-    try:
-        return str(os.path.getsize(path))
-    except OSError:
-        return "missing"  # not an error yet: a run may use one split, whose images are all there

@@ -60,7 +60,9 @@ class ProductImage:
 
 @dataclasses.dataclass(frozen=True)
 class Product:
-    """One product; `where` says where it is described, e.g. "products.jsonl line 7"."""
+    """One product; `where` says where it is described, e.g. "products.jsonl line 7". `attributes`:
+    numbers of its pseudo-attributes, where the source has such; else None.
+    """
 
     product_id: str
     images: tuple[ProductImage, ...]
@@ -70,6 +72,7 @@ class Product:
     subcategory: str
     split: str
     where: str
+    attributes: tuple[int, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,6 +195,17 @@ def make_product(
     )
 
 
+def second_product(product: Product, first: Product) -> InputError:
+    """The error of a product whose id another one has."""
+    came = f"{product.product_id!r} twice"
+    if product.split != first.split:  # it would be trained on and then evaluated
+        came += f", in {first.split!r} and in {product.split!r}"
+    return InputError(
+        "Needed: every product_id once."
+        f" Received: {came}. Where: {first.where} and {product.where}."
+    )
+
+
 def _cleaned(text: str, keep_markup: bool) -> str:
     text = text.translate(_WINDOWS_LETTERS)
     return one_line(text if keep_markup else plain_text(text))
@@ -227,5 +241,6 @@ def products_digest(products: Iterable[Product], image_identities: Mapping[str, 
             product.split,
             images,
         ]
+        row += [] if product.attributes is None else [list(product.attributes)]
         digest.update(json.dumps(row).encode("ascii") + b"\n")
     return digest.hexdigest()

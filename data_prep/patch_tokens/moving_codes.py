@@ -43,7 +43,7 @@ def moved(averages: CodeAverages, z: tf.Tensor, nearest: tf.Tensor, decay: float
     Args: z: [M, D] float32. nearest: [M] int32, the code of each. decay: how much of an average
       stays. Sizes are smoothed, so that no code is divided by 0.
     """
-    count = len(averages.codes)
+    count = averages.codes.shape[0]
     chosen = tf.one_hot(nearest, count)
     sizes = decay * averages.sizes + (1 - decay) * tf.reduce_sum(chosen, 0)
     sums = decay * averages.sums + (1 - decay) * tf.matmul(chosen, z, transpose_a=True)
@@ -58,9 +58,10 @@ def restarted(averages: CodeAverages, z: tf.Tensor, below: float, seed: tf.Tenso
 
     In the first step of a run these are all codes: their sizes begin with 0.
     """
-    count, share = len(averages.codes), len(z) / len(averages.codes)
+    count, vectors = averages.codes.shape[0], tf.shape(z)[0]
+    share = tf.cast(vectors, tf.float32) / count
     unused = averages.sizes < below * share
-    drawn = tf.gather(z, tf.random.stateless_uniform([count], seed, 0, len(z), tf.int32))
+    drawn = tf.gather(z, tf.random.stateless_uniform([count], seed, 0, vectors, tf.int32))
     sizes = tf.where(unused, share, averages.sizes)
     sums = tf.where(unused[:, None], drawn * share, averages.sums)
     return CodeAverages(tf.where(unused[:, None], drawn, averages.codes), sizes, sums)

@@ -58,8 +58,8 @@ class _Run:
         self._optimizer = tf_keras.optimizers.Adam(rate)
         self._optimizer.build(model.trainable_variables)
         of_photos = [tf.TensorSpec([None, side, side, 3], tf.uint8)]
-        self._step = tf.function(self._learn, of_photos)
-        self._judged = tf.function(self._judge_batch, of_photos)
+        self._step = tf.function(self._learn, of_photos, autograph=False)
+        self._judged = tf.function(self._judge_batch, of_photos, autograph=False)
         self._run = EpochRun(folder, settings.epochs, "psnr", model, self._optimizer, FLAG)
 
     def to_the_end(self) -> dict[str, float]:

@@ -63,19 +63,15 @@ class Codebook(tf_keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_codes, self.code_dim = num_codes, code_dim
         normal = tf_keras.initializers.RandomNormal(stddev=1.0)
-        frozen = {"trainable": False, "dtype": tf.float32}
-        shape = [num_codes, code_dim]
-        self.weight = self.add_weight("weight", shape, initializer=normal, **frozen)
-        self.cluster_size = self.add_weight(
-            "cluster_size", [num_codes], initializer="zeros", **frozen
-        )
-        self.embed_avg = self.add_weight("embed_avg", shape, initializer="zeros", **frozen)
+        table, begun = [num_codes, code_dim], {"initializer": "zeros", "trainable": False}
+        self.weight = self.add_weight("weight", table, initializer=normal, trainable=False)
+        self.cluster_size = self.add_weight("cluster_size", [num_codes], **begun)
+        self.embed_avg = self.add_weight("embed_avg", table, **begun)
 
     def call(self, z):
         """[..., D] -> [...] int32, the number of the nearest code; of equally near ones the
         first.
         """
-        z = tf.cast(z, tf.float32)
         products = tf.linalg.matmul(z, self.weight, transpose_b=True)
         sizes = tf.reduce_sum(z**2, -1, keepdims=True) + tf.reduce_sum(self.weight**2, -1)
         return tf.argmin(sizes - 2 * products, axis=-1, output_type=tf.int32)
@@ -110,7 +106,8 @@ class PatchTokenizer(tf_keras.layers.Layer):
         widths = [hidden_dim * number for number in multipliers]
         self.encoder = TokenizerEncoder(widths, num_blocks, z_channels, name="encoder")
         self.to_code = convolution(code_dim, 1, "to_code")
-        self.codebook = Codebook(num_codes, code_dim, name="codebook")
+        # float32 whatever the precision: near codes differ by little
+        self.codebook = Codebook(num_codes, code_dim, name="codebook", dtype="float32")
 
     def call(self, images):
         return self.codebook(self.encode(images))

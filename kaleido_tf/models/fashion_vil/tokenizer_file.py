@@ -82,8 +82,8 @@ def _find_weights(path: pathlib.Path) -> pathlib.Path:
     if len(found) != 1:
         names = ", ".join(os.path.basename(name) for name in found[:_LISTED])
         raise InputError(
-            f"A patch tokenizer is needed: a file of weights ({', '.join(endings)}), or a folder with"
-            f" one. Received: {path}, "
+            f"A patch tokenizer is needed: a file of weights ({', '.join(endings)}), or a folder"
+            f" with one. Received: {path}, "
             + (f"which holds {len(found)} ({names})" if found else "where there is none")
         )
     return pathlib.Path(found[0])

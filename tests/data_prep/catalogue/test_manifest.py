@@ -138,7 +138,7 @@ def test_a_missing_image_is_found_when_it_is_loaded(tmp_path):
         (
             {**ROW, "image": "../a"},
             (
-                "Needed: an image path inside the manifest's folder, or an absolute one."
+                "Needed: an image path inside the catalogue's folder, or an absolute one."
                 " Received: '../a'."
             ),
         ),
