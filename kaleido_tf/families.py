@@ -40,7 +40,8 @@ class Family:
       config: class of its `config.json`.
       model: its class, a `training.trainer.Trainable`: `model(config, tasks, text_length,
         loss_weights)` builds one, `model.check_settings(config, tasks, loss_weights)` refuses what
-        it cannot be, `model.TASKS` names what may be trained, and `prepare(examples)` lets a new
+        it cannot be, `model.TASKS` names what may be trained, `model.TASK_LAYERS` the layers of
+        tasks that are called otherwise, and `prepare(examples)` lets a new
         model look at its training examples before the first step.
       open_examples: (pattern, settings, config, tasks, vocabulary) -> the examples that a run makes
         of the records at `pattern`.
@@ -120,6 +121,22 @@ def check_settings(
 def tasks_of(config: ModelConfig, tasks: tuple[str, ...] | None) -> tuple[str, ...]:
     """`tasks`, or all of the family's where None."""
     return FAMILIES[config.model_type].model.TASKS if tasks is None else tasks
+
+
+def check_reads_patches(config: ModelConfig, what: str) -> None:
+    """Raises: InputError for a model that reads pixels, which `what` cannot do yet."""
+    layout = FAMILIES[config.model_type].layout
+    if layout and layout(config).holds_pixels:
+        raise InputError(
+            f"{what} needs a model that reads patch features (kaleidobert, imagebert). Received: a"
+            f" {config.model_type}, which reads pixels"
+        )
+
+
+def layers_of_tasks(config: ModelConfig) -> dict[str, str]:
+    """Task -> the layer that is in a checkpoint if the task is, mostly its head of that name."""
+    model = FAMILIES[config.model_type].model
+    return {task: model.TASK_LAYERS.get(task, task) for task in model.TASKS}
 
 
 def read_examples(

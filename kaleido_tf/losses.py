@@ -42,6 +42,7 @@ class SummedLosses:
 
     total_is_linear = True
     needs_whole_batch = ""
+    TASK_LAYERS: Mapping[str, str] = types.MappingProxyType({})
     fast_variables: tuple[tf.Variable, ...] = ()
     step_tasks: Mapping[str, float] = types.MappingProxyType({})
 

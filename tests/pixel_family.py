@@ -26,6 +26,9 @@ class PixelModel(tf.Module):
     step_tasks: ClassVar[dict] = {"colour": 2, "place": 1}
     loss_names = ("colour_loss", "place_loss")
     total_is_linear = True
+    needs_whole_batch = ""
+    TASK_LAYERS = {}
+    fast_variables = ()
 
     def __init__(self, config, tasks=None, text_length=None, loss_weights=None):
         super().__init__(name=config.model_type)

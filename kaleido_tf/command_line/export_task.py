@@ -22,7 +22,7 @@ from kaleido_tf.export.signatures import (
     text_signatures,
 )
 from kaleido_tf.export.text_graph import TextGraph
-from kaleido_tf.families import FAMILIES, build_model
+from kaleido_tf.families import FAMILIES, build_model, check_reads_patches
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.text_files import read_text
 from kaleido_tf.files.whole_files import appears_whole, check_writable
@@ -112,6 +112,7 @@ def _load(session: Session):
     set_precision("float32")
     model = build_model(session.config, (), session.text_length)
     check_vectors(model)
+    check_reads_patches(session.config, "Export")
     _ = model.matcher
     load_weights(model, session.source.start)
     return model

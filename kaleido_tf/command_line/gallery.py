@@ -8,10 +8,12 @@ import dataclasses
 from collections.abc import Collection, Iterator
 
 import numpy as np
+import tensorflow as tf
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.vectors import Vectors, mean_of_views
+from kaleido_tf.records.photo import parse_photo
 from kaleido_tf.records.shards import read_shard
 from kaleido_tf.search.gallery_recall import Side
 
@@ -96,10 +98,26 @@ def gallery_of(model, table: RecordTable) -> Gallery:
 def _photo_vectors(vectors: Vectors, table: RecordTable) -> np.ndarray:
     """[records, D], a shard at a time."""
     parts = []
+    read = _read_photos if table.layout.holds_pixels else _read_patches
     for path in table.files:
-        shard = read_shard(path)
-        if shard:
-            features = np.stack([record.block("patch_features") for record in shard])
-            boxes = np.stack([record.boxes for record in shard])
-            parts.append(vectors.of_photos(features, boxes))
+        images = read(path, table.size)
+        if images:
+            parts.append(vectors.of_photos(*images))
     return np.concatenate(parts)
+
+
+def _read_patches(path, size) -> tuple[np.ndarray, ...]:
+    """Features and boxes of a shard, as a model's `image_inputs` takes them; () of an empty one."""
+    del size
+    shard = read_shard(path)
+    if not shard:
+        return ()
+    features = np.stack([record.block("patch_features") for record in shard])
+    return features, np.stack([record.boxes for record in shard])
+
+
+def _read_photos(path, size) -> tuple[np.ndarray, ...]:
+    """As `_read_patches`, the pixels."""
+    photos = tf.data.TFRecordDataset(path).map(lambda record: parse_photo(record, size))
+    photos = list(photos.as_numpy_iterator())
+    return (np.stack(photos),) if photos else ()

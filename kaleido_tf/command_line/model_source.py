@@ -16,7 +16,14 @@ from kaleido_tf.compat.checkpoints.model_names import find_model
 from kaleido_tf.compat.checkpoints.state_dict import has_state_dict, is_image_network
 from kaleido_tf.compat.checkpoints.weights import TORCH, find_weights, kind_of, open_weights
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import DEFAULT_TYPE, FAMILIES, Family, config_from_dict, read_config
+from kaleido_tf.families import (
+    DEFAULT_TYPE,
+    FAMILIES,
+    Family,
+    config_from_dict,
+    layers_of_tasks,
+    read_config,
+)
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.models.config import ModelConfig
@@ -220,7 +227,7 @@ def tasks_there(weights: str, config: ModelConfig) -> tuple[str, ...]:
     """The tasks of pre-training whose heads a model's weights hold."""
     every, kind = FAMILIES[config.model_type].model.TASKS, kind_of(weights)
     if kind == "own":
-        return tasks_of_checkpoint(weights, every)
+        return tasks_of_checkpoint(weights, layers_of_tasks(config))
     tasks = open_weights(weights).tasks if kind in ("safetensors", TORCH) else None
     return every if tasks is None else tasks
 

@@ -18,7 +18,7 @@ from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.few_pairs import FewPairs
 from kaleido_tf.evaluation.vectors import Vectors
-from kaleido_tf.families import build_model
+from kaleido_tf.families import build_model, check_reads_patches
 from kaleido_tf.text import Tokenizer, Vocabulary, sequence
 
 
@@ -44,6 +44,7 @@ class VectorModel:
     def __init__(self, path: str | os.PathLike):
         source = model_to_use(str(path), None)
         self._config = source.config
+        check_reads_patches(self._config, "Search")
         self._vocabulary = open_vocabulary(source.vocabulary, self._config)
         self._tokenizer = Tokenizer(self._vocabulary)
         self._length = min(self._config.text_seq_len, self._config.max_position_embeddings)

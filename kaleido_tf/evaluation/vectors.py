@@ -52,17 +52,19 @@ class Vectors:
         ]
         return tf.concat(parts, axis=0).numpy()
 
-    def of_photos(self, features: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        """[n, D] float32 of patch features [n, P, F] and boxes [n, P, 5]."""
+    def of_photos(self, *images: np.ndarray) -> np.ndarray:
+        """[n, D] float32 of patch features [n, P, F] and boxes [n, P, 5], or of photos [n, s, s, 3]
+        uint8, whichever the model's `image_inputs` takes.
+        """
         parts = [
-            self._of_photos(tf.constant(features[part]), tf.constant(boxes[part]))
-            for part in _blocks(len(features))
+            self._of_photos(*(tf.constant(values[part]) for values in images))
+            for part in _blocks(len(images[0]))
         ]
         return tf.concat(parts, axis=0).numpy()
 
-    def _photo_vectors(self, features, boxes):
-        inputs = self._model.image_inputs(tf.cast(features, tf.float32), tf.cast(boxes, tf.int32))
-        return self._model.image_vectors(inputs)
+    def _photo_vectors(self, *images):
+        images = [values if values.dtype == tf.uint8 else _as_computed(values) for values in images]
+        return self._model.image_vectors(self._model.image_inputs(*images))
 
     def hubness_of_photos(self, vectors: np.ndarray) -> np.ndarray:
         """[n] float32: the mean cosine of vectors [n, D] with the nearest texts of training."""
@@ -76,6 +78,11 @@ class Vectors:
     def _bank(self) -> tuple[np.ndarray, np.ndarray]:
         texts, photos = self._model.named_layers["comparison"].bank_vectors()
         return texts.numpy(), photos.numpy()
+
+
+def _as_computed(values):
+    """Features (float16 in records) as float32, boxes as int32."""
+    return tf.cast(values, tf.float32 if values.dtype.is_floating else tf.int32)
 
 
 def mean_of_views(vectors: np.ndarray, photos: list[list[int]]) -> np.ndarray:

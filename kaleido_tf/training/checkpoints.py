@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -120,13 +121,15 @@ def is_own_checkpoint(prefix: str) -> bool:
         ) from error
 
 
-def tasks_of_checkpoint(prefix: str, tasks: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of a family's `tasks` whose heads a checkpoint of this project holds."""
+def tasks_of_checkpoint(prefix: str, tasks: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of a family's `tasks`, each with the layer that is there with it, that a checkpoint of
+    this project holds.
+    """
     names = open_checkpoint(prefix).get_variable_to_shape_map()
     return tuple(
         task
-        for task in tasks
-        if any(name.startswith(f"model/named_layers/{task}/") for name in names)
+        for task, layer in tasks.items()
+        if any(name.startswith(f"model/named_layers/{layer}/") for name in names)
     )
 
 

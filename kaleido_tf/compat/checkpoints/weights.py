@@ -31,7 +31,7 @@ from kaleido_tf.compat.checkpoints.state_dict import (
 from kaleido_tf.compat.checkpoints.text_encoder import TextEncoder, is_text_encoder
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, is_optimizer_slot
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import FAMILIES, build_model
+from kaleido_tf.families import build_model, layers_of_tasks
 from kaleido_tf.files.input_files import visible_files
 from kaleido_tf.files.safetensors_file import SafetensorsFile
 from kaleido_tf.files.sharded_safetensors import INDEX
@@ -245,9 +245,9 @@ def _open_own(prefix, config):
     names = [name for name in shapes if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
     head = head_of(prefix, shapes)
-    tasks = tasks_of_checkpoint(prefix, FAMILIES[config.model_type].model.TASKS)
+    tasks = tasks_of_checkpoint(prefix, layers_of_tasks(config))
     release = state_dict_of(config.model_type)
-    heads = tasks_of_checkpoint(prefix, tuple(release.heads)) if release else None
+    heads = tasks_of_checkpoint(prefix, {head: head for head in release.heads}) if release else None
     model = classifier_for(config, head) if head else model_for_weights(config, tasks, heads)
     load_own_checkpoint(model, prefix)
     used = (

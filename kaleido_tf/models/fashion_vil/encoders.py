@@ -61,12 +61,14 @@ class FashionVilEncoders(tf.Module):
 
     @functools.cached_property
     def matcher(self) -> tf_keras.Model:
-        """Functional model of `encoder_inputs` to [B, 2] float32 logits of (mismatch, match), of
-        the matching head.
+        """Functional model of `encoder_inputs` to [B, 2] float32, (0, how near the vectors of image
+        and text are), by which the release ranks; not what its matching head says.
         """
-        inputs = self.encoder_inputs()
+        inputs, norm = self.encoder_inputs(), self.named_layers["contrastive_norm"]
         tokens = self.named_layers["image_encoder"](inputs["images"])
-        return tf_keras.Model(inputs, self.matches(self.joint_states(inputs, tokens)))
+        near = norm(self.image_means(tokens)) * norm(self.text_means(inputs))
+        near = tf.reduce_sum(near, axis=1)
+        return tf_keras.Model(inputs, tf.stack([tf.zeros_like(near), near], axis=1), name="matcher")
 
     def encoder_inputs(self) -> dict[str, tf.Tensor]:
         """`images` [B, H, W, 3] float, `input_ids` and `input_mask` [B, S] int32."""

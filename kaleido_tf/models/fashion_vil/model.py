@@ -24,13 +24,24 @@ class FashionVil(FashionVilEncoders):
       tasks: of `TASKS`, those that steps are given to, as often as the release does; None: all.
       text_length: default: the config's `text_seq_len`.
       loss_weights: task -> its factor in the total; 1 where none is given.
-    Raises: InputError as `check_settings`, and for a text longer than the model has positions.
+    Raises: InputError for a task that the family does not have, and for a text longer than the
+      model has positions.
 
     Attributes:
       tasks: those that are trained. step_tasks: each with its share of the steps.
     """
 
     TASKS = tuple(BY_NAME)
+    TASK_LAYERS = types.MappingProxyType(
+        {
+            "itm": "next_sentence",
+            "pac": "attributes",
+            "itc": "contrastive_norm",
+            "icc": "contrastive_norm",
+            "mlm": "masked_lm",
+            "mpfc": "patch_codes",
+        }
+    )
     total_is_linear = True
     needs_whole_batch = "the contrast between the pairs of a batch"
 
@@ -41,7 +52,7 @@ class FashionVil(FashionVilEncoders):
         text_length: int | None = None,
         loss_weights: Mapping[str, float] | None = None,
     ):
-        self.check_settings(config, tasks, loss_weights)
+        self._check_known(tasks or ())
         super().__init__(config, text_length)
         asked = self.TASKS if tasks is None else tasks
         self.tasks = tuple(task for task in self.TASKS if task in asked)
@@ -56,16 +67,25 @@ class FashionVil(FashionVilEncoders):
         tasks: tuple[str, ...] | None,
         loss_weights: Mapping[str, float] | None,
     ) -> None:
-        """Refuses what a model of this family cannot be, before anything is built.
+        """Refuses what a model of this family cannot be trained on, before anything is built.
 
         Raises: InputError for a task that the family does not have, and for none at all.
         """
-        del loss_weights  # any loss may have a factor
-        unknown = [task for task in tasks or () if task not in cls.TASKS]
-        if unknown or (tasks is not None and not tasks):
+        del config, loss_weights  # any loss may have a factor
+        cls._check_known(tasks or ())
+        if tasks is not None and not tasks:
             raise InputError(
-                f"The tasks must be of {', '.join(cls.TASKS)}, one at least (a model of type"
-                f" {config.model_type}). Received: {', '.join(unknown) or 'none'}"
+                f"A FashionViL is trained on one task at least, of {', '.join(cls.TASKS)}."
+                " Received: none"
+            )
+
+    @classmethod
+    def _check_known(cls, tasks) -> None:
+        unknown = [task for task in tasks if task not in cls.TASKS]
+        if unknown:
+            raise InputError(
+                f"The tasks must be of {', '.join(cls.TASKS)} (a FashionViL). Received:"
+                f" {', '.join(unknown)}"
             )
 
     @functools.cached_property

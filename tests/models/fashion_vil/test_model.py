@@ -196,8 +196,9 @@ def test_config_of_a_file():
 def test_tasks_are_checked():
     with pytest.raises(InputError, match="must be of itm, pac, .* Received: jigsaw"):
         FashionVil(config(), ("jigsaw",))
-    with pytest.raises(InputError, match="one at least .* Received: none"):
-        FashionVil(config(), ())
+    with pytest.raises(InputError, match="one task at least, of itm, .* Received: none"):
+        FashionVil.check_settings(config(), (), None)
+    assert not FashionVil(config(), ()).step_tasks  # to be used, not trained
     model = FashionVil(config(), ("mlm", "itc"), loss_weights={"mlm": 3.0})
     assert model.step_tasks == {"itc": 0.2, "mlm": 0.15}
     assert "image_tokenizer" not in model.named_layers
