@@ -8,7 +8,8 @@ import pytest
 from data_prep.patch_tokens.pixel_photos import PixelPhotos
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import write_json
-from tests import checked_photos, pixel_records, small_records
+from kaleido_tf.records.photo import RAW, raw_photo
+from tests import pixel_records, small_records
 
 COUNT, SIDE = 23, 10
 
@@ -55,18 +56,29 @@ def test_order_depends_on_seed_and_epoch_alone(records):
 
 
 def test_photos_are_cut_and_mirrored_in_training_alone(tmp_path):
-    side = 12
-    records = checked_photos.write(tmp_path / "records", 40, side=side)
+    noise = np.random.default_rng(0).integers(0, 256, [40, 12, 12, 3], np.uint8)
+    records = pixel_records.write(
+        tmp_path / "records", 40, 9, 12, RAW, lambda n: {"photo": raw_photo(noise[n])}
+    )
     photos = PixelPhotos(str(records), 0.5)
 
     def views(batches):
         return {photo.tobytes() for batch in batches for photo in batch.numpy()}
 
-    (first,) = {batch.shape[1:] for batch in photos.valid_batches(8, 100)}
-    assert first == [8, 8, 3]
-    middles = {checked_photos.pixels_of(n, side)[2:10, 2:10].tobytes() for n in range(40)}
-    assert views(photos.valid_batches(8, 3)) <= middles
-    assert views(photos.training_batches(8, 3, seed=0, epoch=1)) - middles
+    held_out = views(photos.valid_batches(8, 3))
+    assert held_out < {photo.tobytes() for photo in noise[:, 2:10, 2:10]}
+    cuts = {
+        view.tobytes(): (mirrored, number)
+        for number, photo in enumerate(noise)
+        for top in range(5)
+        for left in range(5)
+        for mirrored, view in enumerate(
+            (photo[top : top + 8, left : left + 8], photo[top : top + 8, left : left + 8][:, ::-1])
+        )
+    }
+    learnt = [cuts[view] for view in views(photos.training_batches(8, 3, seed=0, epoch=1))]
+    assert len({number for _, number in learnt}) == len(learnt) == photos.counts["train"]
+    assert {mirrored for mirrored, _ in learnt} == {0, 1}
 
 
 def test_same_records_have_the_same_digest(records, tmp_path):
