@@ -83,6 +83,10 @@ EXCEPTED = {
     },
     "docs/foreground.md": {"saliency": MASKS},
     "docs/mvlt.md": {"pixels": MVLT},
+    "docs/fashion_vil.md": {
+        "pixels": "tests/end_to_end/test_fashion_vil.py runs its like",
+        "write_pseudo_attributes": "tests/data_prep/test_write_pseudo_attributes.py runs it",
+    },
     "docs/image_networks.md": {
         "pip install": "installs",
         "efficientnet_lite0.onnx": "needs a trained network",
