@@ -136,7 +136,7 @@ def test_other_architectures_are_named(tmp_path, tensors, kind):
     folder = text_encoders.write(tmp_path / "other", tensors, model_type=kind)
     message = (
         r"config.json: `model_type` must be bert \(a text encoder to start from\) or one of"
-        f" kaleidobert, imagebert, mvlt. Received: '{kind}'"
+        f" kaleidobert, imagebert, mvlt, fashion_vil. Received: '{kind}'"
     )
     with pytest.raises(InputError, match=message):
         train(folder, tmp_path)
