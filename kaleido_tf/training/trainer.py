@@ -4,9 +4,6 @@ trainer and evaluator).
 The trainer knows no family: what it needs of a model is `Trainable`.
 """
 
-import contextlib
-import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -17,6 +14,7 @@ import tf_keras
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.training.dropout import StepDropout
+from kaleido_tf.training.step_reports import RunningMeans, StepClock
 
 LOSS_SUFFIX = "_loss"
 """What the names of losses end in; other names are of figures that are only reported."""
@@ -61,47 +59,6 @@ class Trainable(Protocol):
 
     def figures(self, sums: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
         """What an evaluation reports beside the means, from the summed (total, weight)."""
-
-
-class RunningMeans(tf.train.experimental.PythonState):
-    """Means by name over the steps since the last report, whatever names a step has; kept in the
-    checkpoint, so that a resumed run reports the same means.
-    """
-
-    def __init__(self):
-        self._waiting: list[dict[str, tf.Tensor]] = []
-        self._sums: dict[str, list[float]] = {}
-
-    def add(self, figures: dict[str, tf.Tensor]) -> None:
-        """Takes the figures of a step; they are not read before they are asked for, so that the
-        next step can begin.
-        """
-        self._waiting.append(figures)
-
-    def pop(self) -> dict[str, float]:
-        """The means by name; then everything begins anew."""
-        self.settle()
-        means = {name: total / steps for name, (total, steps) in self._sums.items()}
-        self._sums = {}
-        return means
-
-    def settle(self) -> None:
-        """Waits for the figures of all steps that were begun."""
-        for figures in self._waiting:
-            for name, value in figures.items():
-                entry = self._sums.setdefault(name, [0.0, 0])
-                entry[0] += float(value)
-                entry[1] += 1
-        self._waiting = []
-
-    def serialize(self) -> str:
-        """What a checkpoint holds."""
-        self.settle()
-        return json.dumps(self._sums)
-
-    def deserialize(self, string_value) -> None:
-        """Goes on from what a checkpoint holds."""
-        self._waiting, self._sums = [], json.loads(string_value)
 
 
 class Trainer(orbit.AbstractTrainer):
@@ -166,7 +123,7 @@ class Trainer(orbit.AbstractTrainer):
         self.train_dataset = None
         self._iterator = None
         self._updates = {}
-        self._clock = _Clock()
+        self._clock = StepClock()
 
     def train(self, num_steps: tf.Tensor) -> dict[str, float]:
         """Makes steps; a report at every `log_steps`. Between reports (a save, an evaluation) the
@@ -322,44 +279,6 @@ class Trainer(orbit.AbstractTrainer):
                 " lower --learning_rate, or use --precision=bfloat16 or float32"
             )
         return report
-
-
-class _Clock:
-    """Steps a second, of the steps alone: evaluations, saves and the steps that compile are left
-    out.
-    """
-
-    def __init__(self):
-        self._start_anew()
-
-    def _start_anew(self):
-        self._steps, self._seconds, self._compiling = 0, 0.0, 0.0
-
-    @contextlib.contextmanager
-    def step(self, compiles: bool):
-        """Times a step."""
-        start = time.monotonic()
-        yield
-        seconds = time.monotonic() - start
-        if compiles:
-            self._compiling += seconds
-        else:
-            self._steps, self._seconds = self._steps + 1, self._seconds + seconds
-
-    @contextlib.contextmanager
-    def waiting(self):
-        """Times what steps that were begun before still need."""
-        start = time.monotonic()
-        yield
-        self._seconds += time.monotonic() - start
-
-    def pop_rate(self) -> float:
-        """Steps a second since the last call; where every step compiled, with that."""
-        steps, seconds = self._steps, self._seconds
-        if not steps:
-            steps, seconds = 1, self._compiling
-        self._start_anew()
-        return steps / max(seconds, 1e-9)
 
 
 def _losses_among(values: Mapping) -> dict:
