@@ -95,11 +95,11 @@ class ReconstructionViews:
     def _said(self, logits, made) -> list[tuple[str, str, float]]:
         """(the true word piece, what the model takes it for, how sure it is) of each masked one."""
         used = made["masked_lm_weights"] > 0
-        shares = tf.nn.softmax(logits[0]).numpy()[used]
+        shares = tf.nn.softmax(logits[0]).numpy()  # of the used places alone
         names = self._vocabulary.tokens
         return [
             (names[true], names[share.argmax()], float(share.max()))
-            for true, share in zip(made["masked_lm_ids"][used], shares)
+            for true, share in zip(made["masked_lm_ids"][used], shares, strict=True)
         ]
 
 
