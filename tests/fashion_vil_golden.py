@@ -73,12 +73,18 @@ def model_of(**changes) -> FashionVil:
     """The small model with the release's weights."""
     model = FashionVil(config(**changes), tuple(TASKS))
     _ = model.trainable_variables  # makes all weights
-    weights = arrays("pretrain_weights")
-    if not any("image_tokenizer" in key for key in weights):  # as in the repository
-        weights = weights | arrays("vqvae_weights")
     for key, entry in original.variable_names(model).items():
-        entry.variable.assign(entry.to_ours(weights[key]))
+        entry.variable.assign(entry.to_ours(weights()[key]))
     return model
+
+
+@functools.cache
+def weights() -> dict[str, np.ndarray]:
+    """The release's state dict."""
+    found = arrays("pretrain_weights")
+    if not any("image_tokenizer" in key for key in found):  # as in the repository
+        found = found | arrays("vqvae_weights")
+    return found
 
 
 @functools.cache

@@ -12,7 +12,15 @@ from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.contrast import contrast, hardest_texts
 from kaleido_tf.models.fashion_vil.model import FashionVil
 from kaleido_tf.models.fashion_vil.tasks import TASKS, image_and_text, with_hard_texts
-from tests.fashion_vil_golden import arrays, batch, channels_last, config, model_of, shared_model
+from tests.fashion_vil_golden import (
+    arrays,
+    batch,
+    channels_last,
+    config,
+    model_of,
+    shared_model,
+    weights,
+)
 
 TOKENS = 1e-3
 """Of the ResNet's, largest difference: the release's own code varies by 2e-4."""
@@ -129,12 +137,8 @@ def test_gradients(model, task):
 
 
 def test_every_weight_has_a_name(model):
-    theirs = {
-        name: array.shape
-        for name, array in arrays("pretrain_weights").items()
-        if "image_tokenizer" not in name
-        and not name.endswith(("num_batches_tracked", "position_ids"))
-    }
+    unread = ("num_batches_tracked", "position_ids")
+    theirs = {name: array.shape for name, array in weights().items() if not name.endswith(unread)}
     names = original.variable_names(model) | original.repeated_variables(model)
     assert {name: entry.original_shape for name, entry in names.items()} == theirs
     variables = {id(entry.variable) for entry in names.values()}
@@ -210,11 +214,11 @@ def test_tasks_are_checked():
 def test_products_with_equal_texts_are_neither_right_nor_wrong():
     ids = tf.constant([[1, 5, 2], [1, 7, 2], [1, 5, 2]])
     vectors = tf.eye(3) * 2.0
+    two, three = np.log(np.exp(4) + 1) - 4, np.log(np.exp(4) + 2) - 4
     plain = contrast(vectors, vectors, tf.constant([[1, 5, 2], [1, 7, 2], [1, 6, 2]]))
     merged = contrast(vectors, vectors, ids)
-    assert float(plain["loss"].mean()) == pytest.approx(np.log(np.exp(4) + 2) - 4, rel=1e-6)
-    two, three = np.log(np.exp(4) + 1) - 4, np.log(np.exp(4) + 2) - 4
-    assert float(merged["loss"].mean()) == pytest.approx((2 * two + three) / 3, rel=1e-6)
+    assert float(plain["loss"].mean()) == pytest.approx(three, rel=1e-5)
+    assert float(merged["loss"].mean()) == pytest.approx((2 * two + three) / 3, rel=1e-5)
     hardest, exists = hardest_texts(vectors, vectors + 0.1, ids)
     assert exists.numpy().all() and hardest.numpy()[0] == hardest.numpy()[2] == 1
     _, exists = hardest_texts(vectors[:1], vectors[:1], ids[:1])
