@@ -181,14 +181,14 @@ def test_a_new_model_ranks_as_its_comparison_does_and_then_learns(examples):
     assert scores == pytest.approx(batch["comparison_score"].numpy(), rel=1e-5)
     optimizer = tf.keras.optimizers.Adam(1e-2)
     losses = []
-    for _ in range(16):
+    for _ in range(60):
         with tf.GradientTape() as tape:
             loss = model.losses(batch)["list_loss"].mean()
         gradients = tape.gradient(loss, model.trainable_variables)
         assert all(gradient is not None for gradient in gradients)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables))
         losses.append(float(loss))
-    assert min(losses) < 0.6 * losses[0]
+    assert losses[-1] < losses[0] / 2
     names = {variable.name for variable in model.trainable_variables}
     assert any("score_weight" in name for name in names)
     assert not any("member" in name for name in names)
