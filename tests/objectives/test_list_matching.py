@@ -179,7 +179,7 @@ def test_a_new_model_ranks_as_its_comparison_does_and_then_learns(examples):
     batch = next(iter(examples.training_batches(6)))
     scores = model.scores(batch).numpy()
     assert scores == pytest.approx(batch["comparison_score"].numpy(), rel=1e-5)
-    optimizer = tf.keras.optimizers.Adam(1e-2)
+    optimizer = tf.keras.optimizers.Adam(3e-3)
     losses = []
     for _ in range(60):
         with tf.GradientTape() as tape:
