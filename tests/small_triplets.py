@@ -54,7 +54,7 @@ def write(folder: pathlib.Path) -> pathlib.Path:
         *rows("valid", 4),
         *rows("valid", 3, first=6, category="coat"),
         asks_nothing("valid", 0),
-        asks_nothing("valid", 11, "coat"),
+        asks_nothing("valid", 2, "coat"),
     ]
     write_rows(folder / "triplets.jsonl", content)
     return folder

@@ -14,14 +14,14 @@ from kaleido_tf.data.photos import cut_resized, mirrored_by_chance, resized
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.sampling import Draw, fold, row_seed
 from kaleido_tf.data.triplet_config import TripletConfig
-from kaleido_tf.data.triplets import Triplet, target_numbers
+from kaleido_tf.data.triplets import Triplet
 from kaleido_tf.errors import InputError
 from kaleido_tf.text import Tokenizer, Vocabulary, sequence
 
 
 class TripletExamples:
     """The examples of a run (`training.run.Examples`): dicts of `reference_photo`, `target_photo`
-    [B, s, s, 3] uint8, `input_ids`, `input_mask` [B, S] int32 and `target_number` [B] int64, equal
+    [B, s, s, 3] uint8, `input_ids`, `input_mask` [B, S] int32 and `target_number` [B] int32, equal
     where targets are one photo. Rows that ask nothing are left out.
 
     In training each photo is a part of it, mirrored perhaps; in evaluation all of it (FashionViL's
@@ -29,8 +29,8 @@ class TripletExamples:
 
     Args: triplets: one at least that asks. photos: of all their names. side: s, at most theirs.
 
-    Attributes: triplets: those that ask. sequences: [R, S] int32 of their texts; lengths: [R] int32
-      places used.
+    Attributes: triplets: those that ask. references: [R] int32, their photos. sequences: [R, S]
+      int32 of their texts; lengths: [R] int32 places used.
     """
 
     def __init__(
@@ -43,15 +43,11 @@ class TripletExamples:
         settings: TripletConfig,
         seed: int,
     ):
-        asking = [number for number, triplet in enumerate(triplets) if triplet.is_query]
-        self.triplets = [triplets[number] for number in asking]
+        self.triplets = [triplet for triplet in triplets if triplet.is_query]
         self.photos, self._side, self._settings, self._seed = photos, side, settings, seed
-        self._left_out = len(triplets) - len(asking)
-        self._columns = {
-            "reference": photos.numbers_of(triplet.reference for triplet in self.triplets),
-            "target": photos.numbers_of(triplet.target for triplet in self.triplets),
-            "number": target_numbers(triplets)[asking],
-        }
+        self._left_out = len(triplets) - len(self.triplets)
+        self.references = photos.numbers_of(triplet.reference for triplet in self.triplets)
+        self._targets = photos.numbers_of(triplet.target for triplet in self.triplets)
         texts = [triplet.text for triplet in self.triplets]
         padded, used = zip(
             *(sequence(ids, text_length, vocabulary) for ids in Tokenizer(vocabulary)(texts))
@@ -64,10 +60,7 @@ class TripletExamples:
     @property
     def digest(self) -> int:
         """A number that says which triplets and photos these are, wherever their files lie."""
-        rows = [
-            "\t".join((t.reference, t.target, t.text, str(number)))
-            for t, number in zip(self.triplets, self._columns["number"])
-        ]
+        rows = ["\t".join((t.reference, t.target, t.text)) for t in self.triplets]
         digest = hashlib.sha256("\n".join([self.photos.contents, *rows]).encode()).digest()
         return int.from_bytes(digest[:8], "big", signed=True)
 
@@ -123,19 +116,19 @@ class TripletExamples:
 
     def _batches(self, dataset, cut, batch_size, drop_remainder=False):
         read = self.photos.reader()
-        columns = {name: tf.constant(values) for name, values in self._columns.items()}
+        references, targets = tf.constant(self.references), tf.constant(self._targets)
         sequences, lengths = tf.constant(self.sequences), tf.constant(self.lengths)
 
         def example(row, position):
             texts = text_inputs(tf.gather(sequences, row), tf.gather(lengths, row))
             draw = row_seed({"position": position}, self._seed)
-            target = fold(draw, Draw.OTHER_IMAGE)
+            target, other = tf.gather(targets, row), fold(draw, Draw.OTHER_IMAGE)
             return {
-                "reference_photo": cut(read(tf.gather(columns["reference"], row)), draw),
-                "target_photo": cut(read(tf.gather(columns["target"], row)), target),
+                "reference_photo": cut(read(tf.gather(references, row)), draw),
+                "target_photo": cut(read(target), other),
                 "input_ids": texts["input_ids"],
                 "input_mask": texts["input_mask"],
-                "target_number": tf.gather(columns["number"], row),
+                "target_number": target,
             }
 
         dataset = dataset.map(example, tf.data.AUTOTUNE, deterministic=True)
