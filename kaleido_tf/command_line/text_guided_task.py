@@ -161,6 +161,8 @@ def _shown_baselines(session: Session, evaluated: TripletRecords) -> dict[str, F
 def _print_galleries(evaluated: TripletRecords) -> None:
     print(f"{len(evaluated.examples)} queries; photos to be found among, by class:")
     for name, gallery in evaluated.galleries.items():
+        if gallery.without_reference:
+            continue  # those of the same name
         sizes = ", ".join(f"{group} {size}" for group, size in gallery.sizes.items())
         print(f"  {name.replace('_', ' ')}{' (main figure)' if name == MAIN else ''}: {sizes}")
 

@@ -18,6 +18,7 @@ from kaleido_tf.evaluation.verdict import Verdict, compare
 
 RANKS = (1, *COMPOSED_RANKS)
 TARGETS, BOTH = "targets", "references_and_targets"
+OTHERS = "targets_without_reference"
 MAIN = TARGETS
 """The gallery of FashionViL's figures."""
 CHANCE = "chance"
@@ -30,11 +31,13 @@ class Gallery:
     `targets`: all rows as they came, those that feed the gallery alone, too (FashionViL's release;
     where these are FashionIQ's whole lists, the original protocol). `references_and_targets`: what
     the rows that ask name, the query's own reference among them (the protocol of VAL, Chen et al.,
-    CVPR 2020).
+    CVPR 2020). `targets_without_reference`: the first, without each query's own reference, which a
+    photo alone can but find first.
     """
 
     rows: Sequence[Triplet]
     photos: NamedPhotos
+    without_reference: bool = False
 
     @functools.cached_property
     def targets(self) -> np.ndarray:
@@ -52,6 +55,14 @@ class Gallery:
         return np.array([row.group or "all" for row in self.rows])
 
     @property
+    def _references(self) -> np.ndarray:
+        """[R] int, photos; -1 of rows that ask nothing, or ask for their own reference."""
+        asking = [row.is_query and row.reference != row.target for row in self.rows]
+        numbers = self.photos.numbers
+        pairs = zip(self.rows, asking)
+        return np.array([numbers[row.reference] if asks else -1 for row, asks in pairs])
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Group that is asked for -> different photos in its gallery."""
         asked = sorted(set(self.groups[self.are_queries].tolist()))
@@ -66,18 +77,23 @@ class Gallery:
             Vectors(photos[self.targets], self.targets),
             self.are_queries,
             self.groups,
+            self._references if self.without_reference else None,
         )
         return {group: places for group, (_, places) in found.items()}
 
 
 def galleries_of(triplets: Sequence[Triplet], photos: NamedPhotos) -> dict[str, Gallery]:
-    """The two galleries of triplets, by name."""
+    """The galleries of triplets, by name."""
     asking = [triplet for triplet in triplets if triplet.is_query]
     both = list(asking)
     for group in dict.fromkeys(triplet.group for triplet in asking):
         members = [triplet for triplet in asking if triplet.group == group]
         both += gallery_only([triplet.reference for triplet in members], group, members)
-    return {TARGETS: Gallery(triplets, photos), BOTH: Gallery(both, photos)}
+    return {
+        TARGETS: Gallery(triplets, photos),
+        BOTH: Gallery(both, photos),
+        OTHERS: Gallery(triplets, photos, without_reference=True),
+    }
 
 
 def figures_of(places: Mapping[str, Places]) -> dict[str, float]:
@@ -168,7 +184,7 @@ def _mean_over_groups(hits: np.ndarray, groups: np.ndarray):
 
 
 def line_of(name: str, found: Found) -> str:
-    """One line of figures: R@K, means over the groups, in both galleries."""
+    """One line of figures: R@K, means over the groups, in each gallery."""
     parts = []
     for gallery, figures in found.figures().items():
         values = ", ".join(f"R@{k} {figures[f'r@{k}']:.4f}" for k in RANKS)

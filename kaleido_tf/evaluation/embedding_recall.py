@@ -110,11 +110,16 @@ def composed_recall(
 
 
 def composed_places(
-    queries: Vectors, targets: Vectors, are_queries: np.ndarray, groups: Sequence[str]
+    queries: Vectors,
+    targets: Vectors,
+    are_queries: np.ndarray,
+    groups: Sequence[str],
+    left_out: np.ndarray | None = None,
 ) -> dict[str, tuple[np.ndarray, Places]]:
     """Group -> ([q] int, the rows of its queries; the places of their targets), by name.
 
-    Args and errors: as `composed_recall`.
+    Args and errors: as `composed_recall`; left_out: [R] int, of each query an id, not its own, that
+      it is not compared with.
     """
     names, are_queries = np.asarray(groups, str), _some(are_queries)
     places = {}
@@ -122,8 +127,19 @@ def composed_places(
         members = names == group
         asked = np.flatnonzero(members & are_queries)
         gallery = _different(_rows(targets, members))
-        places[group] = asked, _places(_rows(queries, asked), gallery)
+        change = None if left_out is None else _leaving_out(left_out[asked], gallery.ids)
+        places[group] = asked, _places(_rows(queries, asked), gallery, change)
     return places
+
+
+def _leaving_out(ids: np.ndarray, gallery_ids: np.ndarray) -> Callable:
+    """Puts one item of each query behind all others."""
+
+    def change(scores, start):
+        chosen = ids[start : start + len(scores), None] == gallery_ids
+        return np.where(chosen, -np.inf, scores)
+
+    return change
 
 
 def category_recall(

@@ -71,6 +71,7 @@ def test_run_says_what_others_find_first_and_ends_with_a_verdict(trained):
     assert content["gallery_sizes"] == {
         "targets": {"coat": 4, "garment": 5},
         "references_and_targets": {"coat": 6, "garment": 7},
+        "targets_without_reference": {"coat": 4, "garment": 5},
     }
     figures = content["figures"]
     chance = figures["chance"]["targets"]
