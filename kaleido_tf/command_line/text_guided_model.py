@@ -21,9 +21,9 @@ from kaleido_tf.training.strategy import make_strategy, set_precision
 GREY = 128
 
 
-def build(session: Session) -> TextGuidedRetrieval:
+def build(session: Session, wrong_references: bool = False) -> TextGuidedRetrieval:
     """A new model; called in the strategy's scope."""
-    return TextGuidedRetrieval(session.config, session.text_length)
+    return TextGuidedRetrieval(session.config, session.text_length, wrong_references)
 
 
 def begin(model: TextGuidedRetrieval, session: Session) -> None:

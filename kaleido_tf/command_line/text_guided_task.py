@@ -81,7 +81,7 @@ def train(module, evaluates: bool) -> None:
     before = _shown_baselines(session, evaluated) if evaluates else {}
     model, _ = run_training(
         session.run,
-        lambda: build(session),
+        lambda: build(session, settings.wrong_references),
         training.examples,
         evaluated.examples if evaluates else None,
         lambda model, strategy: begin(model, session),

@@ -49,5 +49,13 @@ class TripletConfig:
         largest=1,
     )
 
+    wrong_references: bool = setting(
+        False,
+        "wrong_references",
+        "Training holds queries against the batch's reference photos, too, which are wrong answers;"
+        " the release against its targets alone.",
+        decisive=True,
+    )
+
     def __post_init__(self):
         check_settings(self)

@@ -21,8 +21,8 @@ from kaleido_tf.text import Tokenizer, Vocabulary, sequence
 
 class TripletExamples:
     """The examples of a run (`training.run.Examples`): dicts of `reference_photo`, `target_photo`
-    [B, s, s, 3] uint8, `input_ids`, `input_mask` [B, S] int32 and `target_number` [B] int32, equal
-    where targets are one photo. Rows that ask nothing are left out.
+    [B, s, s, 3] uint8, `input_ids`, `input_mask` [B, S] int32, and `reference_number`,
+    `target_number` [B] int32, equal where photos are one. Rows that ask nothing are left out.
 
     In training each photo is a part of it, mirrored perhaps; in evaluation all of it (FashionViL's
     release, FashionIQ). What is drawn is a function of (seed, epoch, position).
@@ -122,13 +122,15 @@ class TripletExamples:
         def example(row, position):
             texts = text_inputs(tf.gather(sequences, row), tf.gather(lengths, row))
             draw = row_seed({"position": position}, self._seed)
-            target, other = tf.gather(targets, row), fold(draw, Draw.OTHER_IMAGE)
+            reference, target = tf.gather(references, row), tf.gather(targets, row)
+            other = fold(draw, Draw.OTHER_IMAGE)
             return {
-                "reference_photo": cut(read(tf.gather(references, row)), draw),
+                "reference_photo": cut(read(reference), draw),
                 "target_photo": cut(read(target), other),
                 "input_ids": texts["input_ids"],
                 "input_mask": texts["input_mask"],
                 "target_number": target,
+                "reference_number": reference,
             }
 
         dataset = dataset.map(example, tf.data.AUTOTUNE, deterministic=True)

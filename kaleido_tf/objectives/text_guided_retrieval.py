@@ -29,6 +29,8 @@ class TextGuidedRetrieval(tf.Module):
     """A model that is fine-tuned on triplets (`training.trainer.Trainable`): batches of
     `data.triplet_examples.TripletExamples`. It has no weights beside those of pre-training.
 
+    Args: wrong_references: whether reference photos are wrong answers, too.
+
     Attributes:
       config, text_length. backbone: the family's model. named_layers: those of the backbone.
     Raises: InputError as `check_composes`.
@@ -39,10 +41,11 @@ class TextGuidedRetrieval(tf.Module):
     step_tasks: Mapping[str, float] = {}
     loss_names = ("composition_loss",)
 
-    def __init__(self, config: ModelConfig, text_length: int):
+    def __init__(self, config: ModelConfig, text_length: int, wrong_references: bool = False):
         super().__init__(name="text_guided_retrieval")
         check_composes(config)
         self.config, self.text_length = config, text_length
+        self._wrong_references = wrong_references
         self.backbone = build_model(config, (), text_length)
         self.named_layers = self.backbone.named_layers
         _ = self.backbone.pretrainer  # makes all weights
@@ -67,9 +70,9 @@ class TextGuidedRetrieval(tf.Module):
         fed = {
             **self._query(batch),
             "target_images": targets["images"],
-            "target_number": batch["target_number"],
+            **{name: batch[name] for name in ("target_number", "reference_number")},
         }
-        found = self.backbone.composition_losses(fed, training)
+        found = self.backbone.composition_losses(fed, training, self._wrong_references)
         return {f"composition_{name}": value for name, value in found.items()}
 
     def total(self, losses):

@@ -27,16 +27,23 @@ def contrast(images: tf.Tensor, texts: tf.Tensor, ids: tf.Tensor) -> dict[str, W
 
 
 def one_way_contrast(
-    queries: tf.Tensor, answers: tf.Tensor, ids: tf.Tensor
+    queries: tf.Tensor,
+    answers: tf.Tensor,
+    ids: tf.Tensor,
+    wrong: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> dict[str, WeightedSum]:
     """Cross entropy of finding the own answer for each query among those of all replicas.
 
     Args: queries, answers: [B, D] float32, whose products are the logits. ids: [B, S] int, of the
       answers: one that equals the own is left out, being neither right nor wrong (the release takes
-      it for wrong).
+      it for wrong). wrong: answers of no query, and their ids, that are held against all queries,
+      too.
     Returns: {"loss", "accuracy"}; accuracy: how often the own one has the largest logit.
     """
     all_answers, all_ids = _of_all_replicas(answers), _of_all_replicas(ids)
+    if wrong is not None:
+        all_answers = tf.concat([all_answers, _of_all_replicas(wrong[0])], axis=0)
+        all_ids = tf.concat([all_ids, _of_all_replicas(wrong[1])], axis=0)
     labels = _first_row(queries) + tf.range(tf.shape(queries)[0])
     own = tf.one_hot(labels, tf.shape(all_ids)[0], on_value=True, off_value=False, dtype=tf.bool)
     excluded = equal_rows(ids, all_ids) & ~own

@@ -152,11 +152,13 @@ class FashionVil(FashionVilEncoders):
         results = BY_NAME[task](self, batch, training)
         return {f"{task}_{name}": value for name, value in results.items()}
 
-    def composition_losses(self, batch, training=False) -> dict[str, WeightedSum]:
+    def composition_losses(
+        self, batch, training=False, wrong_references=False
+    ) -> dict[str, WeightedSum]:
         """{"loss", "accuracy"} of text-guided retrieval, which is learnt from no task of
         pre-training. Args: as `tasks.text_guided_retrieval`.
         """
-        return text_guided_retrieval(self, batch, training)
+        return text_guided_retrieval(self, batch, training, wrong_references)
 
     def begin_composition(self) -> None:
         """The length of vectors begins anew, as in the release, which maps no weight to it."""

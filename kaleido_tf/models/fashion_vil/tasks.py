@@ -134,20 +134,25 @@ SHARES: Mapping[str, float] = types.MappingProxyType(
 
 
 def text_guided_retrieval(
-    model: FashionVilEncoders, batch: dict, training: bool
+    model: FashionVilEncoders, batch: dict, training: bool, wrong_references: bool
 ) -> dict[str, WeightedSum]:
     """What the release fine-tunes on FashionIQ: photos, read with a text of what is to change, find
     the photos that are looked for among those of all replicas. No task of pre-training.
 
     Args: batch: `images`, `target_images` [B, H, W, 3], the text, and `target_number` [B] int,
       equal where targets are one photo: another one of its own is neither right nor wrong.
+      wrong_references: whether the photos that are asked with are wrong answers, too, by their
+      `reference_number` [B] int (the release holds queries against targets alone).
     """
     norm = model.named_layers["contrastive_norm"]
     tokens = _tokens(model, batch, training)
     queries = norm(model.composed_means(batch, tokens, training=training))
+    wrong = None
+    if wrong_references:
+        wrong = norm(model.image_means(tokens, training)), batch["reference_number"][:, None]
     tokens = model.named_layers["image_encoder"](batch["target_images"], training=training)
     targets = norm(model.image_means(tokens, training))
-    return one_way_contrast(queries, targets, batch["target_number"][:, None])
+    return one_way_contrast(queries, targets, batch["target_number"][:, None], wrong)
 
 
 def image_and_text(model, tokens, batch, training) -> tuple[tf.Tensor, tf.Tensor]:

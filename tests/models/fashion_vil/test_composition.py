@@ -68,3 +68,16 @@ def test_rows_of_one_target_are_neither_right_nor_wrong():
     losses = [np.log1p(np.exp(-1)), np.log1p(2 * np.exp(-2)), np.log1p(np.exp(-3))]
     assert float(found["loss"].mean()) == pytest.approx(np.mean(losses), rel=1e-6)
     assert float(found["accuracy"].mean()) == 1
+
+
+def test_references_as_wrong_answers():
+    """They are one more wrong answer each, but for one that is the target."""
+    queries, targets = tf.constant([[1.0, 0], [0, 2]]), tf.eye(2)
+    numbers_of_targets, wrong = tf.constant([[4], [7]]), tf.constant([[2.0, 0], [0, 3]])
+    given = (queries, targets, numbers_of_targets)
+    found = one_way_contrast(*given, (wrong, tf.constant([[9], [4]])))
+    # Logits of the first: 1 and 0 of targets, 2, and its own target once more, which is left out.
+    first = np.log(np.exp([1.0, 0, 2]).sum()) - 1
+    second = np.log(np.exp([0.0, 2, 0, 6]).sum()) - 2
+    assert float(found["loss"].mean()) == pytest.approx((first + second) / 2, rel=1e-6)
+    assert float(found["accuracy"].mean()) == 0
