@@ -105,14 +105,19 @@ def flags_of(program):
 
 def flag_names(arguments):
     """Names of the flags in arguments, those of flag files of the repository too."""
-    names = set()
+    return set(flag_values(arguments))
+
+
+def flag_values(arguments):
+    """Name -> value (None without any), as `flag_names`; later ones win."""
+    values = {}
     for argument in arguments:
         match = re.match(r"--(\w+)(?:=(.*))?$", argument, re.S)
         if match:
-            names.add(match[1])
+            values[match[1]] = match[2]
         if match and match[1] == "flagfile" and (match[2] or "").startswith("run_configs/"):
-            names |= flag_names(read_lines(ROOT / match[2]))
-    return names
+            values |= flag_values(read_lines(ROOT / match[2]))
+    return values
 
 
 @functools.cache

