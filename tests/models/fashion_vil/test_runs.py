@@ -43,7 +43,7 @@ def trained(data, model_dir, config=STILL, **changes):
 
 def test_a_killed_run_goes_on_to_the_last_digit(data, tmp_path, monkeypatch):
     chance = tiny_fashion_vil(hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.1)
-    more = {"mirror_probability": 0.5, "tasks": ("itm", "icc", "mpfc")}
+    more = {"mirror_probability": 0.5, "tasks": ("icc", "mpfc")}
     whole = settings(data, tmp_path / "whole", **more)
     model, figures = runs.pretrain(whole, chance)
     parts = settings(data, tmp_path / "parts", **more)
