@@ -159,6 +159,11 @@ def _draw_product(index: int, rng: random.Random) -> DrawnProduct:
     return DrawnProduct(index, kind, Style(colour, second, rng.choice(list(PATTERNS))), look)
 
 
+def product_id_of(product: DrawnProduct) -> str:
+    """The product's id in the manifest."""
+    return f"s{product.index:05d}"
+
+
 def split_of(index: int, valid_fraction: float) -> str:
     """Train or valid; spreads the valid products evenly over each sub-category's products."""
     rank = index // len(KINDS)
@@ -232,7 +237,7 @@ def _write_all(
 
 def _write_product(folder: pathlib.Path, product: DrawnProduct, seed: int) -> dict:
     """Draws and saves the photo; returns the manifest's row."""
-    product_id, kind, style = f"s{product.index:05d}", product.kind, product.style
+    product_id, kind, style = product_id_of(product), product.kind, product.style
     rng = random.Random(f"{seed}/{product.index}/photo")
     sketch, size = Sketch(), (rng.randint(184, 200), rng.randint(248, 264))
     kind.draw(sketch, product.look)
