@@ -16,6 +16,7 @@ import pathlib
 import random
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -90,19 +91,31 @@ def write_sample_catalogue(
         "num_products": num_products,
         "valid_fraction": valid_fraction,
     }
+    draw_folder(
+        folder,
+        summary,
+        lambda aside: _write_all(aside, draw_products(num_products, seed), valid_fraction, seed),
+    )
+    return folder / MANIFEST_NAME
+
+
+def draw_folder(folder: pathlib.Path, summary: dict, write: Callable[[pathlib.Path], None]) -> None:
+    """What `write` puts into an empty folder, with `summary` beside it, as `folder`: whole or not
+    at all; nothing is done where it holds this very sample. Raises: InputError if it holds anything
+    else.
+    """
     if not _holds(folder, summary):
         beside = folder.absolute().parent
         check_writable(beside)
         beside.mkdir(parents=True, exist_ok=True)
         aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))
         try:
-            _write_all(aside, draw_products(num_products, seed), valid_fraction, seed)
+            write(aside)
             (aside / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
             aside.chmod(0o755)  # a temporary folder is private to its owner
             _put_in_place(aside, folder, summary)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return folder / MANIFEST_NAME
 
 
 def _holds(folder: pathlib.Path, summary: dict) -> bool:
@@ -143,25 +156,21 @@ def draw_products(num_products: int, seed: int) -> list[DrawnProduct]:
     products, taken = [], set()
     for index in range(num_products):
         rng = random.Random(f"{seed}/{index}/attributes")
-        product = _draw_product(index, rng)
+        product = draw_product(index, rng)
         while product.attributes in taken:
-            product = _draw_product(index, rng)
+            product = draw_product(index, rng)
         taken.add(product.attributes)
         products.append(product)
     return products
 
 
-def _draw_product(index: int, rng: random.Random) -> DrawnProduct:
+def draw_product(index: int, rng: random.Random) -> DrawnProduct:
+    """A product of the kind whose turn it is, with attributes that are drawn."""
     kind = KINDS[index % len(KINDS)]
     colour = rng.choice(list(COLOURS))
     second = rng.choice(contrasting_colours(colour))
     look = {attribute: rng.choice(list(options)) for attribute, options in kind.attributes.items()}
     return DrawnProduct(index, kind, Style(colour, second, rng.choice(list(PATTERNS))), look)
-
-
-def product_id_of(product: DrawnProduct) -> str:
-    """The product's id in the manifest."""
-    return f"s{product.index:05d}"
 
 
 def split_of(index: int, valid_fraction: float) -> str:
@@ -227,17 +236,30 @@ def title_of(product: DrawnProduct) -> str:
 def _write_all(
     folder: pathlib.Path, products: list[DrawnProduct], valid_fraction: float, seed: int
 ) -> None:
+    splits = {product.index: split_of(product.index, valid_fraction) for product in products}
+    write_products(folder, products, splits, seed)
+
+
+def write_products(
+    folder: pathlib.Path, products: list[DrawnProduct], splits: Mapping[int, str], seed: int
+) -> None:
+    """The manifest of products, with the split of each, and their photos, in an empty folder."""
     (folder / "images").mkdir()
     with open(folder / MANIFEST_NAME, "w", encoding="utf-8") as manifest:
         for product in products:
             row = _write_product(folder, product, seed)
-            row["split"] = split_of(product.index, valid_fraction)
+            row["split"] = splits[product.index]
             manifest.write(json.dumps(row) + "\n")
+
+
+def id_of(product: DrawnProduct) -> str:
+    """Its product id, which is the name of its photo, too."""
+    return f"s{product.index:05d}"
 
 
 def _write_product(folder: pathlib.Path, product: DrawnProduct, seed: int) -> dict:
     """Draws and saves the photo; returns the manifest's row."""
-    product_id, kind, style = product_id_of(product), product.kind, product.style
+    product_id, kind, style = id_of(product), product.kind, product.style
     rng = random.Random(f"{seed}/{product.index}/photo")
     sketch, size = Sketch(), (rng.randint(184, 200), rng.randint(248, 264))
     kind.draw(sketch, product.look)

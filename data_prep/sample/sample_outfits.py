@@ -10,7 +10,7 @@ import pathlib
 import random
 from collections.abc import Iterable, Sequence
 
-from data_prep.sample.sample_catalogue import DrawnProduct, draw_products, product_id_of, split_of
+from data_prep.sample.sample_catalogue import DrawnProduct, draw_products, id_of, split_of
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.whole_files import write_whole
 
@@ -83,7 +83,7 @@ def write_sample_outfits(
         generator = random.Random(f"{seed}/{split}/outfits")
         outfits = [_draw_outfit(pool, generator) for _ in range(count)]
         for number, outfit in enumerate(outfits):
-            items = [product_id_of(product) for product in outfit]
+            items = [id_of(product) for product in outfit]
             name = f"{split}{number:05d}"
             lines.append(json.dumps({"outfit_id": name, "items": items, "split": split}))
         if split == "valid":
@@ -120,9 +120,9 @@ def _questions(outfits, pool, generator) -> str:
         generator.shuffle(answers)
         rows.append(
             {
-                "question": [product_id_of(product) for product in outfit if product is not blank],
-                "blank": product_id_of(blank),
-                "answers": [product_id_of(product) for product in answers],
+                "question": [id_of(product) for product in outfit if product is not blank],
+                "blank": id_of(blank),
+                "answers": [id_of(product) for product in answers],
                 "correct": answers.index(blank),
             }
         )
@@ -166,4 +166,4 @@ def _rule_breakers(product, pool, generator) -> list[DrawnProduct]:
 
 
 def _line(label: str, products: Iterable[DrawnProduct]) -> str:
-    return f"{label} {' '.join(product_id_of(product) for product in products)}\n"
+    return f"{label} {' '.join(id_of(product) for product in products)}\n"

@@ -264,6 +264,14 @@ def read_serialized(table: RecordTable, record: int) -> tf.Tensor:
     )
 
 
+def read_all_serialized(table: RecordTable, numbers: np.ndarray) -> np.ndarray:
+    """[n] object, bytes: the records of these different `numbers`, in rising order, serialized."""
+    wanted = np.zeros(len(table), bool)
+    wanted[numbers] = True
+    every = tf.data.TFRecordDataset(list(table.files)).as_numpy_iterator()
+    return np.array([record for record, kept in zip(every, wanted) if kept], object)
+
+
 def read_images(
     table: RecordTable, numbers: np.ndarray, patches: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

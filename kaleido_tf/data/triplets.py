@@ -45,6 +45,31 @@ class Triplet:
         return ", ".join(self.captions)
 
 
+def open_triplets(given: str, split: str, whole_gallery: bool = False) -> list[Triplet]:
+    """The triplets that a flag names: a folder of FashionIQ, or files with commas between.
+
+    Args: split: of files whose rows say their `split` these rows; of a folder
+      `cap.<class>.<split>.json`, where `valid` is called `val`. whole_gallery: as
+      `read_fashion_iq`, where the folder has `image_splits/`.
+    Raises: InputError as `read_fashion_iq` and `read_triplets`, or if no row asks anything.
+    """
+    if os.path.isdir(given):
+        named = {"valid": "val"}.get(split, split)
+        whole_gallery &= os.path.isdir(os.path.join(given, "image_splits"))
+        triplets = read_fashion_iq(given, named, whole_gallery=whole_gallery)
+    else:
+        triplets = []
+        for path in given.split(","):
+            says_split = any("split" in row for row in read_json_rows(path))
+            triplets += read_triplets(path, split if says_split else None)
+    if not any(triplet.is_query for triplet in triplets):
+        raise InputError(
+            f"{given}: a triplet that asks for something is needed. Received: {len(triplets)} rows"
+            " for the gallery alone (`fake_data`)"
+        )
+    return triplets
+
+
 def read_fashion_iq(
     folder: str | os.PathLike, split: str, garment_class: str = "all", whole_gallery: bool = False
 ) -> list[Triplet]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.places import places_of
+from kaleido_tf.evaluation.places import Places, places_of
 
 RANKS = (1, 5, 10)
 COMPOSED_RANKS = (10, 50)
@@ -99,14 +99,47 @@ def composed_recall(
       groups: [R] str, the garment class.
     Raises: InputError for NaN, or without any query.
     """
+    places = composed_places(queries, targets, are_queries, groups)
+    return _with_mean(
+        {
+            f"{group}_r@{k}": float(of_group.found(k).mean())
+            for group, (_, of_group) in places.items()
+            for k in COMPOSED_RANKS
+        }
+    )
+
+
+def composed_places(
+    queries: Vectors,
+    targets: Vectors,
+    are_queries: np.ndarray,
+    groups: Sequence[str],
+    left_out: np.ndarray | None = None,
+) -> dict[str, tuple[np.ndarray, Places]]:
+    """Group -> ([q] int, the rows of its queries; the places of their targets), by name.
+
+    Args and errors: as `composed_recall`; left_out: [R] int, of each query an id, not its own, that
+      it is not compared with.
+    """
     names, are_queries = np.asarray(groups, str), _some(are_queries)
-    figures = {}
+    places = {}
     for group in sorted(set(names[are_queries].tolist())):
         members = names == group
-        asked = _rows(queries, members & are_queries)
-        found = _recalls(asked, _different(_rows(targets, members)), COMPOSED_RANKS)
-        figures |= {f"{group}_r@{k}": value for k, value in found.items()}
-    return _with_mean(figures)
+        asked = np.flatnonzero(members & are_queries)
+        gallery = _different(_rows(targets, members))
+        change = None if left_out is None else _leaving_out(left_out[asked], gallery.ids)
+        places[group] = asked, _places(_rows(queries, asked), gallery, change)
+    return places
+
+
+def _leaving_out(ids: np.ndarray, gallery_ids: np.ndarray) -> Callable:
+    """Puts one item of each query behind all others."""
+
+    def change(scores, start):
+        chosen = ids[start : start + len(scores), None] == gallery_ids
+        return np.where(chosen, -np.inf, scores)
+
+    return change
 
 
 def category_recall(

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.data.record_table import RecordTable, read_images
+from kaleido_tf.data.record_table import RecordTable, read_all_serialized, read_images
 from kaleido_tf.records.photo import CHANNELS, parse_photo
 
 
@@ -64,6 +64,4 @@ def open_bank(table: RecordTable, numbers: np.ndarray) -> PatchBank | PhotoBank:
     kept = np.unique(numbers)
     rows = np.full([len(table)], -1, np.int32)
     rows[kept] = np.arange(len(kept))
-    every = tf.data.TFRecordDataset(list(table.files)).as_numpy_iterator()
-    records = [record for number, record in enumerate(every) if rows[number] >= 0]
-    return PhotoBank(rows, np.array(records, object), table.size)
+    return PhotoBank(rows, read_all_serialized(table, kept), table.size)

@@ -93,7 +93,7 @@ def multiply_rates(optimizer, variables: Sequence[tf.Variable], run: RunConfig) 
     if not variables or not isinstance(inner, TransformersAdamW):
         raise InputError(
             "--rate_multiplier needs --optimizer=transformers_adamw and a model of type fashion_vil"
-            f" in pre-training. Received: --optimizer={run.optimizer}"
+            f" in pre-training or text-guided retrieval. Received: --optimizer={run.optimizer}"
             + ("" if variables else " and a model without parts that are to move faster")
         )
     inner.multiply_rates(variables, run.rate_multiplier)

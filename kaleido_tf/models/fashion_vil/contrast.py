@@ -22,22 +22,44 @@ def contrast(images: tf.Tensor, texts: tf.Tensor, ids: tf.Tensor) -> dict[str, W
       texts: a pair of products with equal texts is left out (the release takes it for wrong).
     Returns: {"loss", "accuracy"}; accuracy: how often the own one has the largest logit.
     """
-    all_images, all_texts, all_ids = (_of_all_replicas(part) for part in (images, texts, ids))
-    labels = _first_row(images) + tf.range(tf.shape(images)[0])
+    ways = (one_way_contrast(images, texts, ids), one_way_contrast(texts, images, ids))
+    return {name: _half_of_both(*(way[name] for way in ways)) for name in ways[0]}
+
+
+def one_way_contrast(
+    queries: tf.Tensor,
+    answers: tf.Tensor,
+    ids: tf.Tensor,
+    wrong: tuple[tf.Tensor, tf.Tensor] | None = None,
+) -> dict[str, WeightedSum]:
+    """Cross entropy of finding the own answer for each query among those of all replicas.
+
+    Args: queries, answers: [B, D] float32, whose products are the logits. ids: [B, S] int, of the
+      answers: one that equals the own is left out, being neither right nor wrong (the release takes
+      it for wrong). wrong: answers of no query, and their ids, that are held against all queries,
+      too.
+    Returns: {"loss", "accuracy"}; accuracy: how often the own one has the largest logit.
+    """
+    all_answers, all_ids = _of_all_replicas(answers), _of_all_replicas(ids)
+    if wrong is not None:
+        all_answers = tf.concat([all_answers, _of_all_replicas(wrong[0])], axis=0)
+        all_ids = tf.concat([all_ids, _of_all_replicas(wrong[1])], axis=0)
+    labels = _first_row(queries) + tf.range(tf.shape(queries)[0])
     own = tf.one_hot(labels, tf.shape(all_ids)[0], on_value=True, off_value=False, dtype=tf.bool)
     excluded = equal_rows(ids, all_ids) & ~own
-    loss = hits = 0.0
-    for logits in (
-        tf.matmul(images, all_texts, transpose_b=True),
-        tf.matmul(texts, all_images, transpose_b=True),
-    ):
-        logits = tf.where(excluded, EXCLUDED, logits)
-        entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        loss += 0.5 * tf.reduce_sum(entropies)
-        found = tf.argmax(logits, axis=1, output_type=labels.dtype) == labels
-        hits += 0.5 * tf.reduce_sum(tf.cast(found, tf.float32))
+    logits = tf.where(excluded, EXCLUDED, tf.matmul(queries, all_answers, transpose_b=True))
+    entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    found = tf.argmax(logits, axis=1, output_type=labels.dtype) == labels
     count = tf.cast(tf.size(labels), tf.float32)
-    return {"loss": WeightedSum(loss, count), "accuracy": WeightedSum(hits, count)}
+    return {
+        "loss": WeightedSum(tf.reduce_sum(entropies), count),
+        "accuracy": WeightedSum(tf.reduce_sum(tf.cast(found, tf.float32)), count),
+    }
+
+
+def _half_of_both(first: WeightedSum, second: WeightedSum) -> WeightedSum:
+    """The mean of two means over the same number of rows."""
+    return WeightedSum(0.5 * (first.total + second.total), first.weight)
 
 
 def soft_label_loss(logits: tf.Tensor, labels: tf.Tensor) -> WeightedSum:

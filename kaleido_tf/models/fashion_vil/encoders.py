@@ -117,14 +117,16 @@ class FashionVilEncoders(tf.Module):
             mask *= 1 - hidden_places
         return self._encode(hidden, mask, training)
 
-    def composed_means(self, feed, tokens, hidden_places, training=None) -> tf.Tensor:
+    def composed_means(self, feed, tokens, hidden_places=None, training=None) -> tf.Tensor:
         """[B, D] float32 of texts with image tokens: the sum of the states of those tokens that
         are not hidden (its length carries nothing). Args: as `joint_states`.
         """
         states = self.joint_states(feed, tokens, hidden_places, training)
         states = tf.cast(states[:, self.text_length :], tf.float32)
-        seen = tf.cast(1 - hidden_places[:, self.text_length :], tf.float32)
-        return tf.reduce_sum(states * seen[..., None], axis=1)
+        if hidden_places is not None:
+            seen = tf.cast(1 - hidden_places[:, self.text_length :], tf.float32)
+            states *= seen[..., None]
+        return tf.reduce_sum(states, axis=1)
 
     def matches(self, sequence) -> tf.Tensor:
         """[B, 2] float32 logits of (mismatch, match) from joint states."""
@@ -143,6 +145,13 @@ class FashionVilEncoders(tf.Module):
         """[I, D] float32 of length 1 of images (as `image_inputs`), as `text_vectors`."""
         tokens = self.named_layers["image_encoder"](inputs["images"])
         return tf.math.l2_normalize(self.image_means(tokens), axis=-1)
+
+    def composed_vectors(self, feed, inputs) -> tf.Tensor:
+        """[B, D] float32 of length 1 of images (as `image_inputs`), each read with a text that says
+        what is to change: near the `image_vectors` of the image that is looked for.
+        """
+        tokens = self.named_layers["image_encoder"](inputs["images"])
+        return tf.math.l2_normalize(self.composed_means(feed, tokens), axis=-1)
 
     def _embed_text(self, feed, training):
         ids = feed["input_ids"]

@@ -12,7 +12,7 @@ from kaleido_tf.losses import WeightedSum
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.encoders import FashionVilEncoders
 from kaleido_tf.models.fashion_vil.patch_tokenizer import PatchTokenizer
-from kaleido_tf.models.fashion_vil.tasks import SHARES
+from kaleido_tf.models.fashion_vil.tasks import SHARES, text_guided_retrieval
 from kaleido_tf.models.fashion_vil.tasks import TASKS as BY_NAME
 from kaleido_tf.models.fashion_vil.tokenizer_names import tokenizer_names
 
@@ -151,6 +151,19 @@ class FashionVil(FashionVilEncoders):
             raise ValueError(f"A step of a model of type {self.config.model_type} has one task")
         results = BY_NAME[task](self, batch, training)
         return {f"{task}_{name}": value for name, value in results.items()}
+
+    def composition_losses(
+        self, batch, training=False, wrong_references=False
+    ) -> dict[str, WeightedSum]:
+        """{"loss", "accuracy"} of text-guided retrieval, which is learnt from no task of
+        pre-training. Args: as `tasks.text_guided_retrieval`.
+        """
+        return text_guided_retrieval(self, batch, training, wrong_references)
+
+    def begin_composition(self) -> None:
+        """The length of vectors begins anew, as in the release, which maps no weight to it."""
+        norm = self.named_layers["contrastive_norm"]
+        norm.scale.assign([norm.first_scale])
 
     def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
         """The sum of the means of the losses that a step computed, each by its weight."""

@@ -86,9 +86,10 @@ class OutfitModel(tf.Module):
         pooled = tf.reduce_mean(tf.cast(tokens, tf.float32), axis=1)
         return self.named_layers["outfit_projection"](pooled)
 
-    def features_of_photos(self, photos) -> tf.Tensor:
-        """As `features`, of photos [N, s, s, 3] uint8; of larger ones the middle."""
-        return self.features(normalised(cut_centre(photos, self.config.image_side)))
+    def start_from(self, encoder: ImageEncoder) -> None:
+        """Takes the weights of a FashionViL's image encoder, as fine-tuning does in the release."""
+        _ = self.trainable_variables  # makes what is to be filled
+        self.named_layers["image_encoder"].take(encoder)
 
     def question_vectors(self, features, categories, wanted) -> tf.Tensor:
         """[N, F] float32 of the items that are there: features [N, F], their categories [N] int,
@@ -101,20 +102,27 @@ class OutfitModel(tf.Module):
         """[N, F] float32 of the items that may be found: features [N, F]."""
         return self.named_layers["outfit_norm"](features)
 
+    def images_of(self, photos) -> tf.Tensor:
+        """Photos [N, s, s, 3] uint8 as `features` takes them; of larger ones the middle."""
+        return normalised(cut_centre(photos, self.config.image_side))
+
     def losses(self, batch, task=None, training=False) -> dict[str, WeightedSum]:
-        """Contrast between the pairs of a batch: `images` [N, H, W, 3] with `categories` [N], and
-        of what completes them `answer_images`, `answer_categories` and `answer_numbers` [N] int,
+        """Contrast between the pairs of a batch: `photo` [N, s, s, 3] uint8 with `category` [N],
+        and of what completes it `answer_photo`, `answer_category` and `answer_number` [N] int,
         equal where two answers are one item.
         """
         del task  # there is one alone
         asking, answers = (
-            self.features(batch[name], training) for name in ("images", "answer_images")
+            self.features(self.images_of(batch[name]), training)
+            for name in ("photo", "answer_photo")
         )
-        questions = self.question_vectors(asking, batch["categories"], batch["answer_categories"])
-        results = contrast(
-            questions, self.answer_vectors(answers), batch["answer_numbers"][:, None]
-        )
-        return {f"outfit_{name}": value for name, value in results.items()}
+        questions = self.question_vectors(asking, batch["category"], batch["answer_category"])
+        found = self.pair_contrast(questions, self.answer_vectors(answers), batch["answer_number"])
+        return {f"outfit_{name}": value for name, value in found.items()}
+
+    def pair_contrast(self, questions, answers, numbers) -> dict[str, WeightedSum]:
+        """Loss and accuracy of vectors [N, F] of questions and their answers; numbers [N] int."""
+        return contrast(questions, answers, tf.convert_to_tensor(numbers)[:, None])
 
     def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
         """The loss itself."""

@@ -13,7 +13,12 @@ import tensorflow as tf
 
 from kaleido_tf.layers.heads import UsedPlaces
 from kaleido_tf.losses import SMALLEST_COUNT, WeightedSum, classification_loss, masked_lm_loss
-from kaleido_tf.models.fashion_vil.contrast import contrast, hardest_texts, soft_label_loss
+from kaleido_tf.models.fashion_vil.contrast import (
+    contrast,
+    hardest_texts,
+    one_way_contrast,
+    soft_label_loss,
+)
 from kaleido_tf.models.fashion_vil.encoders import FashionVilEncoders
 
 REPLACED_ABOVE = 0.5
@@ -126,6 +131,28 @@ SHARES: Mapping[str, float] = types.MappingProxyType(
     {"itm": 0.15, "pac": 0.15, "itc": 0.2, "icc": 0.2, "mlm": 0.15, "mpfc": 0.15}
 )
 """How often a step is given to each, in the release's last config."""
+
+
+def text_guided_retrieval(
+    model: FashionVilEncoders, batch: dict, training: bool, wrong_references: bool
+) -> dict[str, WeightedSum]:
+    """What the release fine-tunes on FashionIQ: photos, read with a text of what is to change, find
+    the photos that are looked for among those of all replicas. No task of pre-training.
+
+    Args: batch: `images`, `target_images` [B, H, W, 3], the text, and `target_number` [B] int,
+      equal where targets are one photo: another one of its own is neither right nor wrong.
+      wrong_references: whether the photos that are asked with are wrong answers, too, by their
+      `reference_number` [B] int (the release holds queries against targets alone).
+    """
+    norm = model.named_layers["contrastive_norm"]
+    tokens = _tokens(model, batch, training)
+    queries = norm(model.composed_means(batch, tokens, training=training))
+    wrong = None
+    if wrong_references:
+        wrong = norm(model.image_means(tokens, training)), batch["reference_number"][:, None]
+    tokens = model.named_layers["image_encoder"](batch["target_images"], training=training)
+    targets = norm(model.image_means(tokens, training))
+    return one_way_contrast(queries, targets, batch["target_number"][:, None], wrong)
 
 
 def image_and_text(model, tokens, batch, training) -> tuple[tf.Tensor, tf.Tensor]:

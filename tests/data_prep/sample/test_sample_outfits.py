@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data_prep.sample import sample_outfits
-from data_prep.sample.sample_catalogue import draw_products, product_id_of
+from data_prep.sample.sample_catalogue import draw_products, id_of
 from data_prep.sample.sample_outfits import SLOTS, rule_of, write_sample_outfits
 from kaleido_tf.data.outfits import read_compatibility, read_outfits, read_whole_outfits
 from kaleido_tf.errors import InputError
@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def products():
-    return {product_id_of(product): product for product in draw_products(PRODUCTS, SEED)}
+    return {id_of(product): product for product in draw_products(PRODUCTS, SEED)}
 
 
 def test_outfits_keep_the_rule(folder, products):

@@ -68,29 +68,28 @@ def test_vectors_of_questions_and_answers(model, golden, asked):
 
 def test_loss(model, golden, asked):
     images, categories, wanted = asked
-    batch = {
-        "images": images[:4],
-        "categories": categories[:4],
-        "answer_images": channels_last(golden["in/blank_image"]),
-        "answer_categories": wanted[:4],
-        "answer_numbers": np.arange(4),
-    }
-    loss, count = model.losses(batch, training=True)["outfit_loss"]
+    questions = model.question_vectors(
+        model.features(images[:4], training=True), categories[:4], wanted[:4]
+    )
+    answers = model.answer_vectors(
+        model.features(channels_last(golden["in/blank_image"]), training=True)
+    )
+    loss, count = model.pair_contrast(questions, answers, np.arange(4))["loss"]
     expected = golden["out/train/loss_contrastive_loss"][0]
     assert float(loss / count) == pytest.approx(expected, rel=1e-4)
 
 
-def test_equal_answers_are_not_each_other_s_wrong_one(model, golden, asked):
-    images, categories, wanted = asked
-    answers = channels_last(golden["in/blank_image"])
-    pair = {
-        "images": images[:2],
-        "categories": categories[:2],
-        "answer_images": answers[[0, 0]],
-        "answer_categories": wanted[[0, 0]],
-        "answer_numbers": np.array([6, 6]),
+def test_equal_answers_are_not_each_other_s_wrong_one(model):
+    photos = np.random.default_rng(1).integers(0, 256, [2, 64, 64, 3]).astype(np.uint8)
+    batch = {
+        "photo": photos,
+        "category": np.array([1, 2]),
+        "answer_photo": photos[[0, 0]],
+        "answer_category": np.array([3, 3]),
+        "answer_number": np.array([6, 6]),
     }
-    assert float(model.losses(pair)["outfit_loss"].total) == 0
+    assert float(model.losses(batch)["outfit_loss"].total) == 0
+    assert float(model.losses({**batch, "answer_number": np.array([6, 7])})["outfit_loss"].total)
 
 
 def test_what_is_trained():
@@ -105,3 +104,19 @@ def test_what_is_trained():
     assert counts["release"] - counts["none"] == 43
     heads = 8  # projection, two dense layers, masks, scale
     assert counts["none"] == heads
+
+
+def test_an_image_encoder_is_taken_whole(model):
+    other = model_of(trained_stages="none")
+    encoder = other.named_layers["image_encoder"]
+    for variable in encoder.variables:
+        variable.assign(tf.zeros_like(variable))
+    other.start_from(model.named_layers["image_encoder"])
+    ours, theirs = (m.named_layers["image_encoder"].parts for m in (other, model))
+    assert len(ours) == 53
+    for one, two in zip(ours, theirs):
+        assert [w.shape for w in one.variables] and len(one.variables) == 5
+        np.testing.assert_array_equal(one.convolution.kernel, two.convolution.kernel)
+        np.testing.assert_array_equal(
+            one.batch_norm.moving_variance, two.batch_norm.moving_variance
+        )
