@@ -17,8 +17,8 @@ from kaleido_tf.errors import InputError
 
 
 class OutfitExamples:
-    """The examples of a run (`training.run.Examples`): dicts of `photo` and `answer_photo` [B, s, s,
-    3] uint8, `category`, `answer_category` and `answer_number` [B] int32, the answer's photo.
+    """The examples of a run (`training.run.Examples`): dicts of `photo`, `answer_photo` (uint8, [B,
+    s, s, 3]), `category`, `answer_category` and `answer_number` [B] int32, the answer's photo.
 
     In training photos are cut and mirrored as those of triplets, and every epoch shows each outfit
     once, by two items that are drawn. What is drawn is a function of (seed, epoch, position).
