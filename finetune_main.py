@@ -1,6 +1,7 @@
 """Fine-tunes a model of any family for a task: flags to a run. Category (`catepred`) and
-sub-category (`subcatepred`) recognition, captioning (`caption`), ranking (`retrieval`), and finding
-a photo by another one and a text of what is to change (`text_guided_retrieval`).
+sub-category (`subcatepred`) recognition, captioning (`caption`), ranking (`retrieval`), finding a
+photo by another one and a text of what is to change (`text_guided_retrieval`), and finding what
+completes an outfit (`outfits`).
 
 The original script's command lines run as they are (run_configs/original_catepred.cfg,
 original_subcatepred.cfg).
@@ -19,6 +20,7 @@ from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.command_line.shared_flags import define_shared_flags
+from kaleido_tf.data.outfit_config import OutfitConfig
 from kaleido_tf.data.triplet_config import TripletConfig
 from kaleido_tf.evaluation.caption_tokenizers import TOKENIZERS
 from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
@@ -50,12 +52,19 @@ def _text_guided_retrieval():
     return text_guided_task
 
 
+def _outfits():
+    from kaleido_tf.command_line import outfit_task
+
+    return outfit_task
+
+
 TASKS = {
     "catepred": _recognition,
     "subcatepred": _recognition,
     "caption": _captioning,
     "retrieval": _retrieval,
     "text_guided_retrieval": _text_guided_retrieval,
+    "outfits": _outfits,
 }
 """Task -> what gives the module that runs it; imported when it is wanted, as TensorFlow takes
 seconds.
@@ -73,7 +82,8 @@ flags.DEFINE_enum(
     None,
     list(TASKS),
     "What is learnt: to recognise the category or the sub-category, to write captions, to rank"
-    " candidates, or to find a photo by another one and a text of what is to change.",
+    " candidates, to find a photo by another one and a text of what is to change, or to find what"
+    " completes an outfit.",
     required=True,
 )
 flags.DEFINE_string(
@@ -121,6 +131,7 @@ define_setting_flags(CaptionTraining)
 define_setting_flags(Writing)
 define_setting_flags(ListConfig)
 define_setting_flags(TripletConfig)
+define_setting_flags(OutfitConfig)
 define_shared_flags()
 flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS

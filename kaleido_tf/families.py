@@ -19,6 +19,7 @@ from kaleido_tf.models.fashion_bert.model import FashionBert
 from kaleido_tf.models.fashion_vil import examples as fashion_vil_examples
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.model import FashionVil
+from kaleido_tf.models.fashion_vil.outfit_model import OutfitModel
 from kaleido_tf.models.kaleido_bert import examples as kaleido_examples
 from kaleido_tf.models.kaleido_bert import original as kaleido_original
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
@@ -48,6 +49,7 @@ class Family:
       layouts: of the records that its models read; () for a family that reads others.
       layout: config -> the one of them that a model reads.
       original: how its release names variables and columns; None: no release is read.
+      outfit_model: what completes outfits with a part of it (`OutfitModel`); None: nothing does.
     """
 
     config: type[ModelConfig]
@@ -56,6 +58,7 @@ class Family:
     layouts: tuple[Layout, ...] = ()
     layout: Callable[[ModelConfig], Layout] | None = None
     original: Original | None = None
+    outfit_model: type | None = None
 
 
 FAMILIES: dict[str, Family] = {
@@ -89,6 +92,7 @@ FAMILIES: dict[str, Family] = {
         fashion_vil_examples.open_examples,
         (PIXELS,),
         lambda config: PIXELS,
+        outfit_model=OutfitModel,
     ),
 }
 DEFAULT_TYPE = KaleidoBertConfig.MODEL_TYPE

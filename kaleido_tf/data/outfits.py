@@ -26,13 +26,14 @@ CATEGORIES = tuple(
     " 4466 4467 4468 4470 4472 4473 4495 4496 4517 4518".split()
 )
 """Polyvore's ids of the 153 categories, by the numbers that the release gives them."""
+NO_CATEGORY = -1
 
 
 @dataclasses.dataclass(frozen=True)
 class Outfit:
     """Attributes:
     items: those that are shown. blank: the one that is looked for.
-    categories: of `items`, blank_category: of `blank`; numbers below 153.
+    categories: of `items`, blank_category: of `blank`; numbers below 153, or () and `NO_CATEGORY`.
     is_query: False for a row that gives its blank to the gallery and asks nothing (`fake_data`).
     answers: what the blank is to be chosen from, and `right` its place among them; () and None
       where the whole gallery is searched.
@@ -64,20 +65,24 @@ def read_item_categories(path: str | os.PathLike) -> dict[str, int]:
     return categories
 
 
-def read_outfits(path: str | os.PathLike, categories: Mapping[str, int]) -> list[Outfit]:
+def read_outfits(
+    path: str | os.PathLike, categories: Mapping[str, int] | None = None
+) -> list[Outfit]:
     """The outfits of `ocir_*.json` or `fill_in_blank_*.json`, in the file's order.
 
-    Args: categories: of every item, as `read_item_categories`.
+    Args: categories: of every item, as `read_item_categories`; None: they are known from elsewhere,
+      and the outfits hold none.
     Raises: InputError for a file of another form, a question without items, an item without a
       category, or a blank that is not the right answer.
     """
     return [_outfit(row, categories) for row in read_json_rows(path)]
 
 
-def _outfit(row: JsonRow, categories: Mapping[str, int]) -> Outfit:
+def _outfit(row: JsonRow, categories: Mapping[str, int] | None) -> Outfit:
     items, blank = row.identifiers("question"), row.identifier("blank")
     answers = row.identifiers("answers") if "answers" in row else ()
-    unknown = [item for item in (*items, blank, *answers) if item not in categories]
+    every = () if categories is None else (*items, blank, *answers)
+    unknown = [item for item in every if item not in categories]
     if unknown:
         raise InputError(
             f"Every item must be in the items' metadata. Received: {unknown[0]} ({row.where})"
@@ -91,8 +96,8 @@ def _outfit(row: JsonRow, categories: Mapping[str, int]) -> Outfit:
     return Outfit(
         items,
         blank,
-        tuple(categories[item] for item in items),
-        categories[blank],
+        () if categories is None else tuple(categories[item] for item in items),
+        NO_CATEGORY if categories is None else categories[blank],
         not ("fake_data" in row and row.flag("fake_data")),
         answers,
         right,

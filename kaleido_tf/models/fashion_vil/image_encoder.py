@@ -45,6 +45,20 @@ class ImageEncoder(tf_keras.layers.Layer):
         """C, of a token."""
         return self.stem_width * 2 ** (len(self.depths) - 1) * EXPANSION
 
+    @property
+    def parts(self) -> list:
+        """The normalised convolutions, from the first to the last."""
+        blocks = [block for stage in self.stages for block in stage]
+        inner = [part for block in blocks for part in (*block.convolutions, block.shortcut) if part]
+        return [self.stem, *inner]
+
+    def take(self, other: "ImageEncoder") -> None:
+        """Takes the weights and running numbers of another one of the same sizes."""
+        for ours, theirs in zip(self.parts, other.parts):
+            ours.convolution.kernel.assign(theirs.convolution.kernel)
+            for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+                getattr(ours.batch_norm, name).assign(getattr(theirs.batch_norm, name))
+
     def call(self, images, training=None):
         maps = tf.nn.relu(self.stem(images, training=training))
         # After a ReLU a border of zeros never wins, so it stands for one of minus infinity.

@@ -6,8 +6,14 @@ import numpy as np
 
 from kaleido_tf.models.fashion_vil.image_encoder import ImageEncoder
 from kaleido_tf.models.fashion_vil.model import FashionVil
+from kaleido_tf.models.fashion_vil.outfit_model import OutfitModel
 from kaleido_tf.models.fashion_vil.tokenizer_names import PREFIX, tokenizer_names
-from kaleido_tf.models.original import ConvolutionKernel, OriginalVariable, bert_names
+from kaleido_tf.models.original import (
+    ConvolutionKernel,
+    OriginalVariable,
+    bert_names,
+    torch_dense_names,
+)
 
 IMAGE_ENCODER = "image_encoder.model"
 BERT = "model.bert"
@@ -74,6 +80,20 @@ def repeated_variables(model: FashionVil) -> dict[str, OriginalVariable]:
     return {
         f"{HEADS}.mlm.decoder.weight": OriginalVariable(words),
         f"{HEADS}.mlm.decoder.bias": bias,
+    }
+
+
+def outfit_names(model: OutfitModel) -> dict[str, OriginalVariable]:
+    """Key of the state dict of outfit completion (CSA-Net) -> variable."""
+    layers = model.named_layers
+    attention = layers["outfit_attention"]
+    return {
+        **image_encoder_names(layers["image_encoder"]),
+        **torch_dense_names("proj_layer", layers["outfit_projection"]),
+        **torch_dense_names("fusion_module.weight_classifier.0", attention.hidden),
+        **torch_dense_names("fusion_module.weight_classifier.2", attention.logits),
+        "fusion_module.masks.weight": OriginalVariable(attention.masks),
+        "norm_layer.norm_s": OriginalVariable(layers["outfit_norm"].scale),
     }
 
 
