@@ -17,6 +17,7 @@ from kaleido_tf.models.fashion_bert import original as fashion_original
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.fashion_bert.model import FashionBert
 from kaleido_tf.models.fashion_vil import examples as fashion_vil_examples
+from kaleido_tf.models.fashion_vil import original as fashion_vil_original
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.model import FashionVil
 from kaleido_tf.models.kaleido_bert import examples as kaleido_examples
@@ -89,6 +90,7 @@ FAMILIES: dict[str, Family] = {
         fashion_vil_examples.open_examples,
         (PIXELS,),
         lambda config: PIXELS,
+        fashion_vil_original.ORIGINAL,
     ),
 }
 DEFAULT_TYPE = KaleidoBertConfig.MODEL_TYPE
@@ -133,9 +135,9 @@ def check_reads_patches(config: ModelConfig, what: str) -> None:
         )
 
 
-def layers_of_tasks(config: ModelConfig) -> dict[str, str]:
+def layers_of_tasks(model_type: str) -> dict[str, str]:
     """Task -> the layer that is in a checkpoint if the task is, mostly its head of that name."""
-    model = FAMILIES[config.model_type].model
+    model = FAMILIES[model_type].model
     return {task: model.TASK_LAYERS.get(task, task) for task in model.TASKS}
 
 
