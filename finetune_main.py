@@ -18,6 +18,8 @@ from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.command_line.shared_flags import define_shared_flags
+from kaleido_tf.data.examples_config import ExamplesConfig
+from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.caption_tokenizers import TOKENIZERS
 from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.objectives.list_config import ListConfig
@@ -111,12 +113,18 @@ define_setting_flags(RecognitionConfig)
 define_setting_flags(CaptionTraining)
 define_setting_flags(Writing)
 define_setting_flags(ListConfig)
+define_setting_flags(ExamplesConfig, names=("mirror_probability",))
 define_shared_flags()
 flags.adopt_module_key_flags(shared_flags)
 FLAGS = flags.FLAGS
 
 
 def main(_):
+    if FLAGS.mirror_probability and FLAGS.task != "retrieval":
+        raise InputError(
+            "--mirror_probability is for --task=retrieval with a model that learns from batches."
+            f" Received: --task={FLAGS.task}"
+        )
     TASKS[FLAGS.task]().run(sys.modules[__name__])
 
 

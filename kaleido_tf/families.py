@@ -43,7 +43,7 @@ class Family:
         loss_weights)` builds one, `model.check_settings(config, tasks, loss_weights)` refuses what
         it cannot be, `model.TASKS` names what may be trained, `model.TASK_LAYERS` the layers of
         tasks that are called otherwise, and `prepare(examples)` lets a new
-        model look at its training examples before the first step.
+        model look at its training examples before the first step. It may have a `CONTRAST_TASK`.
       open_examples: (pattern, settings, config, tasks, vocabulary) -> the examples that a run makes
         of the records at `pattern`.
       layouts: of the records that its models read; () for a family that reads others.
@@ -123,6 +123,13 @@ def check_settings(
 def tasks_of(config: ModelConfig, tasks: tuple[str, ...] | None) -> tuple[str, ...]:
     """`tasks`, or all of the family's where None."""
     return FAMILIES[config.model_type].model.TASKS if tasks is None else tasks
+
+
+def contrast_task(config: ModelConfig) -> str | None:
+    """The task by which a model is fine-tuned to retrieve by its vectors; None for a family that
+    ranks otherwise.
+    """
+    return getattr(FAMILIES[config.model_type].model, "CONTRAST_TASK", None)
 
 
 def check_reads_patches(config: ModelConfig, what: str) -> None:

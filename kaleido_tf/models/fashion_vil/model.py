@@ -42,6 +42,8 @@ class FashionVil(FashionVilEncoders):
             "mpfc": "patch_codes",
         }
     )
+    CONTRAST_TASK = "itc"
+    """The loss of fine-tuning to retrieve: that of pre-training."""
     total_is_linear = True
     needs_whole_batch = "the contrast between the pairs of a batch"
 
@@ -163,6 +165,12 @@ class FashionVil(FashionVilEncoders):
         """Nothing beside the means."""
         del sums
         return {}
+
+    def restart_contrast(self) -> None:
+        """Sets what `CONTRAST_TASK` learns beside the encoders back to its first value, as the
+        release does where fine-tuning begins.
+        """
+        self.named_layers["contrastive_norm"].restart()
 
     def prepare(self, examples) -> None:
         """Gives a new model the patch tokenizer that the examples know of, if it needs one."""
