@@ -69,8 +69,11 @@ def test_it_is_evaluated_on_the_tasks_whose_heads_it_has(shop):
     assert "pac_loss" in output and "icc_loss" in output and "itm_loss" not in output
 
 
+CONFIGS = ROOT / "run_configs"
 RETRIEVAL = {
-    "task": "retrieval",
+    "flagfile": CONFIGS / "fashion_vil_retrieval.cfg",
+    "input_sequence_length": LENGTH,
+    "warmup_steps": 1,
     "train_input_fp": "train",
     "eval_input_fp": "valid",
     "pretrain_model_name_or_path": "model",
@@ -78,7 +81,6 @@ RETRIEVAL = {
     "train_batch_size": 4,
     "num_epochs": 1,
     "learning_rate": 1e-3,
-    "mirror_probability": 0.5,
 }
 
 
@@ -140,4 +142,7 @@ def test_settings_of_other_tasks_are_refused(shop):
     given = {**RETRIEVAL, "model_dir": "new", "task": "subcatepred"}
     output = command(shop, "finetune_main.py", status=1, **given)
     assert "--mirror_probability is for --task=retrieval" in output
+    recognition = {"flagfile": CONFIGS / "fashion_vil_subcategory.cfg", "model_dir": "new"}
+    output = command(shop, "finetune_main.py", status=1, **recognition)
+    assert "--mode=train_and_evaluate needs --train_input_fp" in output
     assert not (shop / "new").exists()

@@ -150,9 +150,9 @@ def _open_safetensors(path, _):
         )
     tasks = file.metadata.get("tasks")
     if type_of(file.shapes):
-        others = {"vocabulary_digest": file.metadata.get(VOCABULARY)}
-        others["head"] = head_of(path, file.shapes)
-        return _of_state_dict("safetensors", StateDictFile(path), int(step), **others)
+        digest = file.metadata.get(VOCABULARY)
+        state = StateDictFile(path)
+        return _of_state_dict("safetensors", state, int(step), vocabulary_digest=digest)
     sizes = {name: np.dtype(file.dtypes[name]).itemsize for name in names}
     tasks = None if tasks is None else tuple(task for task in tasks.split(",") if task)
     return _weights(
@@ -184,6 +184,7 @@ def _of_state_dict(kind, file, step, **others):
         heads=file.heads,
         unused=file.unread,
         taken=file.taken,
+        head=head_of(file.path, file.shapes),
         **others,
     )
 

@@ -170,5 +170,8 @@ ORIGINAL = Original(
         start_names=start_names,
         starts_from_two=True,
         aliases={FINE_TUNED_NORM: NORM},
+        classifier=f"{CLASSIFIER}.1.weight",
+        recognises="subcatepred",
     ),
+    head_names=head_names,
 )
