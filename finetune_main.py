@@ -19,9 +19,10 @@ from kaleido_tf.captioning.caption_config import CaptionTraining, Writing
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags
-from kaleido_tf.command_line.shared_flags import define_shared_flags
+from kaleido_tf.command_line.shared_flags import define_shared_flags, is_given
 from kaleido_tf.data.outfit_config import OutfitConfig
 from kaleido_tf.data.triplet_config import TripletConfig
+from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.caption_tokenizers import TOKENIZERS
 from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
 from kaleido_tf.objectives.list_config import ListConfig
@@ -138,6 +139,12 @@ FLAGS = flags.FLAGS
 
 
 def main(_):
+    mirrored = ("retrieval", "text_guided_retrieval", "outfits")
+    if is_given("mirror_probability") and FLAGS.task not in mirrored:
+        raise InputError(
+            f"--mirror_probability is for --task={', '.join(mirrored)}. Received:"
+            f" --task={FLAGS.task}"
+        )
     TASKS[FLAGS.task]().run(sys.modules[__name__])
 
 

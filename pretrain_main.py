@@ -213,7 +213,7 @@ def train(evaluates: bool) -> dict:
     """Trains and, if asked, evaluates; returns the figures of the last evaluation."""
     from kaleido_tf.command_line.run_folder import leave_settings
     from kaleido_tf.command_line.session import begin_training, print_figures
-    from kaleido_tf.compat.checkpoints.weights import load_start
+    from kaleido_tf.compat.checkpoints.starting import load_start
     from kaleido_tf.objectives.pretraining import Pretraining
     from kaleido_tf.training.run import train as run_training
 
@@ -221,7 +221,7 @@ def train(evaluates: bool) -> dict:
     settings = read_settings(PretrainingConfig)
     session = begin_training("pretraining", FLAGS.model_config)
     config, source = session.config, session.source
-    start = (lambda model: load_start(model, source.start)) if source.start else None
+    start = (lambda model: load_start(model, *source.starts)) if source.starts else None
     objective = Pretraining(config, settings, session.text_length, start)
     train_data = _open_examples(FLAGS.train_input_fp, session, settings.tasks)
     eval_data = _open_examples(FLAGS.eval_input_fp, session, settings.tasks) if evaluates else None

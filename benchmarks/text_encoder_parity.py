@@ -19,7 +19,8 @@ from absl import flags
 from benchmarks.text_side import text_outputs
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.model_source import model_to_train
-from kaleido_tf.compat.checkpoints.weights import load_start, model_for_weights
+from kaleido_tf.compat.checkpoints.starting import load_start
+from kaleido_tf.compat.checkpoints.weights import model_for_weights
 from kaleido_tf.errors import InputError
 
 flags.DEFINE_string(

@@ -17,6 +17,7 @@ from kaleido_tf.models.fashion_bert import original as fashion_original
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.fashion_bert.model import FashionBert
 from kaleido_tf.models.fashion_vil import examples as fashion_vil_examples
+from kaleido_tf.models.fashion_vil import original as fashion_vil_original
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.model import FashionVil
 from kaleido_tf.models.fashion_vil.outfit_model import OutfitModel
@@ -43,7 +44,7 @@ class Family:
         loss_weights)` builds one, `model.check_settings(config, tasks, loss_weights)` refuses what
         it cannot be, `model.TASKS` names what may be trained, `model.TASK_LAYERS` the layers of
         tasks that are called otherwise, and `prepare(examples)` lets a new
-        model look at its training examples before the first step.
+        model look at its training examples before the first step. It may have a `CONTRAST_TASK`.
       open_examples: (pattern, settings, config, tasks, vocabulary) -> the examples that a run makes
         of the records at `pattern`.
       layouts: of the records that its models read; () for a family that reads others.
@@ -92,6 +93,7 @@ FAMILIES: dict[str, Family] = {
         fashion_vil_examples.open_examples,
         (PIXELS,),
         lambda config: PIXELS,
+        fashion_vil_original.ORIGINAL,
         outfit_model=OutfitModel,
     ),
 }
@@ -127,6 +129,13 @@ def tasks_of(config: ModelConfig, tasks: tuple[str, ...] | None) -> tuple[str, .
     return FAMILIES[config.model_type].model.TASKS if tasks is None else tasks
 
 
+def contrast_task(config: ModelConfig) -> str | None:
+    """The task by which a model is fine-tuned to retrieve by its vectors; None for a family that
+    ranks otherwise.
+    """
+    return getattr(FAMILIES[config.model_type].model, "CONTRAST_TASK", None)
+
+
 def check_reads_patches(config: ModelConfig, what: str) -> None:
     """Raises: InputError for a model that reads pixels, which `what` cannot do yet."""
     layout = FAMILIES[config.model_type].layout
@@ -137,9 +146,9 @@ def check_reads_patches(config: ModelConfig, what: str) -> None:
         )
 
 
-def layers_of_tasks(config: ModelConfig) -> dict[str, str]:
+def layers_of_tasks(model_type: str) -> dict[str, str]:
     """Task -> the layer that is in a checkpoint if the task is, mostly its head of that name."""
-    model = FAMILIES[config.model_type].model
+    model = FAMILIES[model_type].model
     return {task: model.TASK_LAYERS.get(task, task) for task in model.TASKS}
 
 

@@ -17,7 +17,8 @@ from kaleido_tf.command_line.run_folder import leave_settings
 from kaleido_tf.command_line.session import Session, begin_training, begin_use
 from kaleido_tf.command_line.setting_flags import read_settings
 from kaleido_tf.command_line.shared_flags import decisive_of, need
-from kaleido_tf.compat.checkpoints.weights import load_start, load_weights
+from kaleido_tf.compat.checkpoints.starting import load_start
+from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.caption_report import (
@@ -208,8 +209,8 @@ def _build(session: Session, settings: CaptionTraining) -> Captioner:
 def _begin(model: Captioner, examples: CaptionExamples, session: Session) -> None:
     # Before the weights: a BERT of texts alone has none that normalise image features.
     model.backbone.prepare(examples)
-    if session.source.start is not None:
-        load_start(model.backbone, session.source.start)
+    if session.source.starts:
+        load_start(model.backbone, *session.source.starts)
 
 
 def _info_of(session: Session) -> CaptionerFile:

@@ -15,7 +15,7 @@ from kaleido_tf.compat.rows.row_examples import RowExamples
 from kaleido_tf.compat.rows.row_files import RowFiles
 from kaleido_tf.data.record_table import RecordTable, open_records
 from kaleido_tf.errors import InputError
-from kaleido_tf.evaluation.candidates import read_candidate_pairs
+from kaleido_tf.evaluation.candidates import Pairs, read_candidate_pairs
 from kaleido_tf.evaluation.photo_views import pairs_of_views
 from kaleido_tf.evaluation.scoring import candidate_batches
 from kaleido_tf.families import FAMILIES, tasks_of
@@ -76,18 +76,15 @@ def open_rows(
     return RowExamples(RowFiles(pattern, schema), form, seed, make_inputs)
 
 
-@dataclasses.dataclass(frozen=True)
-class PairsToScore:
-    """Pairs of a text and an image in their order [N], and how to feed them.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ListedPairs:
+    """Pairs of a text and an image in their order [N].
 
     Attributes:
       text_ids, image_ids, image_file_ids: [N] str, of the text's product, the image's product and
         the image.
       labels: [N] 1 if they belong together. queries: [N] what a pair is grouped by.
       equal_texts: how many of them do by their text alone.
-      views: [N] int, how many views of its image a pair is scored with.
-      batches: (model, batch size) -> dataset of the matcher's inputs, of each pair's views one
-        after the other.
     """
 
     text_ids: np.ndarray
@@ -95,9 +92,34 @@ class PairsToScore:
     image_file_ids: np.ndarray
     labels: np.ndarray
     queries: np.ndarray
+    equal_texts: int = 0
+
+    @classmethod
+    def of(cls, table: RecordTable, pairs: Pairs, **more):
+        """Those of candidate lists. Args: more: further fields."""
+        return cls(
+            text_ids=table.product_ids[pairs.texts],
+            image_ids=table.product_ids[pairs.images],
+            image_file_ids=table.image_ids[pairs.images],
+            labels=pairs.labels,
+            queries=pairs.lists,
+            equal_texts=pairs.equal_texts,
+            **more,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairsToScore(ListedPairs):
+    """Pairs, and how to feed them.
+
+    Attributes:
+      views: [N] int, how many views of its image a pair is scored with.
+      batches: (model, batch size) -> dataset of the matcher's inputs, of each pair's views one
+        after the other.
+    """
+
     views: np.ndarray
     batches: Callable[[tf.Module, int], tf.data.Dataset]
-    equal_texts: int = 0
 
 
 def open_table(
@@ -120,19 +142,21 @@ def pairs_of_candidates(
 ) -> PairsToScore:
     """The pairs of candidate lists; `candidates` None: those beside the records."""
     table = open_table(records, config, vocabulary, length)
-    beside = os.path.join(os.path.dirname(find_files(records)[0]), f"candidates_{direction}.jsonl")
+    beside = candidates_beside(records, direction)
     pairs = read_candidate_pairs(candidates or beside, direction, table)
     viewed, views = pairs_of_views(table, pairs)
-    return PairsToScore(
-        table.product_ids[pairs.texts],
-        table.product_ids[pairs.images],
-        table.image_ids[pairs.images],
-        pairs.labels,
-        pairs.lists,
-        views,
-        lambda model, batch_size: candidate_batches(model, table, viewed, batch_size),
-        pairs.equal_texts,
+    return PairsToScore.of(
+        table,
+        pairs,
+        views=views,
+        batches=lambda model, batch_size: candidate_batches(model, table, viewed, batch_size),
     )
+
+
+def candidates_beside(records: str, direction: str) -> str:
+    """Where the candidate lists of records lie, if they have any."""
+    folder = os.path.dirname(find_files(records)[0])
+    return os.path.join(folder, f"candidates_{direction}.jsonl")
 
 
 def pairs_of_rows(
@@ -158,11 +182,11 @@ def pairs_of_rows(
     text_ids, image_ids, file_ids, labels = examples.columns(IDENTITY)
     queries = image_ids if direction == "img2txt" else text_ids
     return PairsToScore(
-        text_ids,
-        image_ids,
-        file_ids,
-        labels,
-        queries,
-        np.ones(len(labels), int),
-        lambda model, batch_size: examples.evaluation_batches(batch_size),
+        text_ids=text_ids,
+        image_ids=image_ids,
+        image_file_ids=file_ids,
+        labels=labels,
+        queries=queries,
+        views=np.ones(len(labels), int),
+        batches=lambda model, batch_size: examples.evaluation_batches(batch_size),
     )

@@ -49,19 +49,33 @@ def rank_gallery(
         raise InputError(f"--rerank must be at most the gallery, {least}. Received: {rerank}")
     gallery = gallery_of(model, table)
     gallery = gallery if asking is None else gallery.asked_by(asking)
-    ways = ["vectors"] + ["corrected"] * (gallery.hubness is not None)
-    content: dict[str, dict] = {}
-    for direction in DIRECTIONS:
-        for way in ways:
-            blocks = functools.partial(gallery.scores, direction, way == "corrected")
-            content.setdefault(way, {})[direction] = _figures(gallery, direction, blocks)
-        if rerank:
+    content = vector_figures(gallery)
+    if rerank:
+        reranked = content[f"reranked_{rerank}"] = {}
+        for direction in DIRECTIONS:
             again = _Reranking(model, session, table, gallery, direction, batch_size, rerank)
-            content.setdefault(f"reranked_{rerank}", {})[direction] = _figures(
-                gallery, direction, again.of(blocks)
+            blocks = functools.partial(gallery.scores, direction, gallery.hubness is not None)
+            reranked[direction] = _figures(gallery, direction, again.of(blocks))
+        reranked |= mean_of_six(reranked)
+    leave_figures(content, output)
+
+
+def vector_figures(gallery: Gallery) -> dict[str, dict]:
+    """Way (`vectors`, and `corrected` where hubness is known) -> figures of both directions."""
+    content: dict[str, dict] = {}
+    for way in ["vectors"] + ["corrected"] * (gallery.hubness is not None):
+        content[way] = {
+            direction: _figures(
+                gallery, direction, functools.partial(gallery.scores, direction, way == "corrected")
             )
-    for figures in content.values():
-        figures |= mean_of_six(figures)
+            for direction in DIRECTIONS
+        }
+        content[way] |= mean_of_six(content[way])
+    return content
+
+
+def leave_figures(content: dict[str, dict], output: pathlib.Path) -> None:
+    """Writes the figures of `vector_figures` and those of other ways, and prints them."""
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / NAME, content)
     print(_table(content))

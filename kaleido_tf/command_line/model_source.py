@@ -11,24 +11,23 @@ from kaleido_tf.command_line.plain_bert import (
     sizes_of_bert,
     weights_of_bert,
 )
+from kaleido_tf.command_line.sizes_of_records import (
+    family_of,
+    sizes_of_records,
+    type_of_records,
+    vocabulary_beside,
+)
+from kaleido_tf.command_line.start_flags import IMAGE_START_FLAG
 from kaleido_tf.compat.checkpoints.checkpoint_names import state_dict_of
 from kaleido_tf.compat.checkpoints.model_names import find_model
+from kaleido_tf.compat.checkpoints.starting import open_start
 from kaleido_tf.compat.checkpoints.state_dict import has_state_dict, is_image_network
 from kaleido_tf.compat.checkpoints.weights import TORCH, find_weights, kind_of, open_weights
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import (
-    DEFAULT_TYPE,
-    FAMILIES,
-    Family,
-    config_from_dict,
-    layers_of_tasks,
-    read_config,
-)
-from kaleido_tf.files.input_files import find_files
+from kaleido_tf.families import FAMILIES, config_from_dict, layers_of_tasks, read_config
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.models.config import ModelConfig
-from kaleido_tf.records.dataset_json import declared_by, layout_of
-from kaleido_tf.text import DEFAULT_VOCABULARY, Vocabulary
+from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.checkpoints import model_files, tasks_of_checkpoint
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -36,13 +35,19 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 @dataclasses.dataclass(frozen=True)
 class ModelSource:
-    """A model: its config, the path of its vocabulary, and the checkpoint that its weights begin
-    with (None: random).
+    """A model: its config, the path of its vocabulary, the checkpoint that its weights begin
+    with (None: random), and that of its image encoder, where it is another.
     """
 
     config: ModelConfig
     vocabulary: str
     start: str | None = None
+    image_start: str | None = None
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """What its weights begin with, as `load_start` takes it; () for random ones."""
+        return tuple(path for path in (self.start, self.image_start) if path is not None)
 
 
 def existing_model(name_or_path: str) -> ModelSource:
@@ -62,6 +67,7 @@ def model_to_train(
     model_dir: str,
     records: str | None,
     text_length: int,
+    image_start: str | None = None,
 ) -> ModelSource:
     """The model of a training run.
 
@@ -73,7 +79,10 @@ def model_to_train(
         the family that reads the records.
       records: --train_input_fp where it holds records, whose patches, feature size and vocabulary a
         new model follows.
+      image_start: --image_encoder_weights, for a new model's image encoder.
     """
+    if image_start is not None:
+        return _with_image_start(start, model_config, records, text_length, image_start)
     bert = find_model(start) if start else None
     if bert and not is_plain_bert(bert):
         state = _lone_state_dict(bert)
@@ -95,7 +104,7 @@ def model_to_train(
         there = pathlib.Path(model_dir) / "config.json"
         if there.is_file():
             kept = there.with_name("vocab.txt")
-            vocabulary = kept if kept.is_file() else _vocabulary_beside(records)
+            vocabulary = kept if kept.is_file() else vocabulary_beside(records)
             return ModelSource(read_config(there), str(vocabulary))
         raise InputError(
             "A new model needs --model_config (a config.json; run_configs/ has some) or"
@@ -128,15 +137,52 @@ def _model_on_state(
             " none beside it that would say what else the new model has"
         )
     source = _new_model(None, model_config, records, text_length)
-    release = state_dict_of(source.config.model_type)
-    if release is None:
+    if state_dict_of(source.config.model_type) is None:
         raise InputError(
             f"--pretrain_model_name_or_path={state} holds the weights of modules of PyTorch, from"
             f" which no model of type {source.config.model_type} starts (--model_config="
             f"{model_config})"
         )
-    release.check_start(open_weights(state).shapes, source.config, state)
+    open_start(source.config, state)
     return dataclasses.replace(source, start=state)
+
+
+def _with_image_start(
+    start: str | None,
+    model_config: str | None,
+    records: str | None,
+    text_length: int,
+    image_start: str,
+) -> ModelSource:
+    """A new model whose image encoder begins with `image_start`, and its text side perhaps with a
+    plain BERT.
+
+    Raises: InputError for a model that brings its image encoder, a family that has none of its
+      own, and weights that do not fit.
+    """
+    bert = find_model(start) if start else None
+    if model_config is None or (bert and not is_plain_bert(bert)):
+        raise InputError(
+            f"--{IMAGE_START_FLAG}={image_start} is for a new model: --model_config is needed, and"
+            " --pretrain_model_name_or_path may name a BERT of texts alone. Received:"
+            f" --model_config={model_config}, --pretrain_model_name_or_path={start}"
+        )
+    weights = find_weights(image_start)
+    if weights is None or not has_state_dict(weights):
+        raise InputError(
+            f"--{IMAGE_START_FLAG} must be a .pth or .safetensors file of a ResNet of torchvision"
+            f" or of a FashionViL. Received: {image_start}"
+        )
+    source = _new_model(bert, model_config, records, text_length)
+    release = state_dict_of(source.config.model_type)
+    if release is None or not release.starts_from_two:
+        raise InputError(
+            f"--{IMAGE_START_FLAG} needs a model whose image encoder is a network of its own"
+            f" (fashion_vil). Received: a {source.config.model_type}"
+        )
+    source = dataclasses.replace(source, image_start=weights)
+    open_start(source.config, *source.starts)
+    return source
 
 
 def with_dropout(source: ModelSource, dropout: float | None) -> ModelSource:
@@ -164,17 +210,17 @@ def _new_model(
     there is one, at the path `bert`.
     """
     path = _find_config(model_config) if model_config else None
-    content = read_json_object(path) if path else {"model_type": _type_of_records(records)}
+    content = read_json_object(path) if path else {"model_type": type_of_records(records)}
     follows = {"text_seq_len": text_length}
-    follows |= _sizes_of_records(records, content) if records else {}
-    vocabulary, start = _vocabulary_beside(records), None
+    follows |= sizes_of_records(records, content) if records else {}
+    vocabulary, start = vocabulary_beside(records), None
     if bert:
         start, vocabulary = weights_of_bert(bert), _vocabulary_of_bert(bert)
         sizes = sizes_of_bert(start)
-        check_sizes(content, model_config, sizes)
+        check_sizes({**family_of(content).config.ALWAYS, **content}, model_config, sizes)
         follows |= sizes
     follows.setdefault("vocab_size", len(Vocabulary(vocabulary)))
-    config_class = _family_of(content).config
+    config_class = family_of(content).config
     known = {field.name for field in dataclasses.fields(config_class)}
     follows = {key: value for key, value in follows.items() if key in known}
     if path:
@@ -190,24 +236,6 @@ def _vocabulary_of_bert(bert: str) -> pathlib.Path:
     if not vocabulary.is_file():
         raise InputError(f"A BERT needs its vocab.txt beside its config. Not found: {vocabulary}")
     return vocabulary
-
-
-def _family_of(content: dict) -> Family:
-    """The family of a config; Kaleido-BERT's for an unknown one, which reading refuses."""
-    name = content.get("model_type", DEFAULT_TYPE)
-    return FAMILIES[name if isinstance(name, str) and name in FAMILIES else DEFAULT_TYPE]
-
-
-def _type_of_records(records: str | None) -> str:
-    """The first family that reads the records' layout; the originals' for rows, and for a layout of
-    none, which is said when the records are opened.
-    """
-    if not records:
-        return DEFAULT_TYPE
-    files = find_files(records)
-    layout = layout_of(declared_by(files), files[0])
-    reads = (name for name, family in FAMILIES.items() if layout in family.layouts)
-    return next(reads, DEFAULT_TYPE)
 
 
 def model_to_use(checkpoint: str, model: str | None) -> ModelSource:
@@ -227,7 +255,7 @@ def tasks_there(weights: str, config: ModelConfig) -> tuple[str, ...]:
     """The tasks of pre-training whose heads a model's weights hold."""
     every, kind = FAMILIES[config.model_type].model.TASKS, kind_of(weights)
     if kind == "own":
-        return tasks_of_checkpoint(weights, layers_of_tasks(config))
+        return tasks_of_checkpoint(weights, layers_of_tasks(config.model_type))
     tasks = open_weights(weights).tasks if kind in ("safetensors", TORCH) else None
     return every if tasks is None else tasks
 
@@ -238,24 +266,3 @@ def _find_config(name: str) -> pathlib.Path:
     if path is None:
         raise InputError(f"--model_config: a config.json is needed. Not found: {name}")
     return path
-
-
-def _vocabulary_beside(records: str | None) -> pathlib.Path:
-    beside = (
-        pathlib.Path(find_files(records)[0]).parent / "vocab.txt" if records else DEFAULT_VOCABULARY
-    )
-    return beside if beside.is_file() else DEFAULT_VOCABULARY
-
-
-def _sizes_of_records(records: str, content: dict) -> dict:
-    """What a config leaves open and the records decide."""
-    family = _family_of(content)
-    if not family.layouts:
-        return {}
-    files = find_files(records)
-    dataset = declared_by(files)
-    layout = layout_of(dataset, files[0])
-    size = dataset[layout.size_key]
-    if layout not in family.layouts:  # said when the records are opened
-        return {layout.size_key: size}
-    return family.config.sizes_of_records(size, layout.num_patches)

@@ -12,7 +12,7 @@ import tf_keras
 
 from kaleido_tf.command_line.outfit_records import EvaluatedOutfits, ItemCategories
 from kaleido_tf.command_line.session import Session
-from kaleido_tf.compat.checkpoints.weights import load_start
+from kaleido_tf.compat.checkpoints.starting import load_start
 from kaleido_tf.data.outfit_config import OutfitConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.outfit_report import ItemVectors, same_for_all
@@ -52,10 +52,10 @@ def build(session: Session, categories: ItemCategories, settings: OutfitConfig):
 def begin(model, session: Session) -> None:
     """Gives a new model the image encoder of its start."""
     _ = model.trainable_variables  # makes all weights
-    if session.source.start is not None:
+    if session.source.starts:
         whole = build_model(session.config, (), session.text_length)
         _ = whole.pretrainer
-        load_start(whole, session.source.start)
+        load_start(whole, *session.source.starts)
         model.start_from(whole.named_layers["image_encoder"])
 
 

@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from kaleido_tf.command_line.examples import PairsToScore
+from kaleido_tf.command_line.examples import ListedPairs
 from kaleido_tf.evaluation.rank_metrics import evaluate_retrieval
 from kaleido_tf.evaluation.report import summary, write_metrics
 from kaleido_tf.evaluation.result_files import write_result_file
@@ -14,7 +14,7 @@ from kaleido_tf.evaluation.verdict import Verdict
 def write_scores(
     output: pathlib.Path,
     direction: str,
-    scored: PairsToScore,
+    scored: ListedPairs,
     logits: np.ndarray,
     batch_size: int,
     metrics_name: str,

@@ -7,7 +7,8 @@ import pathlib
 import numpy as np
 
 from kaleido_tf.command_line.session import Session
-from kaleido_tf.compat.checkpoints.weights import load_start, load_weights
+from kaleido_tf.compat.checkpoints.starting import load_start
+from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.data.labelled_examples import LabelledExamples
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.photo_views import Photos
@@ -41,8 +42,8 @@ def begin(model: Classifier, examples: LabelledExamples, session: Session) -> No
     if model.sees_images:
         # Before the weights: a BERT of texts alone has none that normalise image features.
         model.backbone.prepare(examples)
-    if session.source.start is not None:
-        load_start(model.backbone, session.source.start)
+    if session.source.starts:
+        load_start(model.backbone, *session.source.starts)
 
 
 def loaded(session: Session, classes: ClassList) -> Classifier:

@@ -10,7 +10,8 @@ from kaleido_tf.command_line.examples import open_rows
 from kaleido_tf.command_line.run_folder import leave_settings
 from kaleido_tf.command_line.session import begin_training, begin_use, print_figures
 from kaleido_tf.command_line.shared_flags import decisive_of, need
-from kaleido_tf.compat.checkpoints.weights import load_start, load_weights
+from kaleido_tf.compat.checkpoints.starting import load_start
+from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.objectives.class_list import ClassList
 from kaleido_tf.objectives.recognition import NUM_CLASSES, Classifier

@@ -9,7 +9,7 @@ import tensorflow as tf
 from kaleido_tf.command_line.examples import PairsToScore
 from kaleido_tf.command_line.session import Session
 from kaleido_tf.compat.checkpoints.checkpoint_names import named_variables
-from kaleido_tf.compat.checkpoints.weights import load_start
+from kaleido_tf.compat.checkpoints.starting import load_start
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.photo_views import mean_over_views
 from kaleido_tf.evaluation.scoring import score_batches

@@ -1,22 +1,25 @@
-"""Learning to rank from lists of candidates: flags to a run on records."""
+"""Learning to rank: flags to a run on records. A model that compares learns from lists of
+candidates, one of a family with a contrast from batches (contrastive_task.py).
+"""
 
 import pathlib
 
 import numpy as np
 from absl import flags
 
+from kaleido_tf.command_line import contrastive_task
 from kaleido_tf.command_line.examples import PairsToScore, pairs_of_candidates
 from kaleido_tf.command_line.pair_scores import write_scores
 from kaleido_tf.command_line.retrieval_model import CandidateScores, begin, reading_config
 from kaleido_tf.command_line.run_folder import leave_settings
 from kaleido_tf.command_line.session import Session, begin_training, begin_use
 from kaleido_tf.command_line.setting_flags import read_settings
-from kaleido_tf.command_line.shared_flags import decisive_of, need
+from kaleido_tf.command_line.shared_flags import decisive_of, is_given, need
 from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS, found_first
 from kaleido_tf.evaluation.verdict import Verdict, compare
-from kaleido_tf.families import build_model
+from kaleido_tf.families import build_model, contrast_task
 from kaleido_tf.files.whole_files import check_writable
 from kaleido_tf.objectives.comparison_folds import check_texts_for_folds
 from kaleido_tf.objectives.fine_tuning_config import FineTuningConfig
@@ -46,16 +49,23 @@ def run(module) -> None:
 
 def train(module, evaluates: bool) -> None:
     """Trains a model on lists, lets it rank the candidates of --eval_input_fp, and says whether it
-    ranks better than its comparison alone.
+    ranks better than its comparison alone; of a family with a contrast as `contrastive_task.train`.
     """
     need("train_input_fp", "model_dir", *(["eval_input_fp"] if evaluates else []))
     settings = read_settings(ListConfig)
     dropout = read_settings(FineTuningConfig).dropout
     session = begin_training("matching", FLAGS.model_config, dropout)
+    folder = pathlib.Path(FLAGS.model_dir)
+    if contrast_task(session.config):
+        contrastive_task.train(module, session, folder / EVALUATION, evaluates)
+        return
     config = reading_config(session.config)
+    if is_given("mirror_probability"):
+        raise InputError(
+            f"--mirror_probability is for models that read pixels. Received: a {config.model_type}"
+        )
     table = session.open_table(FLAGS.train_input_fp)
     check_texts_for_folds(table.texts)
-    folder = pathlib.Path(FLAGS.model_dir)
     examples = ListExamples(table, folder, settings, session.run.seed)
     pairs = _open_pairs(FLAGS.eval_input_fp, session) if evaluates else {}
     decisive = (*decisive_of(ListConfig, FineTuningConfig), "input_sequence_length", "task")
@@ -90,12 +100,15 @@ def rank() -> None:
     need(named)
     session = begin_use("matching")
     config = session.config
+    place = session.output_folder(EVALUATION if FLAGS.mode == "evaluate" else "")
+    if contrast_task(config):
+        contrastive_task.rank(session, FLAGS[named].value, place)
+        return
     if not getattr(config, "reads_comparison", False):
         raise InputError(
             f"A model that was fine-tuned for --task=retrieval is needed. {session.source.start}"
             " was not (pretrain_main.py --mode=predict scores candidates with any model)"
         )
-    place = session.output_folder(EVALUATION if FLAGS.mode == "evaluate" else "")
     check_writable(place)
     pairs = _open_pairs(FLAGS[named].value, session)
     set_precision(session.run.device.precision)

@@ -76,6 +76,7 @@ def begin_training(
             values.model_dir,
             records,
             values.input_sequence_length,
+            values.image_encoder_weights,
         )
         return with_dropout(source, dropout)
 

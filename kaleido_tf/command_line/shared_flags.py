@@ -3,13 +3,12 @@
 from absl import flags
 
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
+from kaleido_tf.command_line.start_flags import IMAGE_START_FLAG, START_FLAG
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.settings import decisive_flags
 from kaleido_tf.training.run_config import DeviceConfig, RunConfig
-
-START_FLAG = "pretrain_model_name_or_path"
 
 
 def define_shared_flags() -> None:
@@ -36,6 +35,13 @@ def define_shared_flags() -> None:
         " beside it, or a name in EasyTransfer's model zoo (pai-kaleidobert-base-en). A BERT of"
         " texts alone (Google's release, or a directory in Hugging Face's layout with"
         " model.safetensors) gives a new model its sizes and text side.",
+    )
+    flags.DEFINE_string(
+        IMAGE_START_FLAG,
+        None,
+        "What the image encoder of a new model starts from, where that is a network of its own"
+        f" (fashion_vil): a ResNet of torchvision (.pth or .safetensors), beside --{START_FLAG},"
+        " which then is a BERT of texts alone, or without it.",
     )
     flags.DEFINE_string(
         "predict_checkpoint_path",
@@ -68,7 +74,7 @@ def decisive_of(*settings: type) -> tuple[str, ...]:
     """The flags that a resumed run must not change: what decides its numbers, beside its data and
     its config.json.
     """
-    return (START_FLAG, *decisive_flags((DeviceConfig, RunConfig, *settings)))
+    return (START_FLAG, IMAGE_START_FLAG, *decisive_flags((DeviceConfig, RunConfig, *settings)))
 
 
 def is_given(name: str) -> bool:

@@ -11,7 +11,8 @@ import tf_keras
 
 from kaleido_tf.command_line.session import Session
 from kaleido_tf.command_line.text_guided_records import TripletRecords
-from kaleido_tf.compat.checkpoints.weights import load_start, load_weights
+from kaleido_tf.compat.checkpoints.starting import load_start
+from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.evaluation.composed_report import Found, baselines, find
 from kaleido_tf.evaluation.scoring import score_batches
 from kaleido_tf.objectives.text_guided_retrieval import TextGuidedRetrieval
@@ -28,8 +29,8 @@ def build(session: Session, wrong_references: bool = False) -> TextGuidedRetriev
 
 def begin(model: TextGuidedRetrieval, session: Session) -> None:
     """Gives a new model the weights that it begins with."""
-    if session.source.start is not None:
-        load_start(model.backbone, session.source.start)
+    if session.source.starts:
+        load_start(model.backbone, *session.source.starts)
     model.backbone.begin_composition()
 
 

@@ -42,6 +42,8 @@ class ModelConfig:
     """Key -> what a file without it means, where that is not the default for new models."""
     OURS: ClassVar[tuple[str, ...]] = ()
     """Keys that the original does not have."""
+    ALWAYS: ClassVar[dict] = {}
+    """What a model always has of what is a key in the configs of other families."""
     EMPTY_TEXT_PLACES: ClassVar[int | None] = 2
     """Places that a text of [CLS] and [SEP] alone takes, as no model here needs padding; None: as
     many as any other text.

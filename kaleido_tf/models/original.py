@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.models.state_dict import StateDict
+
 TEXT_COLUMNS = ("input_ids", "input_mask", "segment_ids")
 MASKED_LM_COLUMNS = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 BERT_DEPARTURES = {
@@ -62,44 +64,20 @@ class EasyTransfer:
 
 
 @dataclasses.dataclass(frozen=True)
-class StateDict:
-    """What a release for PyTorch has beside names: its checkpoints are state dicts.
-
-    Attributes:
-      heads: layer of a head -> the key that is there if the head is.
-      build: (model, heads) makes the weights of the encoder and of these heads.
-      repeated: model -> {key: variable}, of weights that stand there a second time.
-      constants: model -> {key: array} of what stands there and nothing is computed from.
-      body: the key by which its state dicts, and those of networks that it starts from, are known.
-      whole: a key that the latter lack.
-      check_start: (shapes, config, path) refuses, with an InputError, what a model cannot start
-        from.
-      changes: (shapes, model) -> {key: (shape, array -> array, what is done, in words)} for tables
-        that are brought to the model's shape.
-    """
-
-    heads: Mapping[str, str]
-    build: Callable[..., None]
-    repeated: Callable[..., "dict[str, OriginalVariable]"]
-    constants: Callable[..., dict[str, np.ndarray]]
-    body: str
-    whole: str
-    check_start: Callable[..., None]
-    changes: Callable[..., dict[str, tuple[tuple[int, ...], Callable, str]]]
-
-
-@dataclasses.dataclass(frozen=True)
 class Original:
     """A family's release.
 
     Attributes:
       names: model -> {name below the scope: variable}, of the layers that are built.
       easytransfer, state_dict: what it has beside names; one of them, the other None.
+      head_names: (head of recognition) -> {name: variable}, if it is built; None: it is a dense
+        layer, which goes by its own name.
     """
 
     names: Callable[..., "dict[str, OriginalVariable]"]
     easytransfer: EasyTransfer | None = None
     state_dict: StateDict | None = None
+    head_names: Callable[..., "dict[str, OriginalVariable]"] | None = None
 
     @property
     def scope(self) -> str:

@@ -1,5 +1,5 @@
-"""Recognition (Kaleido-BERT, section 4.2, "CR"): a dense head on the pooled output of a family's
-encoder.
+"""Recognition (Kaleido-BERT, section 4.2, "CR"): a head on the pooled output of a family's encoder,
+dense after dropout, or the one that the family has.
 
 B = batch, C = classes that the model knows, L = C and those that its evaluation knows beside them.
 """
@@ -47,7 +47,6 @@ class Classifier(tf.Module):
 
     total_is_linear = True
     needs_whole_batch = ""
-    fast_variables = ()
     step_tasks: Mapping[str, float] = {}
     loss_names = ("classification_loss",)
 
@@ -70,13 +69,8 @@ class Classifier(tf.Module):
         )
         self._frozen, self._unseen = settings.freeze_encoder, unseen
         self.backbone = build_model(config, (), text_length)
-        self.head = tf_keras.layers.Dense(
-            num_classes,
-            kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=HEAD_SPREAD),
-            dtype="float32",
-            name=f"{task}_dense",
-        )
-        self.head_dropout = tf_keras.layers.Dropout(HEAD_DROPOUT, name=f"{task}_dropout")
+        self.head, dropout = self._make_head()
+        self.head_dropout = tf_keras.layers.Dropout(dropout, name=f"{task}_dropout")
         self.named_layers = {
             **self.backbone.named_layers,
             self.head.name: self.head,
@@ -86,6 +80,19 @@ class Classifier(tf.Module):
         encoder = self.backbone.encoder if self.sees_images else self.backbone.text_encoder
         self.classifier = self._make_classifier(encoder)
         self.objective = self._make_objective(class_weights)
+
+    def _make_head(self) -> tuple[tf_keras.layers.Layer, float]:
+        """The head, and the dropout before it: what the family's `recognition_head` (number of
+        classes, name) gives, without any, or the original's.
+        """
+        name, of_family = f"{self.task}_dense", getattr(self.backbone, "recognition_head", None)
+        if of_family:
+            return of_family(self.num_classes, name), 0.0
+        spread = tf_keras.initializers.TruncatedNormal(stddev=HEAD_SPREAD)
+        dense = tf_keras.layers.Dense(
+            self.num_classes, kernel_initializer=spread, dtype="float32", name=name
+        )
+        return dense, HEAD_DROPOUT
 
     def _make_classifier(self, encoder) -> tf_keras.Model:
         inputs = {
@@ -123,6 +130,18 @@ class Classifier(tf.Module):
         so no decay.
         """
         return self.head.trainable_variables if self._frozen else self.objective.trainable_variables
+
+    @property
+    def fast_variables(self) -> tuple[tf.Variable, ...]:
+        """Of the backbone those that are trained, and the head's, where a family has such at
+        all.
+        """
+        of_backbone = self.backbone.fast_variables
+        if not of_backbone:
+            return ()
+        trained = {id(variable) for variable in self.trainable_variables}
+        fast = (*of_backbone, *self.head.trainable_variables)
+        return tuple(variable for variable in fast if id(variable) in trained)
 
     def losses(self, batch, task=None, training=False) -> dict[str, losses.WeightedSum]:
         """Loss and accuracy of a batch; in evaluation also the counts of (label, prediction), as a

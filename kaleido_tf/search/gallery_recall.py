@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from kaleido_tf.evaluation.places import Places, checked_blocks, count_block, joined
+from kaleido_tf.evaluation.places import Places, checked_blocks, count_block, joined, places_of
 from kaleido_tf.evaluation.rank_metrics import DIRECTIONS
 from kaleido_tf.evaluation.verdict import percentiles, resamples
 
@@ -60,6 +60,11 @@ def full_gallery_figures(blocks: Iterable[np.ndarray], queries: Side, gallery: S
         "full_gallery": len(own[1]),
         "full_equal_text_queries": int((right_by_text > right).sum()),
     }
+
+
+def found_first(blocks: Iterable[np.ndarray], queries: Side, gallery: Side) -> np.ndarray:
+    """[Q] float, whose mean is `full_recall_at_1`. Args and errors as `full_gallery_figures`."""
+    return places_of(blocks, *groups_by_text(queries, gallery)).found(1)
 
 
 def _figures(protocol: str, places: Places, drawn: list[np.ndarray]) -> dict:

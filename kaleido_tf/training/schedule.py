@@ -92,8 +92,8 @@ def multiply_rates(optimizer, variables: Sequence[tf.Variable], run: RunConfig) 
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if not variables or not isinstance(inner, TransformersAdamW):
         raise InputError(
-            "--rate_multiplier needs --optimizer=transformers_adamw and a model of type fashion_vil"
-            f" in pre-training or text-guided retrieval. Received: --optimizer={run.optimizer}"
+            "--rate_multiplier needs --optimizer=transformers_adamw and a model of type"
+            f" fashion_vil. Received: --optimizer={run.optimizer}"
             + ("" if variables else " and a model without parts that are to move faster")
         )
     inner.multiply_rates(variables, run.rate_multiplier)

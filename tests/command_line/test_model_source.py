@@ -16,8 +16,9 @@ from kaleido_tf.command_line.model_source import (
     with_dropout,
 )
 from kaleido_tf.compat.checkpoints.conversion import convert
+from kaleido_tf.compat.checkpoints.starting import load_start
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
-from kaleido_tf.compat.checkpoints.weights import load_start, load_weights, model_for_weights
+from kaleido_tf.compat.checkpoints.weights import load_weights, model_for_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig

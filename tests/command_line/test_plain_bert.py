@@ -9,7 +9,7 @@ import pytest
 
 from kaleido_tf.command_line.model_source import existing_model, model_to_train
 from kaleido_tf.command_line.plain_bert import is_plain_bert
-from kaleido_tf.compat.checkpoints.weights import load_start
+from kaleido_tf.compat.checkpoints.starting import load_start
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_examples
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tensorflow as tf
 
 from kaleido_tf.training.metrics_log import read_metrics
 from tests import tiny_fashion_vil
@@ -68,6 +69,58 @@ def test_it_is_evaluated_on_the_tasks_whose_heads_it_has(shop):
     assert "pac_loss" in output and "icc_loss" in output and "itm_loss" not in output
 
 
+CONFIGS = ROOT / "run_configs"
+RETRIEVAL = {
+    "flagfile": CONFIGS / "fashion_vil_retrieval.cfg",
+    "input_sequence_length": LENGTH,
+    "warmup_steps": 1,
+    "train_input_fp": "train",
+    "eval_input_fp": "valid",
+    "pretrain_model_name_or_path": "model",
+    "model_dir": "retrieval",
+    "train_batch_size": 4,
+    "num_epochs": 1,
+    "learning_rate": 1e-3,
+}
+
+
+@pytest.fixture(scope="module")
+def retriever(shop):
+    """What fine-tuning said, and the folder that it left."""
+    return command(shop, "finetune_main.py", **RETRIEVAL), shop / "retrieval"
+
+
+def test_it_is_fine_tuned_to_retrieve(shop, retriever):
+    output, folder = retriever
+    place = folder / "evaluation"
+    gallery = json.loads((place / "gallery_retrieval.json").read_text())["vectors"]
+    judged = json.loads((place / "gallery_verdicts.json").read_text())
+    for way in ("img2txt", "txt2img"):
+        figure = f"{way} full_recall_at_1"
+        assert judged[figure]["model"] == gallery[way]["full_recall_at_1"]
+        metrics = json.loads((place / f"{way}_retrieval_metrics.json").read_text())
+        assert metrics["rank@1"] == pytest.approx(metrics["verdict"]["model"])
+        for verdict in (judged[figure], metrics["verdict"]):
+            said = f"what it starts from: {verdict['figure']} {verdict['yardstick']:.4f}"
+            assert said in output and f"verdict: {verdict['figure']} of the yardstick" in output
+    before = command(
+        shop, "finetune_main.py", task="retrieval", mode="evaluate", eval_input_fp="valid",
+        predict_checkpoint_path="model", output_dir="before",
+    )  # fmt: skip
+    assert "no verdict" in before
+    first = json.loads((shop / "before" / "gallery_retrieval.json").read_text())["vectors"]
+    for way in ("img2txt", "txt2img"):  # the start's own figures are the yardstick
+        yardstick = judged[f"{way} full_recall_at_1"]["yardstick"]
+        assert first[way]["full_recall_at_1"] == pytest.approx(yardstick)
+
+
+def test_its_vectors_begin_at_their_first_length(shop, retriever):
+    start = tf.train.load_checkpoint(str(retriever[1] / "model.ckpt-0"))
+    name = "model/named_layers/contrastive_norm/scale/.ATTRIBUTES/VARIABLE_VALUE"
+    assert start.get_tensor(name) == 4
+    assert tf.train.load_checkpoint(str(shop / "model")).get_tensor(name) != 4
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [
@@ -80,3 +133,16 @@ def test_what_it_cannot_do_is_said(shop, flags, message):
     where = "model" if flags["mode"] == "export" else "new"
     output = command(shop, "pretrain_main.py", status=1, model_dir=where, **flags, **more)
     assert message in output
+
+
+def test_settings_of_other_tasks_are_refused(shop):
+    given = {**RETRIEVAL, "model_dir": "new", "list_candidates": 5}
+    output = command(shop, "finetune_main.py", status=1, **given)
+    assert "--list_candidates is for models that learn from lists" in output
+    given = {**RETRIEVAL, "model_dir": "new", "task": "subcatepred"}
+    output = command(shop, "finetune_main.py", status=1, **given)
+    assert "--mirror_probability is for --task=retrieval" in output
+    recognition = {"flagfile": CONFIGS / "fashion_vil_subcategory.cfg", "model_dir": "new"}
+    output = command(shop, "finetune_main.py", status=1, **recognition)
+    assert "--mode=train_and_evaluate needs --train_input_fp" in output
+    assert not (shop / "new").exists()

@@ -23,7 +23,11 @@ def original_variables(model) -> dict[str, OriginalVariable]:
     names = {}
     if original is not None:
         names = {original.scope + name: entry for name, entry in original.names(backbone).items()}
-    return names if backbone is model else names | dense_names(model.head.name, model.head)
+    if backbone is model:
+        return names
+    if original is not None and original.head_names is not None:
+        return names | original.head_names(model.head)
+    return names | dense_names(model.head.name, model.head)
 
 
 def named_variables(model) -> dict[str, OriginalVariable]:

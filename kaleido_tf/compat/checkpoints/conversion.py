@@ -165,8 +165,8 @@ def _check_target(weights: Weights, config: ModelConfig | None, kind: str) -> No
     if kind in ("tf1", "hf") and foreign:
         what = "TF1 checkpoint" if kind == "tf1" else "text encoder"
         raise InputError(
-            f"{weights.path} cannot be a {what}: its release is a state dict of PyTorch, without a"
-            " BERT. --to=safetensors gives the state dict's names, --to=own a checkpoint for here"
+            f"{weights.path} cannot be a {what}: its release is a state dict of PyTorch."
+            " --to=safetensors gives the state dict's names, --to=own a checkpoint for here"
         )
 
 

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Mapping
 
+from kaleido_tf.compat.checkpoints.checkpoint_names import state_dict_of
 from kaleido_tf.errors import InputError
+from kaleido_tf.families import FAMILIES
 from kaleido_tf.files.text_files import read_lines
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.objectives.class_list import NAME, ClassList, read_class_list
@@ -12,6 +14,8 @@ from kaleido_tf.objectives.recognition_config import RecognitionConfig
 
 OWN_HEAD = "model/head/"
 """Where checkpoints of this project hold the head, whatever its task."""
+_OWN_KERNELS = (f"{OWN_HEAD}kernel", f"{OWN_HEAD}logits/kernel")
+"""Of a dense head, and of one that transforms before."""
 
 
 def head_of(path: str, shapes: Mapping[str, tuple[int, ...]]) -> ClassList | None:
@@ -22,13 +26,19 @@ def head_of(path: str, shapes: Mapping[str, tuple[int, ...]]) -> ClassList | Non
       list beside it.
     """
     kernels = {f"{task}_dense/kernel": task for task in NUM_CLASSES}
-    own = [name for name in shapes if name.startswith(f"{OWN_HEAD}kernel")]
-    name = next((name for name in (*kernels, *own) if name in shapes), None)
+    own = [name for name in shapes if name.startswith(_OWN_KERNELS)]
+    released = {
+        release.classifier: release.recognises
+        for release in map(state_dict_of, FAMILIES)
+        if release is not None and release.classifier
+    }
+    name = next((name for name in (*kernels, *released, *own) if name in shapes), None)
     if name is None:
         return None
-    folder, outputs = os.path.dirname(path), shapes[name][-1]
+    folder, outputs = os.path.dirname(path), shapes[name][0 if name in released else -1]
     listed = read_class_list(folder)
     task = kernels.get(name) or (listed.task if listed else _task_of_run(folder))
+    task = task or released.get(name)
     if task is None:
         raise InputError(
             f"{path} is fine-tuned for recognition, and its {NAME} or flags.cfg is needed, which"

@@ -3,13 +3,13 @@ a safetensors file.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import state_dict_of
 from kaleido_tf.errors import InputError
-from kaleido_tf.families import FAMILIES
+from kaleido_tf.families import FAMILIES, layers_of_tasks
 from kaleido_tf.files.safetensors_file import SafetensorsFile
 from kaleido_tf.files.torch_file import ENDINGS, WHOLE_FILE, TorchFile
 
@@ -29,15 +29,16 @@ def type_of(names: Iterable[str]) -> str | None:
     """
     there = {name.removeprefix(PARALLEL) for name in names}
     types = (name for name in FAMILIES if state_dict_of(name) is not None)
-    return next((name for name in types if state_dict_of(name).body in there), None)
+    return next((name for name in types if there.intersection(state_dict_of(name).bodies)), None)
 
 
 class StateDictFile:
-    """A file to read from, whose names lose a `module.` that all of them have.
+    """A file to read from, whose names lose a `module.` that all of them have, and are those of
+    pre-training where a fine-tuned model has others.
 
     Attributes: path; shapes, dtypes: as `SafetensorsFile`; `model_type`: as `type_of`; `heads`,
-      `tasks`: of that type, the layers of the heads that are there, and those of them that are
-      tasks of pre-training, None without a type; `unread`: names there of what is no tensor;
+      `tasks`: of that type, the layers of the heads that are there, and the tasks of pre-training
+      that have one of them, None without a type; `unread`: names there of what is no tensor;
       `taken`: what of the file it is, in words.
     Raises: InputError as `TorchFile` and `SafetensorsFile`.
     """
@@ -52,15 +53,21 @@ class StateDictFile:
         if all(name.startswith(PARALLEL) for name in shapes):
             self._theirs = {name.removeprefix(PARALLEL): name for name in shapes}
             self.taken += f", without `{PARALLEL}` before the names"
-        self.shapes = {name: shapes[their] for name, their in self._theirs.items()}
-        self.dtypes = {name: self._file.dtypes[their] for name, their in self._theirs.items()}
-        self.model_type = type_of(self.shapes)
+        self.model_type = type_of(self._theirs)
         self.heads = self.tasks = None
         if self.model_type:
-            heads = state_dict_of(self.model_type).heads.items()
-            tasks = FAMILIES[self.model_type].model.TASKS
-            self.heads = tuple(layer for layer, key in heads if key in self.shapes)
-            self.tasks = tuple(layer for layer in self.heads if layer in tasks)
+            release, layers = state_dict_of(self.model_type), layers_of_tasks(self.model_type)
+            self._take_aliases(release.aliases)
+            self.heads = tuple(n for n, key in release.heads.items() if key in self._theirs)
+            self.tasks = tuple(task for task, layer in layers.items() if layer in self.heads)
+        self.shapes = {name: shapes[their] for name, their in self._theirs.items()}
+        self.dtypes = {name: self._file.dtypes[their] for name, their in self._theirs.items()}
+
+    def _take_aliases(self, aliases: Mapping[str, str]) -> None:
+        for other, name in aliases.items():
+            if other in self._theirs and name not in self._theirs:
+                self._theirs[name] = self._theirs.pop(other)
+                self.taken += f", {other} as {name}"
 
     def read(self, name: str) -> np.ndarray:
         """One tensor. Raises: InputError if the file holds none of that name or lacks its bytes."""

@@ -5,7 +5,6 @@ encoder in Hugging Face's layout are Google's; weights that the original does no
 `named_layers/...`, after their place in our models.
 """
 
-import dataclasses
 import math
 import os
 import re
@@ -124,35 +123,7 @@ def load_weights(model: CrossModalBert, path: str) -> None:
         load_own_checkpoint(model, path)
     else:
         weights = open_weights(path)
-        _report_unused(weights, fill(model, weights))
-
-
-def load_start(model: CrossModalBert, path: str) -> None:
-    """Fills a model that is to be trained; from a TF1 checkpoint (Kaleido-BERT, FashionBERT or
-    Google's BERT), a text encoder, or, for a family with state dicts, from one of these what it
-    has, with a report of what begins new.
-
-    Raises: InputError if a variable has another shape, or if there is nothing of the encoder.
-    """
-    kind, release = kind_of(path), state_dict_of(model.config.model_type)
-    if kind == "own" or (kind not in ("tf1", "hf") and release is None):
-        load_weights(model, path)
-        return
-    weights = open_weights(path)
-    if release is not None:
-        release.check_start(weights.shapes, model.config, path)
-        weights = _changed(weights, release.changes(weights.shapes, model))
-    _report_unused(weights, fill(model, weights, partly=True))
-
-
-def _changed(weights: Weights, changes: dict[str, tuple]) -> Weights:
-    """Weights, some of which are brought to another shape; says which."""
-    tensors, shapes = dict(weights.tensors), dict(weights.shapes)
-    for name, (shape, change, what) in changes.items():
-        shapes[name] = shape
-        tensors[name] = lambda read=tensors[name], change=change: change(read())
-        print(f"start: {what}")
-    return dataclasses.replace(weights, tensors=tensors, shapes=shapes)
+        report_unused(weights, fill(model, weights))
 
 
 def _open_tf1(prefix, _):
@@ -179,9 +150,9 @@ def _open_safetensors(path, _):
         )
     tasks = file.metadata.get("tasks")
     if type_of(file.shapes):
-        others = {"vocabulary_digest": file.metadata.get(VOCABULARY)}
-        others["head"] = head_of(path, file.shapes)
-        return _of_state_dict("safetensors", StateDictFile(path), int(step), **others)
+        digest = file.metadata.get(VOCABULARY)
+        state = StateDictFile(path)
+        return _of_state_dict("safetensors", state, int(step), vocabulary_digest=digest)
     sizes = {name: np.dtype(file.dtypes[name]).itemsize for name in names}
     tasks = None if tasks is None else tuple(task for task in tasks.split(",") if task)
     return _weights(
@@ -213,6 +184,7 @@ def _of_state_dict(kind, file, step, **others):
         heads=file.heads,
         unused=file.unread,
         taken=file.taken,
+        head=head_of(file.path, file.shapes),
         **others,
     )
 
@@ -245,7 +217,7 @@ def _open_own(prefix, config):
     names = [name for name in shapes if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
     head = head_of(prefix, shapes)
-    tasks = tasks_of_checkpoint(prefix, layers_of_tasks(config))
+    tasks = tasks_of_checkpoint(prefix, layers_of_tasks(config.model_type))
     release = state_dict_of(config.model_type)
     heads = tasks_of_checkpoint(prefix, {head: head for head in release.heads}) if release else None
     model = classifier_for(config, head) if head else model_for_weights(config, tasks, heads)
@@ -305,7 +277,10 @@ def weights_of(model: CrossModalBert, path: str, step: int, **others) -> Weights
     )
 
 
-def _report_unused(weights: Weights, unused: tuple[str, ...]) -> None:
+def report_unused(weights: Weights, unused: tuple[str, ...]) -> None:
+    """Says what lies beside the weights that were used. Args: unused: names that the model has no
+    use for.
+    """
     if weights.taken not in ("", WHOLE_FILE):
         print(f"{weights.path}: read was {weights.taken}")
     unused = (*weights.unused, *unused)

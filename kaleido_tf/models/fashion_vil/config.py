@@ -31,6 +31,7 @@ class FashionVilConfig(ModelConfig):
     """
 
     MODEL_TYPE: ClassVar[str] = "fashion_vil"
+    ALWAYS: ClassVar[dict] = {"hidden_gelu": "erf"}
 
     vocab_size: int = 30522
     hidden_size: int = 768

@@ -23,7 +23,8 @@ class ImageEmbedding(tf_keras.layers.Layer):
     """Projection of image tokens, and what their places in a joint sequence add. [B, V, C] -> [B,
     V, D] both; layer norm and dropout of the sequence come after.
 
-    The tables are the image's own. In the release they begin as copies of BERT's.
+    The tables are the image's own. They begin as copies of the text's (`make_layers`), as in the
+    release.
 
     Attributes: output_dropout: of what the layer norm makes of the sum.
     """
@@ -46,6 +47,11 @@ class ImageEmbedding(tf_keras.layers.Layer):
         initializer = tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range)
         return self.add_weight(name, shape=[rows, self.hidden_size], initializer=initializer)
 
+    def copy_tables(self, text: TextEmbedding) -> None:
+        """Lets the tables begin as those of the text."""
+        self.position_embeddings.assign(text.position_embeddings)
+        self.type_embeddings.assign(text.segment_embeddings)
+
     def call(self, tokens):
         projected = self.projection(tokens)
         return projected + self.position_embeddings[: tokens.shape[1]] + self.type_embeddings[0]
@@ -67,9 +73,17 @@ class ScaledNorm(tf_keras.layers.Layer):
     def __init__(self, scale, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.first_scale = scale
+
+    def build(self, input_shape):
+        # Not before: a model that recognises has none, here and in the release.
         self.scale = self.add_weight(
-            "scale", shape=[1], initializer=tf_keras.initializers.Constant(scale)
+            "scale", shape=[1], initializer=tf_keras.initializers.Constant(self.first_scale)
         )
+        super().build(input_shape)
+
+    def restart(self) -> None:
+        """Gives the length the value that it has before it is learnt."""
+        self.scale.assign([self.first_scale])
 
     def call(self, vectors):
         lengths = tf.norm(vectors, axis=-1, keepdims=True)
@@ -103,12 +117,14 @@ class AttributeClassifier(tf_keras.layers.Layer):
         return {**super().get_config(), "num_attributes": self.num_attributes}
 
 
-class CodeClassifier(tf_keras.layers.Layer):
-    """Which code of the patch tokenizer a place stands for. [N, D] -> [N, codes] float32."""
+class TransformedClassifier(tf_keras.layers.Layer):
+    """BERT's prediction transform and a linear layer: which code of the patch tokenizer a place
+    stands for, or which class an item is of. [N, D] -> [N, classes] float32.
+    """
 
-    def __init__(self, num_codes, initializer_range, layer_norm_eps, **kwargs):
+    def __init__(self, num_classes, initializer_range, layer_norm_eps, **kwargs):
         super().__init__(**kwargs)
-        self.num_codes, self.initializer_range = num_codes, initializer_range
+        self.num_classes, self.initializer_range = num_classes, initializer_range
         self.layer_norm_eps = layer_norm_eps
         self.layer_norm = tf_keras.layers.LayerNormalization(
             epsilon=layer_norm_eps, name="layer_norm"
@@ -122,7 +138,7 @@ class CodeClassifier(tf_keras.layers.Layer):
             kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range),
             name="dense",
         )
-        self.logits = torch_dense(self.num_codes, size, dtype="float32", name="logits")
+        self.logits = torch_dense(self.num_classes, size, dtype="float32", name="logits")
         super().build(input_shape)
 
     def call(self, hidden):
@@ -131,7 +147,7 @@ class CodeClassifier(tf_keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "num_codes": self.num_codes,
+            "num_classes": self.num_classes,
             "initializer_range": self.initializer_range,
             "layer_norm_eps": self.layer_norm_eps,
         }
@@ -181,17 +197,19 @@ def make_layers(config: FashionVilConfig) -> dict[str, tf_keras.layers.Layer]:
         exact_gelu,
         epsilon,
     )
+    image = ImageEmbedding(
+        size,
+        config.max_position_embeddings,
+        config.type_vocab_size,
+        config.hidden_dropout_prob,
+        spread,
+        name="image_embedding",
+    )
+    image.copy_tables(text)
     return {
         "image_encoder": image_encoder,
         "text_embedding": text,
-        "image_embedding": ImageEmbedding(
-            size,
-            config.max_position_embeddings,
-            config.type_vocab_size,
-            config.hidden_dropout_prob,
-            spread,
-            name="image_embedding",
-        ),
+        "image_embedding": image,
         **{block.name: block for block in blocks},
         "pooler": Pooler(size, spread, name="pooler"),
         "contrastive_norm": ScaledNorm(config.contrastive_scale, name="contrastive_norm"),
@@ -203,7 +221,7 @@ def make_layers(config: FashionVilConfig) -> dict[str, tf_keras.layers.Layer]:
             layer_norm_eps=epsilon,
             name="masked_lm",
         ),
-        "patch_codes": CodeClassifier(
+        "patch_codes": TransformedClassifier(
             config.patch_tokenizer.num_codes, spread, epsilon, name="patch_codes"
         ),
         "attributes": AttributeClassifier(config.num_attributes, name="attributes"),

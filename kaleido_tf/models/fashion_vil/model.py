@@ -11,6 +11,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.losses import WeightedSum
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.encoders import FashionVilEncoders
+from kaleido_tf.models.fashion_vil.layers import TransformedClassifier
 from kaleido_tf.models.fashion_vil.patch_tokenizer import PatchTokenizer
 from kaleido_tf.models.fashion_vil.tasks import SHARES, text_guided_retrieval
 from kaleido_tf.models.fashion_vil.tasks import TASKS as BY_NAME
@@ -42,6 +43,8 @@ class FashionVil(FashionVilEncoders):
             "mpfc": "patch_codes",
         }
     )
+    CONTRAST_TASK = "itc"
+    """The loss of fine-tuning to retrieve: that of pre-training."""
     total_is_linear = True
     needs_whole_batch = "the contrast between the pairs of a batch"
 
@@ -176,6 +179,19 @@ class FashionVil(FashionVilEncoders):
         """Nothing beside the means."""
         del sums
         return {}
+
+    def recognition_head(self, num_classes: int, name: str) -> TransformedClassifier:
+        """What tells classes apart by the pooled output of text and image, as in the release."""
+        config = self.config
+        return TransformedClassifier(
+            num_classes, config.initializer_range, config.layer_norm_eps, name=name
+        )
+
+    def restart_contrast(self) -> None:
+        """Sets what `CONTRAST_TASK` learns beside the encoders back to its first value, as the
+        release does where fine-tuning begins.
+        """
+        self.named_layers["contrastive_norm"].restart()
 
     def prepare(self, examples) -> None:
         """Gives a new model the patch tokenizer that the examples know of, if it needs one."""

@@ -5,29 +5,41 @@ import dataclasses
 import numpy as np
 
 from kaleido_tf.models.fashion_vil.image_encoder import ImageEncoder
+from kaleido_tf.models.fashion_vil.layers import TransformedClassifier
 from kaleido_tf.models.fashion_vil.model import FashionVil
+from kaleido_tf.models.fashion_vil.module_names import (
+    BERT,
+    CLASSIFIER,
+    FINE_TUNED_NORM,
+    FIRST_STAGE,
+    HEADS,
+    IMAGE_ENCODER,
+    IMAGE_STEM,
+    NORM,
+    RESNET_BODY,
+    WORDS,
+    torch_name,
+)
 from kaleido_tf.models.fashion_vil.outfit_model import OutfitModel
+from kaleido_tf.models.fashion_vil.starts import check_start, start_names
 from kaleido_tf.models.fashion_vil.tokenizer_names import PREFIX, tokenizer_names
 from kaleido_tf.models.original import (
     ConvolutionKernel,
+    Original,
     OriginalVariable,
     bert_names,
     torch_dense_names,
 )
+from kaleido_tf.models.state_dict import StateDict
 
-IMAGE_ENCODER = "image_encoder.model"
-BERT = "model.bert"
-HEADS = "model.heads"
-FIRST_STAGE = 4
-"""Number of the ResNet's first stage in the release's list of modules, of which 0 is the first
-convolution and 1 its batch norm."""
-
-_ENDINGS = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
-_HEADS = {
-    "cls/predictions/output_bias": f"{HEADS}.mlm.bias",
-    "cls/seq_relationship/output_weights": f"{HEADS}.itm.seq_relationship.weight",
-    "cls/seq_relationship/output_bias": f"{HEADS}.itm.seq_relationship.bias",
+HEADS_BY_LAYER = {
+    "next_sentence": f"{HEADS}.itm.seq_relationship.weight",
+    "masked_lm": f"{HEADS}.mlm.bias",
+    "patch_codes": f"{HEADS}.mpfc.1.weight",
+    "attributes": f"{HEADS}.pac.projection",
+    "contrastive_norm": NORM,
 }
+"""Layer of a head -> a key that is there with it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +68,13 @@ def variable_names(model: FashionVil) -> dict[str, OriginalVariable]:
         is_kernel = name.endswith("/kernel")
         if is_kernel:
             entry = TransposedEntry(entry.variable, entry.transposed, entry.shape)
-        names[_torch_name(name)] = entry
+        names[torch_name(name)] = entry
     names |= _image_embedding_names(layers["image_embedding"])
     names |= image_encoder_names(layers["image_encoder"])
-    names["model.contrastive_norm.norm_s"] = OriginalVariable(layers["contrastive_norm"].scale)
+    if layers["contrastive_norm"].built:
+        names[NORM] = OriginalVariable(layers["contrastive_norm"].scale)
     if layers["patch_codes"].built:
-        names |= _patch_code_names(layers["patch_codes"])
+        names |= _transformed_names(f"{HEADS}.mpfc", layers["patch_codes"])
     if layers["attributes"].built:
         names[f"{HEADS}.pac.projection"] = OriginalVariable(layers["attributes"].directions)
     if "image_tokenizer" in layers:
@@ -131,8 +144,7 @@ def _image_embedding_names(layer):
     }
 
 
-def _patch_code_names(layer):
-    scope = f"{HEADS}.mpfc"
+def _transformed_names(scope, layer):
     return {
         f"{scope}.0.dense.weight": OriginalVariable(layer.dense.kernel, transposed=True),
         f"{scope}.0.dense.bias": OriginalVariable(layer.dense.bias),
@@ -143,14 +155,44 @@ def _patch_code_names(layer):
     }
 
 
-def _torch_name(name):
-    """Google's name of BERT's variables in PyTorch's form, below the release's modules."""
-    if name in _HEADS:
-        return _HEADS[name]
-    scope, ending = name.rsplit("/", 1)
-    if ending.endswith("_embeddings"):
-        scope, ending = name, "weight"
-    name = f"{scope}/{_ENDINGS.get(ending, ending)}".replace("layer_", "layer.").replace("/", ".")
-    if name.startswith("cls."):
-        return name.replace("cls.predictions", f"{HEADS}.mlm")
-    return f"model.{name}"
+def build_heads(model: FashionVil, heads: tuple[str, ...]) -> None:
+    """Makes the weights of the encoder and of the heads of the model's tasks, which are those of
+    `heads` wherever both were read of one file.
+    """
+    _ = model.pretrainer if heads else model.encoder
+
+
+def constant_arrays(model: FashionVil) -> dict[str, np.ndarray]:
+    """What the state dict holds beside weights: places of words, and counts of training steps that
+    nothing reads (0 here).
+    """
+    counted = [name for name in variable_names(model) if name.endswith(".running_mean")]
+    return {
+        f"{BERT}.embeddings.position_ids": np.arange(model.config.max_position_embeddings)[None],
+        **{name.replace("running_mean", "num_batches_tracked"): np.int64(0) for name in counted},
+    }
+
+
+def head_names(head: TransformedClassifier) -> dict[str, OriginalVariable]:
+    """Key of the state dict -> variable, of a head of recognition that is built."""
+    return _transformed_names(CLASSIFIER, head) if head.built else {}
+
+
+ORIGINAL = Original(
+    names=variable_names,
+    state_dict=StateDict(
+        heads=HEADS_BY_LAYER,
+        build=build_heads,
+        repeated=repeated_variables,
+        constants=constant_arrays,
+        bodies=(IMAGE_STEM, RESNET_BODY),
+        whole=WORDS,
+        check_start=check_start,
+        start_names=start_names,
+        starts_from_two=True,
+        aliases={FINE_TUNED_NORM: NORM},
+        classifier=f"{CLASSIFIER}.1.weight",
+        recognises="subcatepred",
+    ),
+    head_names=head_names,
+)

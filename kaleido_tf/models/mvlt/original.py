@@ -11,11 +11,11 @@ from kaleido_tf.models.original import (
     ConvolutionKernel,
     Original,
     OriginalVariable,
-    StateDict,
     torch_convolution_names,
     torch_dense_names,
     torch_norm_names,
 )
+from kaleido_tf.models.state_dict import StateDict
 
 WORDS = "text_embeddings.word_embeddings.weight"
 DECODER = "mlm_head.mlm_decoder.weight"
@@ -180,7 +180,7 @@ ORIGINAL = Original(
         build=build_heads,
         repeated=repeated_variables,
         constants=constant_arrays,
-        body=BODY,
+        bodies=(BODY,),
         whole=WORDS,
         check_start=check_start,
         changes=table_changes,

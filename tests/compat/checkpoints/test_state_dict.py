@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from kaleido_tf.compat.checkpoints.weights import (
-    find_weights,
-    kind_of,
-    load_start,
-    load_weights,
-    open_weights,
-)
+from kaleido_tf.compat.checkpoints.starting import load_start
+from kaleido_tf.compat.checkpoints.weights import find_weights, kind_of, load_weights, open_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.safetensors_file import write_safetensors
 from kaleido_tf.models.mvlt import original

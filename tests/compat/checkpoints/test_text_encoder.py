@@ -15,13 +15,9 @@ from safetensors.numpy import load_file, save_file
 from benchmarks.text_side import text_outputs
 from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
 from kaleido_tf.compat.checkpoints.conversion import convert
+from kaleido_tf.compat.checkpoints.starting import load_start
 from kaleido_tf.compat.checkpoints.text_encoder import TextEncoder, read_text_encoder
-from kaleido_tf.compat.checkpoints.weights import (
-    find_weights,
-    kind_of,
-    load_start,
-    model_for_weights,
-)
+from kaleido_tf.compat.checkpoints.weights import find_weights, kind_of, model_for_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig

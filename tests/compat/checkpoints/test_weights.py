@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import original_variables
+from kaleido_tf.compat.checkpoints.starting import load_start
 from kaleido_tf.compat.checkpoints.tf1_checkpoint import Tf1Checkpoint, write_tf1_checkpoint
-from kaleido_tf.compat.checkpoints.weights import load_start, load_weights, model_for_weights
+from kaleido_tf.compat.checkpoints.weights import load_weights, model_for_weights
 from kaleido_tf.errors import InputError
 from kaleido_tf.families import read_config
 from tests.golden_files import checkpoint_in, golden_folder, kaleido_bert, training_checkpoint
