@@ -31,7 +31,7 @@ def begin(model: TextGuidedRetrieval, session: Session) -> None:
     """Gives a new model the weights that it begins with."""
     if session.source.starts:
         load_start(model.backbone, *session.source.starts)
-    model.backbone.begin_composition()
+    model.backbone.restart_contrast()
 
 
 def at_its_start(session: Session) -> TextGuidedRetrieval:

@@ -163,11 +163,6 @@ class FashionVil(FashionVilEncoders):
         """
         return text_guided_retrieval(self, batch, training, wrong_references)
 
-    def begin_composition(self) -> None:
-        """The length of vectors begins anew, as in the release, which maps no weight to it."""
-        norm = self.named_layers["contrastive_norm"]
-        norm.scale.assign([norm.first_scale])
-
     def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
         """The sum of the means of the losses that a step computed, each by its weight."""
         weights = self._loss_weights
