@@ -86,6 +86,7 @@ EXCEPTED = {
     "docs/mvlt.md": {"pixels": MVLT},
     "docs/fashion_vil.md": {
         "pixels": "tests/end_to_end/test_fashion_vil.py runs its like",
+        "convert_checkpoint": "tests/compat/checkpoints/test_fashion_vil_state.py converts",
         "write_pseudo_attributes": "tests/data_prep/test_write_pseudo_attributes.py runs it",
     },
     "docs/text_guided.md": {
