@@ -91,7 +91,7 @@ EXCEPTED = {
     },
     "docs/text_guided.md": {
         "data_prep.write_sample_triplets": "tests/data_prep/sample/test_sample_triplets.py draws",
-        "drawn/": "tests/end_to_end/test_text_guided.py runs its like",
+        "drawn": "tests/end_to_end/test_text_guided.py runs its like",
     },
     "docs/outfits.md": {
         "data_prep.write_sample_outfits": "tests/data_prep/sample/test_sample_outfits.py draws",
