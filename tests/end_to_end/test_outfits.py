@@ -86,8 +86,8 @@ def test_evaluation_alone_gives_the_same_figures(prepared, trained):
     assert again["figures"]["model"] == pytest.approx(before["figures"]["model"], abs=1e-6)
 
 
-def test_polyvore_s_form(prepared):
-    """Its questions, its categories, rows that only feed the gallery, and the release's draws."""
+def test_the_release_s_settings_and_form(prepared):
+    """Its questions, its categories, rows that only feed the gallery, and its draws."""
     items = {small_outfits.item(n): {"category_id": "11"} for n in range(small_outfits.COUNT)}
     (prepared / "metadata.json").write_text(json.dumps(items))
     rows = [
@@ -98,14 +98,16 @@ def test_polyvore_s_form(prepared):
     (prepared / "ocir.json").write_text(json.dumps([*rows, extra]))
     output = finetune(
         prepared,
-        *TRAIN,
+        f"--flagfile={ROOT / 'run_configs' / 'fashion_vil_outfits.cfg'}",
+        "--train_input_fp=photos",
         "--train_outfits=ocir.json",
         "--eval_input_fp=photos",
         "--eval_outfits=ocir.json",
         "--item_metadata=metadata.json",
-        "--outfit_pairs=release",
-        "--outfit_trained_stages=release",
+        "--model_config=model.json",
+        "--train_batch_size=4",
         "--num_epochs=0.5",
+        "--warmup_steps=0",
         "--model_dir=polyvore",
     )
     assert "5 questions over 10 photos, 0 with answers, 0 outfits to be judged" in output
