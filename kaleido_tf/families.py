@@ -51,6 +51,7 @@ class Family:
       layout: config -> the one of them that a model reads.
       original: how its release names variables and columns; None: no release is read.
       outfit_model: what completes outfits with a part of it (`OutfitModel`); None: nothing does.
+      outfit_names: model of that class -> key of the release's state dict -> variable.
     """
 
     config: type[ModelConfig]
@@ -60,6 +61,7 @@ class Family:
     layout: Callable[[ModelConfig], Layout] | None = None
     original: Original | None = None
     outfit_model: type | None = None
+    outfit_names: Callable | None = None
 
 
 FAMILIES: dict[str, Family] = {
@@ -95,6 +97,7 @@ FAMILIES: dict[str, Family] = {
         lambda config: PIXELS,
         fashion_vil_original.ORIGINAL,
         outfit_model=OutfitModel,
+        outfit_names=fashion_vil_original.outfit_names,
     ),
 }
 DEFAULT_TYPE = KaleidoBertConfig.MODEL_TYPE

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from kaleido_tf.command_line.outfit_model_use import (
+from kaleido_tf.command_line.outfit_model import (
     at_its_start,
     baselines,
     begin,

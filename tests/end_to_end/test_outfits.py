@@ -1,10 +1,14 @@
 """Outfits from the command line: trained, gone on with, evaluated, and bad input refused."""
 
 import json
+import shutil
 
 import pytest
 
-from tests import pixel_records, small_outfits
+from kaleido_tf.models.fashion_vil.original import outfit_names
+from kaleido_tf.models.fashion_vil.outfit_model import OutfitModel
+from kaleido_tf.training.checkpoints import find_checkpoint, load_own_checkpoint
+from tests import pixel_records, small_outfits, torch_files
 from tests.end_to_end.commands import ROOT, run
 from tests.tiny_fashion_vil import tiny_fashion_vil
 
@@ -150,3 +154,26 @@ def test_a_model_of_another_task_completes_nothing(prepared, trained, tmp_path):
     output = finetune(prepared, *EVALUATE, *where, status=1)
     (tmp_path / "outfits.json").rename(folder / "outfits.json")
     assert "fine-tuned for --task=outfits is needed, with its outfits.json" in output
+
+
+def test_the_release_s_state_dict_is_read(prepared, trained, tmp_path):
+    """Under the names of the release's modules the weights give the same answers."""
+    folder, _ = trained
+    described = json.loads((folder / "outfits.json").read_text())
+    config = tiny_fashion_vil()
+    model = OutfitModel(config, len(described["categories"]), described["vector_size"])
+    _ = model.trainable_variables
+    load_own_checkpoint(model, find_checkpoint(str(folder)))
+    names = outfit_names(model)
+    arrays = {f"module.{n}": e.to_original(e.variable.numpy()) for n, e in names.items()}
+    for name in ("config.json", "vocab.txt", "outfits.json"):
+        shutil.copy(folder / name, tmp_path / name)
+    torch_files.write_torch_file(tmp_path / "csa.pth", {"model": arrays})
+    where = (f"--predict_checkpoint_path={tmp_path / 'csa.pth'}", f"--output_dir={tmp_path}")
+    finetune(prepared, *EVALUATE, "--mode=evaluate", *where)
+    again, before = metrics_in(tmp_path), metrics_in(folder / "evaluation")
+    assert again["figures"]["model"] == pytest.approx(before["figures"]["model"], abs=1e-6)
+
+    (tmp_path / "outfits.json").write_text(json.dumps({**described, "vector_size": 8}))
+    output = finetune(prepared, *EVALUATE, "--mode=evaluate", *where, status=1)
+    assert "does not fit the model" in output and "proj_layer.weight needs [8, 96]" in output

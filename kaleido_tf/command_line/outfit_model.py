@@ -12,7 +12,9 @@ import tf_keras
 
 from kaleido_tf.command_line.outfit_records import EvaluatedOutfits, ItemCategories
 from kaleido_tf.command_line.session import Session
+from kaleido_tf.compat.checkpoints.filling import listed
 from kaleido_tf.compat.checkpoints.starting import load_start
+from kaleido_tf.compat.checkpoints.state_dict import StateDictFile, has_state_dict
 from kaleido_tf.data.outfit_config import OutfitConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.outfit_report import ItemVectors, same_for_all
@@ -101,8 +103,29 @@ def loaded(session: Session, categories: ItemCategories, settings: OutfitConfig)
     with make_strategy(session.run.device).scope():
         model = build(session, categories, settings)
         _ = model.trainable_variables
-    load_own_checkpoint(model, session.source.start)
+    weights = session.source.start
+    if has_state_dict(weights):
+        _load_state_dict(model, weights)
+    else:
+        load_own_checkpoint(model, weights)
     return model
+
+
+def _load_state_dict(model, path: str) -> None:
+    """Fills a model with the release's state dict of outfit completion (CSA-Net)."""
+    file, names = StateDictFile(path), FAMILIES[model.config.model_type].outfit_names(model)
+    wrong = [
+        f"{name} needs {list(entry.original_shape)}, found {list(file.shapes.get(name, ()))}"
+        for name, entry in names.items()
+        if file.shapes.get(name) != entry.original_shape
+    ]
+    if wrong:
+        raise InputError(
+            f"{path} does not fit the model of its config.json and {NAME}. Missing or of another"
+            f" shape: {len(wrong)} ({listed(wrong)})"
+        )
+    for name, entry in names.items():
+        entry.variable.assign(entry.to_ours(file.read(name)))
 
 
 def vectors_of(model, outfits: EvaluatedOutfits, session: Session, batch_size: int) -> ItemVectors:
