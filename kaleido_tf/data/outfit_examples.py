@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from kaleido_tf.data.named_photos import NamedPhotos
 from kaleido_tf.data.outfit_config import OutfitConfig
-from kaleido_tf.data.photos import cut_resized, mirrored_by_chance, resized
 from kaleido_tf.data.sampling import Draw, fold, row_seed
+from kaleido_tf.data.shown_photos import ShownPhotos
 from kaleido_tf.errors import InputError
 
 
@@ -37,7 +37,8 @@ class OutfitExamples:
         seed: int,
     ):
         self.photos, self._categories = photos, np.asarray(categories, np.int32)
-        self._side, self._settings, self._seed = side, settings, seed
+        self._settings, self._seed = settings, seed
+        self._shown = ShownPhotos(photos, side, settings.smallest_cut, settings.mirror_probability)
         self._outfits = [photos.numbers_of(outfit) for outfit in outfits]
         self._sizes = np.array([len(outfit) for outfit in self._outfits])
 
@@ -94,21 +95,17 @@ class OutfitExamples:
 
         signature = (tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int64))
         dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
-        return self._batches(dataset, self._part, batch_size, drop_remainder=True)
+        return self._batches(dataset, self._shown.part, batch_size, drop_remainder=True)
 
     def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
         """One pass: the pairs of the first epoch in the order of the outfits, photos whole."""
         pairs = self.pairs(0), np.arange(len(self), dtype=np.int64)
         dataset = tf.data.Dataset.from_tensor_slices(pairs)
-        return self._batches(dataset, self._whole, batch_size)
+        return self._batches(dataset, self._shown.whole, batch_size)
 
     def photo_batches(self, batch_size: int) -> tf.data.Dataset:
         """{"photo": [B, s, s, 3] uint8}: one pass over all photos."""
-        read = self.photos.reader()
-        dataset = tf.data.Dataset.range(len(self.photos)).map(
-            lambda number: {"photo": resized(read(number), self._side)}, tf.data.AUTOTUNE
-        )
-        return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        return self._shown.batches(batch_size)
 
     def _batches(self, dataset, cut, batch_size, drop_remainder=False):
         read, categories = self.photos.reader(), tf.constant(self._categories)
@@ -126,11 +123,3 @@ class OutfitExamples:
 
         dataset = dataset.map(example, tf.data.AUTOTUNE, deterministic=True)
         return dataset.batch(batch_size, drop_remainder).prefetch(tf.data.AUTOTUNE)
-
-    def _part(self, photo, draw):
-        part = cut_resized(photo, self._side, self._settings.smallest_cut, draw)
-        return mirrored_by_chance(part, self._settings.mirror_probability, draw)
-
-    def _whole(self, photo, draw):
-        del draw  # nothing is
-        return resized(photo, self._side)

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.data.named_photos import NamedPhotos
-from kaleido_tf.data.photos import cut_resized, mirrored_by_chance, resized
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.sampling import Draw, fold, row_seed
+from kaleido_tf.data.shown_photos import ShownPhotos
 from kaleido_tf.data.triplet_config import TripletConfig
 from kaleido_tf.data.triplets import Triplet
 from kaleido_tf.errors import InputError
@@ -44,7 +44,8 @@ class TripletExamples:
         seed: int,
     ):
         self.triplets = [triplet for triplet in triplets if triplet.is_query]
-        self.photos, self._side, self._settings, self._seed = photos, side, settings, seed
+        self.photos, self._seed = photos, seed
+        self._shown = ShownPhotos(photos, side, settings.smallest_cut, settings.mirror_probability)
         self._left_out = len(triplets) - len(self.triplets)
         self.references = photos.numbers_of(triplet.reference for triplet in self.triplets)
         self._targets = photos.numbers_of(triplet.target for triplet in self.triplets)
@@ -98,21 +99,17 @@ class TripletExamples:
 
         scalar = tf.TensorSpec([], tf.int64)
         dataset = tf.data.Dataset.from_generator(rows, output_signature=(scalar, scalar))
-        return self._batches(dataset, self._part, batch_size, drop_remainder=True)
+        return self._batches(dataset, self._shown.part, batch_size, drop_remainder=True)
 
     def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
         """One pass over the triplets in their order; the last batch may be smaller."""
         numbers = tf.range(len(self), dtype=tf.int64)
         dataset = tf.data.Dataset.from_tensor_slices((numbers, numbers))
-        return self._batches(dataset, self._whole, batch_size)
+        return self._batches(dataset, self._shown.whole, batch_size)
 
     def photo_batches(self, batch_size: int) -> tf.data.Dataset:
         """{"photo": [B, s, s, 3] uint8}: one pass over all photos, those of the gallery, too."""
-        read = self.photos.reader()
-        dataset = tf.data.Dataset.range(len(self.photos)).map(
-            lambda number: {"photo": resized(read(number), self._side)}, tf.data.AUTOTUNE
-        )
-        return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        return self._shown.batches(batch_size)
 
     def _batches(self, dataset, cut, batch_size, drop_remainder=False):
         read = self.photos.reader()
@@ -135,11 +132,3 @@ class TripletExamples:
 
         dataset = dataset.map(example, tf.data.AUTOTUNE, deterministic=True)
         return dataset.batch(batch_size, drop_remainder).prefetch(tf.data.AUTOTUNE)
-
-    def _part(self, photo, draw):
-        part = cut_resized(photo, self._side, self._settings.smallest_cut, draw)
-        return mirrored_by_chance(part, self._settings.mirror_probability, draw)
-
-    def _whole(self, photo, draw):
-        del draw  # nothing is
-        return resized(photo, self._side)
