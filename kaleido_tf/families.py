@@ -42,9 +42,10 @@ class Family:
       config: class of its `config.json`.
       model: its class, a `training.trainer.Trainable`: `model(config, tasks, text_length,
         loss_weights)` builds one, `model.check_settings(config, tasks, loss_weights)` refuses what
-        it cannot be, `model.TASKS` names what may be trained, `model.TASK_LAYERS` the layers of
-        tasks that are called otherwise, and `prepare(examples)` lets a new
-        model look at its training examples before the first step. It may have a `CONTRAST_TASK`.
+        it cannot be, `model.TASKS` names what is trained where nothing else is asked for,
+        `model.TASK_LAYERS` the layers of tasks that are called otherwise, and `prepare(examples)`
+        lets a new model look at its training examples before the first step. It may have a
+        `CONTRAST_TASK`, and `FURTHER_TASKS` that are trained where they are asked for.
       open_examples: (pattern, settings, config, tasks, vocabulary) -> the examples that a run makes
         of the records at `pattern`.
       layouts: of the records that its models read; () for a family that reads others.
@@ -152,7 +153,8 @@ def check_reads_patches(config: ModelConfig, what: str) -> None:
 def layers_of_tasks(model_type: str) -> dict[str, str]:
     """Task -> the layer that is in a checkpoint if the task is, mostly its head of that name."""
     model = FAMILIES[model_type].model
-    return {task: model.TASK_LAYERS.get(task, task) for task in model.TASKS}
+    tasks = (*model.TASKS, *getattr(model, "FURTHER_TASKS", ()))
+    return {task: model.TASK_LAYERS.get(task, task) for task in tasks}
 
 
 def read_examples(

@@ -10,7 +10,6 @@ import tensorflow as tf
 from kaleido_tf.models.fashion_vil import original
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.model import FashionVil
-from kaleido_tf.models.fashion_vil.tasks import TASKS
 from kaleido_tf.models.fashion_vil.tokenizer_config import TokenizerConfig
 from tests.golden_files import fashion_vil, read_json
 
@@ -69,12 +68,12 @@ def config(**changes) -> FashionVilConfig:
     return FashionVilConfig(**{**values, **changes})
 
 
-def model_of(**changes) -> FashionVil:
-    """The small model with the release's weights."""
-    model = FashionVil(config(**changes), tuple(TASKS))
+def model_of(tasks=FashionVil.TASKS, **changes) -> FashionVil:
+    """The small model with the release's weights; of `mpfr` with those of the ablation."""
+    model = FashionVil(config(**changes), tasks)
     _ = model.trainable_variables  # makes all weights
     for key, entry in original.variable_names(model).items():
-        entry.variable.assign(entry.to_ours(weights()[key]))
+        entry.variable.assign(entry.to_ours((weights() | ablation_weights())[key]))
     return model
 
 
@@ -85,6 +84,13 @@ def weights() -> dict[str, np.ndarray]:
     if not any("image_tokenizer" in key for key in found):  # as in the repository
         found = found | arrays("vqvae_weights")
     return found
+
+
+@functools.cache
+def ablation_weights() -> dict[str, np.ndarray]:
+    """Of the heads of `FashionVil.FURTHER_TASKS`."""
+    given = arrays("ablation_tasks")
+    return {key.removeprefix("w/"): given[key] for key in given if key.startswith("w/")}
 
 
 @functools.cache

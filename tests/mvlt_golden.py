@@ -83,7 +83,7 @@ def heads_on(model: Mvlt, encoded: dict) -> dict:
     return {
         "masked_lm": layers["masked_lm"](layers["masked_lm_adapter"](words), places),
         "image": layers["image"](*encoded["image_maps"][1:]),
-        **{name: layers[name](words) for name in classes},
+        **{name: layers[name](words[:, 0]) for name in classes},
     }
 
 

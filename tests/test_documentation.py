@@ -225,7 +225,18 @@ def workplace(tmp_path_factory):
     return place
 
 
-@pytest.mark.parametrize("block", shell_blocks(), ids=lambda block: block.name)
+# Whole ways from records to figures; tests/end_to_end goes the same ways with smaller models.
+LONG = ("docs/captioning.md", "docs/recognition.md", "docs/results.md", "docs/retrieval.md")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(block, marks=[pytest.mark.long] if block.document in LONG else [])
+        for block in shell_blocks()
+    ],
+    ids=lambda block: block.name,
+)
 def test_shell_blocks_run(workplace, block):
     for command in block.commands:
         if not reason_not_to_run(command):

@@ -163,6 +163,8 @@ class RecordExamples:
     def _batches(self, order, batch_size, start, epochs):
         dataset = _rows(order, start, epochs, self.columns)
         make = self.make_example if epochs is None else self.make_evaluated
+        # No branch in them hangs on a tensor, and converting them takes seconds.
+        make = tf.autograph.experimental.do_not_convert(make)
         dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return self._batched(dataset, batch_size, start, epochs).prefetch(tf.data.AUTOTUNE)
 

@@ -131,7 +131,7 @@ def mask_tokens(
     positions = tf.cast(tf.where(masked)[: config.max_tokens, 0], tf.int32)
     count = tf.shape(positions)[0]
     draws = _replacement_draws(example, seed, config, vocabulary)
-    others = tf.constant(_replacements(vocabulary, config.independent))
+    others = _replacements(vocabulary, config.independent)
     random_ids = tf.gather(
         others,
         tf.random.stateless_uniform(

@@ -36,8 +36,8 @@ class StateDict:
         it has there, whether the matrix is the other way round)}; names that mean nothing stay.
       starts_from_two: whether a text encoder and an image network may start a model together.
       aliases: a key as some of its state dicts have it -> the key.
-      classifier: of a head of recognition, the key whose rows are its classes; None: none is known.
-      recognises: the task of such a head where nothing beside it says which.
+      classifiers: task of recognition -> the key whose rows are its classes. Where there is one
+        head alone, it may be of another task, if the class list beside it says so.
     """
 
     heads: Mapping[str, str]
@@ -53,5 +53,6 @@ class StateDict:
     aliases: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: types.MappingProxyType({})
     )
-    classifier: str | None = None
-    recognises: str = ""
+    classifiers: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: types.MappingProxyType({})
+    )

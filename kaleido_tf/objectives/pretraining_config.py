@@ -13,8 +13,9 @@ class PretrainingConfig:
         None,
         "kaleido_tasks",
         "Tasks to train beside masked language and matching: of Kaleido-BERT rotation, jigsaw,"
-        " camouflage, grey_to_color, blank_to_color; of FashionBERT and MVLT image; empty: none;"
-        " default: all that the family has.",
+        " camouflage, grey_to_color, blank_to_color; of FashionBERT and MVLT image; empty: none."
+        " Of FashionViL whatever it is trained on: itm, pac, itc, icc, mlm, mpfc, mpfr. Default:"
+        " all that the family has (FashionViL: all but mpfr).",
         decisive=True,
     )
     matching_weight: float = setting(

@@ -158,7 +158,7 @@ class Trainer(orbit.AbstractTrainer):
         if task not in self._updates:
             gradients = self._gradients_of(task)
 
-            @tf.function
+            @tf.function(autograph=False)  # which takes its time, and nothing here needs it
             def update(batch):
                 figures = self.strategy.run(
                     self._replica_step, args=(batch,), kwargs={"gradients_of": gradients}
@@ -308,6 +308,7 @@ class Evaluator(orbit.StandardEvaluator):
     def eval_begin(self):
         return {"sums": {}, "totals": []}
 
+    @tf.autograph.experimental.do_not_convert  # as in training
     def eval_step(self, iterator):
         def step(batch):
             sums = {}

@@ -273,6 +273,7 @@ def test_what_a_run_asks_for(values, tmp_path, monkeypatch, name, tasks):
         AblationRun(tmp_path / "run", name, records, 7, 3.0, None).claim()
 
 
+@pytest.mark.long
 def test_one_column_for_real(tmp_path, monkeypatch):
     """The smallest column: trained, evaluated, ranked where that is not done yet, written into the
     table; a second start runs nothing, and other flags are refused.

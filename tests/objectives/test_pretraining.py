@@ -319,6 +319,7 @@ def test_bfloat16_trains_like_float32(data, learnt, tmp_path):
     assert mixed[-1]["loss"] < 0.9 * mixed[0]["loss"]
 
 
+@pytest.mark.long
 def test_float16_trains_like_float32(data, learnt, tmp_path, monkeypatch):
     """As above, of the first steps: CPUs have no float16, and take ten times as long."""
     run = run_config(data, tmp_path, **{**LEARNING, "save_steps": 102}, precision="float16")

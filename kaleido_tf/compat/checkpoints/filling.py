@@ -92,8 +92,10 @@ def _check_repeated(weights: Weights, entries: dict, repeated: dict) -> None:
     first = {id(entry.variable): name for name, entry in entries.items()}
     for second, entry in repeated.items():
         name = first[id(entry.variable)]
-        both = [weights.tensors.get(key, lambda: None)() for key in (name, second)]
-        if all(array is not None for array in both) and not np.array_equal(*both):
+        if not {name, second} <= set(weights.tensors):
+            continue
+        keys = ((name, entries[name]), (second, entry))
+        if not np.array_equal(*(kept.to_ours(weights.tensors[key]()) for key, kept in keys)):
             raise InputError(
                 f"{weights.path}: {second} must hold the same numbers as {name}, which is used for"
                 " both. Received: others"

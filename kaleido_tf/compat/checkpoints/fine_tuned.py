@@ -22,23 +22,18 @@ def head_of(path: str, shapes: Mapping[str, tuple[int, ...]]) -> ClassList | Non
     """What the head tells apart that lies among the weights at `path`; None if there is none.
 
     Args: shapes: of the variables there, by their names.
+    Returns: None also for a file with heads of several tasks beside which no class list says which
+      of them is meant.
     Raises: InputError for a head whose task nothing says, or that is of another size than the class
       list beside it.
     """
-    kernels = {f"{task}_dense/kernel": task for task in NUM_CLASSES}
-    own = [name for name in shapes if name.startswith(_OWN_KERNELS)]
-    released = {
-        release.classifier: release.recognises
-        for release in map(state_dict_of, FAMILIES)
-        if release is not None and release.classifier
-    }
-    name = next((name for name in (*kernels, *released, *own) if name in shapes), None)
-    if name is None:
-        return None
-    folder, outputs = os.path.dirname(path), shapes[name][0 if name in released else -1]
+    folder = os.path.dirname(path)
     listed = read_class_list(folder)
-    task = kernels.get(name) or (listed.task if listed else _task_of_run(folder))
-    task = task or released.get(name)
+    found = _released_head(shapes, listed) or _other_head(shapes)
+    if found is None:
+        return None
+    task, outputs = found
+    task = task or (listed.task if listed else _task_of_run(folder))
     if task is None:
         raise InputError(
             f"{path} is fine-tuned for recognition, and its {NAME} or flags.cfg is needed, which"
@@ -52,6 +47,29 @@ def head_of(path: str, shapes: Mapping[str, tuple[int, ...]]) -> ClassList | Non
             f" {listed.task} with {listed.num_classes}"
         )
     return listed
+
+
+def _released_head(
+    shapes: Mapping[str, tuple[int, ...]], listed: ClassList | None
+) -> tuple[str, int] | None:
+    """(task, classes) of a head by the name that a release for PyTorch has for it."""
+    for release in filter(None, map(state_dict_of, FAMILIES)):
+        there = {task: shapes[key][0] for task, key in release.classifiers.items() if key in shapes}
+        if listed and listed.task in there:
+            return listed.task, there[listed.task]
+        if len(there) == 1:
+            ((task, outputs),) = there.items()
+            any_task = listed and len(release.classifiers) == 1
+            return listed.task if any_task else task, outputs
+    return None
+
+
+def _other_head(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str | None, int] | None:
+    """(task or None, classes) of a head of this project or of a release for TF1."""
+    kernels = {f"{task}_dense/kernel": task for task in NUM_CLASSES}
+    own = [name for name in shapes if name.startswith(_OWN_KERNELS)]
+    name = next((name for name in (*kernels, *own) if name in shapes), None)
+    return None if name is None else (kernels.get(name), shapes[name][-1])
 
 
 def _task_of_run(folder: str) -> str | None:

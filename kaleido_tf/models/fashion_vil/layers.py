@@ -132,12 +132,7 @@ class TransformedClassifier(tf_keras.layers.Layer):
 
     def build(self, input_shape):
         size = input_shape[-1]
-        self.dense = tf_keras.layers.Dense(
-            size,
-            activation=exact_gelu,
-            kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=self.initializer_range),
-            name="dense",
-        )
+        self.dense = _transform(size, self.initializer_range)
         self.logits = torch_dense(self.num_classes, size, dtype="float32", name="logits")
         super().build(input_shape)
 
@@ -151,6 +146,54 @@ class TransformedClassifier(tf_keras.layers.Layer):
             "initializer_range": self.initializer_range,
             "layer_norm_eps": self.layer_norm_eps,
         }
+
+
+class PatchFeatures(tf_keras.layers.Layer):
+    """What a place stands for as the image encoder's token: BERT's prediction transform, and the
+    projection of tokens [C, D] the other way round. [N, D], [C, D] -> [N, C] float32.
+    """
+
+    def __init__(self, num_channels, initializer_range, layer_norm_eps, **kwargs):
+        super().__init__(**kwargs)
+        self.num_channels, self.initializer_range = num_channels, initializer_range
+        self.layer_norm_eps = layer_norm_eps
+        self.layer_norm = tf_keras.layers.LayerNormalization(
+            epsilon=layer_norm_eps, name="layer_norm"
+        )
+
+    def build(self, input_shape):
+        self.dense = _transform(input_shape[-1], self.initializer_range)
+        self.bias = self.add_weight(
+            "bias",
+            [self.num_channels],
+            dtype="float32",
+            initializer="zeros",
+            experimental_autocast=False,  # added to float32 features
+        )
+        super().build(input_shape)
+
+    def call(self, hidden, projection):
+        hidden = self.layer_norm(self.dense(hidden))
+        found = tf.matmul(hidden, tf.cast(projection, hidden.dtype), transpose_b=True)
+        return tf.cast(found, tf.float32) + self.bias
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_channels": self.num_channels,
+            "initializer_range": self.initializer_range,
+            "layer_norm_eps": self.layer_norm_eps,
+        }
+
+
+def _transform(size, spread):
+    """BERT's prediction transform, before its layer norm."""
+    return tf_keras.layers.Dense(
+        size,
+        activation=exact_gelu,
+        kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=spread),
+        name="dense",
+    )
 
 
 def torch_dense(units, inputs, **kwargs) -> tf_keras.layers.Dense:
@@ -223,6 +266,9 @@ def make_layers(config: FashionVilConfig) -> dict[str, tf_keras.layers.Layer]:
         ),
         "patch_codes": TransformedClassifier(
             config.patch_tokenizer.num_codes, spread, epsilon, name="patch_codes"
+        ),
+        "patch_features": PatchFeatures(
+            image_encoder.num_channels, spread, epsilon, name="patch_features"
         ),
         "attributes": AttributeClassifier(config.num_attributes, name="attributes"),
     }

@@ -13,7 +13,7 @@ from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.encoders import FashionVilEncoders
 from kaleido_tf.models.fashion_vil.layers import TransformedClassifier
 from kaleido_tf.models.fashion_vil.patch_tokenizer import PatchTokenizer
-from kaleido_tf.models.fashion_vil.tasks import SHARES, text_guided_retrieval
+from kaleido_tf.models.fashion_vil.tasks import FURTHER, SHARES, text_guided_retrieval
 from kaleido_tf.models.fashion_vil.tasks import TASKS as BY_NAME
 from kaleido_tf.models.fashion_vil.tokenizer_names import tokenizer_names
 
@@ -22,7 +22,8 @@ class FashionVil(FashionVilEncoders):
     """FashionViL with its tasks (a `training.trainer.Trainable`).
 
     Args:
-      tasks: of `TASKS`, those that steps are given to, as often as the release does; None: all.
+      tasks: of `TASKS` and `FURTHER_TASKS`, those that steps are given to, as often as the release
+        does; None: `TASKS`.
       text_length: default: the config's `text_seq_len`.
       loss_weights: task -> its factor in the total; 1 where none is given.
     Raises: InputError for a task that the family does not have, and for a text longer than the
@@ -32,7 +33,9 @@ class FashionVil(FashionVilEncoders):
       tasks: those that are trained. step_tasks: each with its share of the steps.
     """
 
-    TASKS = tuple(BY_NAME)
+    TASKS = tuple(task for task in BY_NAME if task not in FURTHER)
+    FURTHER_TASKS = FURTHER
+    """Of the paper's ablation, trained only where they are asked for."""
     TASK_LAYERS = types.MappingProxyType(
         {
             "itm": "next_sentence",
@@ -41,6 +44,7 @@ class FashionVil(FashionVilEncoders):
             "icc": "contrastive_norm",
             "mlm": "masked_lm",
             "mpfc": "patch_codes",
+            "mpfr": "patch_features",
         }
     )
     CONTRAST_TASK = "itc"
@@ -58,7 +62,7 @@ class FashionVil(FashionVilEncoders):
         self._check_known(tasks or ())
         super().__init__(config, text_length)
         asked = self.TASKS if tasks is None else tasks
-        self.tasks = tuple(task for task in self.TASKS if task in asked)
+        self.tasks = tuple(task for task in BY_NAME if task in asked)
         if "mpfc" in self.tasks:
             self.named_layers["image_tokenizer"] = _frozen_tokenizer(config)
         self._loss_weights = types.MappingProxyType(dict(loss_weights or {}))
@@ -78,16 +82,16 @@ class FashionVil(FashionVilEncoders):
         cls._check_known(tasks or ())
         if tasks is not None and not tasks:
             raise InputError(
-                f"A FashionViL is trained on one task at least, of {', '.join(cls.TASKS)}."
+                f"A FashionViL is trained on one task at least, of {', '.join(BY_NAME)}."
                 " Received: none"
             )
 
     @classmethod
     def _check_known(cls, tasks) -> None:
-        unknown = [task for task in tasks if task not in cls.TASKS]
+        unknown = [task for task in tasks if task not in BY_NAME]
         if unknown:
             raise InputError(
-                f"The tasks must be of {', '.join(cls.TASKS)} (a FashionViL). Received:"
+                f"The tasks must be of {', '.join(BY_NAME)} (a FashionViL). Received:"
                 f" {', '.join(unknown)}"
             )
 
@@ -109,6 +113,9 @@ class FashionVil(FashionVilEncoders):
         if "mpfc" in self.tasks:
             outputs["patch_codes"] = layers["patch_codes"](states[:, -1])
             outputs["image_tokenizer"] = layers["image_tokenizer"](inputs["images"])
+        if "mpfr" in self.tasks:
+            kernel = layers["image_embedding"].projection.kernel
+            outputs["patch_features"] = layers["patch_features"](states[:, -1], kernel)
         if "pac" in self.tasks:
             outputs["attributes"] = layers["attributes"](means)
         return tf_keras.Model(inputs, outputs, name="pretrainer")
@@ -132,7 +139,7 @@ class FashionVil(FashionVilEncoders):
         move at 20 times the rate of BERT.
         """
         layers = self.named_layers
-        heads = ("next_sentence", "masked_lm", "patch_codes", "attributes")
+        heads = ("next_sentence", "masked_lm", "patch_codes", "patch_features", "attributes")
         fast = [layers["image_encoder"], layers["image_embedding"].projection]
         fast += [layers[name] for name in heads]
         words = layers["text_embedding"].word_embeddings  # by which masked words are decoded

@@ -29,6 +29,7 @@ from kaleido_tf.models.original import (
     OriginalVariable,
     bert_names,
     torch_dense_names,
+    torch_norm_names,
 )
 from kaleido_tf.models.state_dict import StateDict
 
@@ -36,6 +37,7 @@ HEADS_BY_LAYER = {
     "next_sentence": f"{HEADS}.itm.seq_relationship.weight",
     "masked_lm": f"{HEADS}.mlm.bias",
     "patch_codes": f"{HEADS}.mpfc.1.weight",
+    "patch_features": f"{HEADS}.mpfr.1.bias",
     "attributes": f"{HEADS}.pac.projection",
     "contrastive_norm": NORM,
 }
@@ -75,6 +77,9 @@ def variable_names(model: FashionVil) -> dict[str, OriginalVariable]:
         names[NORM] = OriginalVariable(layers["contrastive_norm"].scale)
     if layers["patch_codes"].built:
         names |= _transformed_names(f"{HEADS}.mpfc", layers["patch_codes"])
+    if layers["patch_features"].built:
+        names |= _transform_names(f"{HEADS}.mpfr", layers["patch_features"])
+        names[f"{HEADS}.mpfr.1.bias"] = OriginalVariable(layers["patch_features"].bias)
     if layers["attributes"].built:
         names[f"{HEADS}.pac.projection"] = OriginalVariable(layers["attributes"].directions)
     if "image_tokenizer" in layers:
@@ -84,16 +89,19 @@ def variable_names(model: FashionVil) -> dict[str, OriginalVariable]:
 
 
 def repeated_variables(model: FashionVil) -> dict[str, OriginalVariable]:
-    """What the state dict holds a second time: how masked words are decoded."""
-    head = model.named_layers["masked_lm"]
-    if not head.built:
-        return {}
-    words = model.named_layers["text_embedding"].word_embeddings
-    bias = variable_names(model)[f"{HEADS}.mlm.bias"]
-    return {
-        f"{HEADS}.mlm.decoder.weight": OriginalVariable(words),
-        f"{HEADS}.mlm.decoder.bias": bias,
-    }
+    """What the state dict holds a second time: how masked words, and features, are decoded."""
+    layers, repeated = model.named_layers, {}
+    if layers["masked_lm"].built:
+        repeated = {
+            f"{HEADS}.mlm.decoder.weight": OriginalVariable(
+                layers["text_embedding"].word_embeddings
+            ),
+            f"{HEADS}.mlm.decoder.bias": variable_names(model)[f"{HEADS}.mlm.bias"],
+        }
+    if layers["patch_features"].built:
+        kernel = layers["image_embedding"].projection.kernel
+        repeated[f"{HEADS}.mpfr.1.weight"] = OriginalVariable(kernel)
+    return repeated
 
 
 def outfit_names(model: OutfitModel) -> dict[str, OriginalVariable]:
@@ -144,12 +152,16 @@ def _image_embedding_names(layer):
     }
 
 
+def _transform_names(scope, layer):
+    return {
+        **torch_dense_names(f"{scope}.0.dense", layer.dense),
+        **torch_norm_names(f"{scope}.0.LayerNorm", layer.layer_norm),
+    }
+
+
 def _transformed_names(scope, layer):
     return {
-        f"{scope}.0.dense.weight": OriginalVariable(layer.dense.kernel, transposed=True),
-        f"{scope}.0.dense.bias": OriginalVariable(layer.dense.bias),
-        f"{scope}.0.LayerNorm.weight": OriginalVariable(layer.layer_norm.gamma),
-        f"{scope}.0.LayerNorm.bias": OriginalVariable(layer.layer_norm.beta),
+        **_transform_names(scope, layer),
         f"{scope}.1.weight": OriginalVariable(layer.logits.kernel, transposed=True),
         f"{scope}.1.bias": OriginalVariable(layer.logits.bias),
     }
@@ -191,8 +203,7 @@ ORIGINAL = Original(
         start_names=start_names,
         starts_from_two=True,
         aliases={FINE_TUNED_NORM: NORM},
-        classifier=f"{CLASSIFIER}.1.weight",
-        recognises="subcatepred",
+        classifiers={"subcatepred": f"{CLASSIFIER}.1.weight"},
     ),
     head_names=head_names,
 )

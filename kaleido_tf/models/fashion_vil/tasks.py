@@ -1,5 +1,5 @@
-"""FashionViL's six tasks of pre-training (sections 3.3 and 3.4 of the paper), by the release's
-names for them. A step is given to one of them.
+"""FashionViL's tasks of pre-training (sections 3.3 and 3.4 of the paper), by the release's names
+for them. A step is given to one of them.
 
 B = batch, S = text length, V = image tokens, D = hidden size, K = masked words, A = attributes.
 
@@ -70,11 +70,8 @@ def masked_patch_codes(
     bool). Masked are the tokens of the ResNet, so that their neighbours have seen the pixels, as in
     the release.
     """
-    masked = batch["masked_tokens"]
-    tokens = _tokens(model, batch, training)
-    tokens *= tf.cast(~masked, tokens.dtype)[..., None]
-    states = model.joint_states(batch, tokens, training=training)[:, model.text_length :]
-    logits = model.named_layers["patch_codes"](tf.boolean_mask(states, masked))
+    masked, _, states = _states_of_masked(model, batch, training)
+    logits = model.named_layers["patch_codes"](states)
     codes = model.named_layers["image_tokenizer"](batch["images"])
     labels = tf.boolean_mask(codes, masked)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
@@ -84,6 +81,21 @@ def masked_patch_codes(
         "loss": WeightedSum(tf.reduce_sum(losses), count),
         "accuracy": WeightedSum(accuracy.total, count),
     }
+
+
+def masked_patch_features(
+    model: FashionVilEncoders, batch: dict, training: bool
+) -> dict[str, WeightedSum]:
+    """mpfr, of the paper's ablation alone: what the ResNet makes of each masked token
+    (`masked_tokens` [B, V] bool), from which no gradient comes; the mean squared difference.
+    """
+    masked, tokens, states = _states_of_masked(model, batch, training)
+    kernel = model.named_layers["image_embedding"].projection.kernel
+    found = model.named_layers["patch_features"](states, kernel)
+    targets = tf.cast(tf.boolean_mask(tf.stop_gradient(tokens), masked), tf.float32)
+    losses = tf.reduce_mean(tf.math.squared_difference(found, targets), axis=1)
+    count = tf.maximum(tf.cast(tf.size(losses), tf.float32), SMALLEST_COUNT)
+    return {"loss": WeightedSum(tf.reduce_sum(losses), count)}
 
 
 def pseudo_attributes(
@@ -123,14 +135,18 @@ TASKS: Mapping[str, Callable] = types.MappingProxyType(
         "icc": multi_view_contrast,
         "mlm": masked_language,
         "mpfc": masked_patch_codes,
+        "mpfr": masked_patch_features,
     }
 )
 """By the release's names, in the order in which it draws among them."""
 
+FURTHER = ("mpfr",)
+"""Those that are no part of its last config."""
+
 SHARES: Mapping[str, float] = types.MappingProxyType(
-    {"itm": 0.15, "pac": 0.15, "itc": 0.2, "icc": 0.2, "mlm": 0.15, "mpfc": 0.15}
+    {"itm": 0.15, "pac": 0.15, "itc": 0.2, "icc": 0.2, "mlm": 0.15, "mpfc": 0.15, "mpfr": 0.15}
 )
-"""How often a step is given to each, in the release's last config."""
+"""How often a step is given to each, in the release's last config; `mpfr` as `mpfc`."""
 
 
 def text_guided_retrieval(
@@ -172,6 +188,16 @@ def with_hard_texts(model, batch, tokens) -> tuple[dict, tf.Tensor]:
     rows = tf.where(replaced, hardest, tf.range(tf.size(hardest)))
     feed = {name: tf.gather(batch[name], rows) for name in ("input_ids", "input_mask")}
     return {**batch, **feed}, tf.cast(~replaced, tf.int32)
+
+
+def _states_of_masked(model, batch, training):
+    """`masked_tokens`, the ResNet's tokens [B, V, C], and the states [N, D] of those N that are
+    masked, beside the whole text.
+    """
+    masked, tokens = batch["masked_tokens"], _tokens(model, batch, training)
+    seen = tokens * tf.cast(~masked, tokens.dtype)[..., None]
+    states = model.joint_states(batch, seen, training=training)[:, model.text_length :]
+    return masked, tokens, tf.boolean_mask(states, masked)
 
 
 def _tokens(model, batch, training):

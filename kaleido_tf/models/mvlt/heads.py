@@ -1,6 +1,6 @@
 """Heads on the words of the last stage. Logits are float32 whatever the precision.
 
-B = batch, T = words, C = width of the last stage, D = hidden size.
+B = batch, L = places, C = width of the last stage, D = hidden size.
 """
 
 import tf_keras
@@ -34,8 +34,8 @@ class HeadAdapter(tf_keras.layers.Layer):
 
 
 class FirstWordClassifier(tf_keras.layers.Layer):
-    """Classifies a pair by its first word ([CLS]), which has seen the image. [B, T, C] -> [B,
-    num_classes].
+    """Classifies a pair by the state of its first word ([CLS]), which has seen the image. [B, C] ->
+    [B, num_classes].
 
     The release has two biases, of which only the sum counts; both are kept, as both are in its
     checkpoints.
@@ -58,8 +58,8 @@ class FirstWordClassifier(tf_keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, hidden):
-        return self.logits(self.adapter(hidden[:, :1])[:, 0]) + self.second_bias
+    def call(self, state):
+        return self.logits(self.adapter(state)) + self.second_bias
 
     def get_config(self):
         return {

@@ -18,6 +18,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.layers.heads import UsedPlaces
 from kaleido_tf.models.mvlt.blocks import PyramidBlock
 from kaleido_tf.models.mvlt.config import PATCH_STRIDES, MvltConfig, check_side
+from kaleido_tf.models.mvlt.heads import FirstWordClassifier
 from kaleido_tf.models.mvlt.layers import STAGES, make_layers
 
 
@@ -92,15 +93,12 @@ class Mvlt(losses.SummedLosses, tf.Module):
     @functools.cached_property
     def encoder(self) -> tf_keras.Model:
         """Functional model of `encoder_inputs` to {"image_maps": four [B, h_k, w_k, C_k],
-        "text_states": four [B, T, C_k]}, what each stage leaves, and "pooled_output" [B, D], the
-        first word as matching reads it, where a new head of recognition begins.
+        "text_states": four [B, T, C_k]}, what each stage leaves, and "pooled_output" [B, C_4], the
+        first word after the last stage, which every head that judges a pair reads.
         """
         inputs = self.encoder_inputs()
         maps, texts = self._encode(inputs)
-        matching = self.named_layers["next_sentence"]
-        matching(texts[-1])  # makes all its weights, which its checkpoints hold
-        pooled = matching.adapter(texts[-1][:, :1])[:, 0]
-        outputs = {"image_maps": maps, "text_states": texts, "pooled_output": pooled}
+        outputs = {"image_maps": maps, "text_states": texts, "pooled_output": texts[-1][:, 0]}
         return tf_keras.Model(inputs, outputs, name="encoder")
 
     @property
@@ -118,7 +116,7 @@ class Mvlt(losses.SummedLosses, tf.Module):
         """
         inputs = self.encoder_inputs()
         _, texts = self._encode(inputs)
-        outputs = tf.nn.log_softmax(self.named_layers["next_sentence"](texts[-1]))
+        outputs = tf.nn.log_softmax(self.named_layers["next_sentence"](texts[-1][:, 0]))
         return tf_keras.Model(inputs, outputs, name="matcher")
 
     @functools.cached_property
@@ -129,7 +127,7 @@ class Mvlt(losses.SummedLosses, tf.Module):
         inputs = self.encoder_inputs()
         _, texts = self._encode(inputs)
         heads = ("category", "subcategory")
-        outputs = {name: self.named_layers[name](texts[-1]) for name in heads}
+        outputs = {name: self.named_layers[name](texts[-1][:, 0]) for name in heads}
         return tf_keras.Model(inputs, outputs, name="classifier")
 
     @functools.cached_property
@@ -149,7 +147,7 @@ class Mvlt(losses.SummedLosses, tf.Module):
         )
         logits = {
             "masked_lm": tf.cast(words, tf.float32),
-            "next_sentence": self.named_layers["next_sentence"](texts[-1]),
+            "next_sentence": self.named_layers["next_sentence"](texts[-1][:, 0]),
         }
         results = {
             "masked_lm": losses.MaskedLanguageLoss()(logits["masked_lm"], ids, weights),
@@ -219,6 +217,15 @@ class Mvlt(losses.SummedLosses, tf.Module):
         if "image" in self.tasks:
             inputs["image_targets"] = tf_keras.Input([*self.image_size, 3], name="image_targets")
         return inputs
+
+    def recognition_head(self, num_classes: int, name: str) -> FirstWordClassifier:
+        """What tells classes apart by the first word, with an adapter of its own, as in the
+        release.
+        """
+        config = self.config
+        return FirstWordClassifier(
+            num_classes, config.hidden_size, config.initializer_range, name=name
+        )
 
     def image_inputs(self, photos) -> dict[str, tf.Tensor]:
         """The image inputs of photos [B, s, s, 3] uint8; of larger ones the middle."""

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.models.mvlt.decoder import ImageDecoder, NormalisedConvolution
+from kaleido_tf.models.mvlt.heads import FirstWordClassifier
 from kaleido_tf.models.mvlt.layers import STAGES
 from kaleido_tf.models.mvlt.model import Mvlt
 from kaleido_tf.models.mvlt.pyramid_start import BODY, check_start, table_changes
@@ -38,6 +39,10 @@ _CLASSIFIERS = {
 }
 
 
+RECOGNISES = {"catepred": "sup_cls_head", "subcatepred": "sub_cls_head"}
+"""Task of recognition -> its head, of which the release's model has both."""
+
+
 def variable_names(model: Mvlt) -> dict[str, OriginalVariable]:
     """Key of the state dict -> variable, of the layers that are built."""
     layers = model.named_layers
@@ -68,6 +73,12 @@ def repeated_variables(model: Mvlt) -> dict[str, OriginalVariable]:
     if not model.named_layers["masked_lm"].built:
         return {}
     return {DECODER: OriginalVariable(model.named_layers["text_embedding"].word_embeddings)}
+
+
+def head_names(head: FirstWordClassifier) -> dict[str, OriginalVariable]:
+    """Key of the state dict -> variable, of a head of recognition that is built."""
+    task = head.name.removesuffix("_dense")
+    return _classifier_names(RECOGNISES[task], head) if head.built else {}
 
 
 def build_heads(model: Mvlt, heads: tuple[str, ...]) -> None:
@@ -184,5 +195,7 @@ ORIGINAL = Original(
         whole=WORDS,
         check_start=check_start,
         changes=table_changes,
+        classifiers={task: f"{head}.linear.weight" for task, head in RECOGNISES.items()},
     ),
+    head_names=head_names,
 )

@@ -11,8 +11,9 @@ from kaleido_tf.models.fashion_vil import original
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.contrast import contrast, hardest_texts
 from kaleido_tf.models.fashion_vil.model import FashionVil
-from kaleido_tf.models.fashion_vil.tasks import TASKS, image_and_text, with_hard_texts
+from kaleido_tf.models.fashion_vil.tasks import image_and_text, with_hard_texts
 from tests.fashion_vil_golden import (
+    ablation_weights,
     arrays,
     batch,
     channels_last,
@@ -99,7 +100,7 @@ def test_hard_texts(model):
     np.testing.assert_allclose(logits, expected["itm/logits"], atol=STATES)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", FashionVil.TASKS)
 def test_losses(with_stored_tokens, task):
     found = with_stored_tokens.losses(batch(), task)
     expected = float(arrays("pretrain_outputs")[f"{task}/loss"])
@@ -108,7 +109,7 @@ def test_losses(with_stored_tokens, task):
         assert 0 <= float(found[f"{task}_accuracy"].mean()) <= 1
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", FashionVil.TASKS)
 def test_gradients(model, task):
     expected = arrays("pretrain_grads")
     norms = dict(zip(expected["param_names"], expected[f"{task}/grad_norm"]))
@@ -134,6 +135,26 @@ def test_gradients(model, task):
             whole = expected[f"{task}/grad/{name}"]
             difference = np.abs(np.asarray(found[name]) - whole).max()
             assert difference <= 1e-2 * np.abs(whole).max(), name
+
+
+def test_features_of_masked_patches(monkeypatch):
+    """mpfr, which the release's configs do not train; its matrix is the projection's."""
+    model, expected = model_of(tasks=("mpfr",)), arrays("ablation_tasks")
+    repeated = original.repeated_variables(model)["model.heads.mpfr.1.weight"]
+    theirs = ablation_weights()["model.heads.mpfr.1.weight"]
+    np.testing.assert_array_equal(repeated.to_original(repeated.variable.numpy()), theirs)
+    monkeypatch.setitem(model.named_layers, "image_encoder", StoredTokens())
+    masked = batch()["masked_tokens"]
+    targets = tf.boolean_mask(tokens_of(), masked)
+    np.testing.assert_array_equal(targets, expected["mpfr/targets"])
+    tokens = tokens_of() * tf.cast(~masked, tf.float32)[..., None]
+    states = model.joint_states(batch(), tokens)[:, model.text_length :]
+    kernel = model.named_layers["image_embedding"].projection.kernel
+    found = model.named_layers["patch_features"](tf.boolean_mask(states, masked), kernel)
+    np.testing.assert_allclose(found, expected["mpfr/scores"], atol=STATES)
+    loss = model.losses(batch(), "mpfr")["mpfr_loss"].mean()
+    assert float(loss) == pytest.approx(float(expected["mpfr/loss"]), rel=LOSS)
+    assert "mpfr" not in FashionVil.TASKS and model.step_tasks == {"mpfr": 0.15}
 
 
 def test_every_weight_has_a_name(model):
