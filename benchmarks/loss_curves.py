@@ -16,7 +16,7 @@ flags.DEFINE_string("model_dir", None, "Folder with metrics.jsonl.", required=Tr
 flags.DEFINE_string("output", None, "PNG to write.", required=True)
 FLAGS = flags.FLAGS
 
-TITLES = {
+TITLES = {  # FashionViL's are called by their names
     "masked_lm": "masked language",
     "next_sentence": "matching",
     "rotation": "I rotation",
@@ -27,15 +27,23 @@ TITLES = {
 }
 
 
+COLUMNS = 4
+
+
 def main(_):
     lines = read_metrics(f"{FLAGS.model_dir}/metrics.jsonl")
     if not lines:
         raise InputError(
             f"A run's metrics.jsonl is needed. None, or an empty one, in: {FLAGS.model_dir}"
         )
-    figure, axes = plt.subplots(2, 4, figsize=(14, 6), layout="constrained")
-    for axis, (name, title) in zip(axes.flat, [*TITLES.items(), ("", "sum of all")]):
-        key = f"{name}_loss" if name else "loss"
+    curves = [*_titles(lines).items(), ("loss", "sum of all")]
+    rows = -(-len(curves) // COLUMNS)
+    figure, axes = plt.subplots(
+        rows, COLUMNS, figsize=(14, 3 * rows), layout="constrained", squeeze=False
+    )
+    for axis in axes.flat[len(curves) :]:
+        axis.remove()
+    for axis, (key, title) in zip(axes.flat, curves):
         for kind, style in (("train", {"alpha": 0.5}), ("eval", {"marker": "."})):
             points = [
                 (line["step"], line[key]) for line in lines if line["kind"] == kind and key in line
@@ -47,6 +55,16 @@ def main(_):
     axes.flat[0].legend()
     figure.savefig(FLAGS.output, dpi=80)
     print(f"{FLAGS.output}: {len(lines)} reports up to step {lines[-1]['step']}")
+
+
+def _titles(lines: list[dict]) -> dict[str, str]:
+    """Loss of a task -> what it is called, in the order of `TITLES`."""
+    names = dict.fromkeys(name for line in lines for name in line if name.endswith("_loss"))
+    names.pop("mean_batch_loss", None)
+    known = [f"{name}_loss" for name in TITLES]
+    order = [name for name in known if name in names] + [n for n in names if n not in known]
+    tasks = {name: name.removesuffix("_loss") for name in order}
+    return {name: TITLES.get(task, task) for name, task in tasks.items()}
 
 
 if __name__ == "__main__":

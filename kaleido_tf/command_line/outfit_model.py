@@ -17,6 +17,7 @@ from kaleido_tf.compat.checkpoints.starting import load_start
 from kaleido_tf.compat.checkpoints.state_dict import StateDictFile, has_state_dict
 from kaleido_tf.data.outfit_config import OutfitConfig
 from kaleido_tf.errors import InputError
+from kaleido_tf.evaluation.colour_histograms import colour_histograms
 from kaleido_tf.evaluation.outfit_report import ItemVectors, same_for_all
 from kaleido_tf.evaluation.scoring import score_batches
 from kaleido_tf.families import FAMILIES, build_model
@@ -28,8 +29,6 @@ from kaleido_tf.training.strategy import make_strategy, set_precision
 NAME = "outfits.json"
 """Beside a model: what its vectors are, and the categories that it knows."""
 ASKED_AT_ONCE = 4096
-COLOUR_STEPS = 4
-"""Parts of each colour channel in a histogram."""
 
 
 def check_completes(session: Session) -> None:
@@ -161,20 +160,15 @@ def baselines(
         tokens = model.named_layers["image_encoder"](model.images_of(batch["photo"]))
         return tf.math.l2_normalize(tf.reduce_mean(tf.cast(tokens, tf.float32), axis=1), axis=-1)
 
+    def coloured(batch, training):
+        del training
+        return colour_histograms(batch["photo"])
+
     alike, colours = (
-        _of_photos(function, outfits, session, batch_size) for function in (alike, _colours)
+        _of_photos(function, outfits, session, batch_size) for function in (alike, coloured)
     )
     asked = {"chance": np.zeros_like(colours), "colours": colours, "alike": alike}
     return {name: same_for_all(vectors) for name, vectors in asked.items()}
-
-
-def _colours(batch, training):
-    """[N, 64] float32 of length 1: square roots of how often each colour stands in a photo."""
-    del training
-    steps = tf.cast(batch["photo"], tf.int32) * COLOUR_STEPS // 256
-    codes = (steps[..., 0] * COLOUR_STEPS + steps[..., 1]) * COLOUR_STEPS + steps[..., 2]
-    counts = tf.reduce_mean(tf.one_hot(codes, COLOUR_STEPS**3), axis=[1, 2])
-    return tf.sqrt(counts)
 
 
 def _of_photos(compute, outfits, session, batch_size) -> np.ndarray:
