@@ -4,30 +4,28 @@ vectors.
 I = items (photos), F = size of a vector.
 """
 
-import pathlib
-
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.command_line.outfit_records import EvaluatedOutfits, ItemCategories
 from kaleido_tf.command_line.session import Session
-from kaleido_tf.compat.checkpoints.filling import listed
 from kaleido_tf.compat.checkpoints.starting import load_start
-from kaleido_tf.compat.checkpoints.state_dict import StateDictFile, has_state_dict
+from kaleido_tf.compat.checkpoints.weights import load_weights
 from kaleido_tf.data.outfit_config import OutfitConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.colour_histograms import colour_histograms
 from kaleido_tf.evaluation.outfit_report import ItemVectors, same_for_all
 from kaleido_tf.evaluation.scoring import score_batches
 from kaleido_tf.families import FAMILIES, build_model
-from kaleido_tf.files.json_files import read_json_object
-from kaleido_tf.files.whole_files import write_json
-from kaleido_tf.training.checkpoints import load_own_checkpoint, model_files
+from kaleido_tf.objectives.outfit_description import (
+    NAME,
+    OutfitDescription,
+    read_outfit_description,
+)
+from kaleido_tf.training.checkpoints import model_files
 from kaleido_tf.training.strategy import make_strategy, set_precision
 
-NAME = "outfits.json"
-"""Beside a model: what its vectors are, and the categories that it knows."""
 ASKED_AT_ONCE = 4096
 
 
@@ -70,30 +68,23 @@ def at_its_start(session: Session, categories: ItemCategories, settings: OutfitC
     return model
 
 
-def leave_description(folder: str, categories: ItemCategories, settings: OutfitConfig) -> None:
-    """Writes `outfits.json` into a model's folder."""
-    content = {
-        "categories": list(categories.names),
-        "vector_size": settings.vector_size,
-        "subspaces": settings.subspaces,
-    }
-    write_json(pathlib.Path(folder) / NAME, content)
+def description_of(categories: ItemCategories, settings: OutfitConfig) -> OutfitDescription:
+    """Of a new model."""
+    return OutfitDescription(tuple(categories.names), settings.vector_size, settings.subspaces)
 
 
-def described(session: Session) -> tuple[tuple[str, ...], int, int]:
-    """Categories, vector size and subspaces of the model that a command uses. Raises: InputError
-    for a model that was not trained to complete outfits.
+def described(session: Session) -> OutfitDescription:
+    """Of the model that a command uses. Raises: InputError for a model that was not trained to
+    complete outfits.
     """
     weights = session.source.start
-    path = model_files(weights)[0].with_name(NAME)
-    content = read_json_object(path) if path.is_file() else {}
-    names, sizes = content.get("categories"), [content.get(n) for n in ("vector_size", "subspaces")]
-    if not isinstance(names, list) or not all(isinstance(size, int) for size in sizes):
+    found = read_outfit_description(model_files(weights)[0].parent)
+    if found is None:
         raise InputError(
             f"A model that was fine-tuned for --task=outfits is needed, with its {NAME}. Received:"
             f" {weights}"
         )
-    return tuple(names), *sizes
+    return found
 
 
 def loaded(session: Session, categories: ItemCategories, settings: OutfitConfig):
@@ -102,29 +93,8 @@ def loaded(session: Session, categories: ItemCategories, settings: OutfitConfig)
     with make_strategy(session.run.device).scope():
         model = build(session, categories, settings)
         _ = model.trainable_variables
-    weights = session.source.start
-    if has_state_dict(weights):
-        _load_state_dict(model, weights)
-    else:
-        load_own_checkpoint(model, weights)
+    load_weights(model, session.source.start)
     return model
-
-
-def _load_state_dict(model, path: str) -> None:
-    """Fills a model with the release's state dict of outfit completion (CSA-Net)."""
-    file, names = StateDictFile(path), FAMILIES[model.config.model_type].outfit_names(model)
-    wrong = [
-        f"{name} needs {list(entry.original_shape)}, found {list(file.shapes.get(name, ()))}"
-        for name, entry in names.items()
-        if file.shapes.get(name) != entry.original_shape
-    ]
-    if wrong:
-        raise InputError(
-            f"{path} does not fit the model of its config.json and {NAME}. Missing or of another"
-            f" shape: {len(wrong)} ({listed(wrong)})"
-        )
-    for name, entry in names.items():
-        entry.variable.assign(entry.to_ours(file.read(name)))
 
 
 def vectors_of(model, outfits: EvaluatedOutfits, session: Session, batch_size: int) -> ItemVectors:

@@ -14,7 +14,7 @@ from kaleido_tf.command_line.outfit_model import (
     build,
     check_completes,
     described,
-    leave_description,
+    description_of,
     loaded,
     vectors_of,
 )
@@ -82,7 +82,7 @@ def train(module, evaluates: bool) -> None:
         evaluated = open_evaluated(session, eval_table, categories, settings)
     decisive = (*decisive_of(OutfitConfig), "task")
     leave_settings(FLAGS.model_dir, session.config, session.source.vocabulary, module, decisive)
-    leave_description(FLAGS.model_dir, categories, settings)
+    description_of(categories, settings).write(pathlib.Path(FLAGS.model_dir))
     before = {}
     if evaluates:
         start = at_its_start(session, categories, settings)
@@ -106,9 +106,10 @@ def evaluate() -> None:
     settings = read_settings(OutfitConfig)
     session = begin_use(PURPOSE, FLAGS.model_config)
     check_completes(session)
-    names, vector_size, subspaces = described(session)
-    settings = dataclasses.replace(settings, vector_size=vector_size, subspaces=subspaces)
-    categories = ItemCategories(names, settings.item_metadata)
+    known = described(session)
+    sizes = {"vector_size": known.vector_size, "subspaces": known.subspaces}
+    settings = dataclasses.replace(settings, **sizes)
+    categories = ItemCategories(known.categories, settings.item_metadata)
     table = session.open_table(FLAGS.eval_input_fp)
     evaluated = open_evaluated(session, table, categories, settings)
     place = session.output_folder(EVALUATION)

@@ -7,6 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 
+def untrained_counts(names: Iterable[str]) -> dict[str, np.int64]:
+    """Key -> 0 of how often each batch norm among `names` was trained, which PyTorch stores and
+    nothing reads.
+    """
+    means = [name for name in names if name.endswith(".running_mean")]
+    return {name.replace("running_mean", "num_batches_tracked"): np.int64(0) for name in means}
+
+
 def _as_they_are(names: Iterable[str]) -> dict[str, tuple[str, bool]]:
     return {name: (name, False) for name in names}
 

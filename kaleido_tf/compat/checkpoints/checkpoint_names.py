@@ -5,7 +5,8 @@ families' releases.
 import numpy as np
 
 from kaleido_tf.families import FAMILIES
-from kaleido_tf.models.original import OriginalVariable, StateDict, dense_names
+from kaleido_tf.models.original import OriginalVariable, dense_names
+from kaleido_tf.models.state_dict import StateDict, untrained_counts
 
 OWN_PREFIX = "named_layers/"
 """What the names of variables begin with that no original has, after their place in our models."""
@@ -19,8 +20,10 @@ def original_variables(model) -> dict[str, OriginalVariable]:
     models also hold the heads of pre-training, which it does not use.)
     """
     backbone = getattr(model, "backbone", model)
-    original = FAMILIES[model.config.model_type].original
-    names = {}
+    family = FAMILIES[model.config.model_type]
+    if completes_outfits(model):
+        return family.outfit_names(model)
+    original, names = family.original, {}
     if original is not None:
         names = {original.scope + name: entry for name, entry in original.names(backbone).items()}
     if backbone is model:
@@ -49,13 +52,23 @@ def state_dict_of(model_type: str) -> StateDict | None:
     return original.state_dict if original else None
 
 
+def completes_outfits(model) -> bool:
+    """Whether it is an `OutfitModel`, which has a part of its family's layers alone."""
+    outfit_model = FAMILIES[model.config.model_type].outfit_model
+    return outfit_model is not None and isinstance(model, outfit_model)
+
+
 def repeated_variables(model) -> dict[str, OriginalVariable]:
     """Variables that the original's files hold a second time, by the second name."""
     release = state_dict_of(model.config.model_type)
+    if completes_outfits(model):
+        return {}
     return release.repeated(getattr(model, "backbone", model)) if release else {}
 
 
 def constant_arrays(model) -> dict[str, np.ndarray]:
     """What the original's files hold that is no weight."""
     release = state_dict_of(model.config.model_type)
+    if completes_outfits(model):
+        return untrained_counts(original_variables(model))
     return release.constants(getattr(model, "backbone", model)) if release else {}

@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from kaleido_tf.compat.checkpoints.checkpoint_names import OWN_PREFIX
 from kaleido_tf.compat.checkpoints.filling import Weights, below_scope, fill
-from kaleido_tf.compat.checkpoints.fine_tuned import classifier_for
 from kaleido_tf.compat.checkpoints.state_dict import type_of
 from kaleido_tf.compat.checkpoints.text_encoder import layout_of, to_layout
 from kaleido_tf.compat.checkpoints.text_encoder_config import text_encoder_config
@@ -27,7 +26,7 @@ from kaleido_tf.compat.checkpoints.weights import (
     VOCABULARY,
     find_weights,
     kind_of,
-    model_for_weights,
+    model_for,
     open_weights,
 )
 from kaleido_tf.errors import InputError, tensorflow_reason
@@ -129,8 +128,8 @@ def convert(source: str, target: str, kind: str, config_path: str | None = None)
             write_whole(partial / "vocab.txt", read_text(vocabulary_file))
         else:
             notes.append("no vocab.txt there, so none was written")
-        if weights.head is not None and kind != "hf":
-            weights.head.write(partial)
+        for described in filter(None, (weights.head, weights.outfits) if kind != "hf" else ()):
+            described.write(partial)
     converted = [name for name in weights.tensors if name not in unused]
     size = sum(weights.num_bytes[name] for name in converted)
     return Conversion(
@@ -255,9 +254,7 @@ def _write_text_encoder(
 
 def _write_own(folder: pathlib.Path, weights: Weights, config: ModelConfig) -> tuple[str, ...]:
     """Writes a checkpoint of this project; returns the names that were not used."""
-    head = weights.head
-    tasks, heads = weights.tasks, weights.heads
-    model = classifier_for(config, head) if head else model_for_weights(config, tasks, heads)
+    model = model_for(config, weights.tasks, weights.heads, weights.head, weights.outfits)
     unused = fill(model, weights)
     checkpoint = tf.train.Checkpoint(model=model, step=tf.Variable(weights.step, dtype=tf.int64))
     manager = tf.train.CheckpointManager(

@@ -14,6 +14,7 @@ from kaleido_tf.compat.checkpoints.checkpoint_names import (
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.cross_modal import CrossModalBert
 from kaleido_tf.objectives.class_list import ClassList
+from kaleido_tf.objectives.outfit_description import OutfitDescription
 
 _LISTED = 5
 """Names that a message shows before it only counts."""
@@ -33,6 +34,7 @@ class Weights:
       taken: what of a PyTorch file they are, in words.
       vocabulary_digest: of the vocabulary they were trained with; None: not said.
       head: what a head of recognition among them tells apart; None: there is none.
+      outfits: of a model that completes outfits; None: of others.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Weights:
     taken: str = ""
     vocabulary_digest: str | None = None
     head: ClassList | None = None
+    outfits: OutfitDescription | None = None
 
 
 def fill(model: CrossModalBert, weights: Weights, partly: bool = False) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
-"""Heads of recognition in checkpoints of any kind: whether there is one, and a model to hold it."""
+"""Fine-tuned models in checkpoints of any kind: whether there is a head of recognition, or what
+completes outfits, and a model to hold it.
+"""
 
 import os
 from collections.abc import Mapping
@@ -9,6 +11,8 @@ from kaleido_tf.families import FAMILIES
 from kaleido_tf.files.text_files import read_lines
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.objectives.class_list import NAME, ClassList, read_class_list
+from kaleido_tf.objectives.outfit_description import NAME as DESCRIPTION
+from kaleido_tf.objectives.outfit_description import OutfitDescription, read_outfit_description
 from kaleido_tf.objectives.recognition import NUM_CLASSES, Classifier
 from kaleido_tf.objectives.recognition_config import RecognitionConfig
 
@@ -86,3 +90,25 @@ def classifier_for(config: ModelConfig, head: ClassList) -> Classifier:
     length = min(config.text_seq_len, config.max_position_embeddings)
     settings = RecognitionConfig(modalities=head.modalities)
     return Classifier(config, head.task, head.num_classes, length, settings)
+
+
+def outfits_of(path: str, config: ModelConfig | None) -> OutfitDescription | None:
+    """What completes outfits by the weights at `path`, as the description beside them says; None
+    without one. Raises: InputError for a broken one, or beside a family that completes none.
+    """
+    described = read_outfit_description(os.path.dirname(path))
+    if described and config and FAMILIES[config.model_type].outfit_model is None:
+        raise InputError(
+            f"{path} is a {config.model_type}, which completes no outfits. Beside it lies"
+            f" {DESCRIPTION}"
+        )
+    return described
+
+
+def outfit_model_for(config: ModelConfig, described: OutfitDescription):
+    """An `OutfitModel` with its weights made, to be filled."""
+    model = FAMILIES[config.model_type].outfit_model(
+        config, len(described.categories), described.vector_size, described.subspaces
+    )
+    _ = model.trainable_variables  # makes them
+    return model

@@ -19,7 +19,13 @@ from kaleido_tf.compat.checkpoints.checkpoint_names import (
     state_dict_of,
 )
 from kaleido_tf.compat.checkpoints.filling import Weights, check_built, fill, listed
-from kaleido_tf.compat.checkpoints.fine_tuned import OWN_HEAD, classifier_for, head_of
+from kaleido_tf.compat.checkpoints.fine_tuned import (
+    OWN_HEAD,
+    classifier_for,
+    head_of,
+    outfit_model_for,
+    outfits_of,
+)
 from kaleido_tf.compat.checkpoints.state_dict import (
     SAFETENSORS,
     StateDictFile,
@@ -37,6 +43,8 @@ from kaleido_tf.files.sharded_safetensors import INDEX
 from kaleido_tf.files.torch_file import ENDINGS, WHOLE_FILE
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.models.cross_modal import CrossModalBert
+from kaleido_tf.objectives.class_list import ClassList
+from kaleido_tf.objectives.outfit_description import OutfitDescription
 from kaleido_tf.training.checkpoints import (
     find_checkpoint,
     is_own_checkpoint,
@@ -185,6 +193,7 @@ def _of_state_dict(kind, file, step, **others):
         unused=file.unread,
         taken=file.taken,
         head=head_of(file.path, file.shapes),
+        outfits=outfits_of(file.path, None),
         **others,
     )
 
@@ -216,11 +225,11 @@ def _open_own(prefix, config):
     shapes = reader.get_variable_to_shape_map()
     names = [name for name in shapes if name.endswith(_VALUE)]
     step = int(reader.get_tensor("step" + _VALUE)) if "step" + _VALUE in names else 0
-    head = head_of(prefix, shapes)
+    head, outfits = head_of(prefix, shapes), outfits_of(prefix, config)
     tasks = tasks_of_checkpoint(prefix, layers_of_tasks(config.model_type))
     release = state_dict_of(config.model_type)
     heads = tasks_of_checkpoint(prefix, {head: head for head in release.heads}) if release else None
-    model = classifier_for(config, head) if head else model_for_weights(config, tasks, heads)
+    model = model_for(config, tasks, heads, head, outfits)
     load_own_checkpoint(model, prefix)
     used = (
         "step" + _VALUE,
@@ -233,7 +242,24 @@ def _open_own(prefix, config):
     optimizer = [name for name in left if name.startswith("optimizer/")]
     unused = sorted(name.removesuffix(_VALUE) for name in left if name not in optimizer)
     others = {"ignored": len(optimizer), "unused": tuple(unused), "head": head, "heads": heads}
-    return weights_of(model, prefix, step, **others)
+    return weights_of(model, prefix, step, outfits=outfits, **others)
+
+
+def model_for(
+    config: ModelConfig,
+    tasks: tuple[str, ...] | None,
+    heads: tuple[str, ...] | None,
+    head: ClassList | None,
+    outfits: OutfitDescription | None,
+):
+    """A model to hold weights, of pre-training or fine-tuned. Args: as the attributes of
+    `Weights`.
+    """
+    if head:
+        return classifier_for(config, head)
+    if outfits:
+        return outfit_model_for(config, outfits)
+    return model_for_weights(config, tasks, heads)
 
 
 def model_for_weights(
@@ -272,7 +298,7 @@ def weights_of(model: CrossModalBert, path: str, step: int, **others) -> Weights
         | {name: array.shape for name, array in constants.items()},
         num_bytes=sizes | {name: array.nbytes for name, array in constants.items()},
         step=step,
-        tasks=getattr(model, "backbone", model).tasks,
+        tasks=getattr(getattr(model, "backbone", model), "tasks", ()),
         **others,
     )
 

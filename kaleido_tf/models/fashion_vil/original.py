@@ -31,7 +31,7 @@ from kaleido_tf.models.original import (
     torch_dense_names,
     torch_norm_names,
 )
-from kaleido_tf.models.state_dict import StateDict
+from kaleido_tf.models.state_dict import StateDict, untrained_counts
 
 HEADS_BY_LAYER = {
     "next_sentence": f"{HEADS}.itm.seq_relationship.weight",
@@ -178,10 +178,9 @@ def constant_arrays(model: FashionVil) -> dict[str, np.ndarray]:
     """What the state dict holds beside weights: places of words, and counts of training steps that
     nothing reads (0 here).
     """
-    counted = [name for name in variable_names(model) if name.endswith(".running_mean")]
     return {
         f"{BERT}.embeddings.position_ids": np.arange(model.config.max_position_embeddings)[None],
-        **{name.replace("running_mean", "num_batches_tracked"): np.int64(0) for name in counted},
+        **untrained_counts(variable_names(model)),
     }
 
 

@@ -16,7 +16,7 @@ from kaleido_tf.models.original import (
     torch_dense_names,
     torch_norm_names,
 )
-from kaleido_tf.models.state_dict import StateDict
+from kaleido_tf.models.state_dict import StateDict, untrained_counts
 
 WORDS = "text_embeddings.word_embeddings.weight"
 DECODER = "mlm_head.mlm_decoder.weight"
@@ -100,11 +100,7 @@ def constant_arrays(model: Mvlt) -> dict[str, np.ndarray]:
     nothing reads (0 here).
     """
     places = np.arange(model.config.max_position_embeddings)[None]
-    counted = [name for name in variable_names(model) if name.endswith(".running_mean")]
-    return {
-        "text_embeddings.position_ids": places,
-        **{name.replace("running_mean", "num_batches_tracked"): np.int64(0) for name in counted},
-    }
+    return {"text_embeddings.position_ids": places, **untrained_counts(variable_names(model))}
 
 
 def _stage_names(stage, layer):

@@ -1,5 +1,6 @@
 """State dicts of FashionViL's release, of ResNet and of BERT into our models, and back."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,8 +13,10 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.files.safetensors_file import SafetensorsFile, write_safetensors
 from kaleido_tf.models.fashion_vil import original
 from kaleido_tf.models.fashion_vil.model import FashionVil
+from kaleido_tf.models.fashion_vil.tokenizer_config import TokenizerConfig
+from kaleido_tf.objectives.outfit_description import OutfitDescription
 from tests import text_encoders
-from tests.fashion_vil_golden import arrays, batch, config, weights
+from tests.fashion_vil_golden import arrays, batch, config, settings, weights
 from tests.mvlt_state import as_released, assert_same
 from tests.tiny_fashion_vil import tiny_fashion_vil
 from tests.torch_files import write_torch_file
@@ -196,3 +199,40 @@ def test_tables_of_a_new_model_are_copies_of_its_texts():
     np.testing.assert_array_equal(image.position_embeddings, text.position_embeddings)
     np.testing.assert_array_equal(image.type_embeddings, text.segment_embeddings)
     assert np.ptp(image.position_embeddings) > 0
+
+
+@pytest.fixture
+def outfits(tmp_path):
+    """CSA-Net as the release saves it, with what says how it is to be read."""
+    sizes = settings()["csa"]
+    folder, side = tmp_path / "csa", sizes["image_size"]
+    folder.mkdir()
+    write_torch_file(folder / "csa.pth", as_released(arrays("csa_weights")))
+    content = config(image_side=side, patch_tokenizer=TokenizerConfig(image_side=side)).to_dict()
+    (folder / "config.json").write_text(json.dumps(content))
+    names = tuple(f"kind {number}" for number in range(sizes["n_categories"]))
+    description = OutfitDescription(names, sizes["feature_dim"], sizes["n_conditions"])
+    description.write(folder)
+    return folder, description
+
+
+def test_what_completes_outfits_goes_there_and_back(outfits, tmp_path):
+    folder, description = outfits
+    report = convert(str(folder), str(tmp_path / "own"), "own")
+    assert report.unused == ()
+    convert(str(tmp_path / "own"), str(tmp_path / "st"), "safetensors")
+    found = open_weights(find_weights(tmp_path / "st"))
+    assert found.outfits == description and (found.tasks, found.head) == ((), None)
+    counts = {key: np.int64(0) for key in arrays("csa_weights") if key.endswith(COUNT)}
+    assert_same(found, {**arrays("csa_weights"), **counts})
+
+
+def test_outfits_of_other_sizes_are_refused(outfits, tmp_path):
+    folder, description = outfits
+    dataclasses.replace(description, categories=("hat", "shoe")).write(folder)
+    with pytest.raises(InputError, match="does not fit the model of its config.json.*: 1 .fusion"):
+        convert(str(folder), str(tmp_path / "own"), "own")
+    assert not (tmp_path / "own").exists()
+    (folder / "outfits.json").write_text('{"categories": [], "vector_size": 3}')
+    with pytest.raises(InputError, match="outfits.json: `categories`, a list of names, and whole"):
+        convert(str(folder), str(tmp_path / "own"), "own")
