@@ -36,7 +36,9 @@ def main(_):
         raise InputError(
             f"A run's metrics.jsonl is needed. None, or an empty one, in: {FLAGS.model_dir}"
         )
-    curves = [*_titles(lines).items(), ("loss", "sum of all")]
+    curves = [*_titles(lines).items()]
+    if all(name in line for line in lines for name, _ in curves):  # not one task a step
+        curves.append(("loss", "sum of all"))
     rows = -(-len(curves) // COLUMNS)
     figure, axes = plt.subplots(
         rows, COLUMNS, figsize=(14, 3 * rows), layout="constrained", squeeze=False
