@@ -35,12 +35,31 @@ class WeightedSum(NamedTuple):
         return self.total / self.weight
 
 
-class SummedLosses:
-    """What a run asks (`training.trainer.Trainable`) of a model whose `pretrainer` computes all its
-    losses in every step and whose total is their sum, each times its weight.
+class WeightedTotal:
+    """What a run asks (`training.trainer.Trainable`) of a model whose total is the sum of the
+    losses of a step, each times its weight (`_loss_weights`, by name without `_loss`).
     """
 
     total_is_linear = True
+
+    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
+        """The sum of the losses' means, each by its weight."""
+        weights = self._loss_weights
+        return sum(
+            weights.get(name.removesuffix("_loss"), 1.0) * value for name, value in losses.items()
+        ), {}
+
+    def figures(self, sums) -> dict[str, float]:
+        """Nothing beside the means."""
+        del sums
+        return {}
+
+
+class SummedLosses(WeightedTotal):
+    """What a run asks besides of a model whose `pretrainer` computes all its losses in every
+    step.
+    """
+
     needs_whole_batch = ""
     TASK_LAYERS: Mapping[str, str] = types.MappingProxyType({})
     fast_variables: tuple[tf.Variable, ...] = ()
@@ -62,18 +81,6 @@ class SummedLosses:
             raise ValueError(f"A model of type {self.config.model_type} has no single tasks")
         outputs = self.pretrainer(batch, training=training)
         return {**outputs["losses"], **outputs["accuracies"]}
-
-    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
-        """The sum of the losses' means, each by its weight."""
-        weights = self._loss_weights
-        return sum(
-            weights.get(name.removesuffix("_loss"), 1.0) * value for name, value in losses.items()
-        ), {}
-
-    def figures(self, sums) -> dict[str, float]:
-        """Nothing beside the means."""
-        del sums
-        return {}
 
 
 def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> WeightedSum:

@@ -2,12 +2,15 @@
 
 import dataclasses
 
-from kaleido_tf.settings import check_settings, setting
+from kaleido_tf.data.parts_config import PartsConfig
+from kaleido_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class OutfitConfig:
-    """Which outfits are learnt and evaluated, and what the model is."""
+class OutfitConfig(PartsConfig):
+    """Which outfits are learnt and evaluated, and what the model is, beside what training shows of
+    the photos.
+    """
 
     train_outfits: str | None = setting(
         None,
@@ -63,23 +66,3 @@ class OutfitConfig:
         decisive=True,
         choices=("all", "release", "none"),
     )
-    smallest_cut: float = setting(
-        0.8,
-        "smallest_cut",
-        "Training shows parts of photos: the share of the photo's area that they have at least; 1:"
-        " all of it.",
-        decisive=True,
-        above=0,
-        largest=1,
-    )
-    mirror_probability: float = setting(
-        0.5,
-        "mirror_probability",
-        "How often left and right of a training photo are exchanged.",
-        decisive=True,
-        lowest=0,
-        largest=1,
-    )
-
-    def __post_init__(self):
-        check_settings(self)

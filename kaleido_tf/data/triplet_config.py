@@ -2,14 +2,17 @@
 
 import dataclasses
 
-from kaleido_tf.settings import check_settings, setting
+from kaleido_tf.data.parts_config import PartsConfig
+from kaleido_tf.settings import setting
 
 _FORM = "a folder of FashionIQ, or files of triplets (FashionIQ's, JSON lines) with commas"
 
 
 @dataclasses.dataclass(frozen=True)
-class TripletConfig:
-    """Which triplets are learnt, evaluated and answered, and how photos are cut in training."""
+class TripletConfig(PartsConfig):
+    """Which triplets are learnt, evaluated and answered, beside what training shows of the
+    photos.
+    """
 
     train_triplets: str | None = setting(
         None, "train_triplets", f"Triplets to train on: {_FORM} between."
@@ -31,24 +34,6 @@ class TripletConfig:
         "Of --eval_triplets and --predict_triplets, as --train_split; FashionIQ's val is meant by"
         " valid, too.",
     )
-    smallest_cut: float = setting(
-        0.8,
-        "smallest_cut",
-        "Training shows parts of photos (--task=text_guided_retrieval): the share of the photo's"
-        " area that they have at least; 1: all of it.",
-        decisive=True,
-        above=0,
-        largest=1,
-    )
-    mirror_probability: float = setting(
-        0.5,
-        "mirror_probability",
-        "How often left and right of a training photo are exchanged.",
-        decisive=True,
-        lowest=0,
-        largest=1,
-    )
-
     wrong_references: bool = setting(
         False,
         "wrong_references",
@@ -56,6 +41,3 @@ class TripletConfig:
         " the release against its targets alone.",
         decisive=True,
     )
-
-    def __post_init__(self):
-        check_settings(self)

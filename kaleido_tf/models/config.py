@@ -21,8 +21,13 @@ _BERT_KEYS = {
 """
 
 
-_LARGEST_SIZE = 10**7
+LARGEST_SIZE = 10**7
 _MAY_BE_ZERO = ("comparison_size", "masked_image_token_num")
+
+
+def is_size(value, largest: int = LARGEST_SIZE) -> bool:
+    """Whether a value of a file is a whole number from 1 to `largest`."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,9 +205,9 @@ class BertConfig(ModelConfig):
             value = getattr(self, field.name)
             if isinstance(field.default, int) and not isinstance(field.default, bool):
                 least = 0 if field.name in _MAY_BE_ZERO else 1
-                if not least <= value <= _LARGEST_SIZE:
+                if not least <= value <= LARGEST_SIZE:
                     raise InputError(
-                        f"`{field.name}` must be at least {least} and at most {_LARGEST_SIZE}."
+                        f"`{field.name}` must be at least {least} and at most {LARGEST_SIZE}."
                         f" Received: {str(value)[:40]}"
                     )
             elif field.name.endswith("_prob") and not 0 <= value < 1:

@@ -5,13 +5,12 @@ import math
 from typing import ClassVar
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.models.config import LARGEST_SIZE, ModelConfig, is_size
 from kaleido_tf.models.fashion_vil.tokenizer_config import TokenizerConfig
 
 PATCH_SIDE = 32
 """Pixels a side of what one image token stands for: the strides of the ResNet together."""
 STAGES = 4
-_LARGEST_SIZE = 10**7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +55,7 @@ class FashionVilConfig(ModelConfig):
     def __post_init__(self):
         for field in dataclasses.fields(self):
             self._check_number(field.name, getattr(self, field.name), field.default)
-        if len(self.image_depths) != STAGES or not all(map(_is_size, self.image_depths)):
+        if len(self.image_depths) != STAGES or not all(map(is_size, self.image_depths)):
             raise InputError(
                 f"`image_depths` must be {STAGES} whole numbers, each at least 1. Received:"
                 f" {str(list(self.image_depths))[:80]}"
@@ -130,16 +129,12 @@ class FashionVilConfig(ModelConfig):
 
     def _check_number(self, name, value, default) -> None:
         """Sizes are whole numbers that memory can hold, probabilities stay below 1."""
-        if isinstance(default, int) and not _is_size(value):
+        if isinstance(default, int) and not is_size(value):
             raise InputError(
-                f"`{name}` must be at least 1 and at most {_LARGEST_SIZE}. Received:"
+                f"`{name}` must be at least 1 and at most {LARGEST_SIZE}. Received:"
                 f" {str(value)[:40]}"
             )
         if name.endswith("_prob") and not 0 <= value < 1:
             raise InputError(f"`{name}` must be in [0, 1). Received: {value}")
         if isinstance(default, float) and not 0 <= value < math.inf:
             raise InputError(f"`{name}` must be at least 0. Received: {value}")
-
-
-def _is_size(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST_SIZE

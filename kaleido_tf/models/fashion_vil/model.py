@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.losses import WeightedSum
+from kaleido_tf.losses import WeightedSum, WeightedTotal
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.encoders import FashionVilEncoders
 from kaleido_tf.models.fashion_vil.layers import TransformedClassifier
@@ -18,7 +18,7 @@ from kaleido_tf.models.fashion_vil.tasks import TASKS as BY_NAME
 from kaleido_tf.models.fashion_vil.tokenizer_names import tokenizer_names
 
 
-class FashionVil(FashionVilEncoders):
+class FashionVil(WeightedTotal, FashionVilEncoders):
     """FashionViL with its tasks (a `training.trainer.Trainable`).
 
     Args:
@@ -49,7 +49,6 @@ class FashionVil(FashionVilEncoders):
     )
     CONTRAST_TASK = "itc"
     """The loss of fine-tuning to retrieve: that of pre-training."""
-    total_is_linear = True
     needs_whole_batch = "the contrast between the pairs of a batch"
 
     def __init__(
@@ -169,18 +168,6 @@ class FashionVil(FashionVilEncoders):
         pre-training. Args: as `tasks.text_guided_retrieval`.
         """
         return text_guided_retrieval(self, batch, training, wrong_references)
-
-    def total(self, losses: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, dict]:
-        """The sum of the means of the losses that a step computed, each by its weight."""
-        weights = self._loss_weights
-        return sum(
-            weights.get(name.removesuffix("_loss"), 1.0) * value for name, value in losses.items()
-        ), {}
-
-    def figures(self, sums) -> dict[str, float]:
-        """Nothing beside the means."""
-        del sums
-        return {}
 
     def recognition_head(self, num_classes: int, name: str) -> TransformedClassifier:
         """What tells classes apart by the pooled output of text and image, as in the release."""

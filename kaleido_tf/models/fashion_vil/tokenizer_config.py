@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.models.config import ModelConfig, is_size
 
 GROUPS = 32
 """Groups of channels that are normalised together."""
@@ -37,12 +37,14 @@ class TokenizerConfig(ModelConfig):
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name != "multipliers" and not _is_size(value):
+            if field.name != "multipliers" and not is_size(value, _LARGEST_SIZE):
                 raise InputError(
                     f"`{field.name}` must be a whole number from 1 to {_LARGEST_SIZE}. Received:"
                     f" {str(value)[:40]}"
                 )
-        if not self.multipliers or not all(_is_size(number) for number in self.multipliers):
+        if not self.multipliers or not all(
+            is_size(number, _LARGEST_SIZE) for number in self.multipliers
+        ):
             raise InputError(
                 f"`multipliers` must be whole numbers from 1 to {_LARGEST_SIZE}, one a level."
                 f" Received: {str(list(self.multipliers))[:80]}"
@@ -92,8 +94,3 @@ class TokenizerConfig(ModelConfig):
     def to_dict(self) -> dict:
         """As the base class; the multipliers are a list in the file."""
         return {**super().to_dict(), "multipliers": list(self.multipliers)}
-
-
-def _is_size(value) -> bool:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return whole and 1 <= value <= _LARGEST_SIZE

@@ -7,7 +7,7 @@ import operator
 from typing import ClassVar
 
 from kaleido_tf.errors import InputError
-from kaleido_tf.models.config import ModelConfig
+from kaleido_tf.models.config import LARGEST_SIZE, ModelConfig, is_size
 
 PATCH_STRIDES = (4, 2, 2, 2)
 """By how much each stage makes its image map coarser."""
@@ -22,7 +22,6 @@ DEPTHS = {
 do not vary.
 """
 
-_LARGEST_SIZE = 10**7
 _OF_STAGES = ("depths", "widths", "heads", "mlp_ratios", "reduction_ratios")
 
 
@@ -134,24 +133,20 @@ class MvltConfig(ModelConfig):
     def _check_number(self, name, value, default) -> None:
         """Sizes are whole numbers that memory can hold, probabilities stay below 1."""
         if name in _OF_STAGES:
-            if len(value) != len(PATCH_STRIDES) or not all(_is_size(number) for number in value):
+            if len(value) != len(PATCH_STRIDES) or not all(is_size(number) for number in value):
                 raise InputError(
                     f"`{name}` must be {len(PATCH_STRIDES)} whole numbers, each at least 1 and at"
-                    f" most {_LARGEST_SIZE}. Received: {str(list(value))[:80]}"
+                    f" most {LARGEST_SIZE}. Received: {str(list(value))[:80]}"
                 )
-        elif isinstance(default, int) and not _is_size(value):
+        elif isinstance(default, int) and not is_size(value):
             raise InputError(
-                f"`{name}` must be at least 1 and at most {_LARGEST_SIZE}. Received:"
+                f"`{name}` must be at least 1 and at most {LARGEST_SIZE}. Received:"
                 f" {str(value)[:40]}"
             )
         elif name.endswith("_prob") and not 0 <= value < 1:
             raise InputError(f"`{name}` must be in [0, 1). Received: {value}")
         elif isinstance(default, float) and not 0 <= value < math.inf:
             raise InputError(f"`{name}` must be at least 0. Received: {value}")
-
-
-def _is_size(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST_SIZE
 
 
 def check_side(name: str, side: int) -> None:
