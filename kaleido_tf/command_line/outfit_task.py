@@ -73,6 +73,11 @@ def train(module, evaluates: bool) -> None:
     settings = read_settings(OutfitConfig)
     session = begin_training(PURPOSE, FLAGS.model_config)
     check_completes(session)
+    if not session.source.starts:
+        print(
+            "no --pretrain_model_name_or_path: the image encoder is new, and its batch norms stay"
+            " as they are, since outfits do not train them; a pre-trained FashionViL finds more"
+        )
     table = session.open_table(FLAGS.train_input_fp)
     categories = ItemCategories.of_training(table, settings.item_metadata)
     training = open_training(session, table, categories, settings)

@@ -59,6 +59,9 @@ def test_run_begins_with_baselines_and_ends_with_verdicts(trained):
     folder, output = trained
     assert "12 questions over 10 photos, 2 with answers, 3 outfits to be judged" in output
     lines = output.splitlines()
+    assert (
+        sum(line.startswith("no --pretrain_model_name_or_path: the image") for line in lines) == 1
+    )
     begun = next(n for n, line in enumerate(lines) if "M parameters, tasks: outfit" in line)
     for name in ("chance", "photos of like colours", "photos alike to the start's"):
         (place,) = (n for n, line in enumerate(lines) if line.startswith(f"baseline, {name}"))
