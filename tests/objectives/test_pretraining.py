@@ -386,7 +386,7 @@ def test_refusals_inside_a_traced_step_reach_the_user_as_they_are(data, tmp_path
 
     monkeypatch.setattr(KaleidoBert, "total", refuse)
     with pytest.raises(InputError, match="^--matching_weight must be something else$"):
-        pretrain(run_config(data, tmp_path), tiny_config(**NO_DROPOUT), evaluates=False)
+        pretrain(run_config(data, tmp_path, tasks=()), tiny_config(**NO_DROPOUT), evaluates=False)
 
 
 def test_refusals_inside_a_data_function_reach_the_user_as_they_are(data, tmp_path, monkeypatch):
@@ -396,7 +396,7 @@ def test_refusals_inside_a_data_function_reach_the_user_as_they_are(data, tmp_pa
 
     monkeypatch.setattr(ExampleOrder, "blocks", refuse)
     with pytest.raises(InputError, match="^record 3 of shard 1 cannot be read$"):
-        pretrain(run_config(data, tmp_path), tiny_config(**NO_DROPOUT), evaluates=False)
+        pretrain(run_config(data, tmp_path, tasks=()), tiny_config(**NO_DROPOUT), evaluates=False)
 
 
 def test_settings_that_a_family_refuses_are_refused_before_anything_is_made(tmp_path):
