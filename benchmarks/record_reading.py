@@ -1,8 +1,8 @@
 """Records against the original's text rows: bytes on disk and rows a second.
 
-`python -m benchmarks.record_reading`: the same features of ResNet-50 size as float16 records and as
-the original's tab-separated text (one row a pair, features printed with six decimals), read by
-plain tf.data in turns.
+`python -m benchmarks.record_reading`: the same features of ResNet-50 size as records of float16 and
+of int8 and as the original's tab-separated text (one row a pair, features printed with six
+decimals), read by plain tf.data in turns.
 """
 
 import os
@@ -18,6 +18,7 @@ from absl import app, flags
 
 from benchmarks.drawn_records import drawn_fields
 from kaleido_tf.files.tfrecord_files import write_shard
+from kaleido_tf.records.feature_storage import STORAGES
 from kaleido_tf.records.record import parse_record, serialize_record
 
 flags.DEFINE_integer("products", 200, "Products written.")
@@ -62,16 +63,22 @@ def seconds_of(dataset) -> float:
 
 def main(_):
     with tempfile.TemporaryDirectory() as folder:
-        shard, text = pathlib.Path(folder) / "records.tfrecord", pathlib.Path(folder) / "rows.csv"
+        text = pathlib.Path(folder) / "rows.csv"
+        shards = {f"{name} records": pathlib.Path(folder) / f"{name}.tfrecord" for name in STORAGES}
         contents = [drawn_fields(number, FLAGS.feature_size) for number in range(FLAGS.products)]
-        write_shard(shard, [serialize_record(content) for content in contents])
+        for storage, shard in zip(STORAGES, shards.values()):
+            rows = (serialize_record(content, storage=storage) for content in contents)
+            write_shard(shard, list(rows))
         text.write_text("".join(text_row(content) + "\n" for content in contents))
-        sizes = {"float16 records": shard.stat().st_size, "text rows": text.stat().st_size}
+        sizes = {name: path.stat().st_size for name, path in {**shards, "text rows": text}.items()}
         parse = lambda line: parse_record(line, FLAGS.feature_size)  # noqa: E731
         ways = {
-            "float16 records": (
-                lambda: tf.data.TFRecordDataset(str(shard)).map(parse, tf.data.AUTOTUNE)
-            ),
+            **{
+                name: lambda path=path: tf.data.TFRecordDataset(str(path)).map(
+                    parse, tf.data.AUTOTUNE
+                )
+                for name, path in shards.items()
+            },
             "text rows": lambda: read_text(str(text)),
         }
         seconds = {name: [] for name in ways}

@@ -15,6 +15,7 @@ from data_prep.foreground.crops import Crop
 from data_prep.foreground.working_crops import cut_crop
 from data_prep.record_writing.record_settings import RecordSettings
 from kaleido_tf.errors import InputError
+from kaleido_tf.records.feature_storage import STORAGES
 from kaleido_tf.records.record import KALEIDO, LAYOUTS, serialize_record
 from kaleido_tf.records.views import PLAIN, VIEWS, checked_views, pixels_of_view
 from kaleido_tf.settings import setting
@@ -61,6 +62,12 @@ class PatchSettings(RecordSettings):
         "Views of each photo, a record each: plain, and mirrored for its working crop with left and"
         " right exchanged (docs/records.md).",
     )
+    feature_storage: str = setting(
+        STORAGES[0],
+        "feature_storage",
+        "float16, or int8 with a scale a vector: half as large (docs/records.md).",
+        choices=STORAGES,
+    )
     images_per_batch: int = setting(
         16, "images_per_batch", "Images through the backbone at once.", lowest=1
     )
@@ -104,6 +111,7 @@ class PatchContent:
             "crop_size": settings.crop_size,
             # only where it is asked for: records made before there was a choice stay what they are
             **({"views": list(settings.views)} if len(settings.views) > 1 else {}),
+            **self._storage,
             "backbone_digest": self._backbone.digest,
             **({"backbone_preprocessing": preprocessing} if preprocessing else {}),
         }
@@ -113,7 +121,13 @@ class PatchContent:
         """F, and the shapes of the blocks."""
         size = self._backbone.feature_size
         shapes = {name: [rows, size] for name, rows in self._layout.blocks.items()}
-        return {"feature_size": size, "feature_shapes": shapes}
+        return {"feature_size": size, "feature_shapes": shapes, **self._storage}
+
+    @property
+    def _storage(self) -> dict:
+        """Where it is another than it always was."""
+        storage = self.settings.feature_storage
+        return {} if storage == STORAGES[0] else {"feature_storage": storage}
 
     @property
     def size_in_words(self) -> str:
@@ -162,7 +176,7 @@ class PatchContent:
 
     def serialize(self, fields: Mapping[str, object]) -> bytes:
         """Raises: ValueError for features outside float16."""
-        return serialize_record(fields, self._layout)
+        return serialize_record(fields, self._layout, self.settings.feature_storage)
 
     def in_words(self, fields: Mapping[str, object]) -> str:
         """How large its features are."""

@@ -14,7 +14,14 @@ import tensorflow as tf
 from kaleido_tf.data.record_vocabulary import check_vocabulary
 from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.dataset_json import check_count, declared_by, layout_of, read_dataset_json
+from kaleido_tf.records.dataset_json import (
+    check_count,
+    declared_by,
+    layout_of,
+    read_dataset_json,
+    storage_of,
+)
+from kaleido_tf.records.feature_storage import block_bytes
 from kaleido_tf.records.record import RECORD_VERSION, Layout, parse_record, parse_table
 from kaleido_tf.text import Vocabulary, sequence
 
@@ -119,9 +126,10 @@ def read_record_table(
     layout = layout_of(dataset, files[0])
     _check_size(dataset[layout.size_key], size, layout, os.path.dirname(files[0]))
     size = dataset[layout.size_key]
+    storage = storage_of(dataset, files[0])
     columns, starts = [], [0]
     for file in files:
-        parts = _read_columns(file, layout, size, len(vocabulary))
+        parts = _read_columns(file, layout, size, storage, len(vocabulary))
         count = sum(len(part["product_id"]) for part in parts)
         check_count(file, count)
         columns += parts
@@ -172,7 +180,7 @@ def _alignments_in(files: list[str]) -> str:
 
 
 def _read_columns(
-    file: str, layout: Layout, size: int, vocab_size: int, batch: int = 256
+    file: str, layout: Layout, size: int, storage: str, vocab_size: int, batch: int = 256
 ) -> list[dict]:
     """The table columns of one file, checked record by record."""
     parts, read = [], 0
@@ -185,7 +193,7 @@ def _read_columns(
                 name: v.to_list() if isinstance(v, tf.RaggedTensor) else v.numpy()
                 for name, v in part.items()
             }
-            _check(part, file, read, layout, size, vocab_size)
+            _check(part, file, read, layout, size, storage, vocab_size)
             read += len(part["product_id"])
             parts.append(part)
     except tf.errors.NotFoundError as error:
@@ -198,9 +206,11 @@ def _read_columns(
     return parts
 
 
-def _check(part: dict, file: str, first: int, layout: Layout, size: int, vocab_size: int) -> None:
+def _check(
+    part: dict, file: str, first: int, layout: Layout, size: int, storage: str, vocab_size: int
+) -> None:
     versions = part["record_version"]
-    wanted_bytes = [rows * size * 2 for rows in layout.blocks.values()]
+    wanted_bytes = [block_bytes(rows, size, storage) for rows in layout.blocks.values()]
     for row, ids in enumerate(part["token_ids"]):
         where = f"{file} record {first + row} (product {part['product_id'][row].decode()})"
         if versions[row] != RECORD_VERSION:
@@ -213,7 +223,7 @@ def _check(part: dict, file: str, first: int, layout: Layout, size: int, vocab_s
         if not layout.holds_pixels and content_bytes != wanted_bytes:
             raise InputError(
                 f"{where}: feature blocks of {wanted_bytes} bytes are needed ({size} floats"
-                f" a patch). Received: {content_bytes}"
+                f" a patch, {storage}). Received: {content_bytes}"
             )
         if not ids:
             raise InputError(f"{where}: a text of at least one token is needed. Received: none")

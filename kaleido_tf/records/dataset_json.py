@@ -6,6 +6,7 @@ import pathlib
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.json_files import read_json_object
 from kaleido_tf.files.listed_shards import DATASET_JSON, shard_counts
+from kaleido_tf.records.feature_storage import STORAGES
 from kaleido_tf.records.record import KALEIDO, LAYOUTS, RECORD_VERSION, Layout
 
 
@@ -20,16 +21,23 @@ def size_of(files: list[str]) -> int:
 def declared_by(files: list[str]) -> dict:
     """What the `dataset.json` beside each file says: its content (of the first folder).
 
-    Raises: InputError if the folders disagree in layout or size, since one model reads them all.
+    Raises: InputError if the folders disagree in layout, size or storage, since one model reads
+      them all.
     """
     folders = sorted({os.path.dirname(file) for file in files})
     contents = {folder: read_dataset_json(folder or ".") for folder in folders}
     kinds = {
-        (_size(content, folder), layout_of(content, folder).name): folder
+        (
+            _size(content, folder),
+            layout_of(content, folder).name,
+            storage_of(content, folder),
+        ): folder
         for folder, content in contents.items()
     }
     if len(kinds) > 1:
-        raise InputError(f"All records of a run need one size and layout. Received: {kinds}")
+        raise InputError(
+            f"All records of a run need one size, layout and storage of features. Received: {kinds}"
+        )
     return contents[folders[0]]
 
 
@@ -78,6 +86,19 @@ def layout_of(dataset: dict, where: str) -> Layout:
             f"{where}: the records' layout must be one of {', '.join(LAYOUTS)}. Received: {name!r}"
         )
     return LAYOUTS[name]
+
+
+def storage_of(dataset: dict, where: str) -> str:
+    """How a `dataset.json` says that features are stored; float16 where it says nothing. Raises:
+    InputError naming `where`.
+    """
+    storage = dataset.get("feature_storage", STORAGES[0])
+    if storage not in STORAGES:
+        raise InputError(
+            f"{where}: the records' `feature_storage` must be one of {', '.join(STORAGES)}."
+            f" Received: {storage!r}"
+        )
+    return storage
 
 
 def check_count(file: str, count: int) -> None:

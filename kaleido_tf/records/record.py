@@ -2,17 +2,26 @@
 (`kaleido_tf.data`).
 
 A record is a `tf.train.Example`; docs/records.md describes it for other readers. B = records, F =
-feature size. Features are stored as raw little-endian float16, so that an image with ResNet-50
-features takes 303 KB. Records of pixels hold the photo instead (`photo.py`).
+feature size. How features are stored says `feature_storage.py`. Records of pixels hold the photo
+instead (`photo.py`).
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from kaleido_tf import patches
+from kaleido_tf.records.feature_storage import (
+    SCALES,
+    STORAGES,
+    decode,
+    decode_row,
+    restored,
+    stored,
+)
 from kaleido_tf.records.views import PLAIN
 
 RECORD_VERSION = 1
@@ -26,7 +35,7 @@ class Layout:
       name: as `dataset.json` says it.
       sides: patches a side of each grid; all grids' patches, one grid after the other, row by row,
         are `patch_features`. () of pixels.
-      blocks: name -> rows of its feature blocks; each row is F float16. {} of pixels.
+      blocks: name -> rows of its feature blocks; each row is F numbers. {} of pixels.
       size_key: what `dataset.json` calls the size that all its records share, a number.
     """
 
@@ -95,7 +104,11 @@ _RAGGED = {name: tf.io.RaggedFeature(dtype) for name, dtype in _LISTS.items()}
 
 
 def _raw(layout: Layout) -> dict:
-    return {name: tf.io.FixedLenFeature([], tf.string) for name in layout.content}
+    scales = (name + SCALES for name in layout.blocks)
+    return {
+        **{name: tf.io.FixedLenFeature([], tf.string) for name in layout.content},
+        **{name: tf.io.FixedLenFeature([], tf.string, default_value="") for name in scales},
+    }
 
 
 TABLE_FEATURES = (
@@ -196,8 +209,9 @@ class Record:
 
         Args: name: of `Layout.blocks`; the rows are those of the layout that has the block.
         """
-        values = np.frombuffer(self._features[name].bytes_list.value[0], "<f2")
-        return values.reshape(self._rows(name), -1)
+        scales = name + SCALES
+        scales = self._features[scales].bytes_list.value[0] if scales in self._features else b""
+        return restored(self._features[name].bytes_list.value[0], scales, self._rows(name))
 
     def _rows(self, name: str) -> int:
         if name != "patch_features":
@@ -218,6 +232,7 @@ class Record:
         """The same without its blocks, which are nearly all of its bytes; this one loses them."""
         for name in KALEIDO.blocks:
             self._features.pop(name, None)
+            self._features.pop(name + SCALES, None)
         return self
 
     def serialize(self) -> bytes:
@@ -232,12 +247,15 @@ class Record:
         return list(self._features[name].int64_list.value)
 
 
-def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> bytes:
+def serialize_record(
+    fields: Mapping[str, object], layout: Layout = KALEIDO, storage: str = STORAGES[0]
+) -> bytes:
     """One record from its fields; absent alignments are written as empty lists.
 
     Args: fields: every name of this file. The layout's blocks (`patch_features` [55, F],
       `rotated_features` [3, F], `grey_features` [16, F]) floating; `patch_boxes` [55, 5] int; texts
-      str; lists of numbers; `view` only where it is another than the plain one.
+      str; lists of numbers; `view` only where it is another than the plain one. storage: of
+      `STORAGES`.
     Raises: KeyError for a missing field, ValueError for a block of another shape or numbers outside
       float16.
     """
@@ -245,7 +263,8 @@ def serialize_record(fields: Mapping[str, object], layout: Layout = KALEIDO) -> 
     if fields.get("view", PLAIN) != PLAIN:
         features["view"] = int_feature(fields["view"])
     for name, rows in layout.blocks.items():
-        features[name] = bytes_feature(_float16_bytes(name, fields[name], rows))
+        values = stored(name, fields[name], rows, storage)
+        features |= {field: bytes_feature(value) for field, value in values.items()}
     pairs = [fields.get(f"alignment_{part}", ()) for part in ("tokens", "patches", "scores")]
     features |= _alignment_features(*pairs)
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
@@ -272,19 +291,6 @@ def _alignment_features(tokens, patches, scores) -> dict[str, tf.train.Feature]:
     }
 
 
-def _float16_bytes(name: str, rows, count: int) -> bytes:
-    rows = np.asarray(rows)
-    if rows.ndim != 2 or rows.shape[0] != count:
-        raise ValueError(f"`{name}` needs {count} rows of features. Received: shape={rows.shape}")
-    with np.errstate(over="ignore"):
-        half = rows.astype("<f2")
-    if not np.isfinite(half).all():
-        raise ValueError(
-            f"`{name}` holds numbers that float16 cannot (largest {np.abs(rows).max():.4g})"
-        )
-    return half.tobytes()
-
-
 def int_feature(values) -> tf.train.Feature:
     """A number, or an array of numbers of any shape, as a feature of a record."""
     flat = [int(value) for value in np.asarray(values).reshape(-1)]
@@ -305,30 +311,25 @@ def parse_record(
     boxes = {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
     example = tf.io.parse_single_example(serialized, {**_FIXED, **boxes, **_raw(layout), **_RAGGED})
     for name, rows in layout.blocks.items():
-        values = tf.io.decode_raw(example[name], tf.float16)
-        example[name] = tf.ensure_shape(
-            tf.reshape(values, [-1, feature_size]), [rows, feature_size]
-        )
+        example[name] = decode(example[name], example.pop(name + SCALES), rows, feature_size)
     return example
 
 
 def parse_patch(serialized: tf.Tensor, patch: tf.Tensor, feature_size: int) -> tf.Tensor:
     """The features [F] float16 of one patch of a serialized record, without decoding the others."""
-    raw = tf.io.parse_single_example(
-        serialized, {"patch_features": tf.io.FixedLenFeature([], tf.string)}
-    )["patch_features"]
-    width = feature_size * tf.float16.size
-    values = tf.io.decode_raw(
-        tf.strings.substr(raw, tf.cast(patch, tf.int32) * width, width), tf.float16
-    )
-    return tf.ensure_shape(values, [feature_size])
+    name = "patch_features"
+    spec = {field: _raw(KALEIDO)[field] for field in (name, name + SCALES)}
+    fields = tf.io.parse_single_example(serialized, spec)
+    return decode_row(fields[name], fields[name + SCALES], patch, feature_size)
 
 
 def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:
     """[B] serialized records to the columns of `TABLE_FEATURES` and `content_bytes` [B, n] (length
-    of each field of `Layout.content`).
+    of each field of `Layout.content`, with its scales).
     """
     specs = {name: {**_FIXED, **_VIEW, **_RAGGED}[name] for name in TABLE_FEATURES}
     columns = tf.io.parse_example(serialized, {**specs, **_raw(layout)})
     lengths = [tf.strings.length(columns.pop(name)) for name in layout.content]
+    scales = [tf.strings.length(columns.pop(name + SCALES)) for name in layout.blocks]
+    lengths = [sum(both) for both in itertools.zip_longest(lengths, scales, fillvalue=0)]
     return {**columns, "content_bytes": tf.stack(lengths, axis=1)}

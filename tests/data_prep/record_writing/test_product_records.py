@@ -26,6 +26,27 @@ def backbone():
     return build_backbone("squeezenet", "random")
 
 
+def test_int8_features_are_those_of_float16(tmp_path, backbone):
+    catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
+    found = {}
+    for storage in ("float16", "int8"):
+        settings = PatchSettings(**{**vars(SETTINGS), "feature_storage": storage})
+        content = PatchContent(settings, backbone)
+        dataset = write_records(catalogue, "train", tmp_path / storage, content)
+        assert dataset.get("feature_storage", "float16") == storage
+        found[storage] = read_all(tmp_path / storage / "train")
+    assert len(found["int8"]) == 7
+    for half, whole in zip(*found.values()):
+        one, other = (x["patch_features"].numpy().astype(np.float64) for x in (half, whole))
+        half_a_step = np.abs(one).max(axis=1, keepdims=True) / 254
+        rounding = np.abs(one) * 2.0**-10  # of float16, as which both are read
+        difference = np.abs(one - other)
+        assert (difference <= 1.001 * half_a_step + rounding).all() and difference.any()
+        np.testing.assert_array_equal(half["patch_boxes"], whole["patch_boxes"])
+    with pytest.raises(InputError, match="other settings.*feature_storage"):
+        write_records(catalogue, "train", tmp_path / "int8", PatchContent(SETTINGS, backbone))
+
+
 def test_records_of_a_catalogue(tmp_path, backbone):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
     dataset = write_records(
@@ -311,6 +332,7 @@ def test_full_disk_leaves_no_half_shard(tmp_path, backbone, monkeypatch):
             "--foreground=unet or --foreground=onnx and --foreground_weights belong together",
         ),
         ({"patch_size": 8}, "--patch_size must be native or at least 32"),
+        ({"feature_storage": "int4"}, "--feature_storage must be one of float16, int8"),
     ],
 )
 def test_wrong_settings_are_named(changes, message):
