@@ -18,6 +18,7 @@ SIDE = 64
 COLOURS = {"red": (200, 20, 30), "green": (10, 180, 40), "blue": (20, 40, 220), "black": (9, 9, 9)}
 KINDS = ("dress", "skirt", "coat")
 LENGTH = 9
+CATALOGUE_DIGEST = "0" * 64
 
 
 def tiny_mvlt(**changes) -> MvltConfig:
@@ -101,6 +102,7 @@ def write(
         "shards": counts,
         "categories": ["garment"],
         "subcategories": list(KINDS),
+        "catalogue_digest": CATALOGUE_DIGEST,
     }
     write_json(folder / DATASET_JSON, dataset)
     (folder / "vocab.txt").write_bytes(DEFAULT_VOCABULARY.read_bytes())

@@ -54,7 +54,9 @@ def write(folder: pathlib.Path) -> dict[str, str]:
     """
     pixel_records.write(folder / "train", 16, change=two_photos)
     pixel_records.write(folder / "valid", 7, change=two_photos)
-    attributes = AttributeVocabulary(ATTRIBUTES, (5, 4, 3, 2, 1), "0" * 64, "description")
+    attributes = AttributeVocabulary(
+        ATTRIBUTES, (5, 4, 3, 2, 1), pixel_records.CATALOGUE_DIGEST, "description"
+    )
     write_attributes(folder / "attributes.txt", attributes)
     tokenizer = folder / "tokenizer"
     tokenizer.mkdir()

@@ -26,12 +26,13 @@ class Gallery:
     """The two sides of some records.
 
     Attributes: records: of photos (their plain view) and of products' texts, each [n] rows of the
-      table. sides: products and texts of both. vectors: [n, D] of both. hubness: [n] of both, or
-      None. asking: of each side, the items that are queries.
+      table. sides: products and texts of both. kinds: [n] int sub-categories of both. vectors: [n,
+      D] of both. hubness: [n] of both, or None. asking: of each side, the items that are queries.
     """
 
     records: dict[str, np.ndarray]
     sides: dict[str, Side]
+    kinds: dict[str, np.ndarray]
     vectors: dict[str, np.ndarray]
     hubness: dict[str, np.ndarray] | None
     asking: dict[str, np.ndarray]
@@ -59,6 +60,11 @@ class Gallery:
     def found(self, direction: str) -> Side:
         """The items among which is sought in a direction."""
         return self.sides[sides_of(direction)[1]]
+
+    def kinds_of(self, direction: str) -> tuple[np.ndarray, np.ndarray]:
+        """Of the items that ask in a direction, and of those among which is sought."""
+        asked, found = sides_of(direction)
+        return self.kinds[asked][self.asking[asked]], self.kinds[found]
 
     def scores(self, direction: str, corrected: bool) -> Iterator[np.ndarray]:
         """Blocks [q, N] of the queries of a direction, in order."""
@@ -89,6 +95,7 @@ def gallery_of(model, table: RecordTable) -> Gallery:
     return Gallery(
         records,
         {name: Side(table.product_ids[part], whole[part]) for name, part in records.items()},
+        {name: table.subcategories[part] for name, part in records.items()},
         found,
         {name: of(found[name]) for name, of in hubness.items()} if vectors.corrects_hubs else None,
         {name: np.arange(len(part)) for name, part in records.items()},

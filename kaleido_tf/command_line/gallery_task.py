@@ -132,7 +132,8 @@ class _Reranking:
 
 def _figures(gallery: Gallery, direction: str, blocks: Blocks) -> dict:
     sides = gallery.queries(direction), gallery.found(direction)
-    return {**full_gallery_figures(blocks(), *sides), **sampled_figures(blocks(), *sides)}
+    sampled = sampled_figures(blocks(), *sides, gallery.kinds_of(direction))
+    return {**full_gallery_figures(blocks(), *sides), **sampled}
 
 
 def _table(content: dict) -> str:

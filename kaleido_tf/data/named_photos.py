@@ -64,8 +64,8 @@ def _records_of(table: RecordTable, names: Iterable[str], where: str) -> dict[st
         several = len(by_product.get(missing[0], ()))
         why = f", a product of {several} photos: name one of them" if several else ""
         raise InputError(
-            "The photo of every reference and target is needed, by its image id or by that of a"
-            f" product with one photo. Not found in {where}: {missing[0]}{why} ({len(missing)} of"
+            "Every photo that the triplets or outfits name is needed, by its image id or by that of"
+            f" a product with one photo. Not found in {where}: {missing[0]}{why} ({len(missing)} of"
             f" {len(missing) + len(found)})"
         )
     return found

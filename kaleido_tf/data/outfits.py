@@ -8,7 +8,7 @@ with `items` and `split`. Items are named by their ids.
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -81,6 +81,9 @@ def read_outfits(
 def _outfit(row: JsonRow, categories: Mapping[str, int] | None) -> Outfit:
     items, blank = row.identifiers("question"), row.identifier("blank")
     answers = row.identifiers("answers") if "answers" in row else ()
+    is_query = not ("fake_data" in row and row.flag("fake_data"))
+    if is_query:
+        _of_two_or_more((*items, blank), row.where)
     every = () if categories is None else (*items, blank, *answers)
     unknown = [item for item in every if item not in categories]
     if unknown:
@@ -98,7 +101,7 @@ def _outfit(row: JsonRow, categories: Mapping[str, int] | None) -> Outfit:
         blank,
         () if categories is None else tuple(categories[item] for item in items),
         NO_CATEGORY if categories is None else categories[blank],
-        not ("fake_data" in row and row.flag("fake_data")),
+        is_query,
         answers,
         right,
     )
@@ -142,15 +145,6 @@ def _of_two_or_more(items: tuple[str, ...], where: str) -> tuple[str, ...]:
         raise InputError(
             f"An outfit needs two items or more. Received: {', '.join(items) or 'none'} ({where})"
         )
+    if len(set(items)) < len(items):
+        raise InputError(f"An outfit needs different items. Received: {', '.join(items)} ({where})")
     return items
-
-
-def draw_pairs(outfits: Sequence[Outfit], seed: int) -> np.ndarray:
-    """[outfits, 2] int: of each outfit the places of a question and a blank for training, among its
-    items and, behind them, its blank.
-
-    As in the release they are drawn once for a whole run, and both from all, so that one item may
-    be the two of them.
-    """
-    sizes = np.array([len(outfit.items) + 1 for outfit in outfits])
-    return np.random.default_rng([seed, len(outfits)]).integers(0, sizes[:, None], [len(sizes), 2])

@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 import tensorflow_text as tf_text
@@ -91,12 +91,12 @@ def write_attributes(path: str | os.PathLike, vocabulary: AttributeVocabulary) -
 
 
 def read_attributes(
-    path: str | os.PathLike, catalogue_digest: str | None = None
+    path: str | os.PathLike, catalogue_digests: Collection[str] | None = None
 ) -> AttributeVocabulary:
     """Reads the file of the module.
 
-    Args: catalogue_digest: of the catalogue that it must be of (as `dataset.json` says it); None:
-      of any.
+    Args: catalogue_digests: of the catalogues (as `dataset.json` says them) of which it must be of
+      one; None: of any.
     Raises: InputError for a file of another form or catalogue, without words, or with one twice.
     """
     header, *lines = read_lines(path) or [""]
@@ -106,10 +106,12 @@ def read_attributes(
             f"{path} line 1: '# catalogue_digest=... text_field=...' is needed"
             f" (data_prep.write_pseudo_attributes writes it). Received: {header[:60]!r}"
         )
-    if catalogue_digest not in (None, match[1]):
+    if catalogue_digests is not None and match[1] not in catalogue_digests:
+        known = ", ".join(f"{digest[:12]}…" for digest in sorted(catalogue_digests)) or "none"
         raise InputError(
-            f"{path}: the pseudo-attributes of the catalogue {catalogue_digest[:12]}… are needed."
-            f" Received: those of the catalogue {match[1][:12]}…"
+            f"{path}: the pseudo-attributes of the records' catalogue ({known}) are needed"
+            " (data_prep.write_pseudo_attributes with the --catalogue of the records). Received:"
+            f" those of the catalogue {match[1][:12]}…"
         )
     counts = _counts(lines, path)
     if not counts:

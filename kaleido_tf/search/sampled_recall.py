@@ -24,7 +24,7 @@ _NONE = -1
 @dataclasses.dataclass(frozen=True)
 class Draw:
     """`queries` [q] int, ascending; `lists` [q, 1 + others] int: the right item of the gallery,
-    then others, -1 where there are no more.
+    then others, -1 where the gallery has no more.
     """
 
     queries: np.ndarray
@@ -42,7 +42,8 @@ def sampled_figures(
     `sampled_..._candidates`: fewest, mean and most of a list.
 
     Args: blocks: [q, N] scores of the next q queries each; read once. kinds: names [Q] and [N],
-      e.g. sub-categories; others are then of the query's kind (all there are, if too few).
+      e.g. sub-categories; others are then of the query's kind, and of others where these are too
+      few, as in FashionViL's release.
     Raises: InputError for NaN, a query whose product is not in the gallery, or one without any
       other.
     """
@@ -88,12 +89,19 @@ def draw_lists(queries: Side, gallery: Side, kinds=None, seed: int = 0) -> list[
             right = members.get(own[0][query], ())
             pool = pools.get(kind[0][query], np.array([], np.int64))
             pool = pool[equal[1][pool] != equal[0][query]]
-            _check(queries.products[query], len(right), len(pool))
-            others = generator.choice(pool, min(OTHERS, len(pool)), replace=False)
+            _check(queries.products[query], len(right), (equal[1] != equal[0][query]).sum())
+            others = _some(generator, pool, OTHERS)
+            if len(others) < OTHERS:
+                rest = np.flatnonzero((equal[1] != equal[0][query]) & (kind[1] != kind[0][query]))
+                others = np.concatenate([others, _some(generator, rest, OTHERS - len(others))])
             lists[row, 0] = generator.choice(right)
             lists[row, 1 : 1 + len(others)] = others
         draws.append(Draw(chosen, lists))
     return draws
+
+
+def _some(generator, pool: np.ndarray, count: int) -> np.ndarray:
+    return generator.choice(pool, min(count, len(pool)), replace=False)
 
 
 def _check(product: str, right: int, others: int) -> None:

@@ -2,13 +2,11 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from kaleido_tf.data.outfits import (
     CATEGORIES,
     Outfit,
-    draw_pairs,
     read_compatibility,
     read_item_categories,
     read_outfits,
@@ -145,12 +143,11 @@ def test_compatibility_of_another_form(tmp_path, content, message):
         read_compatibility(tmp_path / "c.txt")
 
 
-def test_pairs_are_drawn_from_all_items_once_a_run():
-    outfits = [Outfit(tuple("abcd"[:size]), "z", (0,) * size, 1) for size in (1, 4, 2)] * 900
-    pairs = draw_pairs(outfits, seed=4)
-    np.testing.assert_array_equal(pairs, draw_pairs(outfits, seed=4))
-    assert (pairs != draw_pairs(outfits, seed=5)).any()
-    for start, places in enumerate((2, 5, 3)):
-        counts = np.bincount(pairs[start::3, 0] * places + pairs[start::3, 1], minlength=places**2)
-        expected = 900 / places**2
-        assert len(counts) == places**2 and abs(counts - expected).max() < 4.5 * expected**0.5
+def test_an_item_is_not_its_own_outfit(tmp_path):
+    path = tmp_path / "o.jsonl"
+    path.write_text('{"items": ["a", "b", "a"], "split": "train"}')
+    with pytest.raises(InputError, match="needs different items. Received: a, b, a .*o.jsonl"):
+        read_whole_outfits(path)
+    (tmp_path / "q.json").write_text('[{"question": ["a", "b"], "blank": "b"}]')
+    with pytest.raises(InputError, match="needs different items. Received: a, b, b .*q.json"):
+        read_outfits(tmp_path / "q.json")

@@ -74,14 +74,14 @@ def test_labels_of_given_numbers():
 
 def test_the_file_comes_back(path):
     assert read_attributes(path) == VOCABULARY
-    assert read_attributes(path, DIGEST) == VOCABULARY
+    assert read_attributes(path, {DIGEST, "cd" * 32}) == VOCABULARY
     first = f"# catalogue_digest={DIGEST} text_field=description\nsoft\t9\n"
     assert path.read_text(encoding="utf-8").startswith(first)
 
 
 def test_the_vocabulary_of_another_catalogue(path):
-    with pytest.raises(InputError, match="catalogue abab.* are needed. Received: .*3f3f"):
-        read_attributes(path, "ab" * 32)
+    with pytest.raises(InputError, match="catalogue .abab.* are needed .* Received: .*3f3f"):
+        read_attributes(path, {"ab" * 32})
 
 
 @pytest.mark.parametrize(

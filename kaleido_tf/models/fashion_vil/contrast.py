@@ -6,12 +6,27 @@ B = pairs of this replica, G = of all replicas, D = vector size, S = text length
 
 import tensorflow as tf
 
+from kaleido_tf.errors import InputError
 from kaleido_tf.losses import SMALLEST_COUNT, WeightedSum
 
 LABEL_EPSILON = 1.1920929e-07
 """Is added to a row of soft labels before it is divided by its sum: float32's, as the release."""
 EXCLUDED = -1e9
 """Logit of a pair that is neither right nor wrong."""
+
+
+def check_others(rows: int | None, task: str, of_replica: bool = False) -> None:
+    """Refuses training on a batch in which nothing is wrong.
+
+    Args: rows: B, where it is known. of_replica: whether wrong answers are of this replica alone.
+    Raises: InputError for a single pair.
+    """
+    replicas = 1 if of_replica else tf.distribute.get_strategy().num_replicas_in_sync
+    if rows is not None and rows * replicas < 2:
+        raise InputError(
+            f"{task} finds wrong answers within a batch, so that it needs two examples or more"
+            f"{' a replica' if of_replica else ''}. Received: --train_batch_size={rows}"
+        )
 
 
 def contrast(images: tf.Tensor, texts: tf.Tensor, ids: tf.Tensor) -> dict[str, WeightedSum]:

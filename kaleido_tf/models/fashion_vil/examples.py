@@ -5,6 +5,8 @@ S = text length, V = image tokens, n = tokens a side, K = masked word pieces, A 
 """
 
 import hashlib
+import os
+from collections.abc import Collection
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +24,7 @@ from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.patch_tokenizer import PatchTokenizer
 from kaleido_tf.models.fashion_vil.photo_colours import normalised
 from kaleido_tf.models.fashion_vil.tokenizer_file import load_tokenizer
+from kaleido_tf.records.dataset_json import read_dataset_json
 from kaleido_tf.records.photo import parse_photo
 from kaleido_tf.records.record import PIXELS
 from kaleido_tf.text import Vocabulary
@@ -43,20 +46,30 @@ def open_examples(
     Raises: InputError as `open_records`, `read_attributes` and `load_tokenizer`, and for attributes
       that a task needs and nobody named, or that are more than the model knows.
     """
-    attributes = None
-    if "pac" in tasks:
-        attributes = _open_attributes(settings.pseudo_attributes, config)
+    attributes, digests = None, set()
     table = open_records(pattern, PIXELS, config.record_size, vocabulary, settings.text_length)
-    return ItemExamples(table, settings, config, vocabulary, attributes)
+    if "pac" in tasks:
+        for folder in {os.path.dirname(file) or "." for file in table.files}:
+            digests.add(read_dataset_json(folder).get("catalogue_digest", ""))
+        attributes = _open_attributes(settings.pseudo_attributes, config, digests)
+    examples = ItemExamples(table, settings, config, vocabulary, attributes, "icc" in tasks)
+    if attributes and examples.without_attributes == len(table):
+        raise InputError(
+            f"Texts that hold a pseudo-attribute are needed. No text of {pattern} holds one of"
+            f" {settings.pseudo_attributes}"
+        )
+    return examples
 
 
-def _open_attributes(path: str | None, config: FashionVilConfig) -> AttributeVocabulary:
+def _open_attributes(
+    path: str | None, config: FashionVilConfig, catalogue_digests: Collection[str]
+) -> AttributeVocabulary:
     if path is None:
         raise InputError(
             "The task pac needs --pseudo_attributes, a file of data_prep.write_pseudo_attributes;"
             " or leave it out with --kaleido_tasks=itm,itc,icc,mlm,mpfc"
         )
-    attributes = read_attributes(path)
+    attributes = read_attributes(path, catalogue_digests)
     if len(attributes) > config.num_attributes:
         raise InputError(
             f"The model's `num_attributes` is {config.num_attributes}. {path} has"
@@ -71,6 +84,8 @@ class ItemExamples(RecordExamples):
     the same. A batch holds what the tasks of the model (models/fashion_vil/tasks.py) take.
 
     The release shows each item once an epoch, by a photo that is drawn; here each photo is shown.
+    Args: compares_photos: whether a task compares two photos of an item.
+
     Of the items whose text holds none of the attributes, or whose attributes nobody named, the row
     of labels is 0.
     """
@@ -82,7 +97,9 @@ class ItemExamples(RecordExamples):
         config: FashionVilConfig,
         vocabulary: Vocabulary,
         attributes: AttributeVocabulary | None,
+        compares_photos: bool,
     ):
+        self._compares_photos = compares_photos
         self._settings, self._model_config, self._vocabulary = settings, config, vocabulary
         self.attributes = attributes
         super().__init__(
@@ -106,16 +123,19 @@ class ItemExamples(RecordExamples):
     def notes(self) -> list[str]:
         """What somebody who starts a run on these should know."""
         notes, table = super().notes(), self.table
-        items = len(set(table.product_ids))
-        if items == len(table):
+        if self._compares_photos and len(set(table.product_ids)) == len(table):
             notes.append("every item has one photo: icc compares it with itself, cut another way")
         if self.attributes:
-            without = int((self.columns["attribute_numbers"][:, 0] == NO_ATTRIBUTE).sum())
             notes.append(
-                f"{len(self.attributes)} pseudo-attributes; {without} of {len(table)} images have a"
-                " text without any"
+                f"{len(self.attributes)} pseudo-attributes; {self.without_attributes} of"
+                f" {len(table)} images have a text without any"
             )
         return notes
+
+    @property
+    def without_attributes(self) -> int:
+        """Images with a text that holds none."""
+        return int((self.columns["attribute_numbers"][:, 0] == NO_ATTRIBUTE).sum())
 
     def load_tokenizer(self) -> PatchTokenizer:
         """The patch tokenizer that a new model is given. Raises: InputError where nobody named one,

@@ -10,10 +10,16 @@ import tf_keras
 from kaleido_tf.errors import InputError
 from kaleido_tf.losses import WeightedSum, WeightedTotal
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
+from kaleido_tf.models.fashion_vil.contrast import check_others
 from kaleido_tf.models.fashion_vil.encoders import FashionVilEncoders
 from kaleido_tf.models.fashion_vil.layers import TransformedClassifier
 from kaleido_tf.models.fashion_vil.patch_tokenizer import PatchTokenizer
-from kaleido_tf.models.fashion_vil.tasks import FURTHER, SHARES, text_guided_retrieval
+from kaleido_tf.models.fashion_vil.tasks import (
+    FURTHER,
+    SHARES,
+    WITHIN_A_BATCH,
+    text_guided_retrieval,
+)
 from kaleido_tf.models.fashion_vil.tasks import TASKS as BY_NAME
 from kaleido_tf.models.fashion_vil.tokenizer_names import tokenizer_names
 
@@ -158,6 +164,8 @@ class FashionVil(WeightedTotal, FashionVilEncoders):
         """Loss and accuracy of one task by name."""
         if task is None:
             raise ValueError(f"A step of a model of type {self.config.model_type} has one task")
+        if training and task in WITHIN_A_BATCH:
+            check_others(batch["input_ids"].shape[0], task, of_replica=task == "itm")
         results = BY_NAME[task](self, batch, training)
         return {f"{task}_{name}": value for name, value in results.items()}
 
@@ -167,6 +175,8 @@ class FashionVil(WeightedTotal, FashionVilEncoders):
         """{"loss", "accuracy"} of text-guided retrieval, which is learnt from no task of
         pre-training. Args: as `tasks.text_guided_retrieval`.
         """
+        if training:
+            check_others(batch["input_ids"].shape[0], "text-guided retrieval")
         return text_guided_retrieval(self, batch, training, wrong_references)
 
     def recognition_head(self, num_classes: int, name: str) -> TransformedClassifier:

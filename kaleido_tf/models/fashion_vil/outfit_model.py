@@ -12,7 +12,7 @@ import tensorflow as tf
 from kaleido_tf.data.photos import cut_centre
 from kaleido_tf.losses import WeightedSum
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
-from kaleido_tf.models.fashion_vil.contrast import contrast
+from kaleido_tf.models.fashion_vil.contrast import check_others, contrast
 from kaleido_tf.models.fashion_vil.image_encoder import ImageEncoder
 from kaleido_tf.models.fashion_vil.layers import ScaledNorm, torch_dense
 from kaleido_tf.models.fashion_vil.photo_colours import normalised
@@ -112,6 +112,8 @@ class OutfitModel(tf.Module):
         equal where two answers are one item.
         """
         del task  # there is one alone
+        if training:
+            check_others(batch["photo"].shape[0], "outfits")
         asking, answers = (
             self.features(self.images_of(batch[name]), training)
             for name in ("photo", "answer_photo")

@@ -140,6 +140,9 @@ TASKS: Mapping[str, Callable] = types.MappingProxyType(
 )
 """By the release's names, in the order in which it draws among them."""
 
+WITHIN_A_BATCH = ("itc", "icc", "itm")
+"""Those whose wrong answers are of the same batch."""
+
 FURTHER = ("mpfr",)
 """Those that are no part of its last config."""
 

@@ -60,15 +60,20 @@ def load_tokenizer(
       another grid or number of codes.
     """
     weights = _find_weights(pathlib.Path(path))
+    file = TorchFile(weights) if weights.suffix in ENDINGS else SafetensorsFile(weights)
     config = _read_config(weights.with_name(CONFIG_NAME))
     for name, needed, found in (
         ("cells a side", grid, config.grid),
         ("codes", num_codes, config.num_codes),
     ):
         if needed is not None and needed != found:
-            raise InputError(f"A patch tokenizer of {needed} {name} is needed. {path} has {found}")
+            alone = not weights.with_name(CONFIG_NAME).is_file()
+            raise InputError(
+                f"A patch tokenizer of {needed} {name} is needed. {path} has {found}"
+                + (f" (there is no {CONFIG_NAME} beside it: the release's sizes)" if alone else "")
+            )
     tokenizer = build_tokenizer(config)
-    _fill(tokenizer, weights)
+    _fill(tokenizer, file, weights)
     tokenizer.trainable = False
     return tokenizer
 
@@ -95,11 +100,10 @@ def _read_config(path: pathlib.Path) -> TokenizerConfig:
     return TokenizerConfig.from_dict(read_json_object(path), str(path))
 
 
-def _fill(tokenizer: PatchTokenizer, path: pathlib.Path) -> None:
+def _fill(tokenizer: PatchTokenizer, file, path: pathlib.Path) -> None:
     """Gives a tokenizer the weights of a file, whatever stands before their names (the release's
     pre-training model holds them below `model.image_tokenizer.`), all or none.
     """
-    file = TorchFile(path) if path.suffix in ENDINGS else SafetensorsFile(path)
     prefixes = [
         name.removesuffix(_KNOWN_BY) for name in file.shapes if f".{name}".endswith(f".{_KNOWN_BY}")
     ]

@@ -145,6 +145,26 @@ def test_what_a_task_needs_is_asked_for(data, tmp_path):
         examples_of(data, pseudo_attributes=str(many))
 
 
+def test_attributes_of_other_texts_are_refused(data, tmp_path):
+    """The words of another catalogue would be labels that mean nothing here."""
+    foreign, idle = tmp_path / "foreign.txt", tmp_path / "idle.txt"
+    foreign.write_text(f"# catalogue_digest={'d' * 64} text_field=title\nred\t3\n")
+    with pytest.raises(InputError, match="records' catalogue .000000000000.* Received: .*ddd"):
+        examples_of(data, pseudo_attributes=str(foreign))
+    idle.write_text(f"# catalogue_digest={'0' * 64} text_field=title\nquark\t3\n")
+    with pytest.raises(InputError, match="No text of .* holds one of .*idle.txt"):
+        examples_of(data, pseudo_attributes=str(idle))
+
+
+def test_notes_are_of_the_tasks(tmp_path):
+    folder = pixel_records.write(tmp_path / "train", 4)
+    said = "every item has one photo: icc compares it with itself"
+    for tasks, expected in ((("icc",), True), (("itc", "itm"), False)):
+        notes = examples_of((tmp_path, {}), tasks=tasks).notes()
+        assert any(note.startswith(said) for note in notes) == expected
+    assert folder.is_dir()
+
+
 def test_other_attributes_are_other_examples(data):
     examples = [examples_of(data), examples_of(data, tasks=("itc",))]
     assert examples[0].digest != examples[1].digest

@@ -72,6 +72,15 @@ def test_two_replicas_are_as_one(data, tmp_path, task):
             assert first[name] == pytest.approx(second[name], rel=1e-3, abs=1e-6), name
 
 
+@pytest.mark.parametrize(
+    "task, message",
+    [("itc", "itc finds wrong answers within a batch"), ("itm", "examples or more a replica")],
+)
+def test_a_batch_in_which_nothing_is_wrong_is_refused(data, tmp_path, task, message):
+    with pytest.raises(InputError, match=f"{message}.* Received: --train_batch_size=1"):
+        trained(data, tmp_path / "run", tasks=(task,), train_batch_size=1)
+
+
 def test_lower_precision_is_near(data, tmp_path):
     one = trained(data, tmp_path / "one", tasks=("mlm",), num_epochs=1)
     two = trained(data, tmp_path / "two", tasks=("mlm",), num_epochs=1, precision="bfloat16")
