@@ -73,7 +73,7 @@ def caption_targets(
     if with_end:
         chosen |= places == end
     kinds = tf.random.stateless_uniform([length], fold(seed, Draw.REPLACEMENT))
-    ordinary = tf.constant(np.flatnonzero(~vocabulary.is_special).astype(np.int32))
+    ordinary = np.flatnonzero(~vocabulary.is_special).astype(np.int32)
     others = tf.random.stateless_uniform(
         [length], fold(seed, Draw.RANDOM_TOKEN), 0, len(ordinary), dtype=tf.int32
     )

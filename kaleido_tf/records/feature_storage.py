@@ -5,7 +5,6 @@ floats a patch takes 152 KB instead of 303.
 """
 
 import numpy as np
-import tensorflow as tf
 
 STORAGES = ("float16", "int8")
 SCALES = "_scales"
@@ -44,31 +43,6 @@ def restored(raw: bytes, scales: bytes, count: int) -> np.ndarray:
         return np.frombuffer(raw, "<f2").reshape(count, -1)
     steps = np.frombuffer(raw, np.int8).reshape(count, -1)
     return (steps * np.frombuffer(scales, "<f4")[:, None]).astype(np.float16)
-
-
-def decode(raw: tf.Tensor, scales: tf.Tensor, count: int, feature_size: int) -> tf.Tensor:
-    """[R, F] float16 of a block's fields, as `restored`."""
-
-    def from_half():
-        return tf.reshape(tf.io.decode_raw(raw, tf.float16), [-1, feature_size])
-
-    def from_steps():
-        steps = tf.reshape(tf.io.decode_raw(raw, tf.int8), [-1, feature_size])
-        scale = tf.io.decode_raw(scales, tf.float32)[:, None]
-        return tf.cast(tf.cast(steps, tf.float32) * scale, tf.float16)
-
-    values = tf.cond(tf.strings.length(scales) > 0, from_steps, from_half)
-    return tf.ensure_shape(values, [count, feature_size])
-
-
-def decode_row(raw: tf.Tensor, scales: tf.Tensor, row: tf.Tensor, feature_size: int) -> tf.Tensor:
-    """[F] float16 of one vector of a block, without decoding the others. Args: row: [] int."""
-    row = tf.cast(row, tf.int32)
-    is_scaled = tf.cast(tf.strings.length(scales) > 0, tf.int32)
-    width = feature_size * (tf.float16.size - is_scaled)
-    raw = tf.strings.substr(raw, row * width, width)
-    scale = tf.strings.substr(scales, row * SCALE_BYTES * is_scaled, SCALE_BYTES * is_scaled)
-    return decode(raw, scale, 1, feature_size)[0]
 
 
 def block_bytes(count: int, feature_size: int, storage: str) -> int:

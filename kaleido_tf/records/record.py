@@ -14,14 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf import patches
-from kaleido_tf.records.feature_storage import (
-    SCALES,
-    STORAGES,
-    decode,
-    decode_row,
-    restored,
-    stored,
-)
+from kaleido_tf.records.feature_storage import SCALE_BYTES, SCALES, STORAGES, restored, stored
 from kaleido_tf.records.views import PLAIN
 
 RECORD_VERSION = 1
@@ -311,7 +304,7 @@ def parse_record(
     boxes = {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
     example = tf.io.parse_single_example(serialized, {**_FIXED, **boxes, **_raw(layout), **_RAGGED})
     for name, rows in layout.blocks.items():
-        example[name] = decode(example[name], example.pop(name + SCALES), rows, feature_size)
+        example[name] = decode_block(example[name], example.pop(name + SCALES), rows, feature_size)
     return example
 
 
@@ -320,7 +313,37 @@ def parse_patch(serialized: tf.Tensor, patch: tf.Tensor, feature_size: int) -> t
     name = "patch_features"
     spec = {field: _raw(KALEIDO)[field] for field in (name, name + SCALES)}
     fields = tf.io.parse_single_example(serialized, spec)
-    return decode_row(fields[name], fields[name + SCALES], patch, feature_size)
+    return decode_vector(fields[name], fields[name + SCALES], patch, feature_size)
+
+
+def decode_block(raw: tf.Tensor, scales: tf.Tensor, count: int, feature_size: int) -> tf.Tensor:
+    """[count, F] float16 of a block's fields, as `feature_storage.restored`.
+
+    Args: scales: "" where it is float16. count: vectors of the block.
+    """
+
+    def from_half():
+        return tf.reshape(tf.io.decode_raw(raw, tf.float16), [-1, feature_size])
+
+    def from_steps():
+        steps = tf.reshape(tf.io.decode_raw(raw, tf.int8), [-1, feature_size])
+        scale = tf.io.decode_raw(scales, tf.float32)[:, None]
+        return tf.cast(tf.cast(steps, tf.float32) * scale, tf.float16)
+
+    values = tf.cond(tf.strings.length(scales) > 0, from_steps, from_half)
+    return tf.ensure_shape(values, [count, feature_size])
+
+
+def decode_vector(
+    raw: tf.Tensor, scales: tf.Tensor, row: tf.Tensor, feature_size: int
+) -> tf.Tensor:
+    """[F] float16 of one vector of a block, without decoding the others. Args: row: [] int."""
+    row = tf.cast(row, tf.int32)
+    is_scaled = tf.cast(tf.strings.length(scales) > 0, tf.int32)
+    width = feature_size * (tf.float16.size - is_scaled)
+    raw = tf.strings.substr(raw, row * width, width)
+    scale = tf.strings.substr(scales, row * SCALE_BYTES * is_scaled, SCALE_BYTES * is_scaled)
+    return decode_block(raw, scale, 1, feature_size)[0]
 
 
 def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:

@@ -83,10 +83,10 @@ def test_two_replicas_are_as_one(examples, tmp_path):
                 assert first[name] == pytest.approx(second[name], rel=1e-3, abs=1e-6), name
 
 
-def test_a_batch_of_one_teaches_nothing_and_ends(examples, tmp_path):
+def test_a_batch_of_one_would_teach_nothing_and_is_refused(examples, tmp_path):
     one = {"train_batch_size": 1, "eval_batch_size": 1, "num_epochs": 0.3}
-    _, figures = train(run_of(tmp_path / "run", **one), examples)
-    assert figures["composition_loss"] == 0 and figures["composition_accuracy"] == 1
+    with pytest.raises(InputError, match="within a batch, .* Received: --train_batch_size=1"):
+        train(run_of(tmp_path / "run", **one), examples)
 
 
 def test_what_it_needs_is_said(examples, tmp_path):

@@ -8,15 +8,16 @@ import tensorflow as tf
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.dataset_json import declared_by
-from kaleido_tf.records.feature_storage import (
-    SCALES,
-    block_bytes,
-    decode,
-    decode_row,
-    restored,
-    stored,
+from kaleido_tf.records.feature_storage import SCALES, block_bytes, restored, stored
+from kaleido_tf.records.record import (
+    KALEIDO,
+    Record,
+    decode_block,
+    decode_vector,
+    parse_patch,
+    parse_record,
+    serialize_record,
 )
-from kaleido_tf.records.record import KALEIDO, Record, parse_patch, parse_record, serialize_record
 from tests import small_records
 
 ROWS, SIZE = 5, 7
@@ -47,10 +48,10 @@ def test_tensors_and_arrays_come_back_alike(rows, storage):
     expected = restored(raw, scales, ROWS)
     assert expected.dtype == np.float16
     np.testing.assert_array_equal(
-        decode(tf.constant(raw), tf.constant(scales), ROWS, SIZE), expected
+        decode_block(tf.constant(raw), tf.constant(scales), ROWS, SIZE), expected
     )
     for row in range(ROWS):
-        found = decode_row(tf.constant(raw), tf.constant(scales), tf.constant(row), SIZE)
+        found = decode_vector(tf.constant(raw), tf.constant(scales), tf.constant(row), SIZE)
         np.testing.assert_array_equal(found, expected[row])
 
 
