@@ -98,6 +98,7 @@ def test_sub_categories_of_the_sample_are_learnt(sample):
     assert output.strip().splitlines()[-1].startswith("verdict: macro-F1 of the yardstick ")
 
 
+@pytest.mark.long  # test_captions.py learns them from fewer products
 def test_captions_of_the_sample_are_learnt(sample):
     output, place = finetune(
         sample[0],

@@ -198,6 +198,7 @@ def test_start_that_cannot_be_made_is_not_blamed_on_a_checkpoint(data, tmp_path,
         pretrain(whole_config(data, tmp_path), WHOLE)
 
 
+@pytest.mark.long
 def test_updates_that_float16_skips_do_not_move_the_data(data, tmp_path, monkeypatch):
     """A loss scale that overflows for the first steps: the optimizer counts fewer updates than
     batches were used.
