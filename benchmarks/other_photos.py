@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
+from benchmarks.recall_lines import print_recalls
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.examples import open_table, open_vocabulary
 from kaleido_tf.command_line.model_source import model_to_use
@@ -30,7 +31,6 @@ from kaleido_tf.search.gallery_recall import Side, full_gallery_figures
 flags.DEFINE_string("records", None, "Pixel records of such products.", required=True)
 flags.DEFINE_string("model", None, "Folder or checkpoint of a trained FashionViL.", required=True)
 FLAGS = flags.FLAGS
-RANKS = (1, 5, 10)
 AT_ONCE = 64
 CELLS = 8
 """A side of a photo."""
@@ -57,7 +57,7 @@ def main(_):
     }
     for name, vectors in ways.items():
         figures = full_gallery_figures([vectors[asks] @ vectors[found].T], queries, gallery)
-        _print(name, figures)
+        print_recalls(name, figures)
 
 
 def _open(path: str, records: str) -> tuple[object, RecordTable]:
@@ -88,14 +88,6 @@ def _cells(photos: np.ndarray) -> np.ndarray:
     cells = tf.image.resize(photos, [CELLS, CELLS], method="area").numpy().reshape(len(photos), -1)
     cells -= cells.mean(axis=0)
     return cells / np.linalg.norm(cells, axis=1, keepdims=True)
-
-
-def _print(name: str, figures: dict) -> None:
-    recalls = []
-    for rank in RANKS:
-        low, high = figures[f"full_recall_at_{rank}_interval"]
-        recalls.append(f"@{rank} {figures[f'full_recall_at_{rank}']:.1%} ({low:.1%} to {high:.1%})")
-    print(f"{name}: {', '.join(recalls)}, median rank {figures['full_median_rank']:.1f}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from absl import flags
 
+from benchmarks.recall_lines import print_recalls
 from kaleido_tf.command import run_command
 from kaleido_tf.command_line.gallery import Gallery, gallery_of
 from kaleido_tf.command_line.vector_model import VectorModel
@@ -23,7 +24,6 @@ from kaleido_tf.search.gallery_recall import Side, full_gallery_figures
 flags.DEFINE_string("records", None, "Records of products with several photos.", required=True)
 flags.DEFINE_string("model", None, "Folder or checkpoint of a trained model.", required=True)
 FLAGS = flags.FLAGS
-RANKS = (1, 5, 10)
 
 
 def main(_):
@@ -37,7 +37,7 @@ def main(_):
     found = Side(products, [text_of[product] for product in products])
     print(f"{len(products)} products, {(counts > 1).sum()} with 2 to {counts.max()} photos")
     for name, scores in _ways(gallery, owners, model).items():
-        _print(name, full_gallery_figures([scores], gallery.sides["texts"], found))
+        print_recalls(name, full_gallery_figures([scores], gallery.sides["texts"], found))
 
 
 def _ways(gallery: Gallery, owners: np.ndarray, model: VectorModel) -> dict[str, np.ndarray]:
@@ -59,14 +59,6 @@ def _ways(gallery: Gallery, owners: np.ndarray, model: VectorModel) -> dict[str,
 def _scores(texts: np.ndarray, photos: np.ndarray, hubness: np.ndarray | None) -> np.ndarray:
     cosines = texts @ photos.T
     return cosines if hubness is None else 2 * cosines - hubness
-
-
-def _print(name: str, figures: dict) -> None:
-    recalls = []
-    for rank in RANKS:
-        low, high = figures[f"full_recall_at_{rank}_interval"]
-        recalls.append(f"@{rank} {figures[f'full_recall_at_{rank}']:.1%} ({low:.1%} to {high:.1%})")
-    print(f"{name}: {', '.join(recalls)}, median rank {figures['full_median_rank']:.1f}")
 
 
 if __name__ == "__main__":
