@@ -7,12 +7,11 @@ of the text before them, P = places of the image, N = heads, D = size of a head,
 
 import tensorflow as tf
 
-HIDDEN = -1e9
-"""Added to the scores of places that may not be seen, as tf_keras' attention does."""
+from kaleido_tf.layers.transformer_block import HIDDEN
 
 
 class CachedBlock:
-    """A trained `TransformerEncoderBlock` (post-norm), run without dropout.
+    """A trained `TransformerBlock`, run without dropout.
 
     tf-models-official has no public way to the parts of its block; they are used here alone.
     """
@@ -33,8 +32,7 @@ class CachedBlock:
           text_mask: [n, t + n] int, 1: may be seen. image_bias: [I, P], added to the scores of the
             image's places.
         """
-        hidden = tf.cast(hidden, self._block.compute_dtype)
-        query = self._attention._query_dense(hidden)
+        query = self._attention._query_dense(tf.cast(hidden, self._block.compute_dtype))
         query *= tf.cast(query.shape[-1], query.dtype) ** -0.5
         images = tf.shape(image[0])[0]
         by_image = tf.reshape(query, tf.concat([[images, -1], tf.shape(query)[1:]], 0))
@@ -53,8 +51,8 @@ class CachedBlock:
 
     def _rest(self, hidden, attended):
         """Everything after the attention."""
-        block = self._block
+        block, hidden, attended = self._block, *(tf.cast(x, tf.float32) for x in (hidden, attended))
         attended = block._attention_layer_norm(hidden + attended)
         inner = block._intermediate_activation_layer(block._intermediate_dense(attended))
         output = tf.cast(block._output_dense(inner), tf.float32)
-        return block._output_layer_norm(output + tf.cast(attended, tf.float32))
+        return block._output_layer_norm(output + attended)

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 import tf_keras
-from official.nlp.modeling import layers as tfm_layers
 
 from kaleido_tf import losses
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.comparison_reader import ComparisonReader
-from kaleido_tf.layers.embeddings import LAYER_NORM_EPSILON, FeatureNormalisation, TextEmbedding
+from kaleido_tf.layers.embeddings import FeatureNormalisation, TextEmbedding
+from kaleido_tf.layers.gelu import GELUS
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, MaskedLanguage, Pooler
+from kaleido_tf.layers.transformer_block import encoder_blocks
 from kaleido_tf.models.config import BertConfig
 from kaleido_tf.models.pair_matching import PairMatching
 
@@ -238,16 +239,7 @@ class CrossModalBert(losses.SummedLosses, PairMatching, tf.Module):
                 config.patch_feature_norm == "whiten", name="feature_normalisation"
             )
         layers.update(self._image_layers())
-        blocks = encoder_blocks(
-            config.num_hidden_layers,
-            config.num_attention_heads,
-            config.intermediate_size,
-            dropout,
-            config.attention_probs_dropout_prob,
-            spread,
-            GELUS[config.hidden_gelu],
-            config.layer_norm_eps,
-        )
+        blocks = encoder_blocks(config, config.hidden_gelu)
         layers.update({block.name: block for block in blocks})
         layers["pooler"] = Pooler(size, spread, name="pooler")
         layers["next_sentence"] = LevelClassifier(2, spread, name="next_sentence")
@@ -259,7 +251,7 @@ class CrossModalBert(losses.SummedLosses, PairMatching, tf.Module):
             layers["comparison_reader"] = ComparisonReader(size, name="comparison_reader")
         layers["masked_lm"] = MaskedLanguage(
             layers["text_embedding"].word_embeddings,
-            activation=GELUS[config.hidden_gelu],
+            activation=GELUS[config.hidden_gelu].plain,
             initializer=tf_keras.initializers.TruncatedNormal(stddev=spread),
             layer_norm_eps=config.layer_norm_eps,
             name="masked_lm",
@@ -332,48 +324,3 @@ class CrossModalBert(losses.SummedLosses, PairMatching, tf.Module):
         if "feature_normalisation" in self.named_layers:
             features = examples.sample_features(MEASURED_IMAGES)
             self.named_layers["feature_normalisation"].measure(features)
-
-
-def gelu(x):
-    """GELU in its tanh approximation, as the originals and Google's BERT have it."""
-    return tf_keras.activations.gelu(x, approximate=True)
-
-
-def exact_gelu(x):
-    """GELU by the error function, as Hugging Face's BERT has it."""
-    return tf_keras.activations.gelu(x, approximate=False)
-
-
-GELUS = {"tanh": gelu, "erf": exact_gelu}
-"""Of the blocks and the masked-language head, by the config's `hidden_gelu`."""
-
-
-def encoder_blocks(
-    num_layers,
-    num_heads,
-    intermediate_size,
-    dropout,
-    attention_dropout,
-    initializer_range,
-    activation=gelu,
-    layer_norm_eps=LAYER_NORM_EPSILON,
-):
-    """`num_layers` post-norm blocks, to be applied one after the other on (hidden [B, T, H], mask
-    [B, 1, T]).
-
-    The mask is 1 for a place that may be attended to, 0 for one that may not; it holds for every
-    query.
-    """
-    return [
-        tfm_layers.TransformerEncoderBlock(
-            num_attention_heads=num_heads,
-            inner_dim=intermediate_size,
-            inner_activation=activation,
-            output_dropout=dropout,
-            attention_dropout=attention_dropout,
-            norm_epsilon=layer_norm_eps,
-            kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=initializer_range),
-            name=f"encoder_layer_{number}",
-        )
-        for number in range(num_layers)
-    ]

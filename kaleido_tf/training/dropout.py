@@ -59,10 +59,14 @@ class _LayerSource:
         self._owner, self._number = owner, number
 
     def dropout(self, inputs, rate, noise_shape=None):
-        seed = self._owner.seed_of(self._number)
+        seed = self.make_seed_for_stateless_op()
         return tf.nn.experimental.stateless_dropout(
             inputs, rate=rate, seed=seed, noise_shape=noise_shape
         )
+
+    def make_seed_for_stateless_op(self):
+        """[2] int32, for layers that draw themselves (layers/transformer_block.py)."""
+        return self._owner.seed_of(self._number)
 
     def _maybe_init(self):
         """Layers call this when they are built; there is nothing to make."""

@@ -5,7 +5,7 @@ to a tenth at given steps.
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.training.optimizer import EXCLUDED_FROM_DECAY
+from kaleido_tf.training.optimizer import EXCLUDED_FROM_DECAY, apply_adam
 
 
 class MultiStep(tf_keras.optimizers.schedules.LearningRateSchedule):
@@ -69,18 +69,12 @@ class TransformersAdamW(tf_keras.optimizers.Adam):
         return not any(part in variable.name for part in EXCLUDED_FROM_DECAY)
 
     def update_step(self, gradient, variable):
-        place = self._index_dict[self._var_key(variable)]
-        first, second, steps = self._momentums[place], self._velocities[place], self._steps[place]
-        reached = (steps > 0) | tf.reduce_any(gradient != 0)
+        steps = self._steps[self._index_dict[self._var_key(variable)]]
+        reached = tf.cond(steps > 0, lambda: True, lambda: tf.reduce_any(gradient != 0))
         steps.assign_add(tf.cast(reached, steps.dtype))
-        first.assign_add((gradient - first) * (1 - self.beta_1))
-        second.assign_add((tf.square(gradient) - second) * (1 - self.beta_2))
         multiplier = self._multipliers.get(self._var_key(variable), 1.0)
         rate = tf.cast(self.learning_rate, variable.dtype) * multiplier
-        update = tf.maximum(steps, 1)
-        correction = tf.sqrt(1 - tf.pow(tf.cast(self.beta_2, variable.dtype), update))
-        correction /= 1 - tf.pow(tf.cast(self.beta_1, variable.dtype), update)
-        variable.assign_sub(rate * correction * first / (tf.sqrt(second) + self.epsilon))
+        apply_adam(self, gradient, variable, rate, tf.maximum(steps, 1), self.epsilon)
         if self.weight_decay_ratio and self.decays(variable):
             decay = rate * self.weight_decay_ratio * tf.cast(reached, variable.dtype)
             variable.assign_sub(variable * decay)

@@ -10,8 +10,9 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.layers.embeddings import TextEmbedding
+from kaleido_tf.layers.gelu import exact_gelu
 from kaleido_tf.layers.heads import LevelClassifier, MaskedLanguage, Pooler
-from kaleido_tf.models.cross_modal import encoder_blocks, exact_gelu
+from kaleido_tf.layers.transformer_block import encoder_blocks
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig
 from kaleido_tf.models.fashion_vil.image_encoder import ImageEncoder
 
@@ -230,16 +231,7 @@ def make_layers(config: FashionVilConfig) -> dict[str, tf_keras.layers.Layer]:
         epsilon,
         name="text_embedding",
     )
-    blocks = encoder_blocks(
-        config.num_hidden_layers,
-        config.num_attention_heads,
-        config.intermediate_size,
-        config.hidden_dropout_prob,
-        config.attention_probs_dropout_prob,
-        spread,
-        exact_gelu,
-        epsilon,
-    )
+    blocks = encoder_blocks(config, "erf")
     image = ImageEmbedding(
         size,
         config.max_position_embeddings,

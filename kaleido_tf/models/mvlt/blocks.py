@@ -9,6 +9,7 @@ is no attention mask: padding is a word as any other.
 import tensorflow as tf
 import tf_keras
 
+from kaleido_tf.layers.gelu import exact_gelu
 from kaleido_tf.models.mvlt.initializers import convolution, dense
 
 BLOCK_NORM_EPSILON = 1e-6
@@ -130,8 +131,3 @@ class PyramidBlock(tf_keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), **self.settings}
-
-
-def exact_gelu(x):
-    """GELU by the error function."""
-    return tf_keras.activations.gelu(x, approximate=False)

@@ -3,8 +3,9 @@
 import numpy as np
 import tf_keras
 
+from kaleido_tf.layers.gelu import exact_gelu
 from kaleido_tf.layers.heads import MaskedLanguage
-from kaleido_tf.models.mvlt.blocks import NORM_EPSILON, PyramidBlock, exact_gelu
+from kaleido_tf.models.mvlt.blocks import NORM_EPSILON, PyramidBlock
 from kaleido_tf.models.mvlt.config import PATCH_STRIDES, MvltConfig
 from kaleido_tf.models.mvlt.decoder import ImageDecoder
 from kaleido_tf.models.mvlt.embeddings import StageEmbedding, WordEmbedding

@@ -1,0 +1,205 @@
+"""The parts of a transformer block between its matrix products, each compiled to a few loops (XLA).
+
+TensorFlow runs such a part as a dozen passes over memory. Matrix products stay outside, with
+oneDNN, which is faster at them (in bfloat16 three times). All are for training: XLA compiles anew
+for every shape, and a training batch has one; elsewhere the plain layers do the same.
+
+Every function gives the value and the gradient of its plain counterpart (tests/layers/
+test_fused.py), but not the gradient's gradient.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+CHOICES = 2**16
+"""A dropout decision is a number of 16 bits: half the draws that a float needs."""
+
+_TANH_SCALE = math.sqrt(2 / math.pi)
+_TANH_CUBIC = 0.044715
+
+
+def compiled(function: Callable) -> Callable:
+    """`function` of tensors as one XLA program."""
+    return tf.function(function, autograph=False, jit_compile=True)
+
+
+def differentiable(chain: Callable, inputs: int) -> Callable:
+    """`chain` as one program, and its gradient as another, which computes the chain once more
+    instead of keeping what is between.
+
+    Args: inputs: how many of the first arguments, floats all, have a gradient.
+    """
+    forward = compiled(chain)
+
+    @compiled
+    def backward(varied, fixed, gradients):
+        with tf.GradientTape() as tape:
+            tape.watch(varied)
+            outputs = tf.nest.flatten(chain(*varied, *fixed))
+        return tape.gradient(outputs, varied, gradients)
+
+    def run(*arguments):
+        arguments = [tf.convert_to_tensor(argument) for argument in arguments]  # of variables
+        fixed = arguments[inputs:]
+
+        @tf.custom_gradient
+        def part(*varied):
+            return forward(*varied, *fixed), lambda *slopes: backward(varied, fixed, list(slopes))
+
+        return part(*arguments[:inputs])
+
+    return run
+
+
+def dense(rows: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """[R, I] x [I, O] + [O] -> [R, O].
+
+    The gradient of the bias is a product with ones, which sums the rows twice as fast in bfloat16.
+    """
+
+    @tf.custom_gradient
+    def part(rows, kernel, bias):
+        def backward(gradient):
+            ones = tf.ones([1, tf.shape(gradient)[0]], gradient.dtype)
+            return (
+                tf.matmul(gradient, kernel, transpose_b=True),
+                tf.matmul(rows, gradient, transpose_a=True),
+                tf.matmul(ones, gradient)[0],
+            )
+
+        return tf.nn.bias_add(tf.matmul(rows, kernel), bias), backward
+
+    return part(*(tf.convert_to_tensor(argument) for argument in (rows, kernel, bias)))
+
+
+def _activation(value: Callable, slope: Callable) -> Callable:
+    """An activation, computed in float32, from its value and its slope at float32 numbers. The
+    slope is written out: differentiated by XLA it takes five times as long.
+    """
+
+    @compiled
+    def forward(x):
+        return tf.cast(value(tf.cast(x, tf.float32)), x.dtype)
+
+    @compiled
+    def backward(x, gradient):
+        return tf.cast(slope(tf.cast(x, tf.float32)) * tf.cast(gradient, tf.float32), x.dtype)
+
+    @tf.custom_gradient
+    def run(x):
+        return forward(x), lambda gradient: backward(x, gradient)
+
+    return run
+
+
+def _tanh_gelu(x):
+    return 0.5 * x * (1 + tf.tanh(_TANH_SCALE * (x + _TANH_CUBIC * x * x * x)))
+
+
+def _tanh_gelu_slope(x):
+    squared = x * x
+    tanh = tf.tanh(_TANH_SCALE * (x + _TANH_CUBIC * squared * x))
+    inner = _TANH_SCALE * (1 + 3 * _TANH_CUBIC * squared)
+    return 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * inner
+
+
+def _erf_gelu(x):
+    return 0.5 * x * (1 + tf.math.erf(x * math.sqrt(0.5)))
+
+
+def _erf_gelu_slope(x):
+    density = tf.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    return 0.5 * (1 + tf.math.erf(x * math.sqrt(0.5))) + x * density
+
+
+tanh_gelu = _activation(_tanh_gelu, _tanh_gelu_slope)
+"""GELU in its tanh approximation, any shape."""
+
+erf_gelu = _activation(_erf_gelu, _erf_gelu_slope)
+"""GELU by the error function, any shape."""
+
+
+def draw_choices(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """`shape` uint16, even over all 65,536 numbers: what `dropped` decides by. Seed: [2] int."""
+    count = tf.reduce_prod(shape)
+    words = tf.random.stateless_uniform([(count + 1) // 2], seed, None, None, tf.int32)
+    return tf.reshape(tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:count], shape)
+
+
+def dropped(values: tf.Tensor, choices: tf.Tensor | None, rate: float) -> tf.Tensor:
+    """Dropout of float32 values by `draw_choices`; those that stay grow by what the share that goes
+    (`rate`, rounded to 1 / 65,536) leaves. choices None: all stay.
+    """
+    if choices is None:
+        return values
+    lost = round(rate * CHOICES)
+    if lost == CHOICES:
+        return tf.zeros_like(values)
+    return tf.where(choices >= lost, values * (CHOICES / (CHOICES - lost)), 0.0)
+
+
+def dropout_add_norm(output, residual, gamma, beta, choices, rate: float, epsilon: float):
+    """Layer norm of `dropout(output) + residual`, for two readers.
+
+    Args: output: [R, H] of any precision. residual: [R, H] float32. gamma, beta: [H]. choices:
+      [R, H] as `draw_choices`, or None. Returns: [R, H] float32, and the same in the precision of
+      `output`; their gradients are added up where they are used.
+    """
+    fixed = () if choices is None else (choices,)
+    return _dropout_add_norm(rate, epsilon)(output, residual, gamma, beta, *fixed)
+
+
+@functools.cache
+def _dropout_add_norm(rate, epsilon):
+    def chain(output, residual, gamma, beta, choices=None):
+        total = residual + dropped(tf.cast(output, tf.float32), choices, rate)
+        normed = layer_norm(total, gamma, beta, epsilon)
+        return normed, tf.cast(normed, output.dtype)
+
+    return differentiable(chain, 4)
+
+
+def layer_norm(values, gamma, beta, epsilon: float):
+    """Layer norm over the last axis, as TensorFlow computes it: nothing of it is compiled."""
+    centred = values - tf.reduce_mean(values, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(centred * centred, axis=-1, keepdims=True)
+    return centred * tf.math.rsqrt(variance + epsilon) * gamma + beta
+
+
+def softmax_dropout(scores, bias, choices, rate: float):
+    """Attention weights: dropout of the softmax of `scores + bias` over the last axis.
+
+    Args: scores: [B, N, t, T] of any precision. bias: float32 that broadcasts to it, a constant to
+      the gradient. choices: [B, N, t, T] as `draw_choices`, or None. Returns: [B, N, t, T].
+    """
+    fixed = () if choices is None else (choices,)
+    drop, backward = _softmax_dropout(rate)
+
+    @tf.custom_gradient
+    def part(scores):
+        # oneDNN's softmax: XLA's takes longer to find the largest score of a row
+        weights = tf.nn.softmax(tf.cast(scores, tf.float32) + bias)
+        output = drop(weights, *fixed) if fixed else weights
+        kept = tf.cast(weights, scores.dtype)
+        return tf.cast(output, scores.dtype), lambda gradient: backward(kept, gradient, *fixed)
+
+    return part(scores)
+
+
+@functools.cache
+def _softmax_dropout(rate):
+    @compiled
+    def drop(weights, choices):
+        return dropped(weights, choices, rate)
+
+    @compiled
+    def backward(weights, gradient, choices=None):
+        dtype, weights = weights.dtype, tf.cast(weights, tf.float32)
+        gradient = weights * dropped(tf.cast(gradient, tf.float32), choices, rate)
+        total = tf.reduce_sum(gradient, axis=-1, keepdims=True)
+        return tf.cast(gradient - weights * total, dtype)
+
+    return drop, backward

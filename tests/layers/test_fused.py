@@ -1,0 +1,103 @@
+"""Each part against its plain counterpart: value and gradient."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from kaleido_tf.layers import fused
+from kaleido_tf.layers.gelu import GELUS
+
+SEED = tf.constant([3, 4])
+
+
+def normal(*shape, seed=0):
+    return tf.random.stateless_normal(shape, [5, seed])
+
+
+def check_against(plain, part, inputs, atol=1e-5):
+    """Holds two functions of the same inputs against each other, gradients of all inputs too."""
+    results = []
+    for function in (plain, part):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            output = function(*inputs)
+            total = tf.reduce_sum(output * normal(*output.shape, seed=9))
+        results.append([output, *tape.gradient(total, inputs)])
+    for expected, got in zip(*results, strict=True):
+        np.testing.assert_allclose(got, expected, atol=atol, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf"])
+def test_gelu(name):
+    check_against(GELUS[name].plain, GELUS[name].fused, [3 * normal(5, 7)])
+
+
+def test_a_gelu_keeps_the_precision_of_its_input():
+    values = tf.cast(normal(5, 7), tf.bfloat16)
+    result = GELUS["erf"].fused(values)
+    assert result.dtype == tf.bfloat16
+    exact = GELUS["erf"].plain(tf.cast(values, tf.float32))
+    np.testing.assert_array_equal(result, tf.cast(exact, tf.bfloat16))
+
+
+def test_dense():
+    check_against(
+        lambda rows, kernel, bias: rows @ kernel + bias,
+        fused.dense,
+        [normal(5, 3), normal(3, 4, seed=1), normal(4, seed=2)],
+    )
+
+
+def by_layer(output, residual, gamma, beta):
+    layer = tf_keras.layers.LayerNormalization(epsilon=1e-6)
+    layer.build(output.shape)
+    layer.gamma, layer.beta = gamma, beta
+    return layer(output + residual)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_norm_of_a_sum(rate):
+    inputs = [normal(5, 7), normal(5, 7, seed=1), normal(7, seed=2), normal(7, seed=3)]
+    choices = fused.draw_choices(tf.constant([5, 7]), SEED) if rate else None
+    kept = tf.cast(choices >= round(rate * 65536), tf.float32) / (1 - rate) if rate else 1.0
+    check_against(
+        lambda output, *others: by_layer(output * kept, *others),
+        lambda *inputs: tf.add_n(fused.dropout_add_norm(*inputs, choices, rate, 1e-6)) / 2,
+        inputs,
+        atol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_attention_weights(rate):
+    bias = tf.constant([0.0, 0.0, -1e9, 0.0, -1e9])
+    choices = fused.draw_choices(tf.constant([2, 3, 4, 5]), SEED) if rate else None
+    kept = tf.cast(choices >= round(rate * 65536), tf.float32) / (1 - rate) if rate else 1.0
+    check_against(
+        lambda scores: tf.nn.softmax(scores + bias) * kept,
+        lambda scores: fused.softmax_dropout(scores, bias, choices, rate),
+        [normal(2, 3, 4, 5)],
+        atol=2e-5,
+    )
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    choices = fused.draw_choices(tf.constant([301, 333]), SEED)  # an odd number of them
+    values = fused.dropped(tf.ones([301, 333]), choices, 0.1).numpy()
+    assert set(np.unique(values)) == {0, np.float32(65536 / 58982)}
+    assert abs((values == 0).mean() - 0.1) < 0.003  # three times the spread
+    assert abs(values.mean() - 1) < 0.0035
+
+
+def test_draws_are_a_function_of_the_seed():
+    shape = tf.constant([3, 5])
+    first, again = (fused.draw_choices(shape, SEED).numpy() for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert (fused.draw_choices(shape, SEED + 1).numpy() != first).any()
+
+
+def test_everything_can_be_dropped():
+    values = normal(4, 4)
+    choices = fused.draw_choices(tf.constant([4, 4]), SEED)
+    assert not fused.dropped(values, choices, 1.0).numpy().any()
