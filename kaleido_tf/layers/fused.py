@@ -10,9 +10,12 @@ test_fused.py), but not the gradient's gradient.
 
 import functools
 import math
+import types
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
+import tf_keras
 
 CHOICES = 2**16
 """A dropout decision is a number of 16 bits: half the draws that a float needs."""
@@ -75,6 +78,11 @@ def dense(rows: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     return part(*(tf.convert_to_tensor(argument) for argument in (rows, kernel, bias)))
 
 
+def by_rows(values: tf.Tensor, last_axes: int = 1) -> tf.Tensor:
+    """[..., a, b] -> [R, b], or [R, a * b] where the last two axes are one."""
+    return tf.reshape(values, [-1, math.prod(values.shape[-last_axes:])])
+
+
 def _activation(value: Callable, slope: Callable) -> Callable:
     """An activation, computed in float32, from its value and its slope at float32 numbers. The
     slope is written out: differentiated by XLA it takes five times as long.
@@ -95,31 +103,42 @@ def _activation(value: Callable, slope: Callable) -> Callable:
     return run
 
 
-def _tanh_gelu(x):
-    return 0.5 * x * (1 + tf.tanh(_TANH_SCALE * (x + _TANH_CUBIC * x * x * x)))
+class Gelu(NamedTuple):
+    """`plain` for every use; `fused`, the same as one compiled loop, for training."""
+
+    plain: Callable
+    fused: Callable
 
 
-def _tanh_gelu_slope(x):
+def gelu(x):
+    """GELU in its tanh approximation, as the originals and Google's BERT have it."""
+    return tf_keras.activations.gelu(x, approximate=True)
+
+
+def exact_gelu(x):
+    """GELU by the error function, as Hugging Face's BERT has it."""
+    return tf_keras.activations.gelu(x, approximate=False)
+
+
+def _gelu_slope(x):
     squared = x * x
     tanh = tf.tanh(_TANH_SCALE * (x + _TANH_CUBIC * squared * x))
     inner = _TANH_SCALE * (1 + 3 * _TANH_CUBIC * squared)
     return 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * inner
 
 
-def _erf_gelu(x):
-    return 0.5 * x * (1 + tf.math.erf(x * math.sqrt(0.5)))
-
-
-def _erf_gelu_slope(x):
+def _exact_gelu_slope(x):
     density = tf.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return 0.5 * (1 + tf.math.erf(x * math.sqrt(0.5))) + x * density
 
 
-tanh_gelu = _activation(_tanh_gelu, _tanh_gelu_slope)
-"""GELU in its tanh approximation, any shape."""
-
-erf_gelu = _activation(_erf_gelu, _erf_gelu_slope)
-"""GELU by the error function, any shape."""
+GELUS = types.MappingProxyType(
+    {
+        "tanh": Gelu(gelu, _activation(gelu, _gelu_slope)),
+        "erf": Gelu(exact_gelu, _activation(exact_gelu, _exact_gelu_slope)),
+    }
+)
+"""By the config's `hidden_gelu`."""
 
 
 def draw_choices(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -158,6 +177,37 @@ def _dropout_add_norm(rate, epsilon):
         total = residual + dropped(tf.cast(output, tf.float32), choices, rate)
         normed = layer_norm(total, gamma, beta, epsilon)
         return normed, tf.cast(normed, output.dtype)
+
+    return differentiable(chain, 4)
+
+
+def norm(values, gamma, beta, epsilon: float, dtype):
+    """Layer norm of float32 values over the last axis, in the precision `dtype`."""
+    return _norm(epsilon, tf.as_dtype(dtype))(values, gamma, beta)
+
+
+@functools.cache
+def _norm(epsilon, dtype):
+    return differentiable(
+        lambda values, gamma, beta: tf.cast(layer_norm(values, gamma, beta, epsilon), dtype), 3
+    )
+
+
+def scaled_add_norm(output, residual, factors, gamma, beta, epsilon: float):
+    """`residual + output * factors`, and its layer norm.
+
+    Args: output: [B, L, C] of any precision. residual: [B, L, C] float32. factors: [B, 1, 1]
+      float32, constants to the gradient. gamma, beta: [C]. Returns: [B, L, C] float32, and the norm
+      in the precision of `output`.
+    """
+    return _scaled_add_norm(epsilon)(output, residual, gamma, beta, factors)
+
+
+@functools.cache
+def _scaled_add_norm(epsilon):
+    def chain(output, residual, gamma, beta, factors):
+        total = residual + tf.cast(output, tf.float32) * factors
+        return total, tf.cast(layer_norm(total, gamma, beta, epsilon), output.dtype)
 
     return differentiable(chain, 4)
 

@@ -10,7 +10,7 @@ import tf_keras
 from official.nlp.modeling import layers as tfm_layers
 
 from kaleido_tf.layers import fused
-from kaleido_tf.layers.gelu import GELUS
+from kaleido_tf.layers.fused import GELUS
 
 HIDDEN = -1e9
 """Added to the scores of places that may not be seen, as tf_keras' attention does."""
@@ -82,8 +82,8 @@ class TransformerBlock(tfm_layers.TransformerEncoderBlock):
         kernel = tf.reshape(attention.kernel, [-1, hidden.shape[-1]])
         shape = tf.shape(hidden[:, :output_range])
         attended, states = self._add_and_norm(
-            fused.dense(_rows(context, 2), kernel, attention.bias),
-            _rows(hidden[:, :output_range]),
+            fused.dense(fused.by_rows(context, 2), kernel, attention.bias),
+            fused.by_rows(hidden[:, :output_range]),
             self._attention_dropout,
             self._attention_layer_norm,
             training,
@@ -125,7 +125,7 @@ class TransformerBlock(tfm_layers.TransformerEncoderBlock):
     def _projected(self, states, parts):
         """[B, T, H] by several kernels and biases at once: a list of [B, N, T, D]."""
         kernels, biases = zip(*parts)
-        product = fused.dense(_rows(states), tf.concat(kernels, 1), tf.concat(biases, 0))
+        product = fused.dense(fused.by_rows(states), tf.concat(kernels, 1), tf.concat(biases, 0))
         length = states.shape[1] or tf.shape(states)[1]
         heads = tf.reshape(product, [-1, length, len(parts), self._num_heads, self._key_dim])
         return tf.unstack(tf.transpose(heads, [2, 0, 3, 1, 4]))
@@ -153,11 +153,6 @@ def _build(layer, shape):
     with tf.name_scope(layer.name):
         layer.build(shape)
     layer.built = True
-
-
-def _rows(values, last_axes=1):
-    """[..., a, b] -> [R, b], or with more `last_axes` [R, a * b]."""
-    return tf.reshape(values, [-1, math.prod(values.shape[-last_axes:])])
 
 
 def _choices(dropout, values):

@@ -16,7 +16,7 @@ from kaleido_tf import losses
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.comparison_reader import ComparisonReader
 from kaleido_tf.layers.embeddings import FeatureNormalisation, TextEmbedding
-from kaleido_tf.layers.gelu import GELUS
+from kaleido_tf.layers.fused import GELUS
 from kaleido_tf.layers.heads import EmbeddingSimilarity, LevelClassifier, MaskedLanguage, Pooler
 from kaleido_tf.layers.transformer_block import encoder_blocks
 from kaleido_tf.models.config import BertConfig

@@ -131,8 +131,10 @@ class Trainer(orbit.AbstractTrainer):
         """
         if self._iterator is None:
             self._iterator = iter(self.train_dataset)
-        for _ in range(int(num_steps)):
-            task = self._draw_task(int(self.global_step))
+        # Read once: a read in every step would wait for the step before.
+        first = int(self.global_step)
+        for step in range(first, first + int(num_steps)):
+            task = self._draw_task(step)
             with self._clock.step(compiles=task not in self._updates):
                 self.means.add(self.compiled_update(task)(next(self._iterator)))
                 self.global_step.assign_add(1)

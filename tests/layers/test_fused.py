@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.layers import fused
-from kaleido_tf.layers.gelu import GELUS
+from kaleido_tf.layers.fused import GELUS
 
 SEED = tf.constant([3, 4])
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 from official.nlp.modeling import layers as tfm_layers
 
-from kaleido_tf.layers.gelu import GELUS
+from kaleido_tf.layers.fused import GELUS
 from kaleido_tf.layers.transformer_block import TransformerBlock
 
 SIZES = {"num_heads": 3, "intermediate_size": 22, "initializer_range": 0.3, "layer_norm_eps": 1e-6}

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.layers.embeddings import TextEmbedding
-from kaleido_tf.layers.gelu import exact_gelu
+from kaleido_tf.layers.fused import exact_gelu
 from kaleido_tf.layers.heads import LevelClassifier, MaskedLanguage, Pooler
 from kaleido_tf.layers.transformer_block import encoder_blocks
 from kaleido_tf.models.fashion_vil.config import FashionVilConfig

@@ -9,12 +9,21 @@ is no attention mask: padding is a word as any other.
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.layers.gelu import exact_gelu
+from kaleido_tf.layers import fused
+from kaleido_tf.layers.fused import GELUS
 from kaleido_tf.models.mvlt.initializers import convolution, dense
 
 BLOCK_NORM_EPSILON = 1e-6
 NORM_EPSILON = 1e-5
 """Of every layer norm outside of the blocks, and of the one after the reduction."""
+
+
+def dense_rows(layer, hidden):
+    """A dense layer without activation on [B, L, C], as one plain product."""
+    if not layer.built:
+        layer(hidden)
+    product = fused.dense(fused.by_rows(hidden), layer.kernel, layer.bias)
+    return tf.reshape(product, [-1, hidden.shape[1], layer.units])
 
 
 class JointAttention(tf_keras.layers.Layer):
@@ -36,17 +45,20 @@ class JointAttention(tf_keras.layers.Layer):
                 epsilon=NORM_EPSILON, name="reduction_norm"
             )
 
-    def call(self, hidden, grid):
-        query = self._by_head(self.query(hidden))
-        key, value = tf.split(self.key_value(self._reduced(hidden, grid)), 2, axis=-1)
-        scores = tf.einsum("bqhd,bkhd->bhqk", query, self._by_head(key))
-        weights = tf.nn.softmax(scores * (self.width // self.heads) ** -0.5)
-        mixed = tf.einsum("bhqk,bkhd->bqhd", weights, self._by_head(value))
-        return self.output_projection(tf.reshape(mixed, tf.shape(hidden)))
+    def call(self, hidden, grid, training=None):
+        query = self._by_head(dense_rows(self.query, hidden) * (self.width // self.heads) ** -0.5)
+        key_value = dense_rows(self.key_value, self._reduced(hidden, grid))
+        key, value = (self._by_head(part) for part in tf.split(key_value, 2, axis=-1))
+        scores = tf.matmul(query, key, transpose_b=True)  # [B, heads, N + T, M]
+        weights = fused.softmax_dropout(scores, 0.0, None, 0.0) if training else _softmax(scores)
+        mixed = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+        return dense_rows(self.output_projection, tf.reshape(mixed, tf.shape(hidden)))
 
     def _by_head(self, hidden):
+        """[B, L, C] -> [B, heads, L, C / heads]."""
         length = hidden.shape[1]
-        return tf.reshape(hidden, [-1, length, self.heads, self.width // self.heads])
+        heads = tf.reshape(hidden, [-1, length, self.heads, self.width // self.heads])
+        return tf.transpose(heads, [0, 2, 1, 3])
 
     def _reduced(self, hidden, grid):
         """[B, M, C]; words are left as they are."""
@@ -75,13 +87,13 @@ class FeedForward(tf_keras.layers.Layer):
     def __init__(self, width, ratio, initializer_range, **kwargs):
         super().__init__(**kwargs)
         self.width, self.ratio, self.initializer_range = width, ratio, initializer_range
-        self.intermediate = dense(
-            width * ratio, initializer_range, activation=exact_gelu, name="intermediate"
-        )
+        self.intermediate = dense(width * ratio, initializer_range, name="intermediate")
         self.output_projection = dense(width, initializer_range, name="output_projection")
 
-    def call(self, hidden):
-        return self.output_projection(self.intermediate(hidden))
+    def call(self, hidden, training=None):
+        inner = dense_rows(self.intermediate, hidden)
+        inner = GELUS["erf"].fused(inner) if training else GELUS["erf"].plain(inner)
+        return dense_rows(self.output_projection, inner)
 
     def get_config(self):
         return {
@@ -120,14 +132,30 @@ class PyramidBlock(tf_keras.layers.Layer):
         )
         self.feed_forward = FeedForward(width, mlp_ratio, initializer_range, name="feed_forward")
         # Dropout layers, so that the trainer draws them by step.
+        self._autocast = False  # the sum that passes from block to block stays float32
         self.attention_drop, self.feed_forward_drop = (
-            tf_keras.layers.Dropout(drop_prob, noise_shape=(None, 1, 1)) for _ in range(2)
+            tf_keras.layers.Dropout(drop_prob, dtype="float32") for _ in range(2)
         )
 
-    def call(self, hidden, grid):
-        attended = self.attention(self.attention_norm(hidden), grid=grid)
-        hidden += self.attention_drop(attended)
-        return hidden + self.feed_forward_drop(self.feed_forward(self.feed_forward_norm(hidden)))
+    def call(self, hidden, grid, training=None):
+        hidden = tf.cast(hidden, tf.float32)
+        first, second = self.attention_norm, self.feed_forward_norm
+        for norm in (first, second):
+            if not norm.built:
+                norm(hidden)
+        if not training:
+            hidden += tf.cast(self.attention(first(hidden), grid=grid), tf.float32)
+            return hidden + tf.cast(self.feed_forward(second(hidden)), tf.float32)
+        ones = tf.ones([tf.shape(hidden)[0], 1, 1])
+        normed = fused.norm(hidden, first.gamma, first.beta, first.epsilon, self.compute_dtype)
+        parts = (self.attention(normed, grid=grid), hidden, self.attention_drop(ones))
+        hidden, normed = fused.scaled_add_norm(*parts, second.gamma, second.beta, second.epsilon)
+        output = tf.cast(self.feed_forward(normed), tf.float32)
+        return hidden + output * self.feed_forward_drop(ones)
 
     def get_config(self):
         return {**super().get_config(), **self.settings}
+
+
+def _softmax(scores):
+    return tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), scores.dtype)

@@ -3,7 +3,7 @@
 import numpy as np
 import tf_keras
 
-from kaleido_tf.layers.gelu import exact_gelu
+from kaleido_tf.layers.fused import exact_gelu
 from kaleido_tf.layers.heads import MaskedLanguage
 from kaleido_tf.models.mvlt.blocks import NORM_EPSILON, PyramidBlock
 from kaleido_tf.models.mvlt.config import PATCH_STRIDES, MvltConfig

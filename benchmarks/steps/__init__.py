@@ -1,0 +1,1 @@
+"""One training step of each family here and in plain PyTorch, for `benchmarks.run`."""

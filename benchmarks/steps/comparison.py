@@ -1,0 +1,104 @@
+"""A training step here against PyTorch's, from the same weights on the same batch."""
+
+import contextlib
+import pathlib
+import tempfile
+
+import numpy as np
+
+from benchmarks.steps.agreement import LARGEST, largest_difference
+from benchmarks.turns import Process
+
+OURS, MODULE = "tensorflow", "benchmarks.steps.side"
+WARM_UP = 2
+
+
+def check_agreement(step: str, batch_size: int, precision: str, rivals: list[str]) -> float:
+    """Holds the losses of all sides, without dropout, before and after their first update, against
+    each other.
+
+    Returns: the largest difference, as a share. Raises: SystemExit if it is too large.
+    """
+    far = []
+    with tempfile.TemporaryDirectory() as folder:
+        losses = {}
+        for side in (OURS, *rivals):  # the first writes what the others read
+            with _start(step, side, batch_size, precision, folder, dropout=False) as process:
+                losses[side] = process.ask("losses")["losses"]
+        for rival in rivals:
+            far.append(largest_difference(losses[OURS], losses[rival], LARGEST[precision]))
+    return max(far)
+
+
+def compare(step: str, batch_size: int, precision: str, rivals: list[str], turns: int) -> list:
+    """Times the steps of all sides in turns.
+
+    Returns: a dict a side: `examples_per_second` (of the median step), `ratio` (ours over theirs,
+      the median over the turns), `gib` (peak memory of its process), `share_of_floor` (of what the
+      step's operations would take at this machine's fastest rate of matrix products).
+    """
+    far = check_agreement(step, batch_size, precision, rivals)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        processes = {}
+        for side in (OURS, *rivals):
+            process = _start(step, side, batch_size, precision, folder, dropout=True)
+            processes[side] = stack.enter_context(process)
+            for _ in range(WARM_UP):
+                processes[side].ask("step")
+        work = processes[rivals[0]].ask("work")["gflop"]
+        rates, figures = [], {side: [] for side in processes}
+        for _ in range(turns):
+            for side, process in processes.items():
+                figures[side].append(process.ask("step"))
+                if side in (OURS, rivals[0]):  # the compiled one multiplies as the plain one
+                    rates.append(process.ask("product")["gflops"])
+    floor = work / max(rates)
+    common = {
+        "step": step,
+        "batch_size": batch_size,
+        "precision": precision,
+        "losses_differ_by": far,
+        "gflop": work,
+        "product_gflops": max(rates),
+    }
+    ours = _seconds(figures[OURS])
+    return [
+        {
+            **common,
+            "side": side,
+            "examples_per_second": batch_size / float(np.median(_seconds(found))),
+            "ratio": float(np.median(_seconds(found) / ours)),
+            "ratios": sorted((_seconds(found) / ours).tolist()),
+            "gib": found[-1]["gib"],
+            "share_of_floor": floor / float(np.median(_seconds(found))),
+        }
+        for side, found in figures.items()
+    ]
+
+
+def table(rows: list[dict]) -> list[str]:
+    """The lines that are printed of a comparison."""
+    first = rows[0]
+    lines = [
+        f"{first['step']}, batch {first['batch_size']}, {first['precision']}:"
+        f" {first['gflop']:.0f} GFLOP, products at {first['product_gflops']:.0f} GFLOP/s, losses"
+        f" of two steps within {first['losses_differ_by']:.0e} of each other"
+    ]
+    for row in rows:
+        others = row["ratios"]
+        spread = "" if row["side"] == OURS else f" ({others[0]:.2f} to {others[-1]:.2f})"
+        lines.append(
+            f"  {row['side']:17s} {row['examples_per_second']:7.2f} examples/s   ours is"
+            f" {row['ratio']:.2f} times as fast{spread}   {row['share_of_floor']:.0%} of the"
+            f" floor   {row['gib']:.2f} GiB"
+        )
+    return lines
+
+
+def _seconds(figures) -> np.ndarray:
+    return np.array([figure["seconds"] for figure in figures])
+
+
+def _start(step, side, batch_size, precision, folder, dropout) -> Process:
+    flags = {"step": step, "side": side, "batch_size": batch_size, "precision": precision}
+    return Process(MODULE, {**flags, "folder": pathlib.Path(folder), "dropout": dropout})
