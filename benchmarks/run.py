@@ -1,8 +1,9 @@
 """All measurements of speed against what a user would take instead, in one run.
 
 `python -m benchmarks.run [--only=kaleido_bert_step,mvlt_step] [--output=benchmarks.json]` (needs
-the extra `bench`). Rivals do the same work, which is checked before they are timed; figures are medians of
-turns that alternate, ratios are of the same turn. Nothing else should run on the machine.
+the extra `bench`). Rivals do the same work, which is checked before they are timed; figures are
+medians of turns that alternate, ratios are of the same turn. Nothing else should run on the
+machine.
 """
 
 import json
