@@ -183,7 +183,9 @@ class Trainer(orbit.AbstractTrainer):
             sums = self.model.losses(batch, task, training=False)
             return {name: weight for name, (_, weight) in sums.items()}
 
-        return (tf.function(gradients, jit_compile=True) if self.xla else gradients), weights
+        if self.xla:
+            gradients = tf.function(gradients, autograph=False, jit_compile=True)
+        return gradients, weights
 
     def _replica_step(self, batch, gradients_of):
         context = tf.distribute.get_replica_context()
