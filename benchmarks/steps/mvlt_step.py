@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.steps import training
 from benchmarks.steps.settings import StepSettings
 
-MASKED, RATE, DECAY = 20, 1e-4, 0.01
+MASKED, RATE, DECAY, CLIP = 20, 1e-4, 0.01, 0.0
 
 
 def make_config():
@@ -14,9 +14,9 @@ def make_config():
     return MvltConfig(hidden_dropout_prob=0.0, drop_path_prob=0.0)
 
 
-def draw_batch(config, size: int) -> dict[str, np.ndarray]:
+def draw_batch(model, size: int) -> dict[str, np.ndarray]:
     """`size` examples as the pretrainer of an MVLT takes them."""
-    draw = np.random.default_rng(1)
+    draw, config = np.random.default_rng(1), model.config
     photos = draw.uniform(0, 1, [size, config.image_side, config.image_side, 3])
     ids = draw.integers(1000, config.vocab_size, [size, config.text_seq_len])
     places = [np.sort(draw.permutation(config.text_seq_len)[:MASKED]) for _ in range(size)]
@@ -31,22 +31,19 @@ def draw_batch(config, size: int) -> dict[str, np.ndarray]:
     }
 
 
-def tensorflow_step(settings: StepSettings):
-    """Writes weights and batch; a function that makes a step and gives its losses."""
-    import tensorflow as tf
-
+def make_model(settings: StepSettings):
+    """A new model; it is the same without `settings.dropout`."""
     from kaleido_tf.models.mvlt.model import Mvlt
+
+    del settings
+    return Mvlt(make_config())
+
+
+def make_optimizer():
+    """The release's AdamW."""
     from kaleido_tf.training.optimizer import AdamW
 
-    model, update = training.tensorflow_trainer(
-        settings, lambda: Mvlt(make_config()), lambda: AdamW(RATE, DECAY), clip_norm=0.0
-    )
-    batch = draw_batch(model.config, settings.batch_size)
-    np.savez(settings.folder / "batch.npz", **batch)
-    training.write_weights(model, settings)
-    batch = {name: tf.constant(value) for name, value in batch.items()}
-    names = model.loss_names
-    return lambda: {name: float(value) for name, value in update(batch).items() if name in names}
+    return AdamW(RATE, DECAY)
 
 
 def pytorch_step(settings: StepSettings, compiled: bool):
@@ -67,7 +64,7 @@ def pytorch_step(settings: StepSettings, compiled: bool):
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=RATE, fused=True)
-    return training.pytorch_loop(settings, model, optimizer, batch, _total, 0.0, compiled)
+    return training.pytorch_loop(settings, model, optimizer, batch, _total, CLIP, compiled)
 
 
 def _total(losses):

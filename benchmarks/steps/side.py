@@ -16,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
 
+from benchmarks.steps import training
 from benchmarks.steps.settings import StepSettings
 
 STEPS = ("kaleido_bert_step", "mvlt_step")
@@ -35,7 +36,7 @@ def make_step(side: str, settings: StepSettings):
     """A function that makes a step and gives its losses by name."""
     module = importlib.import_module(f"benchmarks.steps.{settings.step}")
     if side == "tensorflow":
-        return module.tensorflow_step(settings)
+        return training.tensorflow_step(module, settings)
     return module.pytorch_step(settings, compiled=side == "pytorch_compiled")
 
 

@@ -5,10 +5,10 @@ import numpy as np
 from benchmarks.steps.settings import StepSettings
 
 
-def tensorflow_trainer(settings: StepSettings, model_of, optimizer_of, clip_norm: float):
-    """The model, and the function that makes an update of it with a batch.
+def tensorflow_step(module, settings: StepSettings):
+    """Writes weights and batch; a function that makes a step and gives its losses by name.
 
-    Args: model_of, optimizer_of: make them, in the strategy's scope.
+    Args: module: of a family's step.
     """
     import tensorflow as tf
     import tf_keras
@@ -20,7 +20,7 @@ def tensorflow_trainer(settings: StepSettings, model_of, optimizer_of, clip_norm
     tf_keras.mixed_precision.set_global_policy(PRECISIONS[settings.precision])
     strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
     with strategy.scope():
-        model, optimizer = model_of(), optimizer_of()
+        model, optimizer = module.make_model(settings), module.make_optimizer()
         optimizer.build(model.trainable_variables)
     trainer = Trainer(
         model,
@@ -29,9 +29,15 @@ def tensorflow_trainer(settings: StepSettings, model_of, optimizer_of, clip_norm
         global_batch=settings.batch_size,
         log_steps=1,
         last_step=1,
-        clip_norm=clip_norm,
+        clip_norm=module.CLIP,
     )
-    return model, trainer.compiled_update(None)
+    batch = module.draw_batch(model, settings.batch_size)
+    np.savez(settings.folder / "batch.npz", **batch)
+    write_weights(model, settings)
+    update = trainer.compiled_update(None)
+    batch = {name: tf.constant(value) for name, value in batch.items()}
+    names = model.loss_names
+    return lambda: {name: float(value) for name, value in update(batch).items() if name in names}
 
 
 def write_weights(model, settings: StepSettings) -> None:

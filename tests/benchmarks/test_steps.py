@@ -40,7 +40,7 @@ def test_sides_that_disagree_are_not_timed():
 def test_the_batch_is_what_the_model_takes(kind):
     if kind == "pyramid":
         model = Mvlt(MvltConfig())
-        batch = mvlt_step.draw_batch(model.config, 2)
+        batch = mvlt_step.draw_batch(model, 2)
     else:
         model = KaleidoBert(KaleidoBertConfig(), text_length=9)
         batch = kaleido_bert_step.draw_batch(model, 2)
