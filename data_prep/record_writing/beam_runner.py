@@ -57,21 +57,21 @@ class BeamRunner:
         )
         finished.place.mkdir(parents=True, exist_ok=True)
         try:
-            self._run_pipeline(_SplitJob.of(work, finished), orders)
+            self._run_pipeline(SplitJob.of(work, finished), orders)
         finally:
             for left in finished.place.glob(f"{_ASIDE}*"):  # of workers that were killed
                 shutil.rmtree(left, ignore_errors=True)
         _check_all_there(work, finished, orders)
         yield [order.number for order in orders]
 
-    def _run_pipeline(self, job: "_SplitJob", orders: list[ShardOrder]) -> None:
+    def _run_pipeline(self, job: "SplitJob", orders: list[ShardOrder]) -> None:
         try:
             with beam.Pipeline(runner=self._runner, options=self._options) as pipeline:
                 (
                     pipeline
                     | "Shards" >> beam.Create([tuple(order) for order in orders])
                     | "Spread" >> beam.Reshuffle()
-                    | "Write" >> beam.ParDo(_WriteShard(job))
+                    | "Write" >> beam.ParDo(WriteShard(job))
                 )
         except Exception as error:  # Beam hands on the text of a worker's error, in one of its own
             inside = raised_inside(error)
@@ -81,8 +81,8 @@ class BeamRunner:
 
 
 @dataclasses.dataclass(frozen=True)
-class _SplitJob:
-    """What a worker needs to know of a split, small enough to travel with every piece of work.
+class SplitJob:
+    """What a worker needs to know of a split: small enough to travel with every piece of work.
 
     source, digest, keep_markup: of the catalogue. folder: of the split's records. content_of: makes
       the content from `settings`. identity: of the records.
@@ -98,7 +98,7 @@ class _SplitJob:
     identity: dict
 
     @classmethod
-    def of(cls, work: SplitShards, finished: FinishedShards) -> "_SplitJob":
+    def of(cls, work: SplitShards, finished: FinishedShards) -> "SplitJob":
         catalogue, content = work.catalogue, work.content
         return cls(
             catalogue.source,
@@ -131,10 +131,10 @@ class _SplitJob:
         return work
 
 
-class _WriteShard(beam.DoFn):
+class WriteShard(beam.DoFn):
     """Writes a shard. The catalogue is read, and the networks are built, once a process."""
 
-    def __init__(self, job: _SplitJob):
+    def __init__(self, job: SplitJob):
         self._job, self._shared = job, Shared()
 
     def setup(self) -> None:

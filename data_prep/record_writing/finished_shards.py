@@ -111,7 +111,9 @@ class FinishedShards:
             for name, shard in shards.items()
         }
         content = {**dataset, _REPORTS: reports}
-        if self.is_complete and content == self.before:
+        # aside where a lost shard was written again, whose records are what they were
+        is_there = (self.folder / DATASET_JSON).is_file()
+        if is_there and content == self.before:
             return
         write_json(self.folder / DATASET_JSON, content)
         for name in {*shards, *self.before.get("shards", {})}:

@@ -268,3 +268,11 @@ def test_runs_know_that_a_photo_changed(shop, again):
     change_two_shards(shop)
     again()
     assert before and read_table(shop).contents != before
+
+
+def test_lost_shard_of_complete_records_is_written_again(shop, again):
+    again()  # where the catalogue is now
+    before = {path: path.read_bytes() for path in folder_of(shop).iterdir()}
+    (folder_of(shop) / SHARDS[1]).unlink()
+    assert again()[1] == [SHARDS[1]]
+    assert before == {path: path.read_bytes() for path in folder_of(shop).iterdir()}
