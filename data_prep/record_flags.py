@@ -5,12 +5,12 @@ from collections.abc import Callable
 from absl import flags
 
 from data_prep.catalogue.duplicates import duplicates_across_splits, in_words
-from data_prep.catalogue.products import image_owners
 from data_prep.catalogue.reading import FORMS, read_catalogue
-from data_prep.foreground.product_crops import build_crops
 from data_prep.record_writing.photo_content import PhotoContent
 from data_prep.record_writing.product_records import check_catalogue, write_records
 from data_prep.record_writing.record_settings import RecordSettings
+from data_prep.record_writing.runners import RUNNERS, build_runner
+from data_prep.record_writing.split_shards import build_product_crops
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.files.whole_files import check_writable
 
@@ -31,6 +31,19 @@ def define_record_flags(settings: type[RecordSettings], **defaults) -> None:
         "Keep entities and tags of HTML (&amp;, <br>) in the catalogue's texts; else they become"
         " plain text.",
     )
+    flags.DEFINE_enum(
+        "runner",
+        RUNNERS[0],
+        list(RUNNERS),
+        "Who writes the shards, bit for bit the same: local is this process; beam the workers of"
+        " Apache Beam.",
+    )
+    flags.DEFINE_list(
+        "beam_options",
+        [],
+        "With --runner=beam: options of Apache Beam, --name=value, separated by commas"
+        " (docs/records.md).",
+    )
     define_setting_flags(settings, **defaults)
 
 
@@ -49,6 +62,7 @@ def write_catalogue_records(
     Args: content_of: makes what the records hold of photos, once the catalogue has been read.
     """
     values = flags.FLAGS
+    runner = build_runner(values.runner, [option for option in values.beam_options if option])
     check_writable(values.output_dir)  # before the work whose result is to lie there
     catalogue = read_catalogue(values.catalogue, values.on_bad_record == "skip", values.keep_markup)
     check_catalogue(catalogue, settings)
@@ -63,15 +77,9 @@ def write_catalogue_records(
     for split in splits:
         catalogue.of_split(split)  # an unknown split is reported before a network is built
     content = content_of(settings)
-    crops = build_crops(
-        settings.foreground,
-        settings.foreground_weights,
-        settings.foreground_masks,
-        image_owners(catalogue),
-        settings.foreground_preprocessing,
-    )
+    crops = build_product_crops(settings, catalogue)
     for split in splits:
-        dataset = write_records(catalogue, split, values.output_dir, content, crops)
+        dataset = write_records(catalogue, split, values.output_dir, content, crops, runner)
         print(
             f"{values.output_dir}/{split}: {dataset['records']} records of {dataset['products']}"
             f" products in {len(dataset['shards'])} shards, {content.size_in_words},"

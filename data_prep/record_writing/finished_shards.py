@@ -34,13 +34,14 @@ class Shard:
 
 
 class FinishedShards:
-    """Attributes: `place`: where shards are to be written, with their reports beside them.
+    """Attributes: `folder`: of the records. `place`: where shards are to be written, with their
+    reports beside them.
 
     Raises: InputError for complete records that do not say what they were made of.
     """
 
     def __init__(self, folder: pathlib.Path):
-        self._folder = folder
+        self.folder = folder
         self.is_complete = (folder / DATASET_JSON).is_file()
         self.place = folder / _UPDATE if self.is_complete else folder
         # the second one was left by a start that was killed while it put new shards in place
@@ -58,7 +59,7 @@ class FinishedShards:
         """The finished shard that is to be called `name` and is made of `source`, if there is
         one.
         """
-        for folder in (self._folder, self._folder / _UPDATE):
+        for folder in (self.folder, self.folder / _UPDATE):
             report_path = _report_path(folder / name)
             report = read_json_object(report_path) if report_path.is_file() else {}
             if _holds(folder / name, report, source):
@@ -71,23 +72,28 @@ class FinishedShards:
         """
         number = name.partition("-of-")[0]
         for old, report in self.before.get(_REPORTS, {}).items():
-            if old.partition("-of-")[0] == number and _holds(self._folder / old, report, source):
-                return Shard(self._folder / old, report, is_old=True)
+            if old.partition("-of-")[0] == number and _holds(self.folder / old, report, source):
+                return Shard(self.folder / old, report, is_old=True)
         return None
+
+    def take(self, name: str, folder: pathlib.Path) -> None:
+        """Moves a finished shard with its report from `folder` into `place`."""
+        for path in (folder / name, _report_path(folder / name)):  # a report alone counts nothing
+            os.replace(path, self.place / path.name)
 
     def put_in_place(self, shards: dict[str, Shard]) -> None:
         """Gives every shard its name in the folder. From here to `complete` the folder's records
         are none, which readers say.
         """
-        moved = {name: s for name, s in shards.items() if s.path != self._folder / name}
+        moved = {name: s for name, s in shards.items() if s.path != self.folder / name}
         if self.is_complete and moved:
-            os.replace(self._folder / DATASET_JSON, self._folder / _BEFORE)
+            os.replace(self.folder / DATASET_JSON, self.folder / _BEFORE)
             # alignments that were being made are of shards that are there no longer
-            shutil.rmtree(self._folder / ALIGNMENTS_ASIDE, ignore_errors=True)
+            shutil.rmtree(self.folder / ALIGNMENTS_ASIDE, ignore_errors=True)
         for name, shard in moved.items():
-            os.replace(shard.path, self._folder / name)
+            os.replace(shard.path, self.folder / name)
             # after the shard: one without a report that fits it is written again
-            write_json(_report_path(self._folder / name), {**shard.report, "is_old": shard.is_old})
+            write_json(_report_path(self.folder / name), {**shard.report, "is_old": shard.is_old})
 
     def alignments(self, shards: dict[str, Shard]) -> dict | None:
         """What `dataset.json` is to say of alignments: as before where every shard is an old one;
@@ -105,15 +111,17 @@ class FinishedShards:
             for name, shard in shards.items()
         }
         content = {**dataset, _REPORTS: reports}
-        if self.is_complete and content == self.before:
+        # aside where a lost shard was written again, whose records are what they were
+        is_there = (self.folder / DATASET_JSON).is_file()
+        if is_there and content == self.before:
             return
-        write_json(self._folder / DATASET_JSON, content)
+        write_json(self.folder / DATASET_JSON, content)
         for name in {*shards, *self.before.get("shards", {})}:
-            _report_path(self._folder / name).unlink(missing_ok=True)
+            _report_path(self.folder / name).unlink(missing_ok=True)
             if name not in shards:
-                (self._folder / name).unlink(missing_ok=True)
-        (self._folder / _BEFORE).unlink(missing_ok=True)
-        shutil.rmtree(self._folder / _UPDATE, ignore_errors=True)
+                (self.folder / name).unlink(missing_ok=True)
+        (self.folder / _BEFORE).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / _UPDATE, ignore_errors=True)
 
 
 def write_report(path: pathlib.Path, report: dict) -> None:

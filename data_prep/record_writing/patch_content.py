@@ -4,6 +4,7 @@ into features.
 F = feature size; h, w = size of a working crop in pixels.
 """
 
+import concurrent.futures
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -19,6 +20,8 @@ from kaleido_tf.records.feature_storage import STORAGES
 from kaleido_tf.records.record import KALEIDO, LAYOUTS, serialize_record
 from kaleido_tf.records.views import PLAIN, VIEWS, checked_views, pixels_of_view
 from kaleido_tf.settings import setting
+
+_BATCHES_AT_ONCE = 2  # one is cut into patches while the other is in the network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,15 +163,24 @@ class PatchContent:
         by_size: dict[tuple[int, ...], list[int]] = {}
         for number, pixels in enumerate(cuts):
             by_size.setdefault(pixels.shape, []).append(number)
-        blocks: dict[str, dict] = {name: {} for name in self._layout.blocks}
         step = self.settings.images_per_batch
-        for members in by_size.values():
-            for start in range(0, len(members), step):
-                batch = members[start : start + step]
-                pixels = np.stack([cuts[number] for number in batch])
-                for view in self._views:
-                    for name, block in self._features(pixels_of_view(pixels, view)).items():
-                        blocks[name].update(zip([(number, view) for number in batch], block))
+        batches = [
+            (members[start : start + step], view)
+            for members in by_size.values()
+            for start in range(0, len(members), step)
+            for view in self._views
+        ]
+
+        def features(batch: tuple[list[int], int]) -> dict[str, np.ndarray]:
+            numbers, view = batch
+            pixels = np.stack([cuts[number] for number in numbers])
+            return self._features(pixels_of_view(pixels, view))
+
+        blocks: dict[str, dict] = {name: {} for name in self._layout.blocks}
+        with concurrent.futures.ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:
+            for (numbers, view), found in zip(batches, pool.map(features, batches)):
+                for name, block in found.items():
+                    blocks[name].update(zip([(number, view) for number in numbers], block))
         return blocks
 
     def _features(self, pixels: np.ndarray) -> dict[str, np.ndarray]:

@@ -44,20 +44,40 @@ class _CutPhoto:
         }
 
 
-def write_one_shard(
-    path: pathlib.Path,
-    source: str,
-    shard: list[Item],
-    catalogue: Catalogue,
-    content: PhotoContent,
-    product_crops: ProductCrops,
-) -> dict:
-    """Reads and crops one shard's photos and makes their records; writes the shard, then its
-    report, which it returns.
+@dataclasses.dataclass(frozen=True)
+class CutShard:
+    """The photos of a shard, read and cropped; `skipped`: which were left out, and why."""
+
+    photos: list[_CutPhoto]
+    skipped: list[dict]
+
+
+def write_cut_shard(
+    path: pathlib.Path, source: str, cut: CutShard, catalogue: Catalogue, content: PhotoContent
+) -> None:
+    """Makes the records of one shard; writes the shard, then its report.
 
     Args: source: what the shard is made of, see `shard_sources`.
     """
-    photos, skipped = _cut_photos(shard, content, product_crops)
+    lines = _records(path.name, cut.photos, catalogue, content)
+    whole = [photo.crop for photo in cut.photos if photo.crop.fallback]
+    report = {
+        "records": len(lines),
+        "crops_kept_whole": len(whole),
+        "reasons_for_whole": collections.Counter(
+            crop.reason or "no product was found" for crop in whole
+        ),
+        "skipped": cut.skipped,
+        "source": source,
+    }
+    write_shard(path, lines)
+    write_report(path, report)
+
+
+def _records(
+    name: str, photos: list[_CutPhoto], catalogue: Catalogue, content: PhotoContent
+) -> list[bytes]:
+    """The serialized records of all views of the photos of the shard `name`."""
     categories = {name: number for number, name in enumerate(catalogue.category_names)}
     subcategories = {pair: number for number, pair in enumerate(catalogue.subcategories)}
     lines = []
@@ -69,22 +89,10 @@ def write_one_shard(
         }
         for view in views:
             fields = {**photo.fields, **classes, **view}
-            if "-00000-of-" in path.name and len(lines) < 2:
+            if "-00000-of-" in name and len(lines) < 2:
                 _log_record(fields, content)
             lines.append(_serialized(fields, content, photo.item))
-    whole = [photo.crop for photo in photos if photo.crop.fallback]
-    report = {
-        "records": len(lines),
-        "crops_kept_whole": len(whole),
-        "reasons_for_whole": collections.Counter(
-            crop.reason or "no product was found" for crop in whole
-        ),
-        "skipped": skipped,
-        "source": source,
-    }
-    write_shard(path, lines)
-    write_report(path, report)
-    return report
+    return lines
 
 
 def _serialized(fields: dict, content: PhotoContent, item: Item) -> bytes:
@@ -94,11 +102,9 @@ def _serialized(fields: dict, content: PhotoContent, item: Item) -> bytes:
         raise InputError(f"{item.image.where} (image {item.image.image_id}): {error}") from error
 
 
-def _cut_photos(
-    shard: list[Item], content: PhotoContent, crops: ProductCrops
-) -> tuple[list[_CutPhoto], list[dict]]:
+def cut_shard(shard: list[Item], content: PhotoContent, crops: ProductCrops) -> CutShard:
     """Decodes and crops the photos on all cores (Pillow and OpenCV release the interpreter lock),
-    some at a time. Returns: the good ones, and which were skipped and why.
+    some at a time. Raises: InputError for a bad one, unless such are skipped.
     """
     results = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -112,7 +118,7 @@ def _cut_photos(
         if content.settings.on_bad_record == "fail":
             raise result
         skipped.append({"image_id": item.image.image_id, "why": str(result)})
-    return photos, skipped
+    return CutShard(photos, skipped)
 
 
 def _cut_some(

@@ -9,7 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.records.record import bytes_feature, int_feature, product_features
+from kaleido_tf.records.record import (
+    bytes_feature,
+    int_feature,
+    product_features,
+    serialize_features,
+)
 
 CHANNELS = 3
 JPEG, RAW = range(2)
@@ -32,7 +37,7 @@ def serialize_photo_record(fields: Mapping[str, object], encoding: int = JPEG) -
     features = product_features(fields)
     features["photo"] = bytes_feature(fields["photo"])
     features["photo_encoding"] = int_feature(encoding)
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    return serialize_features(features)
 
 
 def parse_photo(serialized: tf.Tensor, side: int) -> tf.Tensor:

@@ -230,14 +230,21 @@ class Record:
 
     def serialize(self) -> bytes:
         """The record as a `tf.train.Example`."""
-        features = tf.train.Features(feature=dict(self._features))
-        return tf.train.Example(features=features).SerializeToString()
+        return serialize_features(self._features)
 
     def _text(self, name: str) -> str:
         return self._features[name].bytes_list.value[0].decode()
 
     def _ints(self, name: str) -> list[int]:
         return list(self._features[name].int64_list.value)
+
+
+def serialize_features(features: Mapping[str, tf.train.Feature]) -> bytes:
+    """A `tf.train.Example` with its features in the order of their names; else that order, and so
+    the bytes of a record, would be another in every process.
+    """
+    example = tf.train.Example(features=tf.train.Features(feature=dict(features)))
+    return example.SerializeToString(deterministic=True)
 
 
 def serialize_record(
@@ -260,7 +267,7 @@ def serialize_record(
         features |= {field: bytes_feature(value) for field, value in values.items()}
     pairs = [fields.get(f"alignment_{part}", ()) for part in ("tokens", "patches", "scores")]
     features |= _alignment_features(*pairs)
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    return serialize_features(features)
 
 
 def product_features(fields: Mapping[str, object]) -> dict[str, tf.train.Feature]:

@@ -106,6 +106,16 @@ def test_alignments_change_nothing_else():
     np.testing.assert_allclose(scores, [0.5, 0.1])
 
 
+def test_features_stand_in_the_order_of_their_names():
+    """Else the bytes of a record would be another in every process."""
+    serialized = serialize_record(small_records.fields_of(3))
+    names = tf.train.Example.FromString(serialized).features.feature
+    fields = [b"\n" + bytes([len(name)]) + name.encode() for name in sorted(names)]
+    places = [serialized.index(field) for field in fields]
+    assert len(places) == 17 and places == sorted(places)
+    assert Record.parse(serialized).serialize() == serialized
+
+
 def test_view_without_features_is_small_and_has_the_rest():
     record = Record.parse(serialize_record(small_records.fields_of(3))).without_features()
     assert record.image_id == "P003_1" and len(record.serialize()) < 5000

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from data_prep.catalogue.reading import read_catalogue
-from data_prep.record_writing import product_records
+from data_prep.record_writing import split_shards
 from data_prep.record_writing.patch_content import PatchContent, PatchSettings
-from data_prep.record_writing.photo_shards import write_one_shard
+from data_prep.record_writing.photo_shards import write_cut_shard
 from data_prep.record_writing.product_records import write_records
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
@@ -43,14 +43,14 @@ def shop(whole, tmp_path):
 def again(shop, squeezenet, monkeypatch):
     """Starts again; returns `dataset.json` and the names of the shards that were written."""
 
-    def start(settings=SETTINGS, work=write_one_shard):
+    def start(settings=SETTINGS, work=write_cut_shard):
         written = []
 
         def noted(path, *args):
             written.append(path.name)
             return work(path, *args)
 
-        monkeypatch.setattr(product_records, "write_one_shard", noted)
+        monkeypatch.setattr(split_shards, "write_cut_shard", noted)
         return (
             write_records(
                 read(shop), "train", shop / "records", PatchContent(settings, squeezenet)
@@ -178,7 +178,7 @@ def test_records_can_be_read_until_all_is_finished(shop, again):
     def killed_in_the_second(path, *args):
         if path.name == SHARDS[2]:
             raise KeyboardInterrupt
-        return write_one_shard(path, *args)
+        return write_cut_shard(path, *args)
 
     with pytest.raises(KeyboardInterrupt):
         again(work=killed_in_the_second)
@@ -268,3 +268,11 @@ def test_runs_know_that_a_photo_changed(shop, again):
     change_two_shards(shop)
     again()
     assert before and read_table(shop).contents != before
+
+
+def test_lost_shard_of_complete_records_is_written_again(shop, again):
+    again()  # where the catalogue is now
+    before = {path: path.read_bytes() for path in folder_of(shop).iterdir()}
+    (folder_of(shop) / SHARDS[1]).unlink()
+    assert again()[1] == [SHARDS[1]]
+    assert before == {path: path.read_bytes() for path in folder_of(shop).iterdir()}

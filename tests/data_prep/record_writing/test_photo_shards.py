@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.features.patch_features import extract_features
-from data_prep.record_writing import product_records
+from data_prep.record_writing import split_shards
 from data_prep.record_writing.patch_content import PatchContent, PatchSettings
-from data_prep.record_writing.photo_shards import write_one_shard
+from data_prep.record_writing.photo_shards import write_cut_shard
 from data_prep.record_writing.product_records import write_records
 from data_prep.record_writing.record_photos import RecordPhotos
 from kaleido_tf.errors import InputError
@@ -114,9 +114,9 @@ def test_killed_run_goes_on_with_the_next_shard(tmp_path, shop, backbone, both, 
         calls.append(path.name)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return write_one_shard(path, *args)
+        write_cut_shard(path, *args)
 
-    monkeypatch.setattr(product_records, "write_one_shard", stop_in_the_second)
+    monkeypatch.setattr(split_shards, "write_cut_shard", stop_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         write_records(shop, "train", tmp_path, PatchContent(BOTH, backbone))
     dataset = write_records(shop, "train", tmp_path, PatchContent(BOTH, backbone))

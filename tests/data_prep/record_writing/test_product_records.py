@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from data_prep.catalogue.reading import read_catalogue
 from data_prep.features.backbones import build_backbone
 from data_prep.foreground.saliency import UNetSettings, build_unet, load_saliency, save_saliency
-from data_prep.record_writing import patch_content, product_records
+from data_prep.record_writing import patch_content, split_shards
 from data_prep.record_writing.patch_content import PatchContent, PatchSettings
-from data_prep.record_writing.photo_shards import write_one_shard
+from data_prep.record_writing.photo_shards import write_cut_shard
 from data_prep.record_writing.product_records import check_catalogue, write_records
 from kaleido_tf import patches
 from kaleido_tf.errors import InputError
@@ -141,7 +141,7 @@ def test_text_field(tmp_path, backbone, field, expected):
 def test_second_start_skips_whole_shards(tmp_path, backbone, monkeypatch):
     catalogue = read_catalogue(str(write_catalogue(tmp_path / "photos")))
     write_records(catalogue, "train", tmp_path / "whole", PatchContent(SETTINGS, backbone))
-    original, calls = write_one_shard, []
+    original, calls = write_cut_shard, []
 
     def stop_in_the_second(path, *args):
         calls.append(path.name)
@@ -149,7 +149,7 @@ def test_second_start_skips_whole_shards(tmp_path, backbone, monkeypatch):
             raise KeyboardInterrupt
         return original(path, *args)
 
-    monkeypatch.setattr(product_records, "write_one_shard", stop_in_the_second)
+    monkeypatch.setattr(split_shards, "write_cut_shard", stop_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         write_records(catalogue, "train", tmp_path / "records", PatchContent(SETTINGS, backbone))
     assert not (tmp_path / "records" / "train" / "dataset.json").exists()
@@ -238,7 +238,7 @@ def test_too_many_bad_headers_fail_before_anything_is_computed(tmp_path, backbon
     manifest = write_catalogue(tmp_path / "photos")
     break_photo(tmp_path / "photos", 5, "missing")
     settings = PatchSettings(**{**vars(SETTINGS), "on_bad_record": "skip"})
-    monkeypatch.setattr(product_records, "write_one_shard", lambda *_: pytest.fail("work began"))
+    monkeypatch.setattr(split_shards, "cut_shard", lambda *_: pytest.fail("work began"))
     with pytest.raises(InputError, match=r"1 of at most 0; the first: .*5_0.png"):
         write_records(
             read_catalogue(str(manifest)),
