@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from absl import flags
+from absl import flags, logging
 
 from kaleido_tf.command_line.setting_flags import read_settings
 from kaleido_tf.errors import InputError
@@ -61,6 +61,7 @@ def _on_copies(cluster: Cluster) -> Iterator[None]:
         f" {cluster.hosts[0]} prints and writes",
         flush=True,
     )
+    logging.set_verbosity(logging.WARNING)
     with (
         tempfile.TemporaryDirectory(prefix="worker_", ignore_cleanup_errors=True) as scratch,
         open(os.devnull, "w") as nothing,

@@ -45,6 +45,12 @@ class WorkerConfig:
         "Seconds that a worker waits for the others when a run begins.",
         lowest=1,
     )
+    worker_silence: int = setting(
+        30,
+        "worker_silence",
+        "Seconds without a sign of life after which a worker is lost, and the others end.",
+        lowest=1,
+    )
 
     def __post_init__(self):
         check_settings(self)
@@ -55,12 +61,14 @@ class Cluster:
     """The workers of a run, two or more.
 
     Attributes: hosts: host:port of each, the chief's first. index: which of them this process is.
-      timeout: seconds to wait for the others.
+      timeout: seconds to wait for the others. silence: seconds without a sign of life after which
+        one of them is lost.
     """
 
     hosts: tuple[str, ...]
     index: int
     timeout: int = 600
+    silence: int = 30
 
     @property
     def is_chief(self) -> bool:
@@ -89,7 +97,13 @@ def find_cluster(settings: WorkerConfig, tf_config: str | None) -> Cluster | Non
         return _of_flags(settings)
     hosts, index = described
     _refuse_contradictions(settings, hosts, index)
-    return Cluster(hosts, index, settings.worker_timeout) if len(hosts) > 1 else None
+    return _cluster(settings, hosts, index)
+
+
+def _cluster(settings: WorkerConfig, hosts: tuple[str, ...], index: int) -> Cluster | None:
+    if len(hosts) < 2:
+        return None
+    return Cluster(hosts, index, settings.worker_timeout, settings.worker_silence)
 
 
 def _of_flags(settings: WorkerConfig) -> Cluster | None:
@@ -118,7 +132,7 @@ def _of_flags(settings: WorkerConfig) -> Cluster | None:
             "--job_name=chief is the first of --worker_hosts, --task_index=0. Received:"
             f" --task_index={index}"
         )
-    return Cluster(hosts, index, settings.worker_timeout) if len(hosts) > 1 else None
+    return _cluster(settings, hosts, index)
 
 
 def _read_tf_config(text: str) -> tuple[tuple[str, ...], int] | None:

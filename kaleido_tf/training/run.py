@@ -263,7 +263,7 @@ def _errors_of_a_run(run: RunConfig):
     finds no room, end the run with a message; what was saved before stays whole.
     """
     try:
-        with input_errors_as_themselves(), lost_workers_as_input_errors(run.device):
+        with input_errors_as_themselves(), lost_workers_as_input_errors(run.device.cluster):
             yield
     except (OSError, tf.errors.OpError) as error:
         if "No space left" not in str(error):

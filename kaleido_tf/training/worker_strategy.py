@@ -25,8 +25,6 @@ LOST = (
     tf.errors.UnavailableError,
 )
 """What a step of several workers fails with when one of them is no longer there."""
-SILENCE = 20
-"""Seconds without a sign of life after which a worker is lost to the others."""
 
 
 def make_training_strategy(
@@ -52,7 +50,7 @@ def _strategy_of_workers(cluster: Cluster, gpus: int) -> tf.distribute.Strategy:
         service_type="standalone",
         service_leader="/job:worker/replica:0/task:0",
         cluster_register_timeout_in_ms=1000 * cluster.timeout,
-        heartbeat_timeout_in_ms=1000 * SILENCE,
+        heartbeat_timeout_in_ms=1000 * cluster.silence,
         coordinated_jobs=[
             coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(cluster.hosts))
         ],
@@ -118,18 +116,19 @@ def take_over_from_chief(
 
 def wait_for_all(name: str, cluster: Cluster) -> None:
     """Returns when all workers have come to the same place of the program. Raises: InputError if
-    one does not come while the run would wait for it.
+    one is lost or does not come in time.
     """
-    context.context().wait_at_barrier(name, 1000 * cluster.timeout)
+    with lost_workers_as_input_errors(cluster):
+        context.context().wait_at_barrier(name, 1000 * cluster.timeout)
 
 
 @contextlib.contextmanager
-def lost_workers_as_input_errors(device: DeviceConfig) -> Iterator[None]:
+def lost_workers_as_input_errors(cluster: Cluster | None) -> Iterator[None]:
     """Raises: InputError for what TensorFlow raises when another worker is gone."""
     try:
         yield
     except LOST as error:
-        if device.cluster is None:
+        if cluster is None:
             raise
         raise InputError(
             "All workers must stay to the end of a run. One of them is lost"
