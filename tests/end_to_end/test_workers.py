@@ -2,13 +2,13 @@
 
 import json
 import signal
-import socket
 
 import pytest
 
 from kaleido_tf.training.metrics_log import read_metrics
 from tests import pixel_family
 from tests.end_to_end.commands import ROOT, run, run_together
+from tests.free_ports import free_hosts
 
 START = f"""
 import runpy, sys
@@ -43,19 +43,10 @@ FLAGS = (
 HALVES = ("--train_batch_size=2", "--eval_batch_size=6", "--workerCount=2", "--worker_silence=2")
 
 
-def free_hosts(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    hosts = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return ",".join(hosts)
-
-
 def two_workers(folder, model_dir, starts=("start.py", "start.py"), statuses=(0, 0)):
     """The outputs of both."""
-    shared = (*FLAGS, *HALVES, f"--model_dir={model_dir}", f"--worker_hosts={free_hosts(2)}")
+    hosts = ",".join(free_hosts(2))
+    shared = (*FLAGS, *HALVES, f"--model_dir={model_dir}", f"--worker_hosts={hosts}")
     commands = [
         (folder / start, *shared, f"--task_index={index}") for index, start in enumerate(starts)
     ]
@@ -126,12 +117,12 @@ def test_a_worker_that_never_comes_is_named(ran, index, missing):
         *FLAGS,
         *HALVES,
         "--model_dir=alone",
-        f"--worker_hosts={hosts}",
+        f"--worker_hosts={','.join(hosts)}",
         f"--task_index={index}",
         "--worker_timeout=1",
         cwd=ran[0],
         status=1,
     )
     message = output.partition("error: ")[2]
-    assert f"{hosts.split(',')[missing]} (--task_index={missing})" in message
+    assert f"{hosts[missing]} (--task_index={missing})" in message
     assert "--worker_timeout=1 seconds" in message and "Traceback" not in output
