@@ -8,7 +8,6 @@ checkpoint and settings.
 import contextlib
 import os
 import pathlib
-import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -16,7 +15,9 @@ from absl import flags, logging
 
 from kaleido_tf.command_line.setting_flags import read_settings
 from kaleido_tf.errors import InputError
+from kaleido_tf.settings import settings_of
 from kaleido_tf.training.cluster import Cluster, WorkerConfig, find_cluster
+from kaleido_tf.training.run_config import DeviceConfig, RunConfig
 
 TRAINING = ("train", "train_and_evaluate")
 """Values of --mode that several workers share."""
@@ -46,10 +47,35 @@ def as_worker() -> Iterator[None]:
             " and --model_dir); everything else one does alone, without --worker_hosts and"
             f" TF_CONFIG. Received: --mode={values.mode} for {len(cluster.hosts)} workers"
         )
+    from kaleido_tf.training.worker_strategy import wait_for_all
+
     values.workerCount = len(cluster.hosts)  # of TF_CONFIG: flags.cfg keeps it
     with contextlib.nullcontext() if cluster.is_chief else _on_copies(cluster):
+        _connect(cluster)
         yield
-        _leave_together(cluster)
+        # the chief's end would be an error to who is still at work, or hears that all are done
+        wait_for_all("end", cluster)
+        with contextlib.suppress(InputError):
+            wait_for_all("left", cluster)
+
+
+def _connect(cluster: Cluster) -> None:
+    """Meets the others, who must have the same settings and go on from the same checkpoint."""
+    # TensorFlow takes seconds, which who trains alone or asks for --help need not wait for here
+    from kaleido_tf.training.checkpoints import find_checkpoint
+    from kaleido_tf.training.worker_strategy import connect
+
+    run = read_settings(RunConfig, device=read_settings(DeviceConfig, cluster=cluster))
+    facts = {f"--{s.flag}": getattr(run, name) for name, s in settings_of(RunConfig).items()}
+    del facts["--model_dir"]  # a folder may have another name elsewhere
+    latest = find_checkpoint(run.model_dir)
+    facts |= {
+        "--precision": run.device.precision,
+        "checkpoint in --model_dir, which must be one folder that all can read": os.path.basename(
+            latest or "none"
+        ),
+    }
+    connect(run.device, {name: str(value) for name, value in facts.items()})
 
 
 @contextlib.contextmanager
@@ -86,11 +112,3 @@ def link_files(folder: str, other: str) -> None:
         there.mkdir(exist_ok=True)
         for name in names:
             (there / name).symlink_to(os.path.abspath(os.path.join(place, name)))
-
-
-def _leave_together(cluster: Cluster) -> None:
-    """Waits until the others are done, too: the chief's end would be an error to them."""
-    if "tensorflow" in sys.modules:
-        from kaleido_tf.training.worker_strategy import wait_for_all
-
-        wait_for_all("end", cluster)

@@ -5,7 +5,7 @@ source of examples.
 import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,6 @@ import tf_keras
 from absl import logging
 
 from kaleido_tf.errors import InputError, input_errors_as_themselves
-from kaleido_tf.settings import settings_of
 from kaleido_tf.training.checkpoints import DAMAGED, Checkpoint, CheckpointManager
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.run_config import RunConfig
@@ -23,6 +22,7 @@ from kaleido_tf.training.schedule import make_optimizer, multiply_rates, plan
 from kaleido_tf.training.strategy import set_precision
 from kaleido_tf.training.trainer import LOSS_SUFFIX, Evaluator, Trainable, Trainer
 from kaleido_tf.training.worker_strategy import (
+    agree,
     distributed,
     lost_workers_as_input_errors,
     make_training_strategy,
@@ -153,26 +153,12 @@ def evaluate(
 
 
 def _prepare(run: RunConfig, *data: Examples | None) -> tf.distribute.Strategy:
-    strategy = make_training_strategy(run.device, _facts(run, data))
+    strategy = make_training_strategy(run.device)
+    found = [each and f"{len(each)} (number {each.digest})" for each in data]
+    agree(run.device.cluster, {"examples": ", ".join(filter(None, found))})
     set_precision(run.device.precision)
     tf_keras.utils.set_random_seed(run.seed)
     return strategy
-
-
-def _facts(run: RunConfig, data: Sequence[Examples | None]) -> dict[str, str]:
-    """What the workers of a run must agree on, or each would compute something else."""
-    settings = {f"--{s.flag}": getattr(run, name) for name, s in settings_of(RunConfig).items()}
-    del settings["--model_dir"]  # a scratch folder for all but the chief
-    latest = tf.train.latest_checkpoint(run.model_dir) if run.model_dir else None
-    facts = {
-        **settings,
-        "--precision": run.device.precision,
-        "latest checkpoint in --model_dir, a folder that all can read": os.path.basename(
-            latest or "none"
-        ),
-        "examples": [each and (len(each), each.digest) for each in data],
-    }
-    return {name: str(value) for name, value in facts.items()}
 
 
 def _evaluator(run, model, strategy, data) -> Evaluator:

@@ -4,6 +4,7 @@ of a batch that each computes, and what happens when one is lost.
 
 import contextlib
 import functools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
@@ -27,20 +28,47 @@ LOST = (
 """What a step of several workers fails with when one of them is no longer there."""
 
 
-def make_training_strategy(
-    device: DeviceConfig, facts: Mapping[str, str]
-) -> tf.distribute.Strategy:
-    """As `make_strategy`; of several workers a MultiWorkerMirroredStrategy over the devices of all,
-    once they have met.
+def connect(device: DeviceConfig, facts: Mapping[str, str]) -> None:
+    """Connects the workers of `device.cluster` once they have met. TensorFlow allows it only before
+    it has computed anything, so a command does this before it reads its data.
 
     Args: facts: what must be the same for all workers, by what messages call it.
     Raises: InputError as `meet`.
     """
-    if device.cluster is None:
-        return make_strategy(device)
     gpus = gpus_used(device)
     meet(device.cluster, {**facts, "number of GPUs": str(gpus)})
-    return _strategy_of_workers(device.cluster, gpus)
+    _strategy_of_workers(device.cluster, gpus)
+
+
+def make_training_strategy(device: DeviceConfig) -> tf.distribute.Strategy:
+    """As `make_strategy`; of several workers, who are connected, a MultiWorkerMirroredStrategy over
+    the devices of all.
+    """
+    if device.cluster is None:
+        return make_strategy(device)
+    return _strategy_of_workers(device.cluster, gpus_used(device))
+
+
+def agree(cluster: Cluster | None, facts: Mapping[str, str]) -> None:
+    """Holds what the workers have found against one another, once they are connected. Raises:
+    InputError naming the first difference, in all workers.
+    """
+    if cluster is None:
+        return
+    service = context.context()
+    with lost_workers_as_input_errors(cluster):
+        service.set_config_key_value(f"facts/{cluster.index}", json.dumps(dict(facts)))
+        there = [
+            json.loads(service.get_config_key_value(f"facts/{n}", 1000 * cluster.timeout))
+            for n in range(len(cluster.hosts))
+        ]
+    for index, found in enumerate(there):
+        for name, value in there[0].items():
+            if found[name] != value:
+                raise InputError(
+                    f"All workers need the same {name}. Received: {value} at {cluster.name(0)},"
+                    f" {found[name]} at {cluster.name(index)}"
+                )
 
 
 @functools.cache

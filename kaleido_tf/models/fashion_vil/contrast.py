@@ -110,7 +110,13 @@ def _of_all_replicas(values):
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return values
-    return context.all_gather(values, axis=0)
+    return _gather(context, values)
+
+
+def _gather(context, values):
+    # Of several workers TensorFlow gathers what says where it is, and no other tensor.
+    with tf.device(tf.nest.flatten(context.devices)[0]):
+        return context.all_gather(tf.identity(values), axis=0)
 
 
 def _first_row(values):
@@ -118,5 +124,5 @@ def _first_row(values):
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return 0
-    sizes = context.all_gather(tf.shape(values)[:1], axis=0)
+    sizes = _gather(context, tf.shape(values)[:1])
     return tf.reduce_sum(sizes[: context.replica_id_in_sync_group])
