@@ -115,7 +115,8 @@ def _of_all_replicas(values):
 
 def _gather(context, values):
     # Of several workers TensorFlow gathers what says where it is, and no other tensor.
-    with tf.device(tf.nest.flatten(context.devices)[0]):
+    devices = context.strategy.extended.worker_devices
+    with tf.device(devices[context.replica_id_in_sync_group % len(devices)]):
         return context.all_gather(tf.identity(values), axis=0)
 
 
