@@ -4,6 +4,8 @@ labels.
 B = pairs of this replica, G = of all replicas, D = vector size, S = text length, A = attributes.
 """
 
+import contextlib
+
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
@@ -114,9 +116,9 @@ def _of_all_replicas(values):
 
 
 def _gather(context, values):
-    # Of several workers TensorFlow gathers what says where it is, and no other tensor.
     devices = context.strategy.extended.worker_devices
-    with tf.device(devices[context.replica_id_in_sync_group % len(devices)]):
+    # The only replica of a worker: what it gathers over all workers must say where it is.
+    with tf.device(devices[0]) if len(devices) == 1 else contextlib.nullcontext():
         return context.all_gather(tf.identity(values), axis=0)
 
 
