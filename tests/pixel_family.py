@@ -94,7 +94,8 @@ class PixelExamples:
 
     def evaluation_batches(self, batch_size, part=WHOLE):
         rows = tf.data.Dataset.from_tensor_slices(self.arrays)
-        return batches_of_part(rows_of_part(rows, batch_size, part), batch_size, part, len(self))
+        mine = rows_of_part(rows, batch_size, part, len(self))
+        return batches_of_part(mine, batch_size, part, len(self))
 
 
 def draw(path, count, seed):

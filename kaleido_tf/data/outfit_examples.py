@@ -126,6 +126,6 @@ class OutfitExamples:
                 "answer_number": answer,
             }
 
-        dataset = rows_of_part(dataset, batch_size, part)
+        dataset = rows_of_part(dataset, batch_size, part, total)
         dataset = dataset.map(example, tf.data.AUTOTUNE, deterministic=True)
         return batches_of_part(dataset, batch_size, part, total).prefetch(tf.data.AUTOTUNE)

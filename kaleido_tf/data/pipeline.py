@@ -166,7 +166,8 @@ class RecordExamples:
         return self._batches(order, batch_size, 0, 1, part)
 
     def _batches(self, order, batch_size, start, epochs, part):
-        dataset = rows_of_part(_rows(order, start, epochs, self.columns), batch_size, part)
+        rows = _rows(order, start, epochs, self.columns)
+        dataset = rows_of_part(rows, batch_size, part, None if epochs is None else len(self))
         make = self.make_example if epochs is None else self.make_evaluated
         # No branch in them hangs on a tensor, and converting them takes seconds.
         make = tf.autograph.experimental.do_not_convert(make)

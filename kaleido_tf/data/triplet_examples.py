@@ -135,6 +135,6 @@ class TripletExamples:
                 "reference_number": reference,
             }
 
-        dataset = rows_of_part(dataset, batch_size, part)
+        dataset = rows_of_part(dataset, batch_size, part, total)
         dataset = dataset.map(example, tf.data.AUTOTUNE, deterministic=True)
         return batches_of_part(dataset, batch_size, part, total).prefetch(tf.data.AUTOTUNE)

@@ -120,7 +120,6 @@ def train(
         strategy,
         run.device,
         lambda part: train_data.training_batches(global_batch, start * global_batch, part),
-        run.train_batch_size,
     )
     _report_start(train_data, model, schedule, start, global_batch)
     logging.info("run: %s", run)
@@ -163,9 +162,7 @@ def _prepare(run: RunConfig, *data: Examples | None) -> tf.distribute.Strategy:
 
 def _evaluator(run, model, strategy, data) -> Evaluator:
     batch = run.eval_batch_size * strategy.num_replicas_in_sync
-    batches = distributed(
-        strategy, run.device, lambda part: data.evaluation_batches(batch, part), run.eval_batch_size
-    )
+    batches = distributed(strategy, run.device, lambda part: data.evaluation_batches(batch, part))
     return Evaluator(model, strategy, batches)
 
 

@@ -97,12 +97,11 @@ def distributed(
     strategy: tf.distribute.Strategy,
     device: DeviceConfig,
     batches: Callable[[tuple[int, int]], tf.data.Dataset],
-    replica_batch: int,
 ) -> tf.distribute.DistributedDataset:
     """Global batches, each replica's part of them where it is used.
 
     Args: batches: makes what the part (index, how many) holds of each global batch, part by part in
-      their order; (0, 1) is the whole. replica_batch: examples of a replica in a full batch.
+      their order; (0, 1) is the whole.
     """
     if device.cluster is None:
         return strategy.experimental_distribute_dataset(batches((0, 1)))
@@ -110,8 +109,9 @@ def distributed(
 
     def of_replicas(batch):
         def of_replica(number):
-            rows = slice(number * replica_batch, (number + 1) * replica_batch)
-            return tf.nest.map_structure(lambda value: value[rows], batch)
+            rows = tf.shape(tf.nest.flatten(batch)[0], tf.int64)[0]
+            mine = slice(rows * number // replicas, rows * (number + 1) // replicas)
+            return tf.nest.map_structure(lambda value: value[mine], batch)
 
         return tf.data.Dataset.range(replicas).map(of_replica)
 

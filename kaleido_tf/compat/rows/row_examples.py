@@ -97,7 +97,8 @@ class RowExamples:
         as `training_batches`.
         """
         total = len(self.rows)
-        dataset = self._dataset(lambda: _of_part(_chunks(np.arange(total)), batch_size, part))
+        numbers = np.arange(total)
+        dataset = self._dataset(lambda: _of_part(_chunks(numbers), batch_size, part, total))
         return batches_of_part(dataset, batch_size, part, total).prefetch(tf.data.AUTOTUNE)
 
     def columns(self, names: tuple[str, ...]) -> list[np.ndarray]:
@@ -136,11 +137,13 @@ def _chunks(numbers: np.ndarray, size: int = CHUNK) -> Iterator[np.ndarray]:
         yield numbers[start : start + size]
 
 
-def _of_part(chunks: Iterable[np.ndarray], batch_size: int, part: Part) -> Iterator[np.ndarray]:
-    """What a part of the batches holds of chunks of row numbers."""
+def _of_part(
+    chunks: Iterable[np.ndarray], batch_size: int, part: Part, total: int | None = None
+) -> Iterator[np.ndarray]:
+    """What a part of the batches holds of chunks of row numbers. Args: total: as `in_part`."""
     place = 0
     for chunk in chunks:
-        mine = chunk[in_part(place + np.arange(len(chunk)), batch_size, part)]
+        mine = chunk[in_part(place + np.arange(len(chunk)), batch_size, part, total)]
         place += len(chunk)
         if len(mine):
             yield mine
