@@ -20,6 +20,7 @@ from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags
 from kaleido_tf.command_line.shared_flags import define_shared_flags, is_given
+from kaleido_tf.command_line.workers import as_worker
 from kaleido_tf.data.outfit_config import OutfitConfig
 from kaleido_tf.data.triplet_config import TripletConfig
 from kaleido_tf.errors import InputError
@@ -145,7 +146,8 @@ def main(_):
             f"--mirror_probability is for --task={', '.join(mirrored)}. Received:"
             f" --task={FLAGS.task}"
         )
-    TASKS[FLAGS.task]().run(sys.modules[__name__])
+    with as_worker():
+        TASKS[FLAGS.task]().run(sys.modules[__name__])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from kaleido_tf.command import run_command
 from kaleido_tf.command_line import shared_flags
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.command_line.shared_flags import decisive_of, define_shared_flags, need
+from kaleido_tf.command_line.workers import as_worker
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.text_files import read_lines
@@ -113,6 +114,11 @@ SAMPLE_FLAGS = pathlib.Path(__file__).parent / "run_configs" / "sample.cfg"
 
 
 def main(_):
+    with as_worker():
+        _run_mode()
+
+
+def _run_mode():
     if FLAGS.mode in ("train", "train_and_evaluate"):
         if FLAGS.train_input_fp is None:
             return run_sample()

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf import families
+from kaleido_tf.data.batch_parts import WHOLE, batches_of_part, rows_of_part
 from kaleido_tf.losses import ClassificationLoss
 from kaleido_tf.models.config import ModelConfig
 
@@ -77,7 +78,7 @@ class PixelExamples:
     def notes(self):
         return []
 
-    def training_batches(self, batch_size, start=0):
+    def training_batches(self, batch_size, start=0, part=WHOLE):
         def order():
             epoch, skip = divmod(start, len(self))
             while True:
@@ -89,10 +90,12 @@ class PixelExamples:
         )
         images = {name: tf.constant(array) for name, array in self.arrays.items()}
         pick = numbers.map(lambda n: {name: value[n] for name, value in images.items()})
-        return pick.batch(batch_size, drop_remainder=True)
+        return batches_of_part(rows_of_part(pick, batch_size, part), batch_size, part)
 
-    def evaluation_batches(self, batch_size):
-        return tf.data.Dataset.from_tensor_slices(self.arrays).batch(batch_size)
+    def evaluation_batches(self, batch_size, part=WHOLE):
+        rows = tf.data.Dataset.from_tensor_slices(self.arrays)
+        mine = rows_of_part(rows, batch_size, part, len(self))
+        return batches_of_part(mine, batch_size, part, len(self))
 
 
 def draw(path, count, seed):

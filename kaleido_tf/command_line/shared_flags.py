@@ -4,10 +4,12 @@ from absl import flags
 
 from kaleido_tf.command_line.setting_flags import define_setting_flags, read_settings
 from kaleido_tf.command_line.start_flags import IMAGE_START_FLAG, START_FLAG
+from kaleido_tf.command_line.workers import read_cluster
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.settings import decisive_flags
+from kaleido_tf.training.cluster import WorkerConfig
 from kaleido_tf.training.run_config import DeviceConfig, RunConfig
 
 
@@ -61,20 +63,25 @@ def define_shared_flags() -> None:
         "Tokens of the vocabulary, checked against the model where it is given.",
     )
     define_setting_flags(DeviceConfig)
+    define_setting_flags(WorkerConfig)
     define_setting_flags(RunConfig)
     define_setting_flags(ExamplesConfig, names=("text_length",))
 
 
 def read_run() -> RunConfig:
     """The run that the flags describe. Raises: InputError naming the flag that is out of range."""
-    return read_settings(RunConfig, device=read_settings(DeviceConfig))
+    return read_settings(RunConfig, device=read_settings(DeviceConfig, cluster=read_cluster()))
 
 
 def decisive_of(*settings: type) -> tuple[str, ...]:
     """The flags that a resumed run must not change: what decides its numbers, beside its data and
     its config.json.
     """
-    return (START_FLAG, IMAGE_START_FLAG, *decisive_flags((DeviceConfig, RunConfig, *settings)))
+    return (
+        START_FLAG,
+        IMAGE_START_FLAG,
+        *decisive_flags((DeviceConfig, WorkerConfig, RunConfig, *settings)),
+    )
 
 
 def is_given(name: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.batch_parts import WHOLE, Part, batches_of_part, rows_of_part
 from kaleido_tf.data.named_photos import NamedPhotos
 from kaleido_tf.data.outfit_config import OutfitConfig
 from kaleido_tf.data.sampling import Draw, fold, row_seed
@@ -81,8 +82,12 @@ class OutfitExamples:
         pairs = np.stack([first, second], axis=1)
         return np.stack([outfit[pair] for outfit, pair in zip(self._outfits, pairs)])
 
-    def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
-        """Endless batches from example `start` on, in an order that every epoch draws anew."""
+    def training_batches(
+        self, batch_size: int, start: int = 0, part: Part = WHOLE
+    ) -> tf.data.Dataset:
+        """Endless batches from example `start` on, or a part of each, in an order that every epoch
+        draws anew.
+        """
 
         def rows():
             epoch, skip = divmod(start, len(self))
@@ -95,19 +100,19 @@ class OutfitExamples:
 
         signature = (tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int64))
         dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
-        return self._batches(dataset, self._shown.part, batch_size, drop_remainder=True)
+        return self._batches(dataset, self._shown.part, batch_size, part)
 
-    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
+    def evaluation_batches(self, batch_size: int, part: Part = WHOLE) -> tf.data.Dataset:
         """One pass: the pairs of the first epoch in the order of the outfits, photos whole."""
         pairs = self.pairs(0), np.arange(len(self), dtype=np.int64)
         dataset = tf.data.Dataset.from_tensor_slices(pairs)
-        return self._batches(dataset, self._shown.whole, batch_size)
+        return self._batches(dataset, self._shown.whole, batch_size, part, len(self))
 
     def photo_batches(self, batch_size: int) -> tf.data.Dataset:
         """{"photo": [B, s, s, 3] uint8}: one pass over all photos."""
         return self._shown.batches(batch_size)
 
-    def _batches(self, dataset, cut, batch_size, drop_remainder=False):
+    def _batches(self, dataset, cut, batch_size, part, total=None):
         read, categories = self.photos.reader(), tf.constant(self._categories)
 
         def example(pair, position):
@@ -121,5 +126,6 @@ class OutfitExamples:
                 "answer_number": answer,
             }
 
+        dataset = rows_of_part(dataset, batch_size, part, total)
         dataset = dataset.map(example, tf.data.AUTOTUNE, deterministic=True)
-        return dataset.batch(batch_size, drop_remainder).prefetch(tf.data.AUTOTUNE)
+        return batches_of_part(dataset, batch_size, part, total).prefetch(tf.data.AUTOTUNE)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.batch_parts import WHOLE, Part
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.pipeline import RecordExamples
 from kaleido_tf.data.record_table import RecordTable
@@ -46,9 +47,9 @@ class OwnTextExamples(RecordExamples):
         """Which image stands where in `training_batches`."""
         return self._order(shuffle=True)
 
-    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
-        """One pass in file order; the last batch may be smaller."""
-        return self._batches(self._order(shuffle=False), batch_size, start=0, epochs=1)
+    def evaluation_batches(self, batch_size: int, part: Part = WHOLE) -> tf.data.Dataset:
+        """One pass in file order, or a part of each batch; the last batch may be smaller."""
+        return self._batches(self._order(shuffle=False), batch_size, 0, 1, part)
 
     def _order(self, shuffle: bool) -> ExampleOrder:
         return ExampleOrder(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.batch_parts import WHOLE, Part, batches_of_part, rows_of_part
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import RecordTable, read_evenly, read_serialized
 from kaleido_tf.data.sampling import DrawnExample, ExampleOrder
@@ -126,9 +127,13 @@ class RecordExamples:
         """Features [n, P, F] float32 of at most `count` images, to measure their size on."""
         return read_evenly(self.table, count)[1].astype(np.float32)
 
-    def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
-        """Endless batches from example `start` on: dicts as the model's `pretraining_inputs`."""
-        return self._batches(self.training_order(), batch_size, start=start, epochs=None)
+    def training_batches(
+        self, batch_size: int, start: int = 0, part: Part = WHOLE
+    ) -> tf.data.Dataset:
+        """Endless batches from example `start` on, or a part of each: dicts as the model's
+        `pretraining_inputs`.
+        """
+        return self._batches(self.training_order(), batch_size, start, None, part)
 
     def training_order(self) -> ExampleOrder:
         """Which image, text and donor stand where in `training_batches`."""
@@ -142,9 +147,9 @@ class RecordExamples:
             plain_only=self.plain_only,
         )
 
-    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
-        """One pass in file order; the draws are the same every time, the last batch may be
-        smaller.
+    def evaluation_batches(self, batch_size: int, part: Part = WHOLE) -> tf.data.Dataset:
+        """One pass in file order, or a part of each batch; the draws are the same every time, the
+        last batch may be smaller.
         """
         # What training rises to is what evaluation asks for from the start, so that its figures can
         # be compared.
@@ -158,19 +163,21 @@ class RecordExamples:
             same_product=self.same_product,
             plain_only=self.plain_only,
         )
-        return self._batches(order, batch_size, start=0, epochs=1)
+        return self._batches(order, batch_size, 0, 1, part)
 
-    def _batches(self, order, batch_size, start, epochs):
-        dataset = _rows(order, start, epochs, self.columns)
+    def _batches(self, order, batch_size, start, epochs, part):
+        rows = _rows(order, start, epochs, self.columns)
+        dataset = rows_of_part(rows, batch_size, part, None if epochs is None else len(self))
         make = self.make_example if epochs is None else self.make_evaluated
         # No branch in them hangs on a tensor, and converting them takes seconds.
         make = tf.autograph.experimental.do_not_convert(make)
         dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return self._batched(dataset, batch_size, start, epochs).prefetch(tf.data.AUTOTUNE)
+        batches = self._batched(dataset, batch_size, start, epochs, part)
+        return batches.prefetch(tf.data.AUTOTUNE)
 
-    def _batched(self, dataset, batch_size, start, epochs):
-        """Batches of the examples from `start` on; a family may do more with each."""
-        return dataset.batch(batch_size, drop_remainder=epochs is None)
+    def _batched(self, dataset, batch_size, start, epochs, part):
+        """Batches of a part's examples from `start` on; a family may do more with each."""
+        return batches_of_part(dataset, batch_size, part, None if epochs is None else len(self))
 
 
 def _records_with_shared_text(table: RecordTable) -> int:

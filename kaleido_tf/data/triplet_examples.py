@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.batch_parts import WHOLE, Part, batches_of_part, rows_of_part
 from kaleido_tf.data.named_photos import NamedPhotos
 from kaleido_tf.data.pipeline import text_inputs
 from kaleido_tf.data.sampling import Draw, fold, row_seed
@@ -86,8 +87,12 @@ class TripletExamples:
         """Raises: InputError, as photos have none."""
         raise InputError(f"{count} images of patch features are needed. Received: photos")
 
-    def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
-        """Endless batches from triplet `start` on, in an order that every epoch draws anew."""
+    def training_batches(
+        self, batch_size: int, start: int = 0, part: Part = WHOLE
+    ) -> tf.data.Dataset:
+        """Endless batches from triplet `start` on, or a part of each, in an order that every epoch
+        draws anew.
+        """
 
         def rows():
             epoch, skip = divmod(start, len(self))
@@ -99,19 +104,19 @@ class TripletExamples:
 
         scalar = tf.TensorSpec([], tf.int64)
         dataset = tf.data.Dataset.from_generator(rows, output_signature=(scalar, scalar))
-        return self._batches(dataset, self._shown.part, batch_size, drop_remainder=True)
+        return self._batches(dataset, self._shown.part, batch_size, part)
 
-    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
+    def evaluation_batches(self, batch_size: int, part: Part = WHOLE) -> tf.data.Dataset:
         """One pass over the triplets in their order; the last batch may be smaller."""
         numbers = tf.range(len(self), dtype=tf.int64)
         dataset = tf.data.Dataset.from_tensor_slices((numbers, numbers))
-        return self._batches(dataset, self._shown.whole, batch_size)
+        return self._batches(dataset, self._shown.whole, batch_size, part, len(self))
 
     def photo_batches(self, batch_size: int) -> tf.data.Dataset:
         """{"photo": [B, s, s, 3] uint8}: one pass over all photos, those of the gallery, too."""
         return self._shown.batches(batch_size)
 
-    def _batches(self, dataset, cut, batch_size, drop_remainder=False):
+    def _batches(self, dataset, cut, batch_size, part, total=None):
         read = self.photos.reader()
         references, targets = tf.constant(self.references), tf.constant(self._targets)
         sequences, lengths = tf.constant(self.sequences), tf.constant(self.lengths)
@@ -130,5 +135,6 @@ class TripletExamples:
                 "reference_number": reference,
             }
 
+        dataset = rows_of_part(dataset, batch_size, part, total)
         dataset = dataset.map(example, tf.data.AUTOTUNE, deterministic=True)
-        return dataset.batch(batch_size, drop_remainder).prefetch(tf.data.AUTOTUNE)
+        return batches_of_part(dataset, batch_size, part, total).prefetch(tf.data.AUTOTUNE)

@@ -8,11 +8,13 @@ L = lists, C = candidates, S = text length, P = patches, F = feature size.
 """
 
 import functools
+import itertools
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.batch_parts import WHOLE, Part, batches_of_part, in_part
 from kaleido_tf.data.own_text_examples import OwnTextExamples
 from kaleido_tf.data.record_table import RecordTable, read_images
 from kaleido_tf.objectives.comparison_folds import ComparisonFold, count_listed, read_folds
@@ -47,17 +49,18 @@ class ListExamples:
         """How many images and shards, and how long the lists are."""
         return f"{self._records.describe()}, two lists of {self._settings.candidates} each"
 
-    def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
-        """Endless batches from list `start` on."""
+    def training_batches(
+        self, batch_size: int, start: int = 0, part: Part = WHOLE
+    ) -> tf.data.Dataset:
+        """Endless batches from list `start` on, or a part of each."""
 
         def lists():
-            position = start
-            while True:
-                yield self.list_at(position)
-                position += 1
+            for place in itertools.count():
+                if in_part(place, batch_size, part):
+                    yield self.list_at(start + place)
 
         dataset = tf.data.Dataset.from_generator(lists, output_signature=self._signature())
-        return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
+        return batches_of_part(dataset, batch_size, part).prefetch(2)
 
     def list_at(self, position: int) -> dict[str, np.ndarray]:
         """The list at a position of the run, counted over epochs; shapes as the class says, without

@@ -19,8 +19,15 @@ from kaleido_tf.training.checkpoints import DAMAGED, Checkpoint, CheckpointManag
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.schedule import make_optimizer, multiply_rates, plan
-from kaleido_tf.training.strategy import make_strategy, set_precision
+from kaleido_tf.training.strategy import set_precision
 from kaleido_tf.training.trainer import LOSS_SUFFIX, Evaluator, Trainable, Trainer
+from kaleido_tf.training.worker_strategy import (
+    agree,
+    distributed,
+    lost_workers_as_input_errors,
+    make_training_strategy,
+    take_over_from_chief,
+)
 
 METRICS_NAME = "metrics.jsonl"
 
@@ -42,11 +49,19 @@ class Examples(Protocol):
     def notes(self) -> list[str]:
         """What somebody who starts a run on these should know."""
 
-    def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
-        """Endless batches of the model's training inputs, from example `start` on."""
+    def training_batches(
+        self, batch_size: int, start: int = 0, part: tuple[int, int] = (0, 1)
+    ) -> tf.data.Dataset:
+        """Endless batches of the model's training inputs, from example `start` on; or of each the
+        part (index, how many) that one of several workers computes.
+        """
 
-    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
-        """One pass; the last batch may be smaller."""
+    def evaluation_batches(
+        self, batch_size: int, part: tuple[int, int] = (0, 1)
+    ) -> tf.data.Dataset:
+        """One pass; the last batch may be smaller. Of a part as many batches as of every other,
+        empty perhaps.
+        """
 
     def sample_features(self, count: int) -> np.ndarray:
         """Features [n, P, F] of at most `count` images."""
@@ -69,7 +84,7 @@ def train(
     Returns: (model, figures of the last evaluation or {}).
     Raises: InputError for anything the user can mend, before the model is built where possible.
     """
-    strategy = _prepare(run)
+    strategy = _prepare(run, train_data, eval_data)
     global_batch = run.train_batch_size * strategy.num_replicas_in_sync
     schedule = plan(run, len(train_data), global_batch)
     with strategy.scope():
@@ -91,19 +106,26 @@ def train(
     )
     digest = train_data.digest
     trainer.data_digest.assign(digest)
-    manager = _checkpoint_manager(run, trainer, schedule, lambda: initialize(model, strategy))
+
+    def begin():
+        initialize(model, strategy)
+        take_over_from_chief(strategy, run.device, model.variables)
+
+    manager = _checkpoint_manager(run, trainer, schedule, begin)
     evaluator = _evaluator(run, model, strategy, eval_data) if eval_data is not None else None
     controller = _make_controller(run, trainer, evaluator, strategy, manager, schedule)
     _check_data(run, trainer, digest)
     start = int(trainer.global_step.numpy())
-    trainer.train_dataset = strategy.experimental_distribute_dataset(
-        train_data.training_batches(global_batch, start=start * global_batch)
+    trainer.train_dataset = distributed(
+        strategy,
+        run.device,
+        lambda part: train_data.training_batches(global_batch, start * global_batch, part),
     )
     _report_start(train_data, model, schedule, start, global_batch)
     logging.info("run: %s", run)
     log = MetricsLog(pathlib.Path(run.model_dir) / METRICS_NAME, start)
     _log_into(log, controller, trainer)
-    with _errors_of_a_run(run.model_dir):
+    with _errors_of_a_run(run):
         if not start:
             # as the original; and a start may have been costly
             manager.save(checkpoint_number=0, check_interval=False)
@@ -119,26 +141,29 @@ def evaluate(
     """Losses and accuracies on `data` of a model whose weights `load` fills; the same draws as
     during training.
     """
-    strategy = _prepare(run)
+    strategy = _prepare(run, data)
     with strategy.scope():
         model = build()
         _ = model.trainable_variables  # what is to be filled is made in the strategy's scope
         load(model)
-    with _errors_of_a_run(run.model_dir):
+    with _errors_of_a_run(run):
         figures = _evaluator(run, model, strategy, data).evaluate(tf.constant(-1))
     return {name: float(value) for name, value in figures.items()}
 
 
-def _prepare(run: RunConfig) -> tf.distribute.Strategy:
-    strategy = make_strategy(run.device)
+def _prepare(run: RunConfig, *data: Examples | None) -> tf.distribute.Strategy:
+    strategy = make_training_strategy(run.device)
+    found = [each and f"{len(each)} (number {each.digest})" for each in data]
+    agree(run.device.cluster, {"examples": ", ".join(filter(None, found))})
     set_precision(run.device.precision)
     tf_keras.utils.set_random_seed(run.seed)
     return strategy
 
 
 def _evaluator(run, model, strategy, data) -> Evaluator:
-    batches = data.evaluation_batches(run.eval_batch_size * strategy.num_replicas_in_sync)
-    return Evaluator(model, strategy, strategy.experimental_distribute_dataset(batches))
+    batch = run.eval_batch_size * strategy.num_replicas_in_sync
+    batches = distributed(strategy, run.device, lambda part: data.evaluation_batches(batch, part))
+    return Evaluator(model, strategy, batches)
 
 
 def _check_data(run: RunConfig, trainer: Trainer, digest: int) -> None:
@@ -162,10 +187,11 @@ def _checkpoint_manager(run, trainer, schedule, initialize) -> CheckpointManager
         data=trainer.data_digest,
     )
     os.makedirs(run.model_dir, exist_ok=True)
+    writes = run.device.cluster is None or run.device.cluster.is_chief
     return CheckpointManager(
         checkpoint,
         run.model_dir,
-        max_to_keep=run.keep_checkpoints,
+        max_to_keep=run.keep_checkpoints if writes else 1,
         checkpoint_name="model.ckpt",
         step_counter=trainer.global_step,
         checkpoint_interval=schedule.save,
@@ -215,19 +241,19 @@ def _log_into(log: MetricsLog, controller, trainer) -> None:
 
 
 @contextlib.contextmanager
-def _errors_of_a_run(folder: str):
-    """Bad data met on the way, and a checkpoint or a line of metrics that finds no room, end the
-    run with a message; what was saved before stays whole.
+def _errors_of_a_run(run: RunConfig):
+    """Bad data met on the way, a worker that is lost, and a checkpoint or a line of metrics that
+    finds no room, end the run with a message; what was saved before stays whole.
     """
     try:
-        with input_errors_as_themselves():
+        with input_errors_as_themselves(), lost_workers_as_input_errors(run.device.cluster):
             yield
     except (OSError, tf.errors.OpError) as error:
         if "No space left" not in str(error):
             raise
         raise InputError(
-            f"--model_dir={folder} has no room left ({str(error)[:200]}). Free some and start the"
-            " same command again: the run goes on from its last checkpoint"
+            f"--model_dir={run.model_dir} has no room left ({str(error)[:200]}). Free some and"
+            " start the same command again: the run goes on from its last checkpoint"
         ) from error
 
 

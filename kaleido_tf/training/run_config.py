@@ -6,11 +6,12 @@ import dataclasses
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.settings import check_settings, seed_setting, setting
+from kaleido_tf.training.cluster import Cluster
 
 
 @dataclasses.dataclass(frozen=True)
 class DeviceConfig:
-    """Where a run computes, and how precisely."""
+    """Where a run computes, and how precisely. `cluster`: the workers it is shared by, if any."""
 
     worker_gpus: int = setting(
         1,
@@ -29,9 +30,16 @@ class DeviceConfig:
         choices=("float32", "bfloat16", "float16"),
     )
     xla: bool = setting(False, "xla", "Compiles forward and backward pass with XLA.")
+    cluster: Cluster | None = None
 
     def __post_init__(self):
         check_settings(self)
+        if self.cluster is not None and self.cpu_replicas > 1:
+            raise InputError(
+                "--cpu_replicas is for one worker; several have one replica each on their CPUs."
+                f" Received: --cpu_replicas={self.cpu_replicas} and {len(self.cluster.hosts)}"
+                " workers"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,14 +18,19 @@ def make_strategy(device: DeviceConfig) -> tf.distribute.Strategy:
     Fewer GPUs than asked for are used with one line that says so.
     Raises: InputError if TensorFlow has started already and its CPU can no longer be divided.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    if device.worker_gpus > len(gpus):
-        _report_fewer_gpus(device.worker_gpus, len(gpus))
-    if gpus and device.worker_gpus:
-        count = min(device.worker_gpus, len(gpus))
+    count = gpus_used(device)
+    if count:
         return _strategy_over(tuple(f"/gpu:{n}" for n in range(count)))
     divide_cpu(device)
     return _strategy_over(tuple(f"/cpu:{n}" for n in range(device.cpu_replicas)))
+
+
+def gpus_used(device: DeviceConfig) -> int:
+    """GPUs of this machine that are used; fewer than asked for with one line that says so."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if device.worker_gpus > len(gpus):
+        _report_fewer_gpus(device.worker_gpus, len(gpus))
+    return min(device.worker_gpus, len(gpus))
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from kaleido_tf.data.record_table import open_records
 from kaleido_tf.records.record import PIXELS
 from kaleido_tf.text import Vocabulary
 from tests import pixel_records, small_outfits
+from tests.batch_parts import assert_all_parts_are_the_whole
 
 OUTFITS = [small_outfits.outfit(*numbers) for numbers in ((0, 3), (1, 4, 7), (2, 5), (6, 9, 10))]
 
@@ -71,3 +72,7 @@ def test_other_outfits_are_other_data(photos):
     other = OutfitExamples(OUTFITS[::-1], photos, np.zeros(len(photos)), 32, OutfitConfig(), 4)
     assert one.digest != other.digest
     assert one.digest == examples_of(photos, seed=8).digest
+
+
+def test_parts_are_the_whole(photos):
+    assert_all_parts_are_the_whole(examples_of(photos), 6, count=3)

@@ -13,6 +13,7 @@ from kaleido_tf.models.kaleido_bert import examples as kaleido_examples
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.text import Vocabulary
 from tests import small_records
+from tests.batch_parts import assert_all_parts_are_the_whole
 
 VOCABULARY = Vocabulary()
 
@@ -189,3 +190,8 @@ def test_shared_texts_are_noted(tmp_path):
     )
     notes = examples(read_table(tmp_path)).notes()
     assert any(note.startswith("3 images share their text with another product") for note in notes)
+
+
+@pytest.mark.parametrize("batch_size, count, start", [(4, 2, 8), (9, 3, 0)])
+def test_parts_are_the_whole(table, batch_size, count, start):
+    assert_all_parts_are_the_whole(examples(table), batch_size, count, start)

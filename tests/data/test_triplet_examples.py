@@ -12,6 +12,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.records.record import PIXELS
 from kaleido_tf.text import Vocabulary
 from tests import annotation_files, pixel_records, small_triplets
+from tests.batch_parts import assert_all_parts_are_the_whole
 
 VOCABULARY = Vocabulary()
 LENGTH = 5
@@ -132,3 +133,8 @@ def test_where_triplets_come_from(folder, tmp_path):
     )
     with pytest.raises(InputError, match="that asks for something is needed. Received: 1 rows for"):
         open_triplets(nothing, "train")
+
+
+def test_parts_are_the_whole(folder, table):
+    given = examples(folder, table, settings=TripletConfig())
+    assert_all_parts_are_the_whole(given, 9, count=3, start=9)  # of 10 the last batch has one

@@ -13,6 +13,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
+from concurrent import futures
 from multiprocessing import forkserver
 from unittest import mock
 
@@ -44,6 +45,17 @@ def run_anew(*arguments, cwd, status=0) -> str:
     output = process.communicate(timeout=SECONDS)[0]
     assert process.returncode == status, output[-3000:]
     return output
+
+
+def run_together(*commands, cwd, statuses) -> list[str]:
+    """As `run`, of several commands at the same time, that must end with `statuses`."""
+    _forks()
+    with futures.ThreadPoolExecutor(len(commands)) as pool:
+        running = [
+            pool.submit(run, *arguments, cwd=cwd, status=status)
+            for arguments, status in zip(commands, statuses, strict=True)
+        ]
+    return [each.result() for each in running]
 
 
 def run(*arguments, cwd, home=None, status=0) -> str:

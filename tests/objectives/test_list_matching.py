@@ -27,6 +27,7 @@ from kaleido_tf.text import Vocabulary
 from kaleido_tf.training.run_config import DeviceConfig
 from kaleido_tf.training.strategy import make_strategy
 from tests import small_records
+from tests.batch_parts import assert_parts_are_the_whole
 from tests.tiny_models import tiny_config
 
 PRODUCTS, LENGTH, CANDIDATES = 50, 9, 5
@@ -244,3 +245,7 @@ def test_the_first_weight_is_the_best_one():
 def test_a_reader_needs_a_comparison():
     with pytest.raises(InputError, match="`reads_comparison` needs a `comparison_size`"):
         tiny_config(reads_comparison=True)
+
+
+def test_parts_of_lists_are_the_whole(examples):
+    assert_parts_are_the_whole(lambda part: examples.training_batches(4, 8, part), most=3)

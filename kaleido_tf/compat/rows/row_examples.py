@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kaleido_tf.compat.rows.row_columns import RowFormat
 from kaleido_tf.compat.rows.row_files import RowFiles
+from kaleido_tf.data.batch_parts import WHOLE, Part, batches_of_part, in_part
 
 CHUNK = 4
 """Rows that are read and decoded at once, by one thread."""
@@ -81,17 +82,24 @@ class RowExamples:
             [np.concatenate([part[name] for name in names], axis=1) for part in parts]
         )
 
-    def training_batches(self, batch_size: int, start: int = 0) -> tf.data.Dataset:
-        """Endless batches of model inputs from example `start` on, each epoch in an order of
-        its own. Raises: tf.errors.OpError around the InputError of a row that cannot be read.
+    def training_batches(
+        self, batch_size: int, start: int = 0, part: Part = WHOLE
+    ) -> tf.data.Dataset:
+        """Endless batches of model inputs from example `start` on, or a part of each, each epoch in
+        an order of its own. Raises: tf.errors.OpError around the InputError of a row that cannot
+        be read.
         """
-        dataset = self._dataset(lambda: self._order(start))
-        return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+        dataset = self._dataset(lambda: _of_part(self._order(start), batch_size, part))
+        return batches_of_part(dataset, batch_size, part).prefetch(tf.data.AUTOTUNE)
 
-    def evaluation_batches(self, batch_size: int) -> tf.data.Dataset:
-        """One pass in file order; the last batch may be smaller. Raises: as `training_batches`."""
-        dataset = self._dataset(lambda: _chunks(np.arange(len(self.rows))))
-        return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    def evaluation_batches(self, batch_size: int, part: Part = WHOLE) -> tf.data.Dataset:
+        """One pass in file order, or a part of each batch; the last batch may be smaller. Raises:
+        as `training_batches`.
+        """
+        total = len(self.rows)
+        numbers = np.arange(total)
+        dataset = self._dataset(lambda: _of_part(_chunks(numbers), batch_size, part, total))
+        return batches_of_part(dataset, batch_size, part, total).prefetch(tf.data.AUTOTUNE)
 
     def columns(self, names: tuple[str, ...]) -> list[np.ndarray]:
         """Single-valued columns of all rows by the original's names: [N] each."""
@@ -127,6 +135,18 @@ class RowExamples:
 def _chunks(numbers: np.ndarray, size: int = CHUNK) -> Iterator[np.ndarray]:
     for start in range(0, len(numbers), size):
         yield numbers[start : start + size]
+
+
+def _of_part(
+    chunks: Iterable[np.ndarray], batch_size: int, part: Part, total: int | None = None
+) -> Iterator[np.ndarray]:
+    """What a part of the batches holds of chunks of row numbers. Args: total: as `in_part`."""
+    place = 0
+    for chunk in chunks:
+        mine = chunk[in_part(place + np.arange(len(chunk)), batch_size, part, total)]
+        place += len(chunk)
+        if len(mine):
+            yield mine
 
 
 def read_ahead(read: Callable, chunks: Iterable) -> Iterator:

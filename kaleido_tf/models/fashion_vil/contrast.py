@@ -4,6 +4,8 @@ labels.
 B = pairs of this replica, G = of all replicas, D = vector size, S = text length, A = attributes.
 """
 
+import contextlib
+
 import tensorflow as tf
 
 from kaleido_tf.errors import InputError
@@ -110,7 +112,14 @@ def _of_all_replicas(values):
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return values
-    return context.all_gather(values, axis=0)
+    return _gather(context, values)
+
+
+def _gather(context, values):
+    devices = context.strategy.extended.worker_devices
+    # The only replica of a worker: what it gathers over all workers must say where it is.
+    with tf.device(devices[0]) if len(devices) == 1 else contextlib.nullcontext():
+        return context.all_gather(tf.identity(values), axis=0)
 
 
 def _first_row(values):
@@ -118,5 +127,5 @@ def _first_row(values):
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return 0
-    sizes = context.all_gather(tf.shape(values)[:1], axis=0)
+    sizes = _gather(context, tf.shape(values)[:1])
     return tf.reduce_sum(sizes[: context.replica_id_in_sync_group])

@@ -96,8 +96,8 @@ class PhotoExamples(RecordExamples):
         """A batch of examples as the model is given it, every photo masked."""
         return {**_whole(batch), "images": paint(batch["image_targets"], batch["masked_cells"])}
 
-    def _batched(self, dataset, batch_size, start, epochs):
-        batches = super()._batched(dataset, batch_size, start, epochs)
+    def _batched(self, dataset, batch_size, start, epochs, part):
+        batches = super()._batched(dataset, batch_size, start, epochs, part)
         if not self._masks_images:
             return batches
         if epochs is not None:

@@ -13,6 +13,7 @@ from kaleido_tf.errors import InputError, raised_inside
 from kaleido_tf.families import read_config
 from kaleido_tf.patches import NUM_PATCHES
 from tests import golden_files, golden_rows
+from tests.batch_parts import assert_all_parts_are_the_whole
 from tests.golden_batches import pretraining_batch
 
 CONFIG = read_config(golden_files.kaleido_bert() / "config.json")
@@ -183,3 +184,7 @@ def test_first_row_is_read_before_anything_else(rows):
 def test_rows_of_one_column_too_few(rows):
     with pytest.raises(InputError, match=f"{len(SCHEMA) - 1} columns separated by tabs are needed"):
         RowFiles(str(rows), parse_schema(",".join(f"c{n}:int:1" for n in range(len(SCHEMA) - 1))))
+
+
+def test_parts_are_the_whole(rows):
+    assert_all_parts_are_the_whole(examples(rows), 6, start=12)

@@ -16,6 +16,7 @@ from kaleido_tf.models.mvlt.model import Mvlt
 from kaleido_tf.records.photo import RAW, raw_photo
 from kaleido_tf.text import Tokenizer, Vocabulary, sequence
 from tests import mvlt_golden, pixel_records, small_records
+from tests.batch_parts import assert_all_parts_are_the_whole
 from tests.pixel_records import LENGTH, SIDE, pixels_of, tiny_mvlt
 
 VOCABULARY = Vocabulary()
@@ -209,3 +210,7 @@ def test_a_record_without_a_photo_is_refused(tmp_path):
     folder = pixel_records.write(tmp_path / "empty", 3, change=lambda n: {"photo": b""})
     with pytest.raises(InputError, match=r"record 0 \(product P000\): a photo is needed"):
         examples_of(folder)
+
+
+def test_parts_are_the_whole(folder):
+    assert_all_parts_are_the_whole(examples_of(folder), 4, start=4)
