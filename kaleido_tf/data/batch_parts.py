@@ -25,9 +25,9 @@ def in_part(place, batch_size: int, part: Part, total: int | None = None):
 
 
 def _borders(rows, part: Part):
-    """Of a part within so many rows."""
+    """Of a part within so many rows; the first parts have one more, as of TensorFlow's replicas."""
     index, count = part
-    return rows * index // count, rows * (index + 1) // count
+    return -(-rows * index // count), -(-rows * (index + 1) // count)
 
 
 def rows_of_part(

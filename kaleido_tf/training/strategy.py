@@ -15,9 +15,13 @@ def make_strategy(device: DeviceConfig) -> tf.distribute.Strategy:
     """A MirroredStrategy over `worker_gpus` GPUs, or over `cpu_replicas` logical CPU devices where
     there is no GPU. A process has one for the same devices, however often it asks.
 
-    Fewer GPUs than asked for are used with one line that says so.
+    Fewer GPUs than asked for are used with one line that says so. What one of several workers
+    computes by itself it computes on one device: TensorFlow uses the variables of a strategy in no
+    other one.
     Raises: InputError if TensorFlow has started already and its CPU can no longer be divided.
     """
+    if device.cluster is not None:
+        return tf.distribute.get_strategy()
     count = gpus_used(device)
     if count:
         return _strategy_over(tuple(f"/gpu:{n}" for n in range(count)))

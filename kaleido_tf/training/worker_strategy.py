@@ -110,7 +110,7 @@ def distributed(
     def of_replicas(batch):
         def of_replica(number):
             rows = tf.shape(tf.nest.flatten(batch)[0], tf.int64)[0]
-            mine = slice(rows * number // replicas, rows * (number + 1) // replicas)
+            mine = slice(-(-rows * number // replicas), -(-rows * (number + 1) // replicas))
             return tf.nest.map_structure(lambda value: value[mine], batch)
 
         return tf.data.Dataset.range(replicas).map(of_replica)
