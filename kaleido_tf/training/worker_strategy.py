@@ -5,6 +5,7 @@ of a batch that each computes, and what happens when one is lost.
 import contextlib
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
@@ -160,6 +161,12 @@ def lost_workers_as_input_errors(cluster: Cluster | None) -> Iterator[None]:
             raise
         raise InputError(
             "All workers must stay to the end of a run. One of them is lost"
-            f" ({tensorflow_reason(error)}): start all of them again, and the run goes on from its"
+            f" ({_reason(error)}): start all of them again, and the run goes on from its"
             " last checkpoint"
         ) from error
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What stands behind "Graph execution error" and the program's lines below it."""
+    found = re.search(r"aborted by: ([^\n]*)", error.message)
+    return found[1][:300] if found else tensorflow_reason(error)
