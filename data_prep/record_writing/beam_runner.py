@@ -111,7 +111,7 @@ class SplitJob:
             work.identity,
         )
 
-    def open(self) -> SplitShards:
+    def rebuild(self) -> SplitShards:
         """The same work, on another machine perhaps. Raises: InputError if it is not the same."""
         catalogue = read_catalogue(self.source, skip_unusable=True, keep_markup=self.keep_markup)
         crops = build_product_crops(self.settings, catalogue)
@@ -138,7 +138,7 @@ class WriteShard(beam.DoFn):
         self._job, self._shared = job, Shared()
 
     def setup(self) -> None:
-        self._work = self._shared.acquire(self._job.open)
+        self._work = self._shared.acquire(self._job.rebuild)
 
     def process(self, order: tuple[int, str]) -> Iterator[int]:
         order = ShardOrder(*order)

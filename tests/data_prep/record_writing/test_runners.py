@@ -19,7 +19,7 @@ from data_prep.record_writing.split_shards import SplitShards, build_product_cro
 from kaleido_tf.errors import InputError
 from tests.drawn_catalogue import SETTINGS, write_catalogue
 
-pytest.importorskip("apache_beam")  # the extra `beam`, which .ci/run installs
+pytest.importorskip("apache_beam")  # the extra `beam`, with which .ci/run runs this file
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from data_prep.record_writing import beam_runner
@@ -161,9 +161,9 @@ def job_of(shop, folder):
 )
 def test_worker_that_sees_other_files_refuses(shop, tmp_path, change, said):
     job = job_of(shop, tmp_path)
-    assert job.open().shards[2][0].product.product_id == "P4"
+    assert job.rebuild().shards[2][0].product.product_id == "P4"
     with pytest.raises(InputError, match=said):
-        dataclasses.replace(job, **change).open()
+        dataclasses.replace(job, **change).rebuild()
 
 
 def test_output_folder_must_be_one_for_all(shop, tmp_path, monkeypatch):
