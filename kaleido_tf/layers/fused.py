@@ -1,8 +1,8 @@
 """The parts of a transformer block between its matrix products, each compiled to a few loops (XLA).
 
-TensorFlow runs such a part as a dozen passes over memory. Matrix products stay outside, with
-oneDNN, which is faster at them (in bfloat16 three times). All are for training: XLA compiles anew
-for every shape, and a training batch has one; elsewhere the plain layers do the same.
+TensorFlow runs such a part as many passes over memory. Matrix products stay outside, with oneDNN,
+which is faster at them (`benchmarks.product_rates`). What is compiled is for training: XLA compiles
+anew for every shape, and a training batch has one; elsewhere plain operations do the same.
 
 Every function gives the value and the gradient of its plain counterpart (tests/layers/
 test_fused.py), but not the gradient's gradient.
@@ -60,7 +60,7 @@ def differentiable(chain: Callable, inputs: int) -> Callable:
 def dense(rows: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     """[R, I] x [I, O] + [O] -> [R, O].
 
-    The gradient of the bias is a product with ones, which sums the rows twice as fast in bfloat16.
+    The gradient of the bias is a product with ones, which sums the rows faster in bfloat16.
     """
 
     @tf.custom_gradient
@@ -85,7 +85,7 @@ def by_rows(values: tf.Tensor, last_axes: int = 1) -> tf.Tensor:
 
 def _activation(value: Callable, slope: Callable) -> Callable:
     """An activation, computed in float32, from its value and its slope at float32 numbers. The
-    slope is written out: differentiated by XLA it takes five times as long.
+    slope is written out: differentiated by XLA it takes longer.
     """
 
     @compiled
@@ -213,7 +213,7 @@ def _scaled_add_norm(epsilon):
 
 
 def layer_norm(values, gamma, beta, epsilon: float):
-    """Layer norm over the last axis, as TensorFlow computes it: nothing of it is compiled."""
+    """Layer norm over the last axis in plain operations, within a compiled chain or by itself."""
     centred = values - tf.reduce_mean(values, axis=-1, keepdims=True)
     variance = tf.reduce_mean(centred * centred, axis=-1, keepdims=True)
     return centred * tf.math.rsqrt(variance + epsilon) * gamma + beta

@@ -27,7 +27,7 @@ class TransformerBlock(tfm_layers.TransformerEncoderBlock):
     Inputs: hidden [B, T, H]; mask [B, 1, T] or [B, T, T], 1: may be attended to, 0: may not.
     Output: [B, T, H] float32, or the first `output_range` places.
 
-    Args: gelu: of `layers.gelu.GELUS`. initializer_range, dropout, attention_dropout,
+    Args: gelu: of `layers.fused.GELUS`. initializer_range, dropout, attention_dropout,
       layer_norm_eps: as in a config.
     """
 

@@ -126,7 +126,7 @@ class AdamW(tf_keras.optimizers.Adam):
 
 def apply_adam(optimizer, gradient, variable, rate, update, epsilon) -> None:
     """Adam's update of a variable and its two moments in one pass over memory; written with
-    TensorFlow's operations it takes ten.
+    TensorFlow's operations it takes many.
 
     Args: optimizer: a tf_keras Adam. gradient: dense. rate: before it is corrected for the moments'
       start at 0. update: float scalar, 1 for the first. epsilon: added to the root of the second

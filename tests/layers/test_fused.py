@@ -69,6 +69,30 @@ def test_norm_of_a_sum(rate):
     )
 
 
+def test_norm():
+    check_against(
+        lambda values, gamma, beta: by_layer(values, 0.0, gamma, beta),
+        lambda *inputs: fused.norm(*inputs, 1e-6, tf.float32),
+        [normal(2, 5, 7), normal(7, seed=2), normal(7, seed=3)],
+        atol=1e-4,
+    )
+
+
+def test_a_scaled_sum_and_its_norm():
+    factors = tf.constant([[[0.0]], [[1.25]]])
+    inputs = [normal(2, 5, 7), normal(2, 5, 7, seed=1), normal(7, seed=2), normal(7, seed=3)]
+
+    def plain(output, residual, gamma, beta):
+        total = residual + output * factors
+        return total + 2 * by_layer(total, 0.0, gamma, beta)
+
+    def part(output, residual, gamma, beta):
+        total, normed = fused.scaled_add_norm(output, residual, factors, gamma, beta, 1e-6)
+        return total + 2 * normed
+
+    check_against(plain, part, inputs, atol=1e-4)
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.3])
 def test_attention_weights(rate):
     bias = tf.constant([0.0, 0.0, -1e9, 0.0, -1e9])
