@@ -268,6 +268,8 @@ def _open_examples(pattern: str, session, tasks: tuple[str, ...] | None):
 
     config = session.config
     if session.schema is not None:
+        if FLAGS.group_by_length:
+            raise InputError("--group_by_length is for records; rows come as they were drawn")
         seed = session.run.seed
         return open_rows(pattern, "pretraining", seed, config, tasks, session.schema)
     settings = read_settings(ExamplesConfig, text_length=session.text_length)

@@ -1,8 +1,8 @@
-"""The training step: plain against XLA, and the share of it that is spent waiting for input.
+"""The training step in several ways, and the share of it that is spent waiting for input.
 
 `python -m benchmarks.training_step [--batch_size=8] [--text_length=64]` times the base model (L=12,
-H=768, A=12, 2,048 floats a patch; sequence 64 + 55 = 119) on records that it draws, in turns within
-one process.
+H=768, A=12; sequence 64 + 55 = 119) on records, or on ones that it draws, all texts of which are
+full, in turns within one process. Steps that compile are left out.
 """
 
 import os
@@ -32,13 +32,16 @@ from kaleido_tf.training.strategy import PRECISIONS
 from kaleido_tf.training.trainer import Trainer
 
 flags.DEFINE_integer("batch_size", 8, "Examples a step.")
+flags.DEFINE_string("records", None, "Folder of records; default: drawn ones.")
 flags.DEFINE_integer("feature_size", 2048, "Floats a patch.")
 flags.DEFINE_integer("text_length", 64, "Word pieces.")
 flags.DEFINE_integer("steps", 3, "Steps a turn.")
 flags.DEFINE_integer("turns", 3, "Turns; the median is reported.")
 flags.DEFINE_integer("num_hidden_layers", 12, "Layers.")
 flags.DEFINE_list(
-    "ways", ["float32", "float32+xla", "bfloat16"], "What is compared: precision, +xla for XLA."
+    "ways",
+    ["float32", "float32+xla", "bfloat16"],
+    "What is compared: precision, +xla for XLA, +grouped for batches of texts of like length.",
 )
 FLAGS = flags.FLAGS
 
@@ -78,7 +81,7 @@ def make_config() -> KaleidoBertConfig:
 
 def make_step(way: str, strategy):
     """A compiled function of a batch that makes one update."""
-    precision, _, xla = way.partition("+")
+    precision, *more = way.split("+")
     tf_keras.mixed_precision.set_global_policy(PRECISIONS[precision])
     with strategy.scope():
         model = KaleidoBert(make_config(), text_length=FLAGS.text_length)
@@ -91,9 +94,32 @@ def make_step(way: str, strategy):
         global_batch=FLAGS.batch_size,
         log_steps=1,
         last_step=1,
-        xla=xla == "xla",
+        xla="xla" in more,
     )
     return trainer.compiled_update(None)
+
+
+def open_batches(folder: str, grouped: bool) -> TimedInput:
+    """Endless batches of the records there."""
+    settings = ExamplesConfig(text_length=FLAGS.text_length, group_by_length=grouped)
+    vocabulary = Vocabulary(pathlib.Path(folder) / "vocab.txt")
+    examples = read_examples(folder, settings, make_config(), None, vocabulary)
+    return TimedInput(examples.training_batches(FLAGS.batch_size))
+
+
+def make_turn(step, source: TimedInput) -> list[tuple[float, float]]:
+    """Seconds of each step that did not compile, and those of them that it waited for input."""
+    found = []
+    for _ in range(FLAGS.steps):
+        source.waited, start, traced = 0.0, time.perf_counter(), _traces(step)
+        float(step(next(source))["loss"])
+        if _traces(step) == traced:
+            found.append((time.perf_counter() - start, source.waited))
+    return found
+
+
+def _traces(step) -> int:
+    return step.experimental_get_tracing_count()
 
 
 def main(_):
@@ -101,33 +127,29 @@ def main(_):
         ["/cpu:0"] if not tf.config.list_physical_devices("GPU") else ["/gpu:0"]
     )
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        write_records(folder, 8 * FLAGS.batch_size)
-        settings = ExamplesConfig(text_length=FLAGS.text_length)
-        examples = read_examples(name, settings, make_config(), None, Vocabulary())
+        if FLAGS.records is None:
+            write_records(pathlib.Path(name), 8 * FLAGS.batch_size)
+        records = FLAGS.records or name
         steps = {way: make_step(way, strategy) for way in FLAGS.ways}
-        source = TimedInput(examples.training_batches(FLAGS.batch_size))
-        seconds, waited = {way: [] for way in steps}, {way: [] for way in steps}
+        sources = {grouped: open_batches(records, grouped) for grouped in (False, True)}
+        means = {way: [] for way in steps}
         for turn in range(FLAGS.turns + 1):
             for way, step in steps.items():
-                source.waited, start = 0.0, time.perf_counter()
-                for _ in range(FLAGS.steps if turn else 1):
-                    loss = step(next(source))["loss"]
-                float(loss)
+                found = make_turn(step, sources["grouped" in way.split("+")])
                 if turn:
-                    taken = time.perf_counter() - start
-                    seconds[way].append(taken / FLAGS.steps)
-                    waited[way].append(source.waited / taken)
-    base = np.median(seconds[FLAGS.ways[0]])
+                    means[way].append(np.mean(found, axis=0))
+    seconds = {way: np.median([taken for taken, _ in found]) for way, found in means.items()}
+    base = seconds[FLAGS.ways[0]]
     print(
         f"L={FLAGS.num_hidden_layers}, H=768, batch {FLAGS.batch_size}, sequence"
         f" {FLAGS.text_length + 55}"
     )
     for way in steps:
-        middle = np.median(seconds[way])
+        waited = np.median([waiting / taken for taken, waiting in means[way]])
         print(
-            f"  {way:14s} {FLAGS.batch_size / middle:6.2f} examples/s   {base / middle:5.2f} x"
-            f" {FLAGS.ways[0]}   waiting for input {np.median(waited[way]):.2%} of the step"
+            f"  {way:16s} {FLAGS.batch_size / seconds[way]:6.2f} examples/s"
+            f"   {base / seconds[way]:5.2f} x {FLAGS.ways[0]}"
+            f"   waiting for input {waited:.2%} of the step"
         )
 
 

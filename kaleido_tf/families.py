@@ -164,9 +164,17 @@ def read_examples(
     tasks: tuple[str, ...] | None,
     vocabulary: Vocabulary,
 ):
-    """The examples (`training.run.Examples`) that a run makes of the records at `pattern`."""
-    open_examples = FAMILIES[config.model_type].open_examples
-    return open_examples(pattern, settings, config, tasks_of(config, tasks), vocabulary)
+    """The examples (`training.run.Examples`) that a run makes of the records at `pattern`.
+
+    Raises: InputError for settings that the family has no use for.
+    """
+    family = FAMILIES[config.model_type]
+    if settings.group_by_length and family.layout(config).holds_pixels:
+        raise InputError(
+            "--group_by_length is for families on patch features; others compute every place of a"
+            f" text. Received: a model of type {config.model_type}"
+        )
+    return family.open_examples(pattern, settings, config, tasks_of(config, tasks), vocabulary)
 
 
 def config_from_dict(content: dict, source: str = "config.json") -> ModelConfig:

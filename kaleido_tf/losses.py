@@ -77,9 +77,13 @@ class SummedLosses(WeightedTotal):
 
     def losses(self, batch, task=None, training=False) -> dict[str, WeightedSum]:
         """Losses and accuracies of a training batch by name; all of them at once."""
+        return self.losses_of(self.pretrainer, batch, task, training)
+
+    def losses_of(self, pretrainer, batch, task, training) -> dict[str, WeightedSum]:
+        """`losses` as a functional model computes them."""
         if task is not None:
             raise ValueError(f"A model of type {self.config.model_type} has no single tasks")
-        outputs = self.pretrainer(batch, training=training)
+        outputs = pretrainer(batch, training=training)
         return {**outputs["losses"], **outputs["accuracies"]}
 
 

@@ -54,6 +54,13 @@ class ExamplesConfig:
         decisive=True,
         above=0,
     )
+    group_by_length: bool = setting(
+        False,
+        "group_by_length",
+        "Makes training batches of texts of like length, each cut where its longest text ends, so"
+        " that less padding is computed (families on patch features).",
+        decisive=True,
+    )
     image_mask_cell: int = setting(
         16,
         "image_mask_cell",

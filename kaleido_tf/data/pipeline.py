@@ -18,6 +18,7 @@ from kaleido_tf.data.batch_parts import WHOLE, Part, batches_of_part, rows_of_pa
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import RecordTable, read_evenly, read_serialized
 from kaleido_tf.data.sampling import DrawnExample, ExampleOrder
+from kaleido_tf.data.text_lengths import trim_texts
 from kaleido_tf.records.views import PLAIN
 
 TEXT_INPUTS = (
@@ -133,10 +134,14 @@ class RecordExamples:
         """Endless batches from example `start` on, or a part of each: dicts as the model's
         `pretraining_inputs`.
         """
-        return self._batches(self.training_order(), batch_size, start, None, part)
+        order = self.training_order(batch_size)
+        batches = self._batches(order, batch_size, start, None, part)
+        return batches.map(trim_texts) if self.config.group_by_length else batches
 
-    def training_order(self) -> ExampleOrder:
-        """Which image, text and donor stand where in `training_batches`."""
+    def training_order(self, batch_size: int = 0) -> ExampleOrder:
+        """Which image, text and donor stand where in `training_batches`. Args: batch_size: of them;
+        it decides the order where texts of like length are grouped.
+        """
         return ExampleOrder(
             self.table,
             self.config.seed,
@@ -145,6 +150,7 @@ class RecordExamples:
             donors=self.donors,
             same_product=self.same_product,
             plain_only=self.plain_only,
+            group_size=batch_size if self.config.group_by_length else 0,
         )
 
     def evaluation_batches(self, batch_size: int, part: Part = WHOLE) -> tf.data.Dataset:

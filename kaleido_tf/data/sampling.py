@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.data.text_lengths import grouped_by_length
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.views import PLAIN
 
@@ -73,6 +74,7 @@ class ExampleOrder:
       same_product: whether the donor is of the same product instead: any of its records in the
         block, the one that is shown too (for contrast between views).
       plain_only: whether other views of photos than the plain one are left out.
+      group_size: examples of a batch, which then have texts of like length; 0: of any.
       block_bytes: how much of the shards is shuffled together; the rest of the mixing is the order
         of shards.
     """
@@ -87,6 +89,7 @@ class ExampleOrder:
         donors: bool = True,
         same_product: bool = False,
         plain_only: bool = False,
+        group_size: int = 0,
         block_bytes: int = 512 << 20,
     ):
         if negatives not in NEGATIVES:
@@ -100,7 +103,7 @@ class ExampleOrder:
             )
         self.table, self.seed, self.shuffle = table, seed, shuffle
         self.negatives, self.rise_epochs, self.donors = negatives, rise_epochs, donors
-        self.same_product = same_product
+        self.same_product, self.group_size = same_product, group_size
         self._is_used = (table.views == PLAIN) | (not plain_only)
         self._file_bytes = [os.path.getsize(file) for file in table.files]
         self._block_bytes = block_bytes
@@ -200,7 +203,11 @@ class ExampleOrder:
         draw_donors = _draw_siblings if self.same_product else _draw_strangers
         products = table.product_ids[rows]
         donors = draw_donors(generator, products, used, shown) if self.donors else None
-        keep = slice(skip, None)
+        keep = np.arange(count)
+        if self.group_size:
+            lengths, head = table.lengths[texts], -position % self.group_size
+            keep = grouped_by_length(generator, lengths, self.group_size, head)
+        keep = keep[skip:]
         return Block(
             files=[table.files[f] for f in files],
             rows=rows[shown][keep],

@@ -67,6 +67,7 @@ class CrossModalBert(losses.SummedLosses, PairMatching, tf.Module):
         self.num_patches = num_patches
         self._loss_weights = types.MappingProxyType(dict(loss_weights or {}))
         self.named_layers = self._make_layers()
+        self._pretrainer_of = functools.cache(self._make_pretrainer)
 
     @classmethod
     def check_settings(
@@ -138,11 +139,21 @@ class CrossModalBert(losses.SummedLosses, PairMatching, tf.Module):
         """Functional model of a training batch (see `pretraining_inputs`) to {"logits": {name:
         ...}, "losses": {name: WeightedSum}, "accuracies": {name: WeightedSum}}.
         """
-        inputs = self.pretraining_inputs()
+        return self._pretrainer_of(self.text_length)
+
+    def losses(self, batch, task=None, training=False):
+        """As `SummedLosses.losses`; the texts may be cut to a shorter length than the model's
+        (`data.text_lengths`).
+        """
+        pretrainer = self._pretrainer_of(batch["input_ids"].shape[1] or self.text_length)
+        return self.losses_of(pretrainer, batch, task, training)
+
+    def _make_pretrainer(self, text_length: int) -> tf_keras.Model:
+        inputs = self.pretraining_inputs(text_length)
         feed = self._feed_of(inputs)
         embedded = self._embed(feed)
         sequence = self._encode(*embedded, feed)
-        text, patches = sequence[:, : self.text_length], sequence[:, self.text_length :]
+        text, patches = sequence[:, :text_length], sequence[:, text_length:]
         logits = {"next_sentence": self._match(sequence, *embedded, feed)}
         masked_lm = self.named_layers["masked_lm"](text, inputs["masked_lm_positions"])
         logits["masked_lm"] = tf.cast(masked_lm, tf.float32)
@@ -183,24 +194,24 @@ class CrossModalBert(losses.SummedLosses, PairMatching, tf.Module):
 
     # What the families share.
 
-    def encoder_inputs(self) -> dict[str, tf.Tensor]:
+    def encoder_inputs(self, text_length: int | None = None) -> dict[str, tf.Tensor]:
         """`input_ids`, `input_mask` (1 token, 0 padding), `segment_ids` [B, S] int32, and the
-        family's patch inputs.
+        family's patch inputs. Args: text_length: S; default: the model's.
         """
-        return {**self._text_inputs(), **self._patch_inputs()}
+        return {**self._text_inputs(text_length), **self._patch_inputs()}
 
-    def _text_inputs(self):
+    def _text_inputs(self, text_length=None):
         return {
-            name: tf_keras.Input([self.text_length], dtype=tf.int32, name=name)
+            name: tf_keras.Input([text_length or self.text_length], dtype=tf.int32, name=name)
             for name in ("input_ids", "input_mask", "segment_ids")
         }
 
-    def pretraining_inputs(self) -> dict[str, tf.Tensor]:
+    def pretraining_inputs(self, text_length: int | None = None) -> dict[str, tf.Tensor]:
         """`encoder_inputs` and the labels: `masked_lm_positions`, `masked_lm_ids` [B, K] int,
         `masked_lm_weights` [B, K], `next_sentence_label` [B] (1: the text belongs to the image),
         and the tasks' own.
         """
-        inputs = self.encoder_inputs()
+        inputs = self.encoder_inputs(text_length)
         for name, dtype in (("positions", tf.int32), ("ids", tf.int32), ("weights", tf.float32)):
             inputs[f"masked_lm_{name}"] = tf_keras.Input(
                 [None], dtype=dtype, name=f"masked_lm_{name}"

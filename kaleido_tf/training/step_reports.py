@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -60,12 +61,14 @@ class StepClock:
         self._steps, self._seconds, self._compiling = 0, 0.0, 0.0
 
     @contextlib.contextmanager
-    def step(self, compiles: bool):
-        """Times a step."""
-        start = time.monotonic()
+    def step(self, traces: Callable[[], int]):
+        """Times a step. Args: traces: how often its function has been traced so far; a step that
+        traced it anew has compiled.
+        """
+        start, before = time.monotonic(), traces()
         yield
         seconds = time.monotonic() - start
-        if compiles:
+        if traces() != before:
             self._compiling += seconds
         else:
             self._steps, self._seconds = self._steps + 1, self._seconds + seconds

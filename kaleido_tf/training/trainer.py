@@ -134,9 +134,9 @@ class Trainer(orbit.AbstractTrainer):
         # Read once: a read in every step would wait for the step before.
         first = int(self.global_step)
         for step in range(first, first + int(num_steps)):
-            task = self._draw_task(step)
-            with self._clock.step(compiles=task not in self._updates):
-                self.means.add(self.compiled_update(task)(next(self._iterator)))
+            update = self.compiled_update(self._draw_task(step))
+            with self._clock.step(update.experimental_get_tracing_count):
+                self.means.add(update(next(self._iterator)))
                 self.global_step.assign_add(1)
         with self._clock.waiting():
             self.means.settle()

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -195,3 +197,36 @@ def test_shared_texts_are_noted(tmp_path):
 @pytest.mark.parametrize("batch_size, count, start", [(4, 2, 8), (9, 3, 0)])
 def test_parts_are_the_whole(table, batch_size, count, start):
     assert_all_parts_are_the_whole(examples(table), batch_size, count, start)
+
+
+def test_grouped_batches_are_cut_where_their_texts_end(tmp_path):
+    def longer(number):
+        return {"token_ids": list(range(1000, 1000 + 2 + number * 7 % 29))}
+
+    folder = small_records.write(tmp_path, 29, per_shard=10, change=longer)
+    table = read_record_table(find_files(str(folder)), VOCABULARY, 40, small_records.FEATURE_SIZE)
+    found = examples(table)
+    plain = take(found.training_batches(batch_size=4), 7)
+    found.config = dataclasses.replace(found.config, group_by_length=True)
+    assert_all_parts_are_cut_alike(found)
+    batches = take(found.training_batches(batch_size=4), 7)
+    for batch in batches:
+        used, length = batch["input_mask"].sum(axis=1).max(), batch["input_ids"].shape[1]
+        assert length == 16 * -(-used // 16) == batch["segment_ids"].shape[1]
+    assert {batch["input_ids"].shape[1] for batch in batches} == {16, 32}
+    together = [
+        sorted(tuple(row[row > 0]) for batch in some for row in batch["masked_lm_ids"])
+        for some in (plain, batches)
+    ]
+    assert together[0] != [] and len(together[0]) == len(together[1]) == 28
+    assert_equal(take(found.training_batches(batch_size=4, start=12), 4), batches[3:])
+
+
+def assert_all_parts_are_cut_alike(found):
+    """Each worker cuts at its own longest text; what is left of either is the whole batch's."""
+    (whole,) = take(found.training_batches(batch_size=4), 1)
+    for number in (0, 1):
+        (part,) = take(found.training_batches(batch_size=4, part=(number, 2)), 1)
+        rows, length = slice(2 * number, 2 * number + 2), part["input_ids"].shape[1]
+        np.testing.assert_array_equal(part["input_ids"], whole["input_ids"][rows, :length])
+        assert not whole["input_mask"][rows, length:].any()

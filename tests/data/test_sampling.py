@@ -191,3 +191,28 @@ def test_without_negatives_every_image_has_its_own_text(table):
     assert block.matched.all() and sorted(block.rows) == list(range(len(table)))
     assert block.rows.tolist() != sorted(block.rows)
     np.testing.assert_array_equal(block.texts, table.texts[block.rows])
+
+
+def test_grouping_by_length_changes_the_order_alone(tmp_path):
+    def longer(number):
+        return {"token_ids": list(range(1000, 1000 + 2 + number * 7 % 13))}
+
+    folder = small_records.write(tmp_path, 23, per_shard=5, change=longer)
+    table = read_record_table(find_files(str(folder)), Vocabulary(), 16, small_records.FEATURE_SIZE)
+    plain = examples(ExampleOrder(table, seed=4, block_bytes=1 << 20), count=69)
+    order = ExampleOrder(table, seed=4, block_bytes=1 << 20, group_size=4)
+    shown = examples(order, count=69)
+    assert shown != plain
+    for start in (0, 23, 46):
+        epoch = slice(start, start + 23)
+        assert sorted(shown[epoch], key=lambda one: one[-1]) == plain[epoch]
+    lengths = np.array([table.lengths[text] for _, _, text, *_ in shown])
+
+    def mean_spread(found):
+        return np.ptp(found[:68].reshape(17, 4), axis=1).mean()
+
+    others = np.array([table.lengths[text] for _, _, text, *_ in plain])
+    # Batches begin at multiples of their size, also in epochs that do not.
+    assert mean_spread(lengths) < 0.5 * mean_spread(others)
+    for start in (8, 24, 60):
+        assert examples(order, start, count=69 - start) == shown[start:]

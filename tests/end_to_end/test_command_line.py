@@ -53,6 +53,7 @@ def train_command(prepared, model_dir, **changes):
         "model_config": TINY,
         "model_dir": model_dir,
         "input_sequence_length": 24,
+        "group_by_length": True,
         "train_batch_size": 8,
         "num_epochs": 3,
         "learning_rate": 1e-3,

@@ -294,3 +294,28 @@ def test_compiled_models_take_batches_of_any_size(rows, xla):
         expected, result = (tf.nest.flatten(f(feed)) for f in (functional, compiled))
         for one, other in zip(expected, result):
             np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-5)
+
+
+def test_texts_that_are_cut_to_their_length_have_the_same_losses_and_gradients():
+    model = KaleidoBert(tiny_config(), text_length=11)
+    feed = random_feed(model.pretrainer, rows=3)
+    mask = np.zeros([3, 11], np.int32)
+    mask[0, :7] = mask[1, :4] = mask[2, :6] = 1
+    feed["input_mask"] = tf.constant(mask)
+    feed["masked_lm_positions"] %= 4
+    text = ("input_ids", "input_mask", "segment_ids")
+    cut = {**feed, **{name: feed[name][:, :7] for name in text}}
+
+    def found(batch):
+        with tf.GradientTape() as tape:
+            sums = model.losses(batch, training=True)
+            total = tf.add_n([value for value, _ in sums.values()])
+        gradients = tape.gradient(total, model.trainable_variables)
+        return sums, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    (sums, gradients), (others, slopes) = found(feed), found(cut)
+    assert len(sums) == len(others) > 7
+    for name, pair in sums.items():
+        np.testing.assert_allclose(others[name], pair, rtol=2e-6, err_msg=name)
+    for variable, one, other in zip(model.trainable_variables, gradients, slopes, strict=True):
+        np.testing.assert_allclose(other, one, atol=2e-5, err_msg=variable.name)
