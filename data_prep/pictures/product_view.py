@@ -21,7 +21,7 @@ from kaleido_tf.families import read_examples
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
 from kaleido_tf.records.dataset_json import read_dataset_json
-from kaleido_tf.records.record import Record, parse_record
+from kaleido_tf.records.record import Record
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import STOP_WORDS, words_of
 
@@ -148,7 +148,7 @@ class ProductViews:
 
     def _record(self, row: int) -> tuple[dict, str]:
         """(a record's fields as arrays, the folder it lies in)"""
-        parsed = parse_record(read_serialized(self._table, row), self._table.feature_size)
+        parsed = self._table.parse(read_serialized(self._table, row))
         file = int(np.searchsorted(self._table.file_starts, row, side="right")) - 1
         return {name: value.numpy() for name, value in parsed.items()}, os.path.dirname(
             self._table.files[file]

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from kaleido_tf.captioning.caption_config import ALL
 from kaleido_tf.data.record_table import RecordTable
-from kaleido_tf.records.record import parse_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +66,7 @@ def products_of(table: RecordTable, photos: str) -> ProductPhotos:
 
 def _read(table: RecordTable):
     def parse(serialized):
-        record = parse_record(serialized, table.feature_size, table.layout)
+        record = table.parse(serialized)
         return record["patch_features"], record["patch_boxes"]
 
     dataset = tf.data.TFRecordDataset(list(table.files))

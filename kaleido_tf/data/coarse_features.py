@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.records.photo import parse_photo
-from kaleido_tf.records.record import Layout, parse_record
+from kaleido_tf.records.record import Layout
 
 COARSE_SIDE = 2
 COARSE_PHOTO = 16
@@ -26,7 +26,7 @@ def read_coarse_features(table: RecordTable) -> np.ndarray:
     def parse(serialized):
         if layout.holds_pixels:
             return _from_afar(parse_photo(serialized, table.size))
-        return parse_record(serialized, table.feature_size, layout)["patch_features"]
+        return table.parse(serialized)["patch_features"]
 
     dataset = tf.data.TFRecordDataset(list(table.files)).map(
         parse, tf.data.AUTOTUNE, deterministic=True

@@ -15,7 +15,6 @@ from kaleido_tf.data.pipeline import RecordExamples
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.data.sampling import ExampleOrder
 from kaleido_tf.records.photo import parse_photo
-from kaleido_tf.records.record import parse_record
 
 
 class OwnTextExamples(RecordExamples):
@@ -75,7 +74,7 @@ def row_image(row: dict, table: RecordTable) -> dict:
     """
     if table.layout.holds_pixels:
         return {"photo": parse_photo(row["record"], table.size)}
-    record = parse_record(row["record"], table.feature_size, table.layout)
+    record = table.parse(row["record"])
     return {
         "patch_features": tf.cast(record["patch_features"], tf.float32),
         "patch_boxes": tf.ensure_shape(

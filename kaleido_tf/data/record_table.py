@@ -39,6 +39,7 @@ class RecordTable:
       whole_texts: [N] int32, equal where whole texts are (`texts`: where they are as far as S).
       sequences: [T, S] int32, [CLS] tokens [SEP] and padding. lengths: [T] int32 places used.
       size: floats a patch, or pixels a side of the photos. layout: what of an image a record holds.
+      storage: of its features, one of `feature_storage.STORAGES`.
       alignments: what the `dataset.json` of each folder says of its alignments, as JSON; "" if none
         has any.
       contents: the digests of photos and texts in the `dataset.json` of each folder; "" if none has
@@ -58,6 +59,7 @@ class RecordTable:
     lengths: np.ndarray
     size: int
     layout: Layout
+    storage: str
     alignments: str = ""
     contents: str = ""
 
@@ -72,6 +74,12 @@ class RecordTable:
                 f"Records of patch features are needed. {self.files[0]} holds {self.layout.name}"
             )
         return self.size
+
+    def parse(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One of its records to tensors, as `parse_record`. Raises: InputError as
+        `feature_size`.
+        """
+        return parse_record(serialized, self.feature_size, self.layout, self.storage)
 
     def records_of_photos(self) -> dict[str, list[int]]:
         """Image id -> the records of its views, in the order of `VIEWS`: the plain one first."""
@@ -152,6 +160,7 @@ def read_record_table(
         lengths=lengths,
         size=size,
         layout=layout,
+        storage=storage,
         alignments=_alignments_in(files),
         contents=_contents_of(files),
     )
@@ -297,7 +306,7 @@ def read_images(
     boxes = np.empty([rows.max() + 1, count, 5], np.int32)
 
     def parse(serialized):
-        example = parse_record(serialized, table.feature_size, table.layout)
+        example = table.parse(serialized)
         return example["patch_features"][:count], example["patch_boxes"][:count]
 
     dataset = (

@@ -303,30 +303,40 @@ def bytes_feature(value: bytes) -> tf.train.Feature:
 
 
 def parse_record(
-    serialized: tf.Tensor, feature_size: int, layout: Layout = KALEIDO
+    serialized: tf.Tensor, feature_size: int, layout: Layout = KALEIDO, storage: str | None = None
 ) -> dict[str, tf.Tensor]:
     """One serialized record to its tensors: feature blocks [rows, F] float16, lists [n], the rest
     as declared.
+
+    Args: storage: of `STORAGES`, where it is known; None asks the record, which takes as long as
+      all the rest.
     """
     boxes = {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
     example = tf.io.parse_single_example(serialized, {**_FIXED, **boxes, **_raw(layout), **_RAGGED})
     for name, rows in layout.blocks.items():
-        example[name] = decode_block(example[name], example.pop(name + SCALES), rows, feature_size)
+        fields = example[name], example.pop(name + SCALES)
+        example[name] = decode_block(*fields, rows, feature_size, storage)
     return example
 
 
-def parse_patch(serialized: tf.Tensor, patch: tf.Tensor, feature_size: int) -> tf.Tensor:
-    """The features [F] float16 of one patch of a serialized record, without decoding the others."""
+def parse_patch(
+    serialized: tf.Tensor, patch: tf.Tensor, feature_size: int, storage: str | None = None
+) -> tf.Tensor:
+    """The features [F] float16 of one patch of a serialized record, without decoding the others.
+    Args: storage: as `parse_record`.
+    """
     name = "patch_features"
     spec = {field: _raw(KALEIDO)[field] for field in (name, name + SCALES)}
     fields = tf.io.parse_single_example(serialized, spec)
-    return decode_vector(fields[name], fields[name + SCALES], patch, feature_size)
+    return decode_vector(fields[name], fields[name + SCALES], patch, feature_size, storage)
 
 
-def decode_block(raw: tf.Tensor, scales: tf.Tensor, count: int, feature_size: int) -> tf.Tensor:
+def decode_block(
+    raw: tf.Tensor, scales: tf.Tensor, count: int, feature_size: int, storage: str | None = None
+) -> tf.Tensor:
     """[count, F] float16 of a block's fields, as `feature_storage.restored`.
 
-    Args: scales: "" where it is float16. count: vectors of the block.
+    Args: scales: "" where it is float16. count: vectors of the block. storage: as `parse_record`.
     """
 
     def from_half():
@@ -337,20 +347,25 @@ def decode_block(raw: tf.Tensor, scales: tf.Tensor, count: int, feature_size: in
         scale = tf.io.decode_raw(scales, tf.float32)[:, None]
         return tf.cast(tf.cast(steps, tf.float32) * scale, tf.float16)
 
-    values = tf.cond(tf.strings.length(scales) > 0, from_steps, from_half)
+    if storage is None:
+        values = tf.cond(tf.strings.length(scales) > 0, from_steps, from_half)
+    else:
+        values = from_half() if storage == STORAGES[0] else from_steps()
     return tf.ensure_shape(values, [count, feature_size])
 
 
 def decode_vector(
-    raw: tf.Tensor, scales: tf.Tensor, row: tf.Tensor, feature_size: int
+    raw: tf.Tensor, scales: tf.Tensor, row: tf.Tensor, feature_size: int, storage: str | None = None
 ) -> tf.Tensor:
-    """[F] float16 of one vector of a block, without decoding the others. Args: row: [] int."""
+    """[F] float16 of one vector of a block, without decoding the others. Args: row: [] int.
+    storage: as `parse_record`.
+    """
     row = tf.cast(row, tf.int32)
     is_scaled = tf.cast(tf.strings.length(scales) > 0, tf.int32)
     width = feature_size * (tf.float16.size - is_scaled)
     raw = tf.strings.substr(raw, row * width, width)
     scale = tf.strings.substr(scales, row * SCALE_BYTES * is_scaled, SCALE_BYTES * is_scaled)
-    return decode_block(raw, scale, 1, feature_size)[0]
+    return decode_block(raw, scale, 1, feature_size, storage)[0]
 
 
 def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:

@@ -40,32 +40,41 @@ def test_int8_is_within_half_a_step_of_each_vector(rows):
     assert (found[3] == 0).all() and found[4, 0] == pytest.approx(rows[4, 0], rel=1e-3)
 
 
+@pytest.mark.parametrize("is_known", [True, False])
 @pytest.mark.parametrize("storage", ["float16", "int8"])
-def test_tensors_and_arrays_come_back_alike(rows, storage):
+def test_tensors_and_arrays_come_back_alike(rows, storage, is_known):
     fields = stored("block", rows, ROWS, storage)
     raw, scales = fields["block"], fields.get("block" + SCALES, b"")
     assert len(raw) + len(scales) == block_bytes(ROWS, SIZE, storage)
     expected = restored(raw, scales, ROWS)
     assert expected.dtype == np.float16
-    np.testing.assert_array_equal(
-        decode_block(tf.constant(raw), tf.constant(scales), ROWS, SIZE), expected
-    )
+    fields, known = (tf.constant(raw), tf.constant(scales)), storage if is_known else None
+    np.testing.assert_array_equal(decode_block(*fields, ROWS, SIZE, known), expected)
     for row in range(ROWS):
-        found = decode_vector(tf.constant(raw), tf.constant(scales), tf.constant(row), SIZE)
+        found = decode_vector(*fields, tf.constant(row), SIZE, known)
         np.testing.assert_array_equal(found, expected[row])
 
 
-def test_a_whole_record(rows):
+@pytest.mark.parametrize(("storage", "other"), [("float16", "int8"), ("int8", "float16")])
+def test_a_record_that_is_stored_otherwise_than_it_is_said_fails(storage, other):
+    serialized = serialize_record(small_records.fields_of(0), storage=storage)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        parse_record(tf.constant(serialized), small_records.FEATURE_SIZE, storage=other)
+
+
+@pytest.mark.parametrize("known", [None, "int8"])
+def test_a_whole_record(known):
     fields = small_records.fields_of(0, feature_size=2048)
     whole, half = (len(serialize_record(fields, storage=name)) for name in ("int8", "float16"))
     assert whole < 154_000 < 0.51 * half
     serialized = serialize_record(fields, storage="int8")
-    parsed, record = parse_record(tf.constant(serialized), 2048), Record.parse(serialized)
+    parsed = parse_record(tf.constant(serialized), 2048, storage=known)
+    record = Record.parse(serialized)
     for name, count in KALEIDO.blocks.items():
         assert parsed[name].dtype == tf.float16 and parsed[name].shape == [count, 2048]
         np.testing.assert_array_equal(parsed[name], record.block(name))
         np.testing.assert_allclose(parsed[name], fields[name], atol=0.02)
-    patch = parse_patch(tf.constant(serialized), tf.constant(17), 2048)
+    patch = parse_patch(tf.constant(serialized), tf.constant(17), 2048, known)
     np.testing.assert_array_equal(patch, parsed["patch_features"][17])
     assert len(record.without_features().serialize()) < 5_000
 

@@ -28,9 +28,8 @@ def open_examples(
     size, length = config.patch_feature_size, settings.text_length
     table = open_records(pattern, layout_of_config(config), size, vocabulary, length)
     masking = MaskingConfig.of(settings, config.max_masked_tokens)
-    return RecordExamples(
-        table, example_maker(config, tasks, vocabulary, masking, settings.seed), settings
-    )
+    make_example = example_maker(config, tasks, vocabulary, masking, settings.seed, table.storage)
+    return RecordExamples(table, make_example, settings)
 
 
 def example_maker(
@@ -39,9 +38,10 @@ def example_maker(
     vocabulary: Vocabulary,
     masking: MaskingConfig,
     seed: int,
+    storage: str | None = None,
 ):
     """The function that turns a row into a training example; its draws depend on (seed, position)
-    only.
+    only. Args: storage: as `parse_record`.
     """
     is_continuation = tf.constant(vocabulary.is_continuation)
     num_patches, masked = config.max_patch_position_embeddings, config.masked_image_token_num
@@ -50,7 +50,7 @@ def example_maker(
     def make(row):
         draw = row_seed(row, seed)
         example = {
-            **parse_record(row["record"], config.patch_feature_size, layout),
+            **parse_record(row["record"], config.patch_feature_size, layout, storage),
             **row_text(row),
         }
         example = choose_random_tokens(example, draw, masking, is_continuation)

@@ -35,7 +35,7 @@ def open_examples(
     size, length = config.patch_feature_size, settings.text_length
     table = open_records(pattern, KALEIDO, size, vocabulary, length)
     masking = MaskingConfig.of(settings, config.max_masked_tokens)
-    make_example = example_maker(config, tasks, vocabulary, masking, settings.seed)
+    make_example = example_maker(config, tasks, vocabulary, masking, settings.seed, table.storage)
     return RecordExamples(table, make_example, settings, donors=True)
 
 
@@ -45,19 +45,19 @@ def example_maker(
     vocabulary: Vocabulary,
     masking: MaskingConfig,
     seed: int,
+    storage: str | None = None,
 ):
     """The function that turns a row into a training example; its draws depend on (seed, position)
-    only.
+    only. Args: storage: as `parse_record`.
     """
     is_continuation = tf.constant(vocabulary.is_continuation)
-    budgets = config.patch_budgets
+    budgets, size = config.patch_budgets, config.patch_feature_size
 
     def make(row):
         draw = row_seed(row, seed)
-        example = {**parse_record(row["record"], config.patch_feature_size), **row_text(row)}
-        example["donor_patch"] = parse_patch(
-            row["donor"], draw_donor_patch(draw), config.patch_feature_size
-        )
+        record = parse_record(row["record"], size, storage=storage)
+        example = {**record, **row_text(row)}
+        example["donor_patch"] = parse_patch(row["donor"], draw_donor_patch(draw), size, storage)
         example.update(_alignments(example, row["matched"]))
         example = choose_masked(example, draw, masking, is_continuation, budgets)
         example = mask_tokens(example, draw, masking, vocabulary)
