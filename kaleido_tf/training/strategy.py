@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from kaleido_tf.errors import InputError
+from kaleido_tf.training.precision_choice import choose_precision
 from kaleido_tf.training.run_config import DeviceConfig
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
@@ -77,7 +78,8 @@ def divide_cpu(device: DeviceConfig) -> None:
 
 
 def set_precision(precision: str) -> None:
-    """Sets the precision of activations: float32, bfloat16 or float16; weights and losses stay
-    float32.
+    """Sets the precision of activations: float32, bfloat16, float16 or auto, which is measured
+    (`choose_precision`); weights and losses stay float32.
     """
+    precision = choose_precision() if precision == "auto" else precision
     tf_keras.mixed_precision.set_global_policy(PRECISIONS[precision])

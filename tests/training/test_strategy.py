@@ -41,5 +41,5 @@ def test_cpu_that_can_no_longer_be_divided_is_told():
 
 
 def test_unknown_precision_is_named():
-    with pytest.raises(InputError, match="float32, bfloat16, float16. Received: int8"):
+    with pytest.raises(InputError, match="float32, bfloat16, float16, auto. Received: int8"):
         DeviceConfig(precision="int8")
