@@ -107,14 +107,18 @@ def open_batches(folder: str, grouped: bool) -> TimedInput:
     return TimedInput(examples.training_batches(FLAGS.batch_size))
 
 
-def make_turn(step, source: TimedInput) -> list[tuple[float, float]]:
-    """Seconds of each step that did not compile, and those of them that it waited for input."""
+def make_turn(step, source: TimedInput) -> list[tuple[float, float, int]]:
+    """Of each step that did not compile: its seconds, those of them that it waited for input, and
+    the places of its texts.
+    """
     found = []
     for _ in range(FLAGS.steps):
         source.waited, start, traced = 0.0, time.perf_counter(), _traces(step)
-        float(step(next(source))["loss"])
+        batch = next(source)
+        float(step(batch)["loss"])
         if _traces(step) == traced:
-            found.append((time.perf_counter() - start, source.waited))
+            taken = time.perf_counter() - start
+            found.append((taken, source.waited, batch["input_ids"].shape[1]))
     return found
 
 
@@ -138,18 +142,19 @@ def main(_):
                 found = make_turn(step, sources["grouped" in way.split("+")])
                 if turn:
                     means[way].append(np.mean(found, axis=0))
-    seconds = {way: np.median([taken for taken, _ in found]) for way, found in means.items()}
+    seconds = {way: np.median([taken for taken, *_ in found]) for way, found in means.items()}
     base = seconds[FLAGS.ways[0]]
     print(
         f"L={FLAGS.num_hidden_layers}, H=768, batch {FLAGS.batch_size}, sequence"
         f" {FLAGS.text_length + 55}"
     )
     for way in steps:
-        waited = np.median([waiting / taken for taken, waiting in means[way]])
+        waited = np.median([waiting / taken for taken, waiting, _ in means[way]])
+        places = np.mean([length for *_, length in means[way]])
         print(
             f"  {way:16s} {FLAGS.batch_size / seconds[way]:6.2f} examples/s"
             f"   {base / seconds[way]:5.2f} x {FLAGS.ways[0]}"
-            f"   waiting for input {waited:.2%} of the step"
+            f"   waiting for input {waited:.2%} of the step   {places:.0f} places a text"
         )
 
 
