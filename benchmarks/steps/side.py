@@ -18,9 +18,8 @@ from absl import app, flags
 
 from benchmarks.rates import seconds_of
 from benchmarks.steps import training
-from benchmarks.steps.settings import StepSettings
+from benchmarks.steps.settings import STEPS, StepSettings
 
-STEPS = ("kaleido_bert_step", "mvlt_step", "fashion_vil_step")
 SIDES = ("tensorflow", "pytorch", "pytorch_compiled")
 PRODUCT_SIDE = 3072
 
