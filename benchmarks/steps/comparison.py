@@ -4,8 +4,7 @@ import contextlib
 import pathlib
 import tempfile
 
-import numpy as np
-
+from benchmarks.rates import lines_of, rows_of
 from benchmarks.steps.agreement import LARGEST, largest_difference
 from benchmarks.turns import Process
 
@@ -33,9 +32,9 @@ def check_agreement(step: str, batch_size: int, precision: str, rivals: list[str
 def compare(step: str, batch_size: int, precision: str, rivals: list[str], turns: int) -> list:
     """Times the steps of all sides in turns.
 
-    Returns: a dict a side: `examples_per_second` (of the median step), `ratio` (ours over theirs,
-      the median over the turns), `gib` (peak memory of its process), `share_of_floor` (of what the
-      step's operations would take at this machine's fastest rate of matrix products).
+    Returns: `rates.rows_of` examples, ours first, and in each `gib` (peak memory of its process),
+      `share_of_floor` (of what an update's operations would take at this machine's fastest rate of
+      matrix products) and what is common to all.
     """
     far = check_agreement(step, batch_size, precision, rivals)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
@@ -52,7 +51,6 @@ def compare(step: str, batch_size: int, precision: str, rivals: list[str], turns
                 figures[side].append(process.ask("step"))
                 if side in (OURS, rivals[0]):  # the compiled one multiplies as the plain one
                     rates.append(process.ask("product")["gflops"])
-    floor = work / max(rates)
     common = {
         "step": step,
         "batch_size": batch_size,
@@ -61,42 +59,32 @@ def compare(step: str, batch_size: int, precision: str, rivals: list[str], turns
         "gflop": work,
         "product_gflops": max(rates),
     }
-    ours = _seconds(figures[OURS])
+    seconds = {side: [figure["seconds"] for figure in found] for side, found in figures.items()}
+    floor = batch_size * max(rates) / work
     return [
         {
             **common,
-            "side": side,
-            "examples_per_second": batch_size / float(np.median(_seconds(found))),
-            "ratio": float(np.median(_seconds(found) / ours)),
-            "ratios": sorted((_seconds(found) / ours).tolist()),
-            "gib": found[-1]["gib"],
-            "share_of_floor": floor / float(np.median(_seconds(found))),
+            **row,
+            "gib": figures[row["side"]][-1]["gib"],
+            "share_of_floor": row["per_second"] / floor,
         }
-        for side, found in figures.items()
+        for row in rows_of(seconds, batch_size)
     ]
 
 
 def table(rows: list[dict]) -> list[str]:
     """The lines that are printed of a comparison."""
     first = rows[0]
-    lines = [
+    title = (
         f"{first['step']}, batch {first['batch_size']}, {first['precision']}:"
         f" {first['gflop']:.0f} GFLOP, products at {first['product_gflops']:.0f} GFLOP/s, losses"
         f" of two steps within {first['losses_differ_by']:.0e} of each other"
-    ]
-    for row in rows:
-        others = row["ratios"]
-        spread = "" if row["side"] == OURS else f" ({others[0]:.2f} to {others[-1]:.2f})"
-        lines.append(
-            f"  {row['side']:17s} {row['examples_per_second']:7.2f} examples/s   ours is"
-            f" {row['ratio']:.2f} times as fast{spread}   {row['share_of_floor']:.0%} of the"
-            f" floor   {row['gib']:.2f} GiB"
-        )
-    return lines
+    )
 
+    def further(row):
+        return f"   {row['share_of_floor']:.0%} of the floor   {row['gib']:.2f} GiB"
 
-def _seconds(figures) -> np.ndarray:
-    return np.array([figure["seconds"] for figure in figures])
+    return lines_of(title, rows, "examples", further)
 
 
 def _start(step, side, batch_size, precision, folder, dropout) -> Process:

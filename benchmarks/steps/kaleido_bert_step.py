@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.steps import training
 from benchmarks.steps.settings import StepSettings
 
+UPDATES = 1
 MASKED, RATE, CLIP = 10, 1e-4, 1.0
 TEXT_LENGTH = 64
 
@@ -61,15 +62,18 @@ def make_model(settings: StepSettings):
     return KaleidoBert(make_config(settings), text_length=TEXT_LENGTH)
 
 
-def make_optimizer():
+def make_optimizer(model, settings: StepSettings):
     """The original's Adam."""
     from kaleido_tf.training.optimizer import BertAdam
 
-    return BertAdam(RATE)
+    del settings
+    optimizer = BertAdam(RATE)
+    optimizer.build(model.trainable_variables)
+    return optimizer
 
 
-def pytorch_step(settings: StepSettings, compiled: bool):
-    """A function that makes a step and gives its losses."""
+def make_rival(settings: StepSettings) -> training.Rival:
+    """The same in PyTorch."""
     import torch
 
     from benchmarks.steps.torch_kaleido_bert import TorchKaleidoBert, state_of
@@ -83,6 +87,4 @@ def pytorch_step(settings: StepSettings, compiled: bool):
     betas, epsilon = (0.9, 0.98), 1e-6 / (1 - 0.98) ** 0.5
     optimizer = torch.optim.Adam(model.parameters(), RATE, betas, epsilon, fused=True)
     batch = training.torch_batch(settings.folder)
-    return training.pytorch_loop(
-        settings, model, optimizer, batch, lambda losses: sum(losses.values()), CLIP, compiled
-    )
+    return training.Rival(model, optimizer, batch, lambda losses: sum(losses.values()))

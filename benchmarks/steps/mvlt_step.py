@@ -5,6 +5,7 @@ import numpy as np
 from benchmarks.steps import training
 from benchmarks.steps.settings import StepSettings
 
+UPDATES = 1
 MASKED, RATE, DECAY, CLIP = 20, 1e-4, 0.01, 0.0
 
 
@@ -39,15 +40,18 @@ def make_model(settings: StepSettings):
     return Mvlt(make_config())
 
 
-def make_optimizer():
+def make_optimizer(model, settings: StepSettings):
     """The release's AdamW."""
     from kaleido_tf.training.optimizer import AdamW
 
-    return AdamW(RATE, DECAY)
+    del settings
+    optimizer = AdamW(RATE, DECAY)
+    optimizer.build(model.trainable_variables)
+    return optimizer
 
 
-def pytorch_step(settings: StepSettings, compiled: bool):
-    """A function that makes a step and gives its losses."""
+def make_rival(settings: StepSettings) -> training.Rival:
+    """The same in PyTorch."""
     import torch
 
     from benchmarks.steps.torch_mvlt import TorchMvlt
@@ -64,7 +68,7 @@ def pytorch_step(settings: StepSettings, compiled: bool):
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=RATE, fused=True)
-    return training.pytorch_loop(settings, model, optimizer, batch, _total, CLIP, compiled)
+    return training.Rival(model, optimizer, batch, _total)
 
 
 def _total(losses):

@@ -3,10 +3,13 @@
 import dataclasses
 import pathlib
 
+STEPS = ("kaleido_bert_step", "mvlt_step", "fashion_vil_step")
+"""Modules of this folder."""
+
 
 @dataclasses.dataclass(frozen=True)
 class StepSettings:
-    """Args: step: of `side.FAMILIES`. precision: float32 or bfloat16 (of activations).
+    """Args: step: of `STEPS`. precision: float32 or bfloat16 (of activations).
     dropout: with the model's own chances, or with none so that both sides compute the same.
     folder: where the first side leaves weights and batch for the others.
     """

@@ -1,7 +1,8 @@
 """One side of a comparison of training steps, as a process that answers requests line by line.
 
-`benchmarks.steps.comparison` starts it. Requests: `losses` (of two steps), `step` (seconds of one),
-`product` (GFLOP/s of a large matrix product), `work` (operations of a step, counted by PyTorch).
+`benchmarks.steps.comparison` starts it. Requests: `losses` (of two steps), `step` (seconds of an
+update), `product` (GFLOP/s of a large matrix product), `work` (operations of an update, counted by
+PyTorch).
 """
 
 import importlib
@@ -10,16 +11,15 @@ import os
 import pathlib
 import resource
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags
 
+from benchmarks.rates import seconds_of
 from benchmarks.steps import training
-from benchmarks.steps.settings import StepSettings
+from benchmarks.steps.settings import STEPS, StepSettings
 
-STEPS = ("kaleido_bert_step", "mvlt_step")
 SIDES = ("tensorflow", "pytorch", "pytorch_compiled")
 PRODUCT_SIDE = 3072
 
@@ -32,12 +32,17 @@ flags.DEFINE_bool("dropout", True, "With the chances of the model.")
 FLAGS = flags.FLAGS
 
 
+def module_of(step: str):
+    """The module that knows a family's step."""
+    return importlib.import_module(f"benchmarks.steps.{step}")
+
+
 def make_step(side: str, settings: StepSettings):
     """A function that makes a step and gives its losses by name."""
-    module = importlib.import_module(f"benchmarks.steps.{settings.step}")
+    module = module_of(settings.step)
     if side == "tensorflow":
         return training.tensorflow_step(module, settings)
-    return module.pytorch_step(settings, compiled=side == "pytorch_compiled")
+    return training.pytorch_step(module, settings, compiled=side == "pytorch_compiled")
 
 
 def product(side: str, precision: str):
@@ -64,14 +69,9 @@ def counted_work(step) -> float:
     return counter.get_total_flops() / 1e9
 
 
-def seconds_of(function) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
 def answer(request: str, side: str, settings: StepSettings, step) -> dict:
-    """The figures that a request asks for."""
+    """The figures that a request asks for; seconds and operations are of an update."""
+    updates = module_of(settings.step).UPDATES
     if request == "losses":
         return {"losses": [step(), step()]}
     if request == "product":
@@ -79,8 +79,8 @@ def answer(request: str, side: str, settings: StepSettings, step) -> dict:
         fastest = min(seconds_of(run) for _ in range(5))  # the first one warms up
         return {"gflops": 2e-9 * PRODUCT_SIDE**3 / fastest}
     if request == "work":
-        return {"gflop": counted_work(step)}
-    seconds = seconds_of(step)
+        return {"gflop": counted_work(step) / updates}
+    seconds = seconds_of(step) / updates
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"seconds": seconds, "gib": memory}
 

@@ -1,8 +1,25 @@
 """What the steps of all families share: the trainer here, and a usual training loop in PyTorch."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from benchmarks.steps.settings import StepSettings
+
+
+class Rival(NamedTuple):
+    """What a training loop in PyTorch needs of a family.
+
+    model: a module with `losses(batch)` by name; with tasks `losses(batch, task)`.
+    total: losses by name -> what is minimised. tasks: each of which a step gives an update; without
+      any it makes one of all losses.
+    """
+
+    model: Any
+    optimizer: Any
+    batch: dict
+    total: Any
+    tasks: tuple[str, ...] = ()
 
 
 def tensorflow_step(module, settings: StepSettings):
@@ -20,8 +37,8 @@ def tensorflow_step(module, settings: StepSettings):
     tf_keras.mixed_precision.set_global_policy(PRECISIONS[settings.precision])
     strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
     with strategy.scope():
-        model, optimizer = module.make_model(settings), module.make_optimizer()
-        optimizer.build(model.trainable_variables)
+        model = module.make_model(settings)
+        optimizer = module.make_optimizer(model, settings)
     trainer = Trainer(
         model,
         optimizer,
@@ -34,10 +51,14 @@ def tensorflow_step(module, settings: StepSettings):
     batch = module.draw_batch(model, settings.batch_size)
     np.savez(settings.folder / "batch.npz", **batch)
     write_weights(model, settings)
-    update = trainer.compiled_update(None)
+    updates = [trainer.compiled_update(task) for task in model.step_tasks or (None,)]
     batch = {name: tf.constant(value) for name, value in batch.items()}
-    names = model.loss_names
-    return lambda: {name: float(value) for name, value in update(batch).items() if name in names}
+
+    def step():
+        figures = {name: value for update in updates for name, value in update(batch).items()}
+        return {name: float(figures[name]) for name in model.loss_names}
+
+    return step
 
 
 def write_weights(model, settings: StepSettings) -> None:
@@ -48,25 +69,32 @@ def write_weights(model, settings: StepSettings) -> None:
     np.savez(settings.folder / "weights.npz", **{key: read() for key, read in state.items()})
 
 
-def pytorch_loop(settings: StepSettings, model, optimizer, batch, total, clip_norm, compiled):
+def pytorch_step(module, settings: StepSettings, compiled: bool):
     """A function that makes a step and gives its losses by name.
 
-    Args: total: losses by name -> what is minimised. clip_norm: 0: gradients are not clipped.
+    Args: module: of a family's step.
     """
     import torch
 
+    model, optimizer, batch, total, tasks = module.make_rival(settings)
     model.train()
     losses_of = torch.compile(model.losses) if compiled else model.losses
 
-    def step():
-        optimizer.zero_grad()
+    def update(*task):
+        optimizer.zero_grad(set_to_none=not tasks)  # what other tasks have reached goes on moving
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.is_bfloat16):
-            losses = losses_of(batch)
+            losses = losses_of(batch, *task)
         total(losses).backward()
-        if clip_norm:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        if module.CLIP:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), module.CLIP)
         optimizer.step()
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def step():
+        results = {}
+        for task in [(task,) for task in tasks] or [()]:
+            results |= update(*task)
+        return results
 
     return step
 

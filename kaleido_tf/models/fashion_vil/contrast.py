@@ -98,7 +98,10 @@ def hardest_texts(images: tf.Tensor, texts: tf.Tensor, ids: tf.Tensor) -> tuple:
     """
     logits = tf.matmul(images, texts, transpose_b=True)
     same = equal_rows(ids, ids)
-    hardest = tf.argmax(tf.where(same, -float("inf"), logits), axis=1, output_type=tf.int32)
+    wrong = tf.where(same, -float("inf"), logits)
+    # One column more, which is never the largest: of an empty batch there would be none.
+    wrong = tf.pad(wrong, [[0, 0], [0, 1]], constant_values=-float("inf"))
+    hardest = tf.argmax(wrong, axis=1, output_type=tf.int32)
     return hardest, tf.reduce_any(~same, axis=1)
 
 

@@ -7,6 +7,8 @@ B = batch, H x W = pixels, w = width of the stem.
 import tensorflow as tf
 import tf_keras
 
+from kaleido_tf.layers.empty_batches import with_examples
+
 BATCH_NORM_EPSILON = 1e-5
 MOVING_AVERAGE = 0.9
 """How much of a running mean or variance a step keeps."""
@@ -60,6 +62,9 @@ class ImageEncoder(tf_keras.layers.Layer):
                 getattr(ours.batch_norm, name).assign(getattr(theirs.batch_norm, name))
 
     def call(self, images, training=None):
+        return with_examples(lambda given: self._tokens(given, training), images)
+
+    def _tokens(self, images, training):
         maps = tf.nn.relu(self.stem(images, training=training))
         # After a ReLU a border of zeros never wins, so it stands for one of minus infinity.
         maps = tf.nn.max_pool2d(_framed(maps, 1), 3, 2, "VALID")

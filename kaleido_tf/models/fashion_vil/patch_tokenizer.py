@@ -7,6 +7,7 @@ B = images, N = cells (h x w, row by row), D = length of a code, K = number of c
 import tensorflow as tf
 import tf_keras
 
+from kaleido_tf.layers.empty_batches import with_examples
 from kaleido_tf.models.fashion_vil.tokenizer_blocks import (
     GroupNorm,
     Halving,
@@ -114,7 +115,7 @@ class PatchTokenizer(tf_keras.layers.Layer):
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
         """[B, N, D] float32, what the codes are the nearest to."""
-        maps = self.to_code(self.encoder(images))
+        maps = with_examples(lambda given: self.to_code(self.encoder(given)), images)
         height, width, length = maps.shape[1:]
         return tf.cast(tf.reshape(maps, [-1, height * width, length]), tf.float32)
 

@@ -7,6 +7,7 @@ B = batch, c = decoder size.
 import tensorflow as tf
 import tf_keras
 
+from kaleido_tf.layers.empty_batches import with_examples
 from kaleido_tf.models.mvlt.blocks import NORM_EPSILON
 from kaleido_tf.models.mvlt.config import PATCH_STRIDES
 from kaleido_tf.models.mvlt.initializers import convolution
@@ -62,6 +63,9 @@ class ImageDecoder(tf_keras.layers.Layer):
         self.colours = convolution(3 * size, 3, 1, 1, name="colours")
 
     def call(self, fine, middle, coarse):
+        return with_examples(self._painted, fine, middle, coarse)
+
+    def _painted(self, fine, middle, coarse):
         maps = (fine, middle, coarse)
         fine, middle, coarse = (part(given) for part, given in zip(self.reductions, maps))
         first, second, third, fourth, fifth = self.upsampled

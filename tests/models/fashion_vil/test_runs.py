@@ -98,3 +98,20 @@ def test_a_batch_of_one(data, tmp_path):
     one = {"train_batch_size": 1, "eval_batch_size": 1, "num_epochs": 0.3}
     lines = trained(data, tmp_path / "run", tasks=("mlm", "pac"), **one)
     assert all(np.isfinite(line["loss"]) for line in lines)
+
+
+def test_a_last_batch_of_fewer_examples_than_replicas(data, tmp_path):
+    """Of 7 photos a replica has three, and the last one alone. So hard texts are of the same
+    batches as with one replica.
+    """
+    more = {"eval_batch_size": 3, "tasks": ("itm",)}
+    one, two = (
+        runs.evaluate(
+            settings(data, tmp_path / str(replicas), cpu_replicas=replicas, **more),
+            STILL,
+            lambda model: None,
+        )
+        for replicas in (1, 2)
+    )
+    for name in ("itm_loss", "itm_accuracy"):
+        assert one[name] == pytest.approx(two[name], rel=1e-4), name
