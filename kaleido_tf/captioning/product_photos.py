@@ -12,6 +12,7 @@ import tensorflow as tf
 from kaleido_tf.captioning.caption_config import ALL
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.records.record import parse_record
+from kaleido_tf.records.shared_photos import open_shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _read(table: RecordTable):
         record = parse_record(serialized, table.feature_size, table.layout)
         return record["patch_features"], record["patch_boxes"]
 
-    dataset = tf.data.TFRecordDataset(list(table.files))
+    dataset = open_shards(list(table.files), table.shares_photos)
     return dataset.map(parse, tf.data.AUTOTUNE, deterministic=True).prefetch(64).as_numpy_iterator()
 
 

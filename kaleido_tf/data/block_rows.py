@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kaleido_tf.data.batch_parts import Part, in_part
 from kaleido_tf.data.sampling import Block, ExampleOrder
+from kaleido_tf.records.shared_photos import open_shards
 
 
 class BlockRows:
@@ -84,7 +85,8 @@ class BlockRows:
 
         def read(block):
             files = block.pop("files")
-            return block, tf.data.TFRecordDataset(files).batch(1 << 31).get_single_element()
+            records = open_shards(files, self._order.table.shares_photos)
+            return block, records.batch(1 << 31).get_single_element()
 
         def gathered(block, serialized):
             def gather(row):
