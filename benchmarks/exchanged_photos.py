@@ -43,6 +43,11 @@ def main(_):
             f"Records of --views=plain are needed. Received: {FLAGS.records} with views"
             f" {', '.join(dataset['views'])}"
         )
+    if "share_photos" in dataset:
+        raise InputError(
+            f"Records that each hold their photo are needed. Received: {FLAGS.records}, written"
+            " with --share_photos"
+        )
     parts = [[record.numpy() for record in tf.data.TFRecordDataset(str(f))] for f in files]
     records = iter(exchanged([record for part in parts for record in part], layout, FLAGS.seed))
     output.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,9 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.colour_histograms import colour_histograms
 from kaleido_tf.evaluation.vectors import Vectors
 from kaleido_tf.families import build_model
+from kaleido_tf.records.dataset_json import shares_photos
 from kaleido_tf.records.photo import parse_photo
+from kaleido_tf.records.shared_photos import open_shards
 from kaleido_tf.search.gallery_recall import Side, full_gallery_figures
 
 flags.DEFINE_string("records", None, "Pixel records of such products.", required=True)
@@ -75,7 +77,8 @@ def _open(path: str, records: str) -> tuple[object, RecordTable]:
 
 def _photos(path: str, size: int) -> np.ndarray:
     """[n, s, s, 3] uint8 of a shard."""
-    photos = tf.data.TFRecordDataset(path).map(lambda record: parse_photo(record, size))
+    records = open_shards(path, shares_photos([path]))
+    photos = records.map(lambda record: parse_photo(record, size))
     return np.stack(list(photos.as_numpy_iterator()))
 
 

@@ -16,15 +16,15 @@ import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf
 from absl import flags
 
 from benchmarks.jpeg_costs import row_of
 from kaleido_tf.command import run_command
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.dataset_json import declared_by, size_of
+from kaleido_tf.records.dataset_json import declared_by, shares_photos, size_of
 from kaleido_tf.records.photo import ENCODINGS, RAW
+from kaleido_tf.records.shared_photos import open_shards
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
@@ -42,7 +42,8 @@ def main(_):
                 f"--records: records of data_prep.write_pixel_records --encoding={ENCODINGS[RAW]}"
                 f" are needed. Received: {folder}, whose photo_encoding is {encoding}"
             )
-    records, side = list(tf.data.TFRecordDataset(files).as_numpy_iterator()), size_of(files)
+    whole = open_shards(files, shares_photos(files))
+    records, side = list(whole.as_numpy_iterator()), size_of(files)
     print(f"{len(records)} photos of {side} pixels a side")
     print(
         f"{'quality':>7} {'colours':>7} {'bytes':>7} {'rms':>6} {'largest':>7} {'record':>7} most"

@@ -20,6 +20,7 @@ ALLOWED = {
     "settings": {"errors"},
     "files": {"errors"},
     "command": LEAVES,
+    "data_service": LEAVES | {"command", "data"},
     "text": LEAVES,
     "words": {"text"},
     "records": LEAVES | {"patches"},

@@ -10,8 +10,9 @@ from kaleido_tf.data.photos import cut_anywhere, cut_centre, mirrored_by_chance
 from kaleido_tf.data.sampling import row_seed
 from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.dataset_json import check_count, declared_by, layout_of
+from kaleido_tf.records.dataset_json import check_count, declared_by, layout_of, shares_photos
 from kaleido_tf.records.photo import parse_photo
+from kaleido_tf.records.shared_photos import open_shards
 
 MIRRORED = 0.5
 """How often a photo is mirrored in training, as in the release."""
@@ -43,6 +44,7 @@ class PixelPhotos:
                 f" {pattern} holds records of the layout {layout.name}"
             )
         self.side, self._holdout = dataset[layout.size_key], holdout
+        self._shared = shares_photos(self._files)
         self.counts, digest = {"train": 0, "valid": 0}, hashlib.sha256()
         for file in self._files:
             self._scan(file, digest)
@@ -67,14 +69,14 @@ class PixelPhotos:
             photo = cut_anywhere(parse_photo(serialized, self.side), side, own)
             return mirrored_by_chance(photo, MIRRORED, own)
 
-        records = tf.data.TFRecordDataset(files).filter(lambda s: not self._is_held_out(s))
+        records = open_shards(files, self._shared).filter(lambda s: not self._is_held_out(s))
         records = records.shuffle(_SHUFFLED, seed=int(draw.integers(2**31)))
         photos = records.enumerate(first).map(drawn, num_parallel_calls=tf.data.AUTOTUNE)
         return photos.batch(batch).prefetch(1)
 
     def valid_batches(self, side: int, batch: int) -> tf.data.Dataset:
         """The photos held out [B, side, side, 3] uint8, their middle."""
-        records = tf.data.TFRecordDataset(self._files).filter(self._is_held_out)
+        records = open_shards(self._files, self._shared).filter(self._is_held_out)
         photos = records.map(lambda s: cut_centre(parse_photo(s, self.side), side))
         return photos.batch(batch).prefetch(1)
 
@@ -92,7 +94,7 @@ class PixelPhotos:
 
         try:
             for serialized, held_out, _ in (
-                tf.data.TFRecordDataset(file).map(looked_at).as_numpy_iterator()
+                open_shards(file, self._shared).map(looked_at).as_numpy_iterator()
             ):
                 self.counts["valid" if held_out else "train"] += 1
                 digest.update(serialized)

@@ -3,10 +3,12 @@
 import collections
 import concurrent.futures
 import dataclasses
+import hashlib
 import os
 import pathlib
 from typing import Any
 
+import numpy as np
 from absl import logging
 
 from data_prep.catalogue.products import Catalogue
@@ -17,6 +19,8 @@ from data_prep.record_writing.photo_content import PhotoContent
 from data_prep.record_writing.record_settings import Item
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.tfrecord_files import write_shard
+from kaleido_tf.records.record import Record
+from kaleido_tf.records.shared_photos import share_photo
 
 # in memory, decoded, while their products are looked for; so many share the network's batches
 _PHOTOS_AT_ONCE = 32
@@ -59,7 +63,7 @@ def write_cut_shard(
 
     Args: source: what the shard is made of, see `shard_sources`.
     """
-    lines = _records(path.name, cut.photos, catalogue, content)
+    lines, shared = _records(path.name, cut.photos, catalogue, content)
     whole = [photo.crop for photo in cut.photos if photo.crop.fallback]
     report = {
         "records": len(lines),
@@ -69,6 +73,7 @@ def write_cut_shard(
         ),
         "skipped": cut.skipped,
         "source": source,
+        **({"records_without_photo": shared} if content.settings.share_photos else {}),
     }
     write_shard(path, lines)
     write_report(path, report)
@@ -76,23 +81,61 @@ def write_cut_shard(
 
 def _records(
     name: str, photos: list[_CutPhoto], catalogue: Catalogue, content: PhotoContent
-) -> list[bytes]:
-    """The serialized records of all views of the photos of the shard `name`."""
+) -> tuple[list[bytes], int]:
+    """The serialized records of all views of the photos of the shard `name`, and how many of them
+    hold no photo, since another one holds it.
+    """
+    products = _product_fields(photos, catalogue)
+    numbers, cuts = _distinct([photo.cut for photo in photos])
+    views_of = content.fields(cuts)
+    groups = [[place] for place in range(len(photos))]
+    if content.settings.share_photos:
+        groups = [np.flatnonzero(numbers == number).tolist() for number in range(len(cuts))]
+    lines, shared = [], 0
+    for places in groups:
+        for view in views_of[numbers[places[0]]]:
+            if "-00000-of-" in name and len(lines) < 2:
+                _log_record({**products[places[0]], **view}, content)
+            records = [
+                _serialized({**products[place], **view}, content, photos[place].item)
+                for place in places
+            ]
+            if len(records) > 1:
+                records = share_photo([Record.parse(record) for record in records])
+                shared += len(records) - 1
+            lines += records
+    return lines, shared
+
+
+def _product_fields(photos: list[_CutPhoto], catalogue: Catalogue) -> list[dict]:
+    """Of each photo what its record says beside what it shows."""
     categories = {name: number for number, name in enumerate(catalogue.category_names)}
     subcategories = {pair: number for number, pair in enumerate(catalogue.subcategories)}
-    lines = []
-    for photo, views in zip(photos, content.fields([photo.cut for photo in photos])):
-        product = photo.item.product
-        classes = {
-            "category_id": categories[product.category],
-            "subcategory_id": subcategories[product.category, product.subcategory],
+    return [
+        {
+            **photo.fields,
+            "category_id": categories[photo.item.product.category],
+            "subcategory_id": subcategories[
+                photo.item.product.category, photo.item.product.subcategory
+            ],
         }
-        for view in views:
-            fields = {**photo.fields, **classes, **view}
-            if "-00000-of-" in name and len(lines) < 2:
-                _log_record(fields, content)
-            lines.append(_serialized(fields, content, photo.item))
-    return lines
+        for photo in photos
+    ]
+
+
+def _distinct(cuts: list[Any]) -> tuple[np.ndarray, list[Any]]:
+    """([n] the number of each cut among those that differ, these): what photos have in common to
+    the pixel goes through the network once.
+    """
+    numbers: dict[tuple, int] = {}
+    found, different = [], []
+    for cut in cuts:
+        content = cut if isinstance(cut, bytes) else np.ascontiguousarray(cut)
+        key = np.shape(cut), hashlib.sha256(content).digest()
+        if key not in numbers:
+            different.append(cut)
+        found.append(numbers.setdefault(key, len(numbers)))
+    return np.array(found, int), different
 
 
 def _serialized(fields: dict, content: PhotoContent, item: Item) -> bytes:

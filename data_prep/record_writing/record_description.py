@@ -37,6 +37,7 @@ def description(
         **content.described,
         "crops_kept_whole": sum(report["crops_kept_whole"] for report in reports.values()),
         "reasons_for_whole": dict(_reasons_in(reports.values()).most_common()),
+        **_shared(reports.values()),
         "skipped": skipped,
         "catalogue_lines_skipped": list(catalogue.unusable),
         "also_in_other_splits": _also_elsewhere(catalogue, split),
@@ -48,6 +49,12 @@ def _reasons_in(reports: Iterable[dict]) -> collections.Counter:
         (collections.Counter(report.get("reasons_for_whole", {})) for report in reports),
         collections.Counter(),
     )
+
+
+def _shared(reports: Iterable[dict]) -> dict:
+    """How many records hold no photo, where photos are shared."""
+    counts = [r["records_without_photo"] for r in reports if "records_without_photo" in r]
+    return {"records_without_photo": sum(counts)} if counts else {}
 
 
 def _products_digest(catalogue: Catalogue, items: list[Item]) -> str:

@@ -53,6 +53,13 @@ class RecordSettings:
         str(DEFAULT_VOCABULARY), "vocab", "WordPiece vocabulary, one token a line."
     )
     records_per_shard: int = setting(256, "records_per_shard", "Photos a shard.", lowest=1)
+    share_photos: bool = setting(
+        False,
+        "share_photos",
+        "Stores a photo that several products show once: products that name the same file stand in"
+        " one shard, one after the other. Other programs than this project's must know how to read"
+        " such records (docs/records.md).",
+    )
     on_bad_record: str = setting(
         "fail",
         "on_bad_record",

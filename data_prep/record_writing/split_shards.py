@@ -48,7 +48,8 @@ class SplitShards:
 
     Args: content: what the records hold of the photos, with their settings. crops: what finds the
       products.
-    Attributes: items: every image that is to be recorded, in the order of the catalogue. skipped:
+    Attributes: items: every image that is to be recorded, in the order of the catalogue; with
+      `share_photos` those of one file stand where the first of them does. skipped:
       those left out for want of a text, and why. shards: the items of each shard.
     Raises: InputError for an unknown split, and a product without a text unless such are skipped.
     """
@@ -61,6 +62,8 @@ class SplitShards:
         settings = content.settings
         tokenizer = Tokenizer(Vocabulary(settings.vocabulary))
         self.items, self.skipped = _items(catalogue.of_split(split), settings, tokenizer)
+        if settings.share_photos:
+            self.items = _side_by_side(self.items)
         size = settings.records_per_shard
         self.shards = [self.items[i : i + size] for i in range(0, len(self.items), size)]
 
@@ -80,6 +83,7 @@ class SplitShards:
             **self.crops.identity,
             # only where it is asked for: records made before there was a choice stay what they are
             **({"keep_markup": True} if self.catalogue.keep_markup else {}),
+            **({"share_photos": True} if settings.share_photos else {}),
             "vocabulary_digest": hashlib.sha256(vocabulary.encode()).hexdigest(),
         }
 
@@ -145,3 +149,11 @@ def _items(
     if not items:
         raise InputError("No product is left to write: every text is empty")
     return items, skipped
+
+
+def _side_by_side(items: list[Item]) -> list[Item]:
+    first: dict[str, int] = {}
+    # photos without a file of their own are each by themselves
+    names = [item.image.path or f"\0{number}" for number, item in enumerate(items)]
+    places = [first.setdefault(name, number) for number, name in enumerate(names)]
+    return [items[number] for number in sorted(range(len(items)), key=places.__getitem__)]

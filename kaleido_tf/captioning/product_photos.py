@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kaleido_tf.captioning.caption_config import ALL
 from kaleido_tf.data.record_table import RecordTable
+from kaleido_tf.records.shared_photos import open_shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _read(table: RecordTable):
         record = table.parse(serialized)
         return record["patch_features"], record["patch_boxes"]
 
-    dataset = tf.data.TFRecordDataset(list(table.files))
+    dataset = open_shards(list(table.files), table.shares_photos)
     return dataset.map(parse, tf.data.AUTOTUNE, deterministic=True).prefetch(64).as_numpy_iterator()
 
 

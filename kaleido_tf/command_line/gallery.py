@@ -8,13 +8,14 @@ import dataclasses
 from collections.abc import Collection, Iterator
 
 import numpy as np
-import tensorflow as tf
 
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.evaluation.vectors import Vectors, mean_of_views
+from kaleido_tf.records.dataset_json import shares_photos
 from kaleido_tf.records.photo import parse_photo
 from kaleido_tf.records.shards import read_shard
+from kaleido_tf.records.shared_photos import open_shards
 from kaleido_tf.search.gallery_recall import Side
 
 BLOCK = 256
@@ -125,6 +126,7 @@ def _read_patches(path, size) -> tuple[np.ndarray, ...]:
 
 def _read_photos(path, size) -> tuple[np.ndarray, ...]:
     """As `_read_patches`, the pixels."""
-    photos = tf.data.TFRecordDataset(path).map(lambda record: parse_photo(record, size))
+    records = open_shards(path, shares_photos([path]))
+    photos = records.map(lambda record: parse_photo(record, size))
     photos = list(photos.as_numpy_iterator())
     return (np.stack(photos),) if photos else ()

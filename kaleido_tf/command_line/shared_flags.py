@@ -10,6 +10,7 @@ from kaleido_tf.errors import InputError
 from kaleido_tf.models.config import ModelConfig
 from kaleido_tf.settings import decisive_flags
 from kaleido_tf.training.cluster import WorkerConfig
+from kaleido_tf.training.data_service_config import DataServiceConfig
 from kaleido_tf.training.run_config import DeviceConfig, RunConfig
 
 
@@ -64,13 +65,18 @@ def define_shared_flags() -> None:
     )
     define_setting_flags(DeviceConfig)
     define_setting_flags(WorkerConfig)
+    define_setting_flags(DataServiceConfig)
     define_setting_flags(RunConfig)
     define_setting_flags(ExamplesConfig, names=("text_length",))
 
 
 def read_run() -> RunConfig:
     """The run that the flags describe. Raises: InputError naming the flag that is out of range."""
-    return read_settings(RunConfig, device=read_settings(DeviceConfig, cluster=read_cluster()))
+    return read_settings(
+        RunConfig,
+        device=read_settings(DeviceConfig, cluster=read_cluster()),
+        data_service=read_settings(DataServiceConfig),
+    )
 
 
 def decisive_of(*settings: type) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.records.photo import parse_photo
 from kaleido_tf.records.record import Layout
+from kaleido_tf.records.shared_photos import open_shards
 
 COARSE_SIDE = 2
 COARSE_PHOTO = 16
@@ -28,7 +29,7 @@ def read_coarse_features(table: RecordTable) -> np.ndarray:
             return _from_afar(parse_photo(serialized, table.size))
         return table.parse(serialized)["patch_features"]
 
-    dataset = tf.data.TFRecordDataset(list(table.files)).map(
+    dataset = open_shards(list(table.files), table.shares_photos).map(
         parse, tf.data.AUTOTUNE, deterministic=True
     )
     for number, patches in enumerate(dataset.prefetch(64).as_numpy_iterator()):

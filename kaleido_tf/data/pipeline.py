@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.data.batch_parts import WHOLE, Part, batches_of_part, rows_of_part
+from kaleido_tf.data.batch_parts import WHOLE, Part, batches_of_part
+from kaleido_tf.data.block_rows import BlockRows
+from kaleido_tf.data.data_service import DataService
 from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import RecordTable, read_evenly, read_serialized
 from kaleido_tf.data.sampling import DrawnExample, ExampleOrder
@@ -66,6 +68,7 @@ class RecordExamples:
         self.negatives = negatives or config.negatives
         self.donors, self.same_product = donors, same_product
         self.columns, self.plain_only = columns, plain_only
+        self.service: DataService | None = None
 
     def __len__(self) -> int:
         return int((self.table.views == PLAIN).sum()) if self.plain_only else len(self.table)
@@ -75,6 +78,16 @@ class RecordExamples:
         plain = copy.copy(self)
         plain.plain_only = True
         return plain
+
+    def through_service(self, address: str, streams: int, timeout: int) -> "RecordExamples":
+        """The same examples, made by the workers of a tf.data service. Args: as `DataService`.
+
+        Raises: InputError if the service does not answer.
+        """
+        served = copy.copy(self)
+        served.service = DataService(address, streams, timeout)
+        served.service.check()
+        return served
 
     @property
     def digest(self) -> int:
@@ -172,12 +185,18 @@ class RecordExamples:
         return self._batches(order, batch_size, 0, 1, part)
 
     def _batches(self, order, batch_size, start, epochs, part):
-        rows = _rows(order, start, epochs, self.columns)
-        dataset = rows_of_part(rows, batch_size, part, None if epochs is None else len(self))
+        rows = BlockRows(order, start, epochs, self.columns, batch_size, part)
         make = self.make_example if epochs is None else self.make_evaluated
         # No branch in them hangs on a tensor, and converting them takes seconds.
         make = tf.autograph.experimental.do_not_convert(make)
-        dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+        def examples(blocks):
+            return rows.rows(blocks).map(make, tf.data.AUTOTUNE, deterministic=True)
+
+        if self.service is None:
+            dataset = examples(rows.dataset())
+        else:
+            dataset = self.service.examples(rows, examples)
         batches = self._batched(dataset, batch_size, start, epochs, part)
         return batches.prefetch(tf.data.AUTOTUNE)
 
@@ -191,55 +210,6 @@ def _records_with_shared_text(table: RecordTable) -> int:
     for text, product in zip(table.texts.tolist(), table.product_ids):
         products.setdefault(text, set()).add(product)
     return sum(len(products[text]) > 1 for text in table.texts.tolist())
-
-
-def _rows(
-    order: ExampleOrder, start: int, epochs: int | None, columns: Mapping[str, np.ndarray]
-) -> tf.data.Dataset:
-    """Examples before anything is drawn on their content: serialized record (and donor), text,
-    label, position, and what `columns` say of the record.
-    """
-    table = order.table
-    numbers = {"record": "records", **({"donor": "donors"} if order.donors else {})}
-
-    def blocks():
-        for block in order.blocks(start, epochs):
-            yield {
-                "files": block.files,
-                **{name: getattr(block, column) for name, column in numbers.items()},
-                "input_ids": table.sequences[block.texts],
-                "used": table.lengths[block.texts],
-                "matched": block.matched,
-                "position": block.positions,
-                **{name: values[block.rows] for name, values in columns.items()},
-            }
-
-    signature = {
-        "files": tf.TensorSpec([None], tf.string),
-        **{name: tf.TensorSpec([None], tf.int32) for name in numbers},
-        "input_ids": tf.TensorSpec([None, table.sequences.shape[1]], tf.int32),
-        "used": tf.TensorSpec([None], tf.int32),
-        "matched": tf.TensorSpec([None], tf.bool),
-        "position": tf.TensorSpec([None], tf.int64),
-        **{
-            name: tf.TensorSpec([None, *values.shape[1:]], values.dtype)
-            for name, values in columns.items()
-        },
-    }
-
-    def read(block):
-        files = block.pop("files")
-        return block, tf.data.TFRecordDataset(files).batch(1 << 31).get_single_element()
-
-    def rows(block, serialized):
-        def gather(row):
-            return {**row, **{name: tf.gather(serialized, row[name]) for name in numbers}}
-
-        return tf.data.Dataset.from_tensor_slices(block).map(gather)
-
-    # One block is read ahead while the one before is used.
-    dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
-    return dataset.map(read).prefetch(1).flat_map(rows)
 
 
 def read_row(table: RecordTable, drawn: DrawnExample) -> dict[str, tf.Tensor]:

@@ -19,10 +19,13 @@ from kaleido_tf.records.dataset_json import (
     declared_by,
     layout_of,
     read_dataset_json,
+    shares_photos,
     storage_of,
 )
 from kaleido_tf.records.feature_storage import block_bytes
 from kaleido_tf.records.record import RECORD_VERSION, Layout, parse_record, parse_table
+from kaleido_tf.records.shared_photos import open_shards
+from kaleido_tf.records.views import PLAIN
 from kaleido_tf.text import Vocabulary, sequence
 
 
@@ -42,6 +45,8 @@ class RecordTable:
       storage: of its features, one of `feature_storage.STORAGES`.
       alignments: what the `dataset.json` of each folder says of its alignments, as JSON; "" if none
         has any.
+      left_out: [files] bytes of photos that other records of a shard hold (`shared_photos`); () if
+        there are none such.
       contents: the digests of photos and texts in the `dataset.json` of each folder; "" if none has
         one, as in older ones.
     """
@@ -62,9 +67,21 @@ class RecordTable:
     storage: str
     alignments: str = ""
     contents: str = ""
+    left_out: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.product_ids)
+
+    @property
+    def shares_photos(self) -> bool:
+        """Whether records show photos that others hold."""
+        return any(self.left_out)
+
+    @property
+    def file_bytes(self) -> list[int]:
+        """[files] bytes that the records of each take in memory, every one with its photo."""
+        left_out = self.left_out or [0] * len(self.files)
+        return [os.path.getsize(file) + left for file, left in zip(self.files, left_out)]
 
     @property
     def feature_size(self) -> int:
@@ -135,11 +152,13 @@ def read_record_table(
     _check_size(dataset[layout.size_key], size, layout, os.path.dirname(files[0]))
     size = dataset[layout.size_key]
     storage = storage_of(dataset, files[0])
-    columns, starts = [], [0]
+    columns, starts, left_out = [], [0], []
+    shared = shares_photos(files)
     for file in files:
-        parts = _read_columns(file, layout, size, storage, len(vocabulary))
+        parts = _read_columns(file, layout, size, storage, len(vocabulary), shared)
         count = sum(len(part["product_id"]) for part in parts)
         check_count(file, count)
+        left_out.append(_check_holders(file, parts))
         columns += parts
         starts.append(starts[-1] + count)
     if not starts[-1]:
@@ -163,6 +182,7 @@ def read_record_table(
         storage=storage,
         alignments=_alignments_in(files),
         contents=_contents_of(files),
+        left_out=tuple(left_out) if shared else (),
     )
 
 
@@ -189,12 +209,18 @@ def _alignments_in(files: list[str]) -> str:
 
 
 def _read_columns(
-    file: str, layout: Layout, size: int, storage: str, vocab_size: int, batch: int = 256
+    file: str,
+    layout: Layout,
+    size: int,
+    storage: str,
+    vocab_size: int,
+    shared: bool,
+    batch: int = 256,
 ) -> list[dict]:
     """The table columns of one file, checked record by record."""
     parts, read = [], 0
     try:
-        dataset = tf.data.TFRecordDataset(file).batch(batch)
+        dataset = open_shards(file, shared).batch(batch)
         for part in dataset.map(
             lambda serialized: parse_table(serialized, layout), tf.data.AUTOTUNE
         ):
@@ -243,6 +269,27 @@ def _check(
             )
 
 
+def _check_holders(file: str, parts: list[dict]) -> int:
+    """Bytes of photos that others hold for records of a file. Raises: InputError if the one before
+    them is another than they name.
+    """
+    names = ("image_id", "view", "photo_of", "photo_bytes")
+    left_out, holder, number = 0, (b"", PLAIN), 0
+    for part in parts:
+        for image, view, photo_of, size in zip(*(part[name].tolist() for name in names)):
+            if photo_of and (photo_of, view) != holder:
+                raise InputError(
+                    f"{file} record {number} (photo {image.decode()}): the photo of"
+                    f" {photo_of.decode()} is needed before it. Received: {holder[0].decode()}"
+                )
+            if photo_of:
+                left_out += size
+            else:
+                holder = image, view
+            number += 1
+    return left_out
+
+
 def _strings(columns: list[dict], name: str) -> np.ndarray:
     return np.array([value.decode() for part in columns for value in part[name]], dtype=object)
 
@@ -276,7 +323,7 @@ def read_serialized(table: RecordTable, record: int) -> tf.Tensor:
     """One record of the table, serialized; the records before it in its file are skipped."""
     file = int(np.searchsorted(table.file_starts, record, side="right")) - 1
     return (
-        tf.data.TFRecordDataset(table.files[file])
+        open_shards(table.files[file], table.shares_photos)
         .skip(record - table.file_starts[file])
         .take(1)
         .get_single_element()
@@ -287,7 +334,7 @@ def read_all_serialized(table: RecordTable, numbers: np.ndarray) -> np.ndarray:
     """[n] object, bytes: the records of these different `numbers`, in rising order, serialized."""
     wanted = np.zeros(len(table), bool)
     wanted[numbers] = True
-    every = tf.data.TFRecordDataset(list(table.files)).as_numpy_iterator()
+    every = open_shards(list(table.files), table.shares_photos).as_numpy_iterator()
     return np.array([record for record, kept in zip(every, wanted) if kept], object)
 
 
@@ -310,7 +357,7 @@ def read_images(
         return example["patch_features"][:count], example["patch_boxes"][:count]
 
     dataset = (
-        tf.data.TFRecordDataset(list(table.files))
+        open_shards(list(table.files), table.shares_photos)
         .map(parse, tf.data.AUTOTUNE, deterministic=True)
         .prefetch(64)
     )

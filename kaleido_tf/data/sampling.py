@@ -7,7 +7,6 @@ the middle and anybody can look at what will be shown. Features are read later (
 
 import dataclasses
 import enum
-import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -105,7 +104,7 @@ class ExampleOrder:
         self.negatives, self.rise_epochs, self.donors = negatives, rise_epochs, donors
         self.same_product, self.group_size = same_product, group_size
         self._is_used = (table.views == PLAIN) | (not plain_only)
-        self._file_bytes = [os.path.getsize(file) for file in table.files]
+        self._file_bytes = table.file_bytes
         self._block_bytes = block_bytes
         self._all_texts = np.unique(table.texts)
         self._group_texts = self._texts_by_subcategory()

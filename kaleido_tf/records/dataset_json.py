@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Iterable
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.json_files import read_json_object
@@ -99,6 +100,15 @@ def storage_of(dataset: dict, where: str) -> str:
             f" Received: {storage!r}"
         )
     return storage
+
+
+def shares_photos(files: Iterable[str]) -> bool:
+    """Whether records of these shards may show photos that others hold (`shared_photos`), as the
+    `dataset.json` beside one says; shards without one have none such.
+    """
+    folders = {os.path.dirname(file) or "." for file in files}
+    described = [pathlib.Path(folder) / DATASET_JSON for folder in folders]
+    return any(read_json_object(path).get("share_photos") for path in described if path.is_file())
 
 
 def check_count(file: str, count: int) -> None:

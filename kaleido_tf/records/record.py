@@ -87,6 +87,13 @@ _FIXED = {
 }
 # absent from the plain view, and so from all records that were written before there were others
 _VIEW = {"view": tf.io.FixedLenFeature([], tf.int64, default_value=PLAIN)}
+SHARED = {
+    "photo_of": tf.io.FixedLenFeature([], tf.string, default_value=""),
+    "photo_bytes": tf.io.FixedLenFeature([], tf.int64, default_value=0),
+}
+"""Whose photo a record shows (an image id; "": its own), and how long the photo is where others
+show it, too; see `shared_photos`.
+"""
 _LISTS = {
     "token_ids": tf.int64,  # WordPiece ids of `text`, without [CLS] and [SEP], not truncated
     "alignment_tokens": tf.int64,  # index into token_ids
@@ -112,8 +119,17 @@ TABLE_FEATURES = (
     "subcategory_id",
     "token_ids",
     "view",
+    "photo_of",
+    "photo_bytes",
 )
 """What a run reads once of every record at its start (see data/record_table.py)."""
+
+
+_OF_PHOTO = (
+    *("patch_boxes", "photo", "photo_encoding"),
+    *(name + end for name in KALEIDO.blocks for end in ("", SCALES)),
+)
+"""The fields of any layout that are the photo's alone, whatever product shows it."""
 
 
 class Record:
@@ -221,6 +237,30 @@ class Record:
             copy._features[name].CopyFrom(feature)
         return copy
 
+    @property
+    def photo_of(self) -> str:
+        """The image id of the record that holds the photo for this one; "" of one with its own."""
+        return self._text("photo_of") if "photo_of" in self._features else ""
+
+    @property
+    def photo_bytes(self) -> int:
+        """How long `photo` is where several records show it; else 0."""
+        return self._ints("photo_bytes")[0] if "photo_bytes" in self._features else 0
+
+    @property
+    def photo(self) -> bytes:
+        """What the record holds of its photo, as a `tf.train.Example`; b"" of one without."""
+        if not any(name in self._features for name in _OF_PHOTO):
+            return b""
+        return self._serialized(lambda name: name in _OF_PHOTO)
+
+    def sharing(self, photo_bytes: int, photo_of: str) -> "Record":
+        """The same as one of several that show a photo; see `shared_photos`."""
+        self._features["photo_bytes"].CopyFrom(int_feature(photo_bytes))
+        if photo_of:
+            self._features["photo_of"].CopyFrom(bytes_feature(photo_of.encode()))
+        return self
+
     def without_features(self) -> "Record":
         """The same without its blocks, which are nearly all of its bytes; this one loses them."""
         for name in KALEIDO.blocks:
@@ -229,8 +269,15 @@ class Record:
         return self
 
     def serialize(self) -> bytes:
-        """The record as a `tf.train.Example`."""
-        return serialize_features(self._features)
+        """The record as a `tf.train.Example`; without its photo where another one holds it."""
+        if not self.photo_bytes:
+            return serialize_features(self._features)
+        product = self._serialized(lambda name: name not in _OF_PHOTO)
+        return product if self.photo_of else product + self.photo
+
+    def _serialized(self, is_wanted) -> bytes:
+        chosen = {name: value for name, value in self._features.items() if is_wanted(name)}
+        return serialize_features(chosen)
 
     def _text(self, name: str) -> str:
         return self._features[name].bytes_list.value[0].decode()
@@ -372,7 +419,8 @@ def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf
     """[B] serialized records to the columns of `TABLE_FEATURES` and `content_bytes` [B, n] (length
     of each field of `Layout.content`, with its scales).
     """
-    specs = {name: {**_FIXED, **_VIEW, **_RAGGED}[name] for name in TABLE_FEATURES}
+    known = {**_FIXED, **_VIEW, **SHARED, **_RAGGED}
+    specs = {name: known[name] for name in TABLE_FEATURES}
     columns = tf.io.parse_example(serialized, {**specs, **_raw(layout)})
     lengths = [tf.strings.length(columns.pop(name)) for name in layout.content]
     scales = [tf.strings.length(columns.pop(name + SCALES)) for name in layout.blocks]

@@ -6,8 +6,9 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from kaleido_tf.errors import InputError, tensorflow_reason
-from kaleido_tf.records.dataset_json import check_count
+from kaleido_tf.records.dataset_json import check_count, shares_photos
 from kaleido_tf.records.record import Record
+from kaleido_tf.records.shared_photos import open_shards
 from kaleido_tf.records.views import PLAIN
 
 
@@ -35,7 +36,7 @@ def read_shard(path: str) -> list[Record]:
 def _records_of(path: str) -> Iterator[Record]:
     count = 0
     try:
-        for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator():
+        for serialized in open_shards(path, shares_photos([path])).as_numpy_iterator():
             yield Record.parse(serialized)
             count += 1
     except (tf.errors.OpError, DecodeError, ValueError) as error:

@@ -12,6 +12,7 @@ from kaleido_tf.data.record_table import RecordTable
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.tfrecord_files import HEAD, TAIL, starts_by_length
 from kaleido_tf.records.record import Record
+from kaleido_tf.records.shared_photos import completed
 
 
 class RecordedPhotos:
@@ -43,16 +44,27 @@ class RecordedPhotos:
 
     def _record(self, table: RecordTable, number: int) -> Record:
         file = int(np.searchsorted(table.file_starts, number, side="right")) - 1
-        path = table.files[file]
+        path, place = table.files[file], number - table.file_starts[file]
         try:
-            if path not in self._starts:
-                self._starts[path] = starts_by_length(path)
-            start, end = self._starts[path][number - table.file_starts[file] :][:2]
-            with open(path, "rb") as stream:
-                stream.seek(start + HEAD)
-                record = Record.parse(stream.read(end - start - HEAD - TAIL))
+            record = Record.parse(self._whole(path, place))
             if record.image_id == table.image_ids[number]:
                 return record
         except (OSError, DecodeError, ValueError):  # said below
             pass
         raise InputError(f"{path} has changed since it was opened. Start the command again")
+
+    def _whole(self, path: str, place: int) -> bytes:
+        """A record, with the photo that one before it holds for it."""
+        record = holder = self._serialized(path, place)
+        while Record.parse(holder).photo_of and place:
+            place -= 1
+            holder = self._serialized(path, place)
+        return record if holder is record else completed(record, holder)
+
+    def _serialized(self, path: str, place: int) -> bytes:
+        if path not in self._starts:
+            self._starts[path] = starts_by_length(path)
+        start, end = self._starts[path][place:][:2]
+        with open(path, "rb") as stream:
+            stream.seek(start + HEAD)
+            return stream.read(end - start - HEAD - TAIL)

@@ -19,6 +19,7 @@ from kaleido_tf.training.checkpoints import DAMAGED, Checkpoint, CheckpointManag
 from kaleido_tf.training.metrics_log import MetricsLog
 from kaleido_tf.training.run_config import RunConfig
 from kaleido_tf.training.schedule import make_optimizer, multiply_rates, plan
+from kaleido_tf.training.served_data import lost_examples_as_input_errors, through_service
 from kaleido_tf.training.strategy import set_precision
 from kaleido_tf.training.trainer import LOSS_SUFFIX, Evaluator, Trainable, Trainer
 from kaleido_tf.training.worker_strategy import (
@@ -85,6 +86,8 @@ def train(
     Raises: InputError for anything the user can mend, before the model is built where possible.
     """
     strategy = _prepare(run, train_data, eval_data)
+    train_data = through_service(train_data, run.data_service)
+    eval_data = through_service(eval_data, run.data_service)
     global_batch = run.train_batch_size * strategy.num_replicas_in_sync
     schedule = plan(run, len(train_data), global_batch)
     with strategy.scope():
@@ -142,6 +145,7 @@ def evaluate(
     during training.
     """
     strategy = _prepare(run, data)
+    data = through_service(data, run.data_service)
     with strategy.scope():
         model = build()
         _ = model.trainable_variables  # what is to be filled is made in the strategy's scope
@@ -246,7 +250,11 @@ def _errors_of_a_run(run: RunConfig):
     finds no room, end the run with a message; what was saved before stays whole.
     """
     try:
-        with input_errors_as_themselves(), lost_workers_as_input_errors(run.device.cluster):
+        with (
+            input_errors_as_themselves(),
+            lost_workers_as_input_errors(run.device.cluster),
+            lost_examples_as_input_errors(run.data_service),
+        ):
             yield
     except (OSError, tf.errors.OpError) as error:
         if "No space left" not in str(error):

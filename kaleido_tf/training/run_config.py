@@ -7,6 +7,7 @@ import dataclasses
 from kaleido_tf.errors import InputError
 from kaleido_tf.settings import check_settings, seed_setting, setting
 from kaleido_tf.training.cluster import Cluster
+from kaleido_tf.training.data_service_config import DataServiceConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,9 @@ class DeviceConfig:
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """How a run trains, saves and evaluates. `device`: where it computes."""
+    """How a run trains, saves and evaluates. `device`: where it computes. `data_service`: where its
+    examples are made.
+    """
 
     model_dir: str | None = setting(
         None,
@@ -162,6 +165,7 @@ class RunConfig:
         10, "keep_checkpoint_max", "Checkpoints that are kept.", lowest=1
     )
     device: DeviceConfig = DeviceConfig()
+    data_service: DataServiceConfig = DataServiceConfig()
 
     def __post_init__(self):
         check_settings(self)

@@ -1,8 +1,10 @@
 """Runs of a tiny model from records: replicas agree, killed runs go on exactly, losses fall."""
 
+import dataclasses
 import errno
 import shutil
 import time
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,8 +22,9 @@ from kaleido_tf.objectives.pretraining_config import PretrainingConfig
 from kaleido_tf.text import DEFAULT_VOCABULARY
 from kaleido_tf.training import run as training
 from kaleido_tf.training.checkpoints import find_checkpoint, load_own_checkpoint
+from kaleido_tf.training.data_service_config import DataServiceConfig
 from kaleido_tf.training.optimizer import BertAdam
-from tests import runs, small_records
+from tests import data_services, runs, small_records
 from tests.runs import evaluate as evaluate_model
 from tests.runs import interrupted, lines, pretrain
 from tests.tiny_models import tiny_config
@@ -163,6 +166,26 @@ def counted_starts(monkeypatch):
         pretraining, "start_from_scratch", lambda *a: (starts.append(a), original(*a))
     )
     return starts
+
+
+def served(run, address):
+    """The run through a tf.data service."""
+    service = DataServiceConfig(address, timeout=20)
+    return dataclasses.replace(run, run=dataclasses.replace(run.run, data_service=service))
+
+
+def test_a_run_through_a_service_is_the_run_without(data, whole_run, tmp_path):
+    with data_services.running(workers=2) as address:
+        pretrain(served(whole_config(data, tmp_path), address), WHOLE)
+    assert lines(tmp_path) == lines(whole_run)
+
+
+def test_data_that_no_service_reads_are_refused(data, tmp_path):
+    rows = mock.MagicMock(spec=["__len__", "digest", "describe"])
+    rows.describe.return_value = "5 rows of 1 files"
+    run = served(run_config(data, tmp_path), "nowhere:1").run
+    with pytest.raises(InputError, match=r"\(5 rows of 1 files are read by.*service=nowhere:1$"):
+        training.evaluate(run, None, rows, None)
 
 
 def test_model_from_nothing_goes_on_exactly_in_bfloat16(data, tmp_path, monkeypatch):
