@@ -9,6 +9,7 @@ import itertools
 import pathlib
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -175,9 +176,11 @@ def stands_alone(character: str) -> bool:
     )
 
 
-def sequence(token_ids: list[int], length: int, vocabulary: Vocabulary) -> tuple[np.ndarray, int]:
+def sequence(
+    token_ids: Sequence[int], length: int, vocabulary: Vocabulary
+) -> tuple[np.ndarray, int]:
     """[CLS] tokens [SEP], cut to `length` and padded: ([S] int32, number of places used)."""
-    kept = list(token_ids)[: length - 2]
+    kept = token_ids[: length - 2]
     ids = np.full([length], vocabulary.pad_id, np.int32)
-    ids[: len(kept) + 2] = [vocabulary.cls_id, *kept, vocabulary.sep_id]
+    ids[0], ids[1 : len(kept) + 1], ids[len(kept) + 1] = vocabulary.cls_id, kept, vocabulary.sep_id
     return ids, len(kept) + 2

@@ -11,8 +11,9 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from kaleido_tf.data.record_columns import ColumnReader, Columns
 from kaleido_tf.data.record_vocabulary import check_vocabulary
-from kaleido_tf.errors import InputError, tensorflow_reason
+from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.dataset_json import (
     check_count,
@@ -22,8 +23,7 @@ from kaleido_tf.records.dataset_json import (
     shares_photos,
     storage_of,
 )
-from kaleido_tf.records.feature_storage import block_bytes
-from kaleido_tf.records.record import RECORD_VERSION, Layout, parse_record, parse_table
+from kaleido_tf.records.record import Layout, parse_record
 from kaleido_tf.records.shared_photos import open_shards
 from kaleido_tf.records.views import PLAIN
 from kaleido_tf.text import Vocabulary, sequence
@@ -154,8 +154,8 @@ def read_record_table(
     storage = storage_of(dataset, files[0])
     columns, starts, left_out = [], [0], []
     shared = shares_photos(files)
-    for file in files:
-        parts = _read_columns(file, layout, size, storage, len(vocabulary), shared)
+    reader = ColumnReader(layout, size, storage, len(vocabulary), shared)
+    for file, parts in zip(files, reader.read(files), strict=True):
         count = sum(len(part["product_id"]) for part in parts)
         check_count(file, count)
         left_out.append(_check_holders(file, parts))
@@ -208,68 +208,7 @@ def _alignments_in(files: list[str]) -> str:
     return json.dumps(alignments_of_folders, sort_keys=True) if any(alignments_of_folders) else ""
 
 
-def _read_columns(
-    file: str,
-    layout: Layout,
-    size: int,
-    storage: str,
-    vocab_size: int,
-    shared: bool,
-    batch: int = 256,
-) -> list[dict]:
-    """The table columns of one file, checked record by record."""
-    parts, read = [], 0
-    try:
-        dataset = open_shards(file, shared).batch(batch)
-        for part in dataset.map(
-            lambda serialized: parse_table(serialized, layout), tf.data.AUTOTUNE
-        ):
-            part = {
-                name: v.to_list() if isinstance(v, tf.RaggedTensor) else v.numpy()
-                for name, v in part.items()
-            }
-            _check(part, file, read, layout, size, storage, vocab_size)
-            read += len(part["product_id"])
-            parts.append(part)
-    except tf.errors.NotFoundError as error:
-        raise InputError(f"Record file not found: {file}") from error
-    except tf.errors.OpError as error:
-        raise InputError(
-            f"{file}: damaged or no record of this project, within {batch} records after record"
-            f" {read}: {tensorflow_reason(error)}"
-        ) from error
-    return parts
-
-
-def _check(
-    part: dict, file: str, first: int, layout: Layout, size: int, storage: str, vocab_size: int
-) -> None:
-    versions = part["record_version"]
-    wanted_bytes = [block_bytes(rows, size, storage) for rows in layout.blocks.values()]
-    for row, ids in enumerate(part["token_ids"]):
-        where = f"{file} record {first + row} (product {part['product_id'][row].decode()})"
-        if versions[row] != RECORD_VERSION:
-            raise InputError(
-                f"{where}: version {RECORD_VERSION} is needed. Received: version {versions[row]}"
-            )
-        content_bytes = part["content_bytes"][row].tolist()
-        if layout.holds_pixels and not min(content_bytes):
-            raise InputError(f"{where}: a photo is needed. Received: 0 bytes")
-        if not layout.holds_pixels and content_bytes != wanted_bytes:
-            raise InputError(
-                f"{where}: feature blocks of {wanted_bytes} bytes are needed ({size} floats"
-                f" a patch, {storage}). Received: {content_bytes}"
-            )
-        if not ids:
-            raise InputError(f"{where}: a text of at least one token is needed. Received: none")
-        if max(ids) >= vocab_size or min(ids) < 0:
-            raise InputError(
-                f"{where}: token ids below {vocab_size} (the vocabulary) are needed. Received:"
-                f" {max(ids)}"
-            )
-
-
-def _check_holders(file: str, parts: list[dict]) -> int:
+def _check_holders(file: str, parts: list[Columns]) -> int:
     """Bytes of photos that others hold for records of a file. Raises: InputError if the one before
     them is another than they name.
     """
@@ -290,7 +229,7 @@ def _check_holders(file: str, parts: list[dict]) -> int:
     return left_out
 
 
-def _strings(columns: list[dict], name: str) -> np.ndarray:
+def _strings(columns: list[Columns], name: str) -> np.ndarray:
     return np.array([value.decode() for part in columns for value in part[name]], dtype=object)
 
 
@@ -312,7 +251,7 @@ def _distinct_sequences(
     return np.array(texts, np.int32), np.stack(sequences), np.array(lengths, np.int32)
 
 
-def _numbered(token_ids: list[list[int]]) -> np.ndarray:
+def _numbered(token_ids: list[np.ndarray]) -> np.ndarray:
     """[N] int32, the same number for the same ids."""
     numbers: dict[bytes, int] = {}
     keys = (np.array(ids, np.int32).tobytes() for ids in token_ids)
