@@ -6,7 +6,7 @@ import pathlib
 import platform
 
 TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-PACKAGES = ("tensorflow", "tf-keras", "torch", "onnxruntime", "numpy")
+PACKAGES = ("tensorflow", "tf-keras", "torch", "onnxruntime", "safetensors", "webdataset", "numpy")
 
 
 def describe() -> dict:

@@ -1,9 +1,10 @@
 """Data files of the original to TFRecord shards and back: the work behind `convert_easytransfer`.
 
-A row of the released size takes 1,039 KB as text and 469 KB as float32 (`benchmarks.row_decoding`),
-and each text that is paired with an image repeats all of it. Here a row is a `tf.train.Example`
-and, where that pays, each distinct image is stored once. `kaleido_tf.compat.rows.row_files` reads
-such a folder as it reads the text. N = rows, M = distinct images.
+A row of the released size takes 790 to 1,040 KB as text, by how many numbers are 0, and 469 KB as
+float32 (`benchmarks.run --only=reading`), and each text that is paired with an image repeats all of
+it. Here a row is a `tf.train.Example` and, where that pays, each distinct image is stored once.
+`kaleido_tf.compat.rows.row_files` reads such a folder as it reads the text. N = rows, M = distinct
+images.
 """
 
 import concurrent.futures
