@@ -39,7 +39,11 @@ EXCEPTED = {
         "python -m pytest": SUITE,
         "ruff": "before every commit",
     },
-    "docs/workers.md": {"worker_hosts": "needs two machines; tests/end_to_end/test_workers.py"},
+    "docs/workers.md": {
+        "worker_hosts": "needs two machines; tests/end_to_end/test_workers.py",
+        "kaleido_tf.data_service": "serves until it is stopped; tests/test_data_service.py",
+        "--data_service=": "needs that service; tests/objectives/test_pretraining.py",
+    },
     "docs/original.md": {
         "data_prep.convert_easytransfer": RELEASED,
         "convert_checkpoint": RELEASED,
@@ -58,6 +62,7 @@ EXCEPTED = {
     "docs/retrieval.md": {"hm_en": "the same"},
     "docs/records.md": {
         "hm_": "needs the H&M photos",
+        "--share_photos": "tests/data_prep/record_writing/test_shared_photos.py runs it",
         "--runner=beam": "tests/data_prep/record_writing/test_runners.py runs it",
     },
     "docs/export.md": {
