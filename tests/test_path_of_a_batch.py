@@ -15,7 +15,15 @@ from tests.tiny_models import tiny_config
 
 ROOT = pathlib.Path(__file__).parents[1]
 LARGEST = 19
-BESIDE = {"text.py", "input_files.py", "dataset_json.py", "config.py", "errors.py", "patches.py"}
+BESIDE = {
+    "text.py",
+    "shared_photos.py",
+    "input_files.py",
+    "dataset_json.py",
+    "config.py",
+    "errors.py",
+    "patches.py",
+}
 """Files that are asked for sizes and names on the way, and do not touch the batch."""
 
 
