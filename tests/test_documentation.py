@@ -321,7 +321,7 @@ def test_flags_in_prose_exist():
     programs += ["kaleido_tf.compat.convert_checkpoint", "kaleido_tf.evaluation.retrieval"]
     serving = ("report_page", "embed", "search", "change_index", "search_page")
     programs += [f"kaleido_tf.serving.{name}" for name in serving]
-    programs += ["kaleido_tf.evaluation.score_captions"]
+    programs += ["kaleido_tf.evaluation.score_captions", "kaleido_tf.data_service"]
     known = set().union(*map(documented.flags_of, programs))
     wrong = [
         f"{document}: {span}"
