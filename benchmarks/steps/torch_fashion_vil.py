@@ -171,12 +171,13 @@ class TorchFashionVil(nn.Module):
     def _pac(self, batch, tokens):
         bert, labels = self.model["bert"], batch["attributes"]
         labels = labels / labels.sum(1, keepdim=True)
+        images = bert.image_means(tokens)
         texts = bert.text_means(batch["input_ids"], batch["input_mask"], self.dropout)
         directions = functional.normalize(self.model["heads"]["pac"].projection, dim=0)
         with torch.autocast("cpu", enabled=False):
             return sum(
                 functional.cross_entropy(functional.normalize(vectors, dim=1) @ directions, labels)
-                for vectors in (bert.image_means(tokens), texts)
+                for vectors in (images, texts)
             )
 
     def _itc(self, batch, tokens):
