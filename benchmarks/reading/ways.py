@@ -24,7 +24,11 @@ def records(folder: pathlib.Path, storage: str, feature_size: int, batch: int) -
     """Records by `parse_record`, each as float16."""
     files = sorted(map(str, folder.glob(f"records_{storage}-*")))
     dataset = tf.data.TFRecordDataset(files)
-    parsed = dataset.map(lambda row: parse_record(row, feature_size), tf.data.AUTOTUNE)
+
+    def parse(row):
+        return parse_record(row, feature_size, storage=storage)
+
+    parsed = dataset.map(parse, tf.data.AUTOTUNE)
     batches = parsed.batch(batch).prefetch(2)
     return lambda: iter(batches)
 

@@ -33,7 +33,7 @@ def compare(step: str, batch_size: int, precision: str, rivals: list[str], turns
     """Times the steps of all sides in turns.
 
     Returns: `rates.rows_of` examples, ours first, and in each `gib` (peak memory of its process),
-      `share_of_floor` (of what an update's operations would take at this machine's fastest rate of
+      `loaded_gib` (what its imports took of that), `share_of_floor` (of what an update's operations would take at this machine's fastest rate of
       matrix products) and what is common to all.
     """
     far = check_agreement(step, batch_size, precision, rivals)
@@ -65,7 +65,7 @@ def compare(step: str, batch_size: int, precision: str, rivals: list[str], turns
         {
             **common,
             **row,
-            "gib": figures[row["side"]][-1]["gib"],
+            **{name: figures[row["side"]][-1][name] for name in ("gib", "loaded_gib")},
             "share_of_floor": row["per_second"] / floor,
         }
         for row in rows_of(seconds, batch_size)
@@ -82,7 +82,8 @@ def table(rows: list[dict]) -> list[str]:
     )
 
     def further(row):
-        return f"   {row['share_of_floor']:.0%} of the floor   {row['gib']:.2f} GiB"
+        memory = f"{row['gib']:.2f} GiB, {row['loaded_gib']:.2f} of them loaded"
+        return f"   {row['share_of_floor']:.0%} of the floor   {memory}"
 
     return lines_of(title, rows, "examples", further)
 

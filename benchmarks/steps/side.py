@@ -69,7 +69,7 @@ def counted_work(step) -> float:
     return counter.get_total_flops() / 1e9
 
 
-def answer(request: str, side: str, settings: StepSettings, step) -> dict:
+def answer(request: str, side: str, settings: StepSettings, step, loaded: float) -> dict:
     """The figures that a request asks for; seconds and operations are of an update."""
     updates = module_of(settings.step).UPDATES
     if request == "losses":
@@ -81,17 +81,28 @@ def answer(request: str, side: str, settings: StepSettings, step) -> dict:
     if request == "work":
         return {"gflop": counted_work(step) / updates}
     seconds = seconds_of(step) / updates
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"seconds": seconds, "gib": memory}
+    return {"seconds": seconds, "gib": peak_memory(), "loaded_gib": loaded}
+
+
+def peak_memory() -> float:
+    """GiB of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def load(side: str) -> float:
+    """Imports what makes the step; the memory that this takes, in GiB."""
+    importlib.import_module("kaleido_tf.training.trainer" if side == "tensorflow" else "torch")
+    return peak_memory()
 
 
 def main(_):
     settings = StepSettings(
         FLAGS.step, FLAGS.batch_size, FLAGS.precision, FLAGS.dropout, pathlib.Path(FLAGS.folder)
     )
+    loaded = load(FLAGS.side)
     step = make_step(FLAGS.side, settings)
     for line in sys.stdin:
-        print(json.dumps(answer(line.strip(), FLAGS.side, settings, step)), flush=True)
+        print(json.dumps(answer(line.strip(), FLAGS.side, settings, step, loaded)), flush=True)
 
 
 if __name__ == "__main__":

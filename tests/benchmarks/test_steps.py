@@ -121,7 +121,7 @@ class Answers:
 
     def ask(self, request):
         if request == "step":
-            return {"seconds": next(self.seconds), "gib": 1.5}
+            return {"seconds": next(self.seconds), "gib": 1.5, "loaded_gib": 0.25}
         return {
             "losses": {"losses": steps([10.0, 0.7, 0.2])},
             "product": {"gflops": self.GFLOPS[self.side]},
@@ -147,6 +147,7 @@ def test_figures_are_medians_of_turns_after_the_warm_up(monkeypatch):
     assert (
         "tensorflow is 2.00 times as fast (1.50 to 3.00)" in lines[2]
         and "53% of the floor" in lines[2]
+        and lines[2].endswith("1.50 GiB, 0.25 of them loaded")
     )
 
 
