@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from data_prep.record_writing.patch_content import PatchSettings
-from kaleido_tf.records.record import parse_record
+from kaleido_tf.records.parsing import parse_record
 
 SETTINGS = PatchSettings(
     backbone="squeezenet",

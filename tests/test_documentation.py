@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from data_prep.sample.sample_catalogue import write_sample_catalogue
-from kaleido_tf.records import photo, record
+from kaleido_tf.records import parsing, photo, record
 from kaleido_tf.records.record import KALEIDO
 from tests import documented_commands as documented
 from tests import small_records
@@ -406,5 +406,5 @@ def test_records_md_s_code_reads_every_record(tmp_path, monkeypatch):
 def test_records_md_names_every_feature():
     rows = [line.split("|")[1] for line in text_of("docs/records.md").splitlines() if "|" in line]
     described = set(re.findall(r"`(\w+)`", "\n".join(rows)))
-    assert described >= {*record._FIXED, *KALEIDO.blocks, "patch_boxes", *record._LISTS}
+    assert described >= {*record.FIXED, *KALEIDO.blocks, "patch_boxes", *parsing.LISTS}
     assert described >= {*photo._PHOTO}

@@ -22,6 +22,7 @@ BESIDE = {
     "config.py",
     "errors.py",
     "patches.py",
+    "record.py",
     "shared_photos.py",
 }
 """Files that are asked for sizes and names on the way, or open what others read, and do not touch

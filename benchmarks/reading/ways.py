@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kaleido_tf.compat.rows.input_schema import Column
 from kaleido_tf.compat.rows.row_files import RowFiles
-from kaleido_tf.records.record import parse_record
+from kaleido_tf.records.parsing import parse_record
 
 CORES = len(os.sched_getaffinity(0))
 _DTYPES = {"int": tf.int64, "float": tf.float32}

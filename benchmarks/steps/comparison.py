@@ -33,8 +33,8 @@ def compare(step: str, batch_size: int, precision: str, rivals: list[str], turns
     """Times the steps of all sides in turns.
 
     Returns: `rates.rows_of` examples, ours first, and in each `gib` (peak memory of its process),
-      `loaded_gib` (what its imports took of that), `share_of_floor` (of what an update's operations would take at this machine's fastest rate of
-      matrix products) and what is common to all.
+      `loaded_gib` (what its imports took of that), `share_of_floor` (of what an update's operations
+      would take at this machine's fastest rate of matrix products) and what is common to all.
     """
     far = check_agreement(step, batch_size, precision, rivals)
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:

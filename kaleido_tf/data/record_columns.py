@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from kaleido_tf.errors import InputError, tensorflow_reason
 from kaleido_tf.records.feature_storage import block_bytes
-from kaleido_tf.records.record import RECORD_VERSION, Layout, parse_table
+from kaleido_tf.records.parsing import parse_table
+from kaleido_tf.records.record import RECORD_VERSION, Layout
 from kaleido_tf.records.shared_photos import open_shards
 
 _BATCH = 256

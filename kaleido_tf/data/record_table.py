@@ -23,7 +23,8 @@ from kaleido_tf.records.dataset_json import (
     shares_photos,
     storage_of,
 )
-from kaleido_tf.records.record import Layout, parse_record
+from kaleido_tf.records.parsing import parse_record
+from kaleido_tf.records.record import Layout
 from kaleido_tf.records.shared_photos import open_shards
 from kaleido_tf.records.views import PLAIN
 from kaleido_tf.text import Vocabulary, sequence

@@ -7,14 +7,13 @@ instead (`photo.py`).
 """
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from kaleido_tf import patches
-from kaleido_tf.records.feature_storage import SCALE_BYTES, SCALES, STORAGES, restored, stored
+from kaleido_tf.records.feature_storage import SCALES, STORAGES, restored, stored
 from kaleido_tf.records.views import PLAIN
 
 RECORD_VERSION = 1
@@ -74,7 +73,7 @@ PIXELS = Layout("pixels", (), {}, size_key="image_size")
 """Of families that read photos: each is a square of `image_size` pixels a side."""
 LAYOUTS = {layout.name: layout for layout in (KALEIDO, *GRIDS.values(), PIXELS)}
 
-_FIXED = {
+FIXED = {
     "record_version": tf.io.FixedLenFeature([], tf.int64),
     "product_id": tf.io.FixedLenFeature([], tf.string),
     "image_id": tf.io.FixedLenFeature([], tf.string),
@@ -85,8 +84,9 @@ _FIXED = {
     "image_size": tf.io.FixedLenFeature([2], tf.int64),  # width, height of the photo in pixels
     "crop_box": tf.io.FixedLenFeature([4], tf.int64),  # x1, x2, y1, y2 in its pixels, half-open
 }
-# absent from the plain view, and so from all records that were written before there were others
-_VIEW = {"view": tf.io.FixedLenFeature([], tf.int64, default_value=PLAIN)}
+"""The fields of one number or text that every record has."""
+VIEW = {"view": tf.io.FixedLenFeature([], tf.int64, default_value=PLAIN)}
+"""Absent from the plain view, and so from all records of before there were others."""
 SHARED = {
     "photo_of": tf.io.FixedLenFeature([], tf.string, default_value=""),
     "photo_bytes": tf.io.FixedLenFeature([], tf.int64, default_value=0),
@@ -94,36 +94,6 @@ SHARED = {
 """Whose photo a record shows (an image id; "": its own), and how long the photo is where others
 show it, too; see `shared_photos`.
 """
-_LISTS = {
-    "token_ids": tf.int64,  # WordPiece ids of `text`, without [CLS] and [SEP], not truncated
-    "alignment_tokens": tf.int64,  # index into token_ids
-    "alignment_patches": tf.int64,  # index among the 55 patches
-    "alignment_scores": tf.float32,
-}
-_RAGGED = {name: tf.io.RaggedFeature(dtype) for name, dtype in _LISTS.items()}
-
-
-def _raw(layout: Layout) -> dict:
-    scales = (name + SCALES for name in layout.blocks)
-    return {
-        **{name: tf.io.FixedLenFeature([], tf.string) for name in layout.content},
-        **{name: tf.io.FixedLenFeature([], tf.string, default_value="") for name in scales},
-    }
-
-
-TABLE_FEATURES = (
-    "record_version",
-    "product_id",
-    "image_id",
-    "category_id",
-    "subcategory_id",
-    "token_ids",
-    "view",
-    "photo_of",
-    "photo_bytes",
-)
-"""What a run reads once of every record at its start (see data/record_table.py)."""
-
 
 _OF_PHOTO = (
     *("patch_boxes", "photo", "photo_encoding"),
@@ -148,7 +118,7 @@ class Record:
         missing.
         """
         record = cls(tf.train.Example.FromString(serialized))
-        missing = [name for name in _FIXED if name not in record._features]
+        missing = [name for name in FIXED if name not in record._features]
         if missing:
             raise ValueError(f"no {', '.join(missing)} in it")
         return record
@@ -347,82 +317,3 @@ def int_feature(values) -> tf.train.Feature:
 def bytes_feature(value: bytes) -> tf.train.Feature:
     """Bytes as a feature of a record."""
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def parse_record(
-    serialized: tf.Tensor, feature_size: int, layout: Layout = KALEIDO, storage: str | None = None
-) -> dict[str, tf.Tensor]:
-    """One serialized record to its tensors: feature blocks [rows, F] float16, lists [n], the rest
-    as declared.
-
-    Args: storage: of `STORAGES`, where it is known; None asks the record, which takes as long as
-      all the rest.
-    """
-    boxes = {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
-    example = tf.io.parse_single_example(serialized, {**_FIXED, **boxes, **_raw(layout), **_RAGGED})
-    for name, rows in layout.blocks.items():
-        fields = example[name], example.pop(name + SCALES)
-        example[name] = decode_block(*fields, rows, feature_size, storage)
-    return example
-
-
-def parse_patch(
-    serialized: tf.Tensor, patch: tf.Tensor, feature_size: int, storage: str | None = None
-) -> tf.Tensor:
-    """The features [F] float16 of one patch of a serialized record, without decoding the others.
-    Args: storage: as `parse_record`.
-    """
-    name = "patch_features"
-    spec = {field: _raw(KALEIDO)[field] for field in (name, name + SCALES)}
-    fields = tf.io.parse_single_example(serialized, spec)
-    return decode_vector(fields[name], fields[name + SCALES], patch, feature_size, storage)
-
-
-def decode_block(
-    raw: tf.Tensor, scales: tf.Tensor, count: int, feature_size: int, storage: str | None = None
-) -> tf.Tensor:
-    """[count, F] float16 of a block's fields, as `feature_storage.restored`.
-
-    Args: scales: "" where it is float16. count: vectors of the block. storage: as `parse_record`.
-    """
-
-    def from_half():
-        return tf.reshape(tf.io.decode_raw(raw, tf.float16), [-1, feature_size])
-
-    def from_steps():
-        steps = tf.reshape(tf.io.decode_raw(raw, tf.int8), [-1, feature_size])
-        scale = tf.io.decode_raw(scales, tf.float32)[:, None]
-        return tf.cast(tf.cast(steps, tf.float32) * scale, tf.float16)
-
-    if storage is None:
-        values = tf.cond(tf.strings.length(scales) > 0, from_steps, from_half)
-    else:
-        values = from_half() if storage == STORAGES[0] else from_steps()
-    return tf.ensure_shape(values, [count, feature_size])
-
-
-def decode_vector(
-    raw: tf.Tensor, scales: tf.Tensor, row: tf.Tensor, feature_size: int, storage: str | None = None
-) -> tf.Tensor:
-    """[F] float16 of one vector of a block, without decoding the others. Args: row: [] int.
-    storage: as `parse_record`.
-    """
-    row = tf.cast(row, tf.int32)
-    is_scaled = tf.cast(tf.strings.length(scales) > 0, tf.int32)
-    width = feature_size * (tf.float16.size - is_scaled)
-    raw = tf.strings.substr(raw, row * width, width)
-    scale = tf.strings.substr(scales, row * SCALE_BYTES * is_scaled, SCALE_BYTES * is_scaled)
-    return decode_block(raw, scale, 1, feature_size, storage)[0]
-
-
-def parse_table(serialized: tf.Tensor, layout: Layout = KALEIDO) -> dict[str, tf.Tensor]:
-    """[B] serialized records to the columns of `TABLE_FEATURES` and `content_bytes` [B, n] (length
-    of each field of `Layout.content`, with its scales).
-    """
-    known = {**_FIXED, **_VIEW, **SHARED, **_RAGGED}
-    specs = {name: known[name] for name in TABLE_FEATURES}
-    columns = tf.io.parse_example(serialized, {**specs, **_raw(layout)})
-    lengths = [tf.strings.length(columns.pop(name)) for name in layout.content]
-    scales = [tf.strings.length(columns.pop(name + SCALES)) for name in layout.blocks]
-    lengths = [sum(both) for both in itertools.zip_longest(lengths, scales, fillvalue=0)]
-    return {**columns, "content_bytes": tf.stack(lengths, axis=1)}

@@ -10,7 +10,7 @@ from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.data.sampling import ExampleOrder, row_seed
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.record import parse_record
+from kaleido_tf.records.parsing import parse_record
 from kaleido_tf.text import Vocabulary
 from tests import data_services, small_records
 from tests.free_ports import free_hosts

@@ -9,15 +9,8 @@ import tensorflow as tf
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.dataset_json import declared_by
 from kaleido_tf.records.feature_storage import SCALES, block_bytes, restored, stored
-from kaleido_tf.records.record import (
-    KALEIDO,
-    Record,
-    decode_block,
-    decode_vector,
-    parse_patch,
-    parse_record,
-    serialize_record,
-)
+from kaleido_tf.records.parsing import decode_block, decode_vector, parse_patch, parse_record
+from kaleido_tf.records.record import KALEIDO, Record, serialize_record
 from tests import small_records
 
 ROWS, SIZE = 5, 7

@@ -6,14 +6,8 @@ import tensorflow as tf
 
 from kaleido_tf.errors import InputError
 from kaleido_tf.records.dataset_json import read_dataset_json
-from kaleido_tf.records.record import (
-    GRIDS,
-    KALEIDO,
-    Record,
-    parse_patch,
-    parse_record,
-    serialize_record,
-)
+from kaleido_tf.records.parsing import parse_patch, parse_record
+from kaleido_tf.records.record import GRIDS, KALEIDO, Record, serialize_record
 from tests import small_records
 
 

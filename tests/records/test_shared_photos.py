@@ -23,8 +23,9 @@ from kaleido_tf.data.record_table import (
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.files.tfrecord_files import write_shard
+from kaleido_tf.records.parsing import parse_record
 from kaleido_tf.records.photo import parse_photo
-from kaleido_tf.records.record import KALEIDO, Record, parse_record
+from kaleido_tf.records.record import KALEIDO, Record
 from kaleido_tf.records.shards import read_shard, read_shards
 from kaleido_tf.records.shared_photos import share_photo
 from kaleido_tf.serving.recorded_photos import RecordedPhotos

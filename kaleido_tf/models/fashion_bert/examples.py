@@ -11,7 +11,8 @@ from kaleido_tf.data.sampling import Draw, fold, row_seed
 from kaleido_tf.data.token_masking import MaskingConfig, choose_random_tokens, mask_tokens
 from kaleido_tf.errors import InputError
 from kaleido_tf.models.fashion_bert.config import FashionBertConfig
-from kaleido_tf.records.record import GRIDS, Layout, parse_record
+from kaleido_tf.records.parsing import parse_record
+from kaleido_tf.records.record import GRIDS, Layout
 from kaleido_tf.text import Vocabulary
 
 

@@ -18,7 +18,8 @@ from kaleido_tf.data.sampling import Draw, fold, row_seed
 from kaleido_tf.data.token_masking import MaskingConfig, mask_tokens
 from kaleido_tf.models.kaleido_bert.aligned_masking import choose_masked
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-from kaleido_tf.records.record import KALEIDO, parse_patch, parse_record
+from kaleido_tf.records.parsing import parse_patch, parse_record
+from kaleido_tf.records.record import KALEIDO
 from kaleido_tf.text import Vocabulary
 
 

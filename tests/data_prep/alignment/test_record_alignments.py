@@ -16,7 +16,8 @@ from kaleido_tf import patches
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
-from kaleido_tf.records.record import GRIDS, parse_record
+from kaleido_tf.records.parsing import parse_record
+from kaleido_tf.records.record import GRIDS
 from kaleido_tf.text import Vocabulary
 from kaleido_tf.words import Word
 from tests import small_records

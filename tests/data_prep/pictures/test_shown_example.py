@@ -9,7 +9,8 @@ from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.record_table import read_serialized
 from kaleido_tf.families import read_examples
 from kaleido_tf.models.kaleido_bert.config import KaleidoBertConfig
-from kaleido_tf.records.record import Record, parse_record
+from kaleido_tf.records.parsing import parse_record
+from kaleido_tf.records.record import Record
 from kaleido_tf.text import Vocabulary
 from tests import small_records
 
