@@ -12,6 +12,7 @@ from kaleido_tf.records.feature_storage import block_bytes
 from kaleido_tf.records.parsing import parse_table
 from kaleido_tf.records.record import RECORD_VERSION, Layout
 from kaleido_tf.records.shared_photos import open_shards
+from kaleido_tf.records.views import PLAIN
 
 _BATCH = 256
 Columns = dict[str, np.ndarray | list[np.ndarray]]
@@ -130,6 +131,27 @@ class ColumnReader:
                 f"{where}: token ids below {self.vocab_size} (the vocabulary) are needed. Received:"
                 f" {ids.max()}"
             )
+
+
+def check_holders(file: str, parts: list[Columns]) -> int:
+    """Bytes of photos that others hold for records of a file. Raises: InputError if the one before
+    them is another than they name.
+    """
+    names = ("image_id", "view", "photo_of", "photo_bytes")
+    left_out, holder, number = 0, (b"", PLAIN), 0
+    for part in parts:
+        for image, view, photo_of, size in zip(*(part[name].tolist() for name in names)):
+            if photo_of and (photo_of, view) != holder:
+                raise InputError(
+                    f"{file} record {number} (photo {image.decode()}): the photo of"
+                    f" {photo_of.decode()} is needed before it. Received: {holder[0].decode()}"
+                )
+            if photo_of:
+                left_out += size
+            else:
+                holder = image, view
+            number += 1
+    return left_out
 
 
 def _count(parts: list[Columns]) -> int:

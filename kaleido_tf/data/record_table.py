@@ -11,7 +11,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from kaleido_tf.data.record_columns import ColumnReader, Columns
+from kaleido_tf.data.record_columns import ColumnReader, Columns, check_holders
 from kaleido_tf.data.record_vocabulary import check_vocabulary
 from kaleido_tf.errors import InputError
 from kaleido_tf.files.input_files import find_files
@@ -26,7 +26,6 @@ from kaleido_tf.records.dataset_json import (
 from kaleido_tf.records.parsing import parse_record
 from kaleido_tf.records.record import Layout
 from kaleido_tf.records.shared_photos import open_shards
-from kaleido_tf.records.views import PLAIN
 from kaleido_tf.text import Vocabulary, sequence
 
 
@@ -159,7 +158,7 @@ def read_record_table(
     for file, parts in zip(files, reader.read(files), strict=True):
         count = sum(len(part["product_id"]) for part in parts)
         check_count(file, count)
-        left_out.append(_check_holders(file, parts))
+        left_out.append(check_holders(file, parts))
         columns += parts
         starts.append(starts[-1] + count)
     if not starts[-1]:
@@ -207,27 +206,6 @@ def _alignments_in(files: list[str]) -> str:
                 " after it. Start it again with the same command"
             )
     return json.dumps(alignments_of_folders, sort_keys=True) if any(alignments_of_folders) else ""
-
-
-def _check_holders(file: str, parts: list[Columns]) -> int:
-    """Bytes of photos that others hold for records of a file. Raises: InputError if the one before
-    them is another than they name.
-    """
-    names = ("image_id", "view", "photo_of", "photo_bytes")
-    left_out, holder, number = 0, (b"", PLAIN), 0
-    for part in parts:
-        for image, view, photo_of, size in zip(*(part[name].tolist() for name in names)):
-            if photo_of and (photo_of, view) != holder:
-                raise InputError(
-                    f"{file} record {number} (photo {image.decode()}): the photo of"
-                    f" {photo_of.decode()} is needed before it. Received: {holder[0].decode()}"
-                )
-            if photo_of:
-                left_out += size
-            else:
-                holder = image, view
-            number += 1
-    return left_out
 
 
 def _strings(columns: list[Columns], name: str) -> np.ndarray:
