@@ -6,6 +6,7 @@ are medians of turns that alternate, ratios are of the same turn. Nothing else s
 machine.
 """
 
+import functools
 import json
 import pathlib
 from collections.abc import Iterator
@@ -23,20 +24,26 @@ from kaleido_tf.files.whole_files import write_json
 
 MEASUREMENTS = (*STEPS, "patch_features", "reading")
 
-flags.DEFINE_list("only", list(MEASUREMENTS), "Of the measurements, those that are made.")
-flags.DEFINE_list("batch_sizes", ["8", "32"], "Of training steps.")
-flags.DEFINE_list("precisions", ["float32", "bfloat16"], "Of training steps.")
-flags.DEFINE_list("rivals", ["pytorch", "pytorch_compiled"], "Of training steps.")
-flags.DEFINE_list("patch_sizes", ["0", "224"], "Of patch features: pixels a side, 0: their own.")
-flags.DEFINE_integer("crops", 4, "Of patch features: crops a turn.", lower_bound=1)
-flags.DEFINE_integer("products", 400, "Of reading: products a turn.", lower_bound=1)
-flags.DEFINE_integer("feature_size", 2048, "Of reading: floats a patch.", lower_bound=1)
-flags.DEFINE_integer("turns", 5, "Turns; the median is reported.", lower_bound=1)
-flags.DEFINE_string("output", "benchmarks.json", "The file of all figures.")
 FLAGS = flags.FLAGS
 
 READ_AT_ONCE = 8
 """Products a batch of reading."""
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Where this is the command; tests import it beside others that have flags of these names."""
+    lists = functools.partial(flags.DEFINE_list, flag_values=values)
+    numbers = functools.partial(flags.DEFINE_integer, lower_bound=1, flag_values=values)
+    lists("only", list(MEASUREMENTS), "Of the measurements, those that are made.")
+    lists("batch_sizes", ["8", "32"], "Of training steps.")
+    lists("precisions", ["float32", "bfloat16"], "Of training steps.")
+    lists("rivals", ["pytorch", "pytorch_compiled"], "Of training steps.")
+    lists("patch_sizes", ["0", "224"], "Of patch features: pixels a side, 0: their own.")
+    numbers("crops", 4, "Of patch features: crops a turn.")
+    numbers("products", 400, "Of reading: products a turn.")
+    numbers("feature_size", 2048, "Of reading: floats a patch.")
+    numbers("turns", 5, "Turns; the median is reported.")
+    flags.DEFINE_string("output", "benchmarks.json", "The file of all figures.", flag_values=values)
 
 
 def comparisons(name: str) -> Iterator[tuple[str, list[dict], list[str]]]:
@@ -74,4 +81,5 @@ def main(_):
 
 
 if __name__ == "__main__":
+    define_flags(FLAGS)
     run_command(main)

@@ -70,6 +70,7 @@ def main(_) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         while server:  # its own `join` hears no Ctrl-C
             time.sleep(3600)
+    os._exit(0)  # its end would wait a minute for those that still read from it
 
 
 def _check_flags() -> None:

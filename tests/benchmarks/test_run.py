@@ -4,7 +4,6 @@ import json
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from benchmarks import run
 from kaleido_tf.errors import InputError
@@ -13,8 +12,10 @@ from kaleido_tf.errors import InputError
 @pytest.fixture
 def command(tmp_path, monkeypatch):
     """Runs it with flags; the comparisons give their names and what they were asked for."""
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS(["run"])
+    values = flags.FlagValues()
+    run.define_flags(values)
+    values(["run"])
+    monkeypatch.setattr(run, "FLAGS", values)
 
     def standing_in(name):
         monkeypatch.setattr(getattr(run, name), "compare", lambda *asked: [{name: list(asked)}])
@@ -25,8 +26,9 @@ def command(tmp_path, monkeypatch):
 
     def given(**changes):
         output = tmp_path / "figures.json"
-        with flagsaver.flagsaver(output=str(output), turns=3, **changes):
-            run.main([])
+        for name, value in {"output": str(output), "turns": 3, **changes}.items():
+            setattr(values, name, value)
+        run.main([])
         return json.loads(output.read_text())
 
     return given
