@@ -104,8 +104,8 @@ def main(_):
     for precision in FLAGS.precisions:
         tf_keras.mixed_precision.set_global_policy(PRECISIONS[precision])
         settings = StepSettings(FLAGS.step, 1, precision, dropout=True, folder=folder)
-        model, optimizer = module.make_model(settings), module.make_optimizer()
-        optimizer.build(model.trainable_variables)
+        model = module.make_model(settings)
+        optimizer = module.make_optimizer(model, settings)
         for size in map(int, FLAGS.batch_sizes):
             batch = module.draw_batch(model, size)
             name = f"{FLAGS.step}-{precision}-{size}.stablehlo"

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import types
 
 import jax
 import numpy as np
@@ -59,6 +60,31 @@ def test_jax_makes_the_step_that_tensorflow_makes(exported):
     assert len(changed) == len(after) > 3 * 50  # weights, two moments, the count
     for variable, value in zip(changed, after):
         np.testing.assert_allclose(value, variable.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("step", list(export_step.STEPS))
+def test_the_command_writes_what_the_steps_modules_make(step, tmp_path, monkeypatch):
+    module = export_step.STEPS[step]
+    tiny = KaleidoBert(tiny_config(vocab_size=1500), (), text_length=10)
+    made, written = [], []
+
+    def program_of(model, optimizer, batch, clip_norm):
+        made.append((model, optimizer, clip_norm))
+        assert len(optimizer.variables) > 2 * len(model.trainable_variables)  # it is built
+        return b"program"
+
+    monkeypatch.setattr(module, "make_model", lambda settings: tiny)
+    monkeypatch.setattr(module, "draw_batch", lambda model, size: written.append(size))
+    monkeypatch.setattr(export_step, "program_of", program_of)
+    monkeypatch.setattr(export_step, "as_stablehlo", lambda program: program)
+    flags = {"step": step, "batch_sizes": ["3", "5"], "precisions": ["float32"]}
+    monkeypatch.setattr(
+        export_step, "FLAGS", types.SimpleNamespace(output_dir=str(tmp_path), **flags)
+    )
+    export_step.main([])
+    assert written == [3, 5] and {clip for *_, clip in made} == {module.CLIP}
+    programs = json.loads((tmp_path / "steps.json").read_text())["programs"]
+    assert [(tmp_path / entry["file"]).read_bytes() for entry in programs] == [b"program"] * 2
 
 
 def test_the_command_that_needs_jax_alone(exported):
