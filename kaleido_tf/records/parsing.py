@@ -48,8 +48,7 @@ def parse_record(
     """One serialized record to its tensors: feature blocks [rows, F] float16, lists [n], the rest
     as declared.
 
-    Args: storage: of `STORAGES`, where it is known; None asks the record, which takes as long as
-      all the rest.
+    Args: storage: of `STORAGES`, where it is known; None asks each record, which takes time.
     """
     boxes = {"patch_boxes": tf.io.FixedLenFeature([layout.num_patches, 5], tf.int64)}
     example = tf.io.parse_single_example(serialized, {**FIXED, **boxes, **_raw(layout), **_RAGGED})
