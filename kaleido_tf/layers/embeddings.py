@@ -54,14 +54,21 @@ class TextEmbedding(tf_keras.layers.Layer):
         )
         self.output_dropout = tf_keras.layers.Dropout(dropout)
         # The tables exist from the start: the masked-LM head shares the word table.
-        self.word_embeddings = self._table("word_embeddings", vocab_size, initializer_range)
+        # Float32 whatever the precision: a batch needs few of its rows, and rounding means all.
+        self.word_embeddings = self._table(
+            "word_embeddings", vocab_size, initializer_range, experimental_autocast=False
+        )
         spread = self.position_range
         self.position_embeddings = self._table("position_embeddings", max_positions, spread)
         self.segment_embeddings = self._table("segment_embeddings", type_vocab_size, spread)
 
-    def _table(self, name, rows, spread):
-        initializer = self.INITIALIZER(stddev=spread)
-        return self.add_weight(name, shape=[rows, self.hidden_size], initializer=initializer)
+    def _table(self, name, rows, spread, **kwargs):
+        initializer, shape = self.INITIALIZER(stddev=spread), [rows, self.hidden_size]
+        return self.add_weight(name, shape=shape, initializer=initializer, **kwargs)
+
+    def words(self, input_ids):
+        """Rows of the word table, in the precision of the layer. [...] int -> [..., H]."""
+        return tf.cast(tf.gather(self.word_embeddings, input_ids), self.compute_dtype)
 
     def call(self, input_ids, segment_ids):
         length = input_ids.shape[1]
@@ -77,7 +84,7 @@ class TextEmbedding(tf_keras.layers.Layer):
 
         Args: positions: [S, H], their rows of `position_embeddings`.
         """
-        embedded = tf.gather(self.word_embeddings, input_ids)
+        embedded = self.words(input_ids)
         # One-hot, as segments are few: a matmul is cheaper to differentiate than a gather of equal
         # rows.
         embedded += tf.matmul(

@@ -65,15 +65,43 @@ def dense(rows: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
 
     @tf.custom_gradient
     def part(rows, kernel, bias):
-        def backward(gradient):
-            ones = tf.ones([1, tf.shape(gradient)[0]], gradient.dtype)
-            return (
-                tf.matmul(gradient, kernel, transpose_b=True),
-                tf.matmul(rows, gradient, transpose_a=True),
-                tf.matmul(ones, gradient)[0],
-            )
+        output = _with_bias(tf.matmul(rows, kernel), bias)
+        return output, lambda gradient: _dense_gradients(rows, kernel, gradient)
 
-        return tf.nn.bias_add(tf.matmul(rows, kernel), bias), backward
+    return part(*(tf.convert_to_tensor(argument) for argument in (rows, kernel, bias)))
+
+
+def _with_bias(product, bias):
+    """In 16 bits TensorFlow's fusion of a product with its bias takes up to five times as long as
+    the product alone (`benchmarks.product_rates`), so an axis keeps them apart.
+    """
+    if product.dtype.size > 2:
+        return tf.nn.bias_add(product, bias)
+    width = bias.shape[0]
+    return tf.reshape(tf.nn.bias_add(tf.reshape(product, [1, -1, width]), bias), [-1, width])
+
+
+def _dense_gradients(rows, kernel, gradient):
+    """Of rows, kernel and bias."""
+    ones = tf.ones([1, tf.shape(gradient)[0]], gradient.dtype)
+    return (
+        tf.matmul(gradient, kernel, transpose_b=True),
+        tf.matmul(rows, gradient, transpose_a=True),
+        tf.matmul(ones, gradient)[0],
+    )
+
+
+def dense_gelu(rows: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, gelu: "Gelu") -> tf.Tensor:
+    """GELU of `dense`; the bias is added within the loop of the GELU."""
+
+    @tf.custom_gradient
+    def part(rows, kernel, bias):
+        product = tf.matmul(rows, kernel)
+
+        def backward(gradient):
+            return _dense_gradients(rows, kernel, gelu.backward(product, bias, gradient))
+
+        return gelu.forward(product, bias), backward
 
     return part(*(tf.convert_to_tensor(argument) for argument in (rows, kernel, bias)))
 
@@ -83,31 +111,34 @@ def by_rows(values: tf.Tensor, last_axes: int = 1) -> tf.Tensor:
     return tf.reshape(values, [-1, math.prod(values.shape[-last_axes:])])
 
 
-def _activation(value: Callable, slope: Callable) -> Callable:
-    """An activation, computed in float32, from its value and its slope at float32 numbers. The
-    slope is written out: differentiated by XLA it takes longer.
+class Gelu(NamedTuple):
+    """`plain` for every use; in training, of a product and its bias, each one compiled loop:
+    `forward` and `backward` (product, bias, gradient), which gives the gradient of the product.
     """
 
-    @compiled
-    def forward(x):
-        return tf.cast(value(tf.cast(x, tf.float32)), x.dtype)
-
-    @compiled
-    def backward(x, gradient):
-        return tf.cast(slope(tf.cast(x, tf.float32)) * tf.cast(gradient, tf.float32), x.dtype)
-
-    @tf.custom_gradient
-    def run(x):
-        return forward(x), lambda gradient: backward(x, gradient)
-
-    return run
-
-
-class Gelu(NamedTuple):
-    """`plain` for every use; `fused`, the same as one compiled loop, for training."""
-
     plain: Callable
-    fused: Callable
+    forward: Callable
+    backward: Callable
+
+
+def _compiled_gelu(value: Callable, slope: Callable) -> Gelu:
+    """A GELU, computed in float32, from its value and its slope at float32 numbers. The slope is
+    written out: differentiated by XLA it takes longer.
+    """
+
+    def added(product, bias):
+        return tf.cast(product, tf.float32) + tf.cast(bias, tf.float32)
+
+    @compiled
+    def forward(product, bias):
+        return tf.cast(value(added(product, bias)), product.dtype)
+
+    @compiled
+    def backward(product, bias, gradient):
+        slopes = slope(added(product, bias))
+        return tf.cast(slopes * tf.cast(gradient, tf.float32), product.dtype)
+
+    return Gelu(value, forward, backward)
 
 
 def gelu(x):
@@ -134,8 +165,8 @@ def _exact_gelu_slope(x):
 
 GELUS = types.MappingProxyType(
     {
-        "tanh": Gelu(gelu, _activation(gelu, _gelu_slope)),
-        "erf": Gelu(exact_gelu, _activation(exact_gelu, _exact_gelu_slope)),
+        "tanh": _compiled_gelu(gelu, _gelu_slope),
+        "erf": _compiled_gelu(exact_gelu, _exact_gelu_slope),
     }
 )
 """By the config's `hidden_gelu`."""

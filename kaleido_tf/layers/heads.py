@@ -60,7 +60,7 @@ class LevelClassifier(tf_keras.layers.Layer):
 
 class MaskedLanguage(tfm_layers.MaskedLM):
     """BERT's masked-language head, decoding with the word embeddings. [B, T, H], positions [B, K]
-    int below T -> [B, K, vocabulary] logits.
+    int below T -> [B, K, vocabulary] float32 logits.
 
     Args: those of tf-models-official's, whose layer norm has an epsilon of its own, and
       layer_norm_eps.
@@ -73,6 +73,14 @@ class MaskedLanguage(tfm_layers.MaskedLM):
     def build(self, input_shape):
         super().build(input_shape)
         self.layer_norm.epsilon = self.layer_norm_eps
+
+    def call(self, hidden, positions):
+        words = self.layer_norm(self.dense(self._gather_indexes(hidden, positions)))
+        table = tf.cast(self.embedding_table, words.dtype)
+        logits = tf.cast(tf.matmul(words, table, transpose_b=True), tf.float32)
+        logits += tf.cast(self.bias, tf.float32)
+        places = positions.shape[1] or tf.shape(positions)[1]
+        return tf.reshape(logits, [-1, places, self.embedding_table.shape[0]])
 
 
 class UsedPlaces(tf_keras.layers.Layer):

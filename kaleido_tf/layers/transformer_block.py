@@ -52,7 +52,7 @@ class TransformerBlock(tfm_layers.TransformerEncoderBlock):
             kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=initializer_range),
             **kwargs,
         )
-        self._gelu_fused = GELUS[gelu].fused
+        self._gelu = GELUS[gelu]
         self._autocast = False  # or the sum between blocks would come rounded
 
     def build(self, input_shape):
@@ -89,8 +89,11 @@ class TransformerBlock(tfm_layers.TransformerEncoderBlock):
             training,
         )
         first, second = self._intermediate_dense, self._output_dense
-        inner = fused.dense(states, first.kernel, first.bias)
-        inner = self._gelu_fused(inner) if training else self._intermediate_activation_layer(inner)
+        parts = (states, first.kernel, first.bias)
+        if training:
+            inner = fused.dense_gelu(*parts, self._gelu)
+        else:
+            inner = self._intermediate_activation_layer(fused.dense(*parts))
         output, _ = self._add_and_norm(
             fused.dense(tf.cast(inner, self.compute_dtype), second.kernel, second.bias),
             attended,

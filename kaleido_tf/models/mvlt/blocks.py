@@ -18,12 +18,23 @@ NORM_EPSILON = 1e-5
 """Of every layer norm outside of the blocks, and of the one after the reduction."""
 
 
-def dense_rows(layer, hidden):
-    """A dense layer without activation on [B, L, C], as one plain product."""
+def dense_rows(layer, hidden, *gelu):
+    """A dense layer on [B, L, C], as one plain product; with a GELU (of `fused.GELUS`) after it, in
+    training alone.
+    """
     if not layer.built:
         layer(hidden)
-    product = fused.dense(fused.by_rows(hidden), layer.kernel, layer.bias)
+    dense = fused.dense_gelu if gelu else fused.dense
+    product = dense(fused.by_rows(hidden), layer.kernel, layer.bias, *gelu)
     return tf.reshape(product, [-1, hidden.shape[1], layer.units])
+
+
+def patches_and_words(hidden, grid):
+    """The two parts of a sequence [B, N + T, C]. One split: the gradients of two slices would be
+    filled up with zeros and added.
+    """
+    patches = grid[0] * grid[1]
+    return tf.split(hidden, [patches, hidden.shape[1] - patches], axis=1)
 
 
 class JointAttention(tf_keras.layers.Layer):
@@ -64,12 +75,11 @@ class JointAttention(tf_keras.layers.Layer):
         """[B, M, C]; words are left as they are."""
         if self.ratio == 1:
             return hidden
-        patches = grid[0] * grid[1]
-        image = tf.reshape(hidden[:, :patches], [-1, *grid, self.width])
-        coarse = self.reduction(image)
+        patches, words = patches_and_words(hidden, grid)
+        coarse = self.reduction(tf.reshape(patches, [-1, *grid, self.width]))
         cells = coarse.shape[1] * coarse.shape[2]
         coarse = self.reduction_norm(tf.reshape(coarse, [-1, cells, self.width]))
-        return tf.concat([coarse, hidden[:, patches:]], axis=1)
+        return tf.concat([coarse, words], axis=1)
 
     def get_config(self):
         return {
@@ -91,8 +101,11 @@ class FeedForward(tf_keras.layers.Layer):
         self.output_projection = dense(width, initializer_range, name="output_projection")
 
     def call(self, hidden, training=None):
-        inner = dense_rows(self.intermediate, hidden)
-        inner = GELUS["erf"].fused(inner) if training else GELUS["erf"].plain(inner)
+        gelu = GELUS["erf"]
+        if training:
+            inner = dense_rows(self.intermediate, hidden, gelu)
+        else:
+            inner = gelu.plain(dense_rows(self.intermediate, hidden))
         return dense_rows(self.output_projection, inner)
 
     def get_config(self):

@@ -27,7 +27,7 @@ class WordEmbedding(TextEmbedding):
     INITIALIZER = tf_keras.initializers.RandomNormal
 
     def call(self, input_ids):
-        words = tf.gather(self.word_embeddings, input_ids)
+        words = self.words(input_ids)
         padding = (input_ids == PADDING)[..., None]
         words = tf.where(padding, tf.stop_gradient(words), words)
         words += self.segment_embeddings[0] + self.position_embeddings[: input_ids.shape[1]]

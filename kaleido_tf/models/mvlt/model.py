@@ -16,7 +16,7 @@ from kaleido_tf import losses
 from kaleido_tf.data.photos import cut_centre, in_unit_range
 from kaleido_tf.errors import InputError
 from kaleido_tf.layers.heads import UsedPlaces
-from kaleido_tf.models.mvlt.blocks import PyramidBlock
+from kaleido_tf.models.mvlt.blocks import PyramidBlock, patches_and_words
 from kaleido_tf.models.mvlt.config import PATCH_STRIDES, MvltConfig, check_side
 from kaleido_tf.models.mvlt.heads import FirstWordClassifier
 from kaleido_tf.models.mvlt.layers import STAGES, make_layers
@@ -252,9 +252,8 @@ class Mvlt(losses.SummedLosses, tf.Module):
             hidden = self.named_layers[f"stage_{stage}_embedding"](image, text)
             for block in self.blocks_of(stage):
                 hidden = block(hidden, grid=grid)
-            patches = grid[0] * grid[1]
-            image = tf.reshape(hidden[:, :patches], [-1, *grid, hidden.shape[-1]])
-            text = hidden[:, patches:]
+            patches, text = patches_and_words(hidden, grid)
+            image = tf.reshape(patches, [-1, *grid, hidden.shape[-1]])
             maps.append(image)
             texts.append(text)
         return maps, texts
