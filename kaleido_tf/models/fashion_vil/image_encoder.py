@@ -147,7 +147,10 @@ class _NormalisedConvolution(tf_keras.layers.Layer):
         )
 
     def call(self, maps, training=None):
-        hidden = self.convolution(_framed(maps, self.side // 2))
+        if self.side == self.stride == 1:
+            hidden = _by_cell(self.convolution, maps)
+        else:
+            hidden = self.convolution(_framed(maps, self.side // 2))
         return self.batch_norm(hidden, training=training)
 
     def get_config(self):
@@ -158,6 +161,17 @@ class _NormalisedConvolution(tf_keras.layers.Layer):
             "stride": self.stride,
             "frozen": self.frozen,
         }
+
+
+def _by_cell(convolution, maps):
+    """A 1 x 1 convolution as a product of all cells, whose gradients in bfloat16 take two thirds of
+    the time of a convolution's.
+    """
+    if not convolution.built:
+        convolution.build(maps.shape)
+        convolution.built = True
+    cells = tf.reshape(maps, [-1, maps.shape[-1]]) @ convolution.kernel[0, 0]
+    return tf.reshape(cells, [-1, *maps.shape[1:3], convolution.filters])
 
 
 def _framed(maps, border):
