@@ -72,7 +72,7 @@ def dense(rows: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
 
 
 def _with_bias(product, bias):
-    """In 16 bits TensorFlow's fusion of a product with its bias takes up to five times as long as
+    """In 16 bits TensorFlow's fusion of a product with its bias takes up to four times as long as
     the product alone (`benchmarks.product_rates`), so an axis keeps them apart.
     """
     if product.dtype.size > 2:

@@ -38,6 +38,8 @@ def test_sides_that_disagree_are_not_timed():
         largest_difference(far, given, 1e-4)
     with pytest.raises(SystemExit, match="must agree within"):
         largest_difference(steps([float("nan"), 0.7, 0.2]), given[:1], 1e-4)
+    vanished = [steps([4.0, 0.7, 0.2], [last, 0.7, 0.2]) for last in (0.0104, 0.0100)]
+    assert largest_difference(*vanished, 1e-3) == pytest.approx(1e-4)
     with pytest.raises(SystemExit, match="the same losses"):
         largest_difference([{"loss": 1.0}], given[:1], 1e-4)
 
