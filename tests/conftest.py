@@ -2,6 +2,7 @@
 anywhere.
 """
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,6 +35,16 @@ def golden_dir():
 
 def _draw_as_always(name):
     tf_keras.utils.set_random_seed(zlib.crc32(name.encode()))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_a_module_leaves_is_not_searched_again():
+    """Keras and TensorFlow keep millions of objects; without this a process that has run for half
+    an hour spends a good part of its time searching them for garbage.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="module")
