@@ -19,6 +19,13 @@ workers = [service.WorkerServer(config) for _ in range(int(sys.argv[1]))]
 print(address, flush=True)
 time.sleep(600)
 """
+WORKER = """
+import sys, time
+from tensorflow.data.experimental import service
+config = service.WorkerConfig(dispatcher_address=sys.argv[1], heartbeat_interval_ms=100)
+worker = service.WorkerServer(config)
+time.sleep(600)
+"""
 _IDLE = []
 
 
@@ -29,6 +36,16 @@ def running(workers: int) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def worker_of(address: str) -> Iterator[subprocess.Popen]:
+    """A worker of a dispatcher, to be killed."""
+    with subprocess.Popen([sys.executable, "-c", WORKER, address]) as process:
+        try:
+            yield process
         finally:
             process.kill()
 

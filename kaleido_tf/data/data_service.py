@@ -24,10 +24,13 @@ import numpy as np
 import tensorflow as tf
 
 from kaleido_tf.data.block_rows import BlockRows
+from kaleido_tf.data.time_limit import in_time
 from kaleido_tf.errors import InputError, tensorflow_reason
 
 TRANSFER = 32
 """Examples that a worker sends at once."""
+PATIENCE = 10
+"""A worker that was started again has so many timeouts to go on; a block's first examples, too."""
 _PAUSE = 0.2  # seconds between two looks at whether the dispatcher listens
 _BY_BLOCK = tf.data.experimental.service.ShardingPolicy.DYNAMIC
 
@@ -38,7 +41,7 @@ class DataService:
 
     Attributes: address: host:port of its dispatcher. streams: jobs that share the examples of a
       block, each of which reads all of the block's shards. timeout: seconds until one that does
-      not answer is given up.
+      not answer is given up; examples may take `PATIENCE` times as long.
     """
 
     address: str
@@ -76,8 +79,9 @@ class DataService:
         """`make(rows.dataset())`, made by the service.
 
         Args: make: a dataset of blocks to one of examples, without Python functions in it.
-        Raises (when run): `tf.errors.FailedPreconditionError` if examples are missing, since a
-          worker was lost; an InputError inside of another one if the dispatcher is gone.
+        Raises (when run): an error of TensorFlow's with `tf.errors.FailedPreconditionError` in its
+          text if examples are missing, since a worker was lost; with an InputError if the
+          dispatcher is gone, or no examples come.
         """
         spec = make(rows.dataset()).batch(TRANSFER).element_spec
 
@@ -96,13 +100,22 @@ class DataService:
         signature = (tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64))
         dataset = tf.data.Dataset.from_generator(jobs, output_signature=signature)
         # What a worker is to do next it begins while the trainer reads what comes before.
-        return dataset.interleave(
+        transfers = dataset.interleave(
             lambda number, count: self._read(number, count, spec),
             cycle_length=self.streams,
             block_length=1,
             num_parallel_calls=self.streams,
             deterministic=True,
-        ).unbatch()
+        )
+        return in_time(transfers, PATIENCE * self.timeout, self._no_examples).unbatch()
+
+    def _no_examples(self) -> InputError:
+        return InputError(
+            f"--data_service={self.address} must give examples within {PATIENCE} times"
+            f" --data_service_timeout={self.timeout} seconds. None came: a worker was lost (start"
+            " it again, and the same command: the run goes on from its last checkpoint), or needs"
+            " longer"
+        )
 
     def _dealt(self, block: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
         """A block as one a stream, each of which has every `streams`-th transfer."""

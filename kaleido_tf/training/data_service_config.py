@@ -30,7 +30,8 @@ class DataServiceConfig:
     timeout: int = setting(
         60,
         "data_service_timeout",
-        "Seconds that a run waits for the --data_service to answer.",
+        "Seconds that a run waits for the --data_service to answer; for examples it waits ten times"
+        " as long.",
         lowest=1,
     )
 

@@ -8,7 +8,7 @@ from kaleido_tf.data.examples_config import ExamplesConfig
 from kaleido_tf.data.pipeline import RecordExamples, text_inputs
 from kaleido_tf.data.record_table import read_record_table
 from kaleido_tf.data.sampling import ExampleOrder, row_seed
-from kaleido_tf.errors import InputError
+from kaleido_tf.errors import InputError, input_errors_as_themselves
 from kaleido_tf.files.input_files import find_files
 from kaleido_tf.records.parsing import parse_record
 from kaleido_tf.text import Vocabulary
@@ -103,3 +103,17 @@ def test_nobody_is_waited_for_without_end(examples):
     idle = data_services.idle()
     with pytest.raises(InputError, match=f"needs a worker .*=1 seconds.*{idle}"):
         examples.through_service(idle, 1, timeout=1)
+
+
+def test_a_worker_that_is_killed_ends_the_run_in_time(examples, monkeypatch):
+    monkeypatch.setattr(data_service, "PATIENCE", 0.2)
+    address = data_services.idle()
+    with data_services.worker_of(address) as worker:
+        batches = iter(examples.through_service(address, 1, timeout=20).training_batches(4))
+        next(batches)
+        worker.kill()
+        worker.wait()
+        needed = f"--data_service={address} must give examples .*=20 seconds. None came"
+        with pytest.raises(InputError, match=needed), input_errors_as_themselves():
+            for _ in range(50):  # those that were read ahead come first
+                next(batches)

@@ -1,0 +1,66 @@
+"""A dataset whose elements must come in time: TensorFlow waits for them without end."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+import tensorflow as tf
+
+_AHEAD = 2
+"""Elements that are read before they are asked for."""
+_PAUSE = 0.2  # seconds between two looks of a reader at whether it is still needed
+_END = object()
+
+
+def in_time(
+    dataset: tf.data.Dataset, seconds: float, too_late: Callable[[], Exception]
+) -> tf.data.Dataset:
+    """The same elements, read by a thread of their own.
+
+    Raises (when run): `too_late()`, inside of one of TensorFlow's errors, where an element does not
+      come within `seconds` of being asked for.
+    """
+
+    def elements():
+        read: queue.Queue = queue.Queue(_AHEAD)
+        ended = threading.Event()
+        reader = threading.Thread(target=_read, args=(dataset, read, ended), daemon=True)
+        reader.start()
+        try:
+            while True:
+                try:
+                    element = read.get(timeout=seconds)
+                except queue.Empty:
+                    raise too_late() from None
+                if element is _END:
+                    return
+                if isinstance(element, Exception):
+                    raise element
+                yield element
+        finally:
+            ended.set()
+
+    return tf.data.Dataset.from_generator(elements, output_signature=dataset.element_spec)
+
+
+def _read(dataset, read, ended) -> None:
+    """Puts the elements into the queue, and after them the end or the error that ended them."""
+    try:
+        for element in dataset:
+            if not _put(element, read, ended):
+                return
+        last = _END
+    except Exception as error:  # whatever it is, it is raised where the elements are asked for
+        last = error
+    _put(last, read, ended)
+
+
+def _put(element, read, ended) -> bool:
+    """Whether somebody still wanted it."""
+    while not ended.is_set():
+        try:
+            read.put(element, timeout=_PAUSE)
+            return True
+        except queue.Full:
+            pass
+    return False
