@@ -3,7 +3,7 @@
 import numpy as np
 
 LARGEST = {"float32": 1e-4, "bfloat16": 3e-2}
-"""By which share of itself, as it is before the first update, a loss may differ in two steps."""
+"""How far a loss may differ between two sides, as a share of its value in the first step."""
 
 
 def largest_difference(ours: list[dict], theirs: list[dict], largest: float) -> float:

@@ -30,7 +30,9 @@ from kaleido_tf.errors import InputError, tensorflow_reason
 TRANSFER = 32
 """Examples that a worker sends at once."""
 PATIENCE = 10
-"""A worker that was started again has so many timeouts to go on; a block's first examples, too."""
+"""Timeouts that examples may take to come: a lost worker may be started again, and the first of a
+block take long.
+"""
 _PAUSE = 0.2  # seconds between two looks at whether the dispatcher listens
 _BY_BLOCK = tf.data.experimental.service.ShardingPolicy.DYNAMIC
 

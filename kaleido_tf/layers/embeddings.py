@@ -54,7 +54,8 @@ class TextEmbedding(tf_keras.layers.Layer):
         )
         self.output_dropout = tf_keras.layers.Dropout(dropout)
         # The tables exist from the start: the masked-LM head shares the word table.
-        # Float32 whatever the precision: a batch needs few of its rows, and rounding means all.
+        # Float32 whatever the precision: a variable of a strategy is rounded as a whole before its
+        # rows are looked up.
         self.word_embeddings = self._table(
             "word_embeddings", vocab_size, initializer_range, experimental_autocast=False
         )

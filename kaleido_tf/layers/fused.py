@@ -73,7 +73,8 @@ def dense(rows: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
 
 def _with_bias(product, bias):
     """In 16 bits TensorFlow's fusion of a product with its bias takes up to four times as long as
-    the product alone (`benchmarks.product_rates`), so an axis keeps them apart.
+    the product alone (`benchmarks.product_rates`), so the product
+    gets one more axis, which keeps TensorFlow from fusing them.
     """
     if product.dtype.size > 2:
         return tf.nn.bias_add(product, bias)
@@ -92,7 +93,9 @@ def _dense_gradients(rows, kernel, gradient):
 
 
 def dense_gelu(rows: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, gelu: "Gelu") -> tf.Tensor:
-    """GELU of `dense`; the bias is added within the loop of the GELU."""
+    """GELU of `dense`, whose bias is added within the loop of the GELU: in float32, where `dense`
+    rounds the sum.
+    """
 
     @tf.custom_gradient
     def part(rows, kernel, bias):

@@ -62,8 +62,8 @@ class MaskedLanguage(tfm_layers.MaskedLM):
     """BERT's masked-language head, decoding with the word embeddings. [B, T, H], positions [B, K]
     int below T -> [B, K, vocabulary] float32 logits.
 
-    Args: those of tf-models-official's, whose layer norm has an epsilon of its own, and
-      layer_norm_eps.
+    Args: those of tf-models-official's, whose layer norm has an epsilon of its own, without
+      `output`, and layer_norm_eps.
     """
 
     def __init__(self, *args, layer_norm_eps, **kwargs):
@@ -79,8 +79,8 @@ class MaskedLanguage(tfm_layers.MaskedLM):
         table = tf.cast(self.embedding_table, words.dtype)
         logits = tf.cast(tf.matmul(words, table, transpose_b=True), tf.float32)
         logits += tf.cast(self.bias, tf.float32)
-        places = positions.shape[1] or tf.shape(positions)[1]
-        return tf.reshape(logits, [-1, places, self.embedding_table.shape[0]])
+        shape = [known or tf.shape(positions)[axis] for axis, known in enumerate(positions.shape)]
+        return tf.reshape(logits, [*shape, self.embedding_table.shape[0]])
 
 
 class UsedPlaces(tf_keras.layers.Layer):

@@ -70,7 +70,8 @@ class TransformersAdamW(tf_keras.optimizers.Adam):
 
     def update_step(self, gradient, variable):
         steps = self._steps[self._index_dict[self._var_key(variable)]]
-        # The sum of squares, as the norm of all gradients takes it already: no condition to trace.
+        # Squares below what float32 holds count as none. A condition, which would spare later steps
+        # this sum, takes two traced functions a variable.
         reached = tf.logical_or(steps > 0, tf.nn.l2_loss(gradient) > 0)
         steps.assign_add(tf.cast(reached, steps.dtype))
         multiplier = self._multipliers.get(self._var_key(variable), 1.0)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -56,11 +58,32 @@ def test_an_error_comes_after_what_was_read_before_it():
 
 
 def test_who_stops_asking_ends_the_reading():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for _ in limited(elements(1000)):
         break
-    for thread in threading.enumerate():
-        if thread.name.endswith("(_read)"):
-            thread.join(10)
-            assert not thread.is_alive()
-    assert threading.active_count() <= before + 1
+    readers = [t for t in threading.enumerate() if t not in before and "_read" in t.name]
+    for thread in readers:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in readers)
+
+
+STUCK = """
+import time
+import tensorflow as tf
+from kaleido_tf.data.time_limit import in_time
+
+def slow(n):
+    time.sleep(99 * int(n))
+    return n
+
+slow = tf.data.Dataset.range(3).map(lambda n: tf.py_function(slow, [n], tf.int64))
+kept = [iter(in_time(slow, 60, ValueError).prefetch(2))]
+kept.append(kept)
+print(int(next(kept[0])), flush=True)
+time.sleep(1)
+"""
+
+
+def test_who_waits_when_python_ends_does_not_hold_it_up():
+    done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, b"0\n")

@@ -166,8 +166,7 @@ class _NormalisedConvolution(tf_keras.layers.Layer):
 def _by_cell(convolution, maps):
     """A 1 x 1 convolution as a product of all cells, whose gradients in bfloat16 are faster."""
     if not convolution.built:
-        convolution.build(maps.shape)
-        convolution.built = True
+        convolution(maps)
     cells = tf.reshape(maps, [-1, maps.shape[-1]]) @ convolution.kernel[0, 0]
     return tf.reshape(cells, [-1, *maps.shape[1:3], convolution.filters])
 
