@@ -31,7 +31,7 @@ def steps(*losses):
 
 def test_sides_that_disagree_are_not_timed():
     given = steps([10.0, 0.7, 0.2], [9.0, 0.6, 0.1])
-    near = steps([10.0001, 0.7, 0.2], [9.0, 0.60003, 0.1])
+    near = steps([10.0001, 0.7, 0.2], [9.0, 0.600035, 0.1])
     far = steps([10.0, 0.7, 0.2], [9.0, 0.6, 0.11])
     assert largest_difference(near, given, 1e-4) == pytest.approx(5e-5)
     with pytest.raises(SystemExit, match="must agree within"):
