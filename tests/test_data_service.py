@@ -12,6 +12,15 @@ from tests.free_ports import free_hosts
 COMMAND = ("-m", "kaleido_tf.data_service")
 
 
+@pytest.fixture
+def ctrl_c_is_heard():
+    """By what the tests start: a shell's jobs in the background ignore it, and hand that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_a_run_reaches_both_and_ctrl_c_ends_them(tmp_path):
     (address,) = free_hosts(1)
     port = address.partition(":")[2]
