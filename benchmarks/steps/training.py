@@ -1,5 +1,6 @@
 """What the steps of all families share: the trainer here, and a usual training loop in PyTorch."""
 
+import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,11 +63,15 @@ def tensorflow_step(module, settings: StepSettings):
 
 
 def write_weights(model, settings: StepSettings) -> None:
-    """Leaves the weights of the start for the other sides, under the original's names."""
+    """Leaves the weights of the start for the other sides, under the original's names; one by one,
+    so that this side's peak of memory is not that of writing them.
+    """
     from kaleido_tf.compat.checkpoints.weights import weights_of
 
-    state = weights_of(model, "a new model", 0).tensors
-    np.savez(settings.folder / "weights.npz", **{key: read() for key, read in state.items()})
+    with zipfile.ZipFile(settings.folder / "weights.npz", "w") as archive:
+        for key, read in weights_of(model, "a new model", 0).tensors.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(read()), allow_pickle=False)
 
 
 def pytorch_step(module, settings: StepSettings, compiled: bool):

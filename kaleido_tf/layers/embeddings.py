@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from kaleido_tf.layers import fused
+
 LAYER_NORM_EPSILON = 1e-12
 """Of every layer norm, as in BERT, unless a model's config says otherwise."""
 
@@ -88,10 +90,8 @@ class TextEmbedding(tf_keras.layers.Layer):
         embedded = self.words(input_ids)
         # One-hot, as segments are few: a matmul is cheaper to differentiate than a gather of equal
         # rows.
-        embedded += tf.matmul(
-            tf.one_hot(segment_ids, self.type_vocab_size, dtype=embedded.dtype),
-            self.segment_embeddings,
-        )
+        segments = tf.one_hot(segment_ids, self.type_vocab_size, dtype=embedded.dtype)
+        embedded += fused.by_matrix(segments, self.segment_embeddings)
         embedded += positions
         return self.output_dropout(self.layer_norm(embedded))
 
@@ -148,7 +148,8 @@ class BoxProjection(tf_keras.layers.Layer):
             values = tf.math.divide_no_nan(
                 values, tf.concat([tf.repeat(side, 4, axis=-1), side * side], axis=-1)
             )
-        return tf.cast(tf.matmul(values, tf.cast(self.kernel, tf.float32)), self.compute_dtype)
+        projected = fused.by_matrix(values, tf.cast(self.kernel, tf.float32))
+        return tf.cast(projected, self.compute_dtype)
 
     def get_config(self):
         return {
@@ -231,7 +232,7 @@ class FeatureNormalisation(tf_keras.layers.Layer):
     def call(self, features):
         scaled = (features - self.mean) / self.spread
         if self.whiten:
-            scaled = tf.matmul(scaled, self.directions)
+            scaled = fused.by_matrix(scaled, self.directions)
         return tf.clip_by_value(scaled, -self.LIMIT, self.LIMIT)
 
     def measure(self, features) -> None:
@@ -296,7 +297,7 @@ class PatchEmbedding(tf_keras.layers.Layer):
         return self.add_weight(name, shape=[rows, self.hidden_size], initializer=initializer)
 
     def call(self, features, location):
-        embedded = tf.matmul(self.input_dropout(features), self.projector)
+        embedded = fused.by_matrix(self.input_dropout(features), self.projector)
         # A row, not the product of a one-hot vector and the table: TensorFlow 2.20 takes a sum of a
         # [1, H] product and a [1, 1, H] tensor (one image, a level of one patch) for a bias and
         # loses an axis when it optimizes the graph.

@@ -114,6 +114,14 @@ def by_rows(values: tf.Tensor, last_axes: int = 1) -> tf.Tensor:
     return tf.reshape(values, [-1, math.prod(values.shape[-last_axes:])])
 
 
+def by_matrix(values: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """[B, L, I] x [I, O] -> [B, L, O] as one product. `tf.matmul` of these makes one an example,
+    and a matrix an example in the gradient of the matrix before it adds them up.
+    """
+    product = tf.matmul(by_rows(values), matrix)
+    return tf.reshape(product, [-1, values.shape[1], matrix.shape[1]])
+
+
 class Gelu(NamedTuple):
     """`plain` for every use; in training, of a product and its bias, each one compiled loop:
     `forward` and `backward` (product, bias, gradient), which gives the gradient of the product.

@@ -198,9 +198,12 @@ class Trainer(orbit.AbstractTrainer):
         sums, gradients = self._summed_over_parts(compute, batch, weights)
         sums, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (sums, gradients))
         gradients, norm = self._clip(gradients)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.model.trainable_variables), skip_gradients_aggregation=True
-        )
+        # While a pass reads a variable, what writes to it (an update, or the decay, which needs no
+        # gradient) copies it first.
+        with tf.control_dependencies([norm]):
+            self.optimizer.apply_gradients(
+                zip(gradients, self.model.trainable_variables), skip_gradients_aggregation=True
+            )
         means = {name: total / weight for name, (total, weight) in sums.items()}
         total, figures = self.model.total(_losses_among(means))
         return {"loss": total, **means, **figures, "gradient_norm": norm}

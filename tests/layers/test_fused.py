@@ -49,6 +49,20 @@ def test_a_gelu_is_rounded_once():
     np.testing.assert_array_equal(result, tf.cast(GELUS["erf"].plain(exact), tf.bfloat16))
 
 
+def test_a_matrix_is_one_factor_for_all_examples():
+    inputs = [normal(2, 5, 3), normal(3, 4, seed=1)]
+    check_against(tf.matmul, fused.by_matrix, inputs)
+
+    def gradient(values, matrix):
+        with tf.GradientTape() as tape:
+            tape.watch(matrix)
+            product = fused.by_matrix(values, matrix)
+        return tape.gradient(product, matrix)
+
+    graph = tf.function(gradient).get_concrete_function(*inputs).graph
+    assert not [op for op in graph.get_operations() if op.type.startswith("BatchMatMul")]
+
+
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
 def test_dense(dtype):
     check_against(

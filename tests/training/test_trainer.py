@@ -1,0 +1,61 @@
+"""The trainer with a model of two matrices."""
+
+import pytest
+import tensorflow as tf
+
+from kaleido_tf.training.optimizer import AdamW, BertAdam
+from kaleido_tf.training.trainer import Trainer
+from kaleido_tf.training.transformers_adamw import TransformersAdamW
+
+WRITES = ("AssignSubVariableOp", "ResourceApplyAdam")
+
+
+class TwoMatrices:
+    named_layers, step_tasks, fast_variables, needs_whole_batch = {}, {}, (), ""
+    loss_names, total_is_linear = ("square_loss",), True
+
+    def __init__(self):
+        self.trainable_variables = [tf.Variable(tf.ones([3, 3]), name=name) for name in "ab"]
+
+    def losses(self, batch, task=None, training=False):
+        first, second = self.trainable_variables
+        squares = (batch["rows"] @ first @ second) ** 2
+        return {"square_loss": (tf.reduce_sum(squares), tf.cast(tf.size(squares), tf.float32))}
+
+    def total(self, losses):
+        return losses["square_loss"], {}
+
+
+def ancestors(operation):
+    """All operations that run before one."""
+    found, left = set(), [operation]
+    while left:
+        current = left.pop()
+        for before in (*(value.op for value in current.inputs), *current.control_inputs):
+            if before not in found:
+                found.add(before)
+                left.append(before)
+    return found
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 1.0])
+@pytest.mark.parametrize("optimizer_class", [BertAdam, AdamW, TransformersAdamW])
+def test_no_weight_is_written_while_a_pass_may_read_it(optimizer_class, clip_norm):
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+    with strategy.scope():
+        model = TwoMatrices()
+        optimizer = optimizer_class(0.1, weight_decay_ratio=0.01)
+        optimizer.build(model.trainable_variables)
+    trainer = Trainer(
+        model, optimizer, strategy, global_batch=2, log_steps=1, last_step=1, clip_norm=clip_norm
+    )
+    batch = {"rows": tf.ones([2, 3])}
+    graph = trainer.compiled_update(None).get_concrete_function(batch).graph
+    operations = graph.get_operations()
+    products = {op for op in operations if op.type == "MatMul"}
+    assert len(products) == 5  # of the last gradient none to the rows
+    writes = [op for op in operations if op.type in WRITES]
+    assert len(writes) >= 4
+    for write in writes:
+        if write.type == "ResourceApplyAdam" or write.inputs[1].shape == (3, 3):
+            assert products <= ancestors(write), write
