@@ -138,7 +138,7 @@ class CaptionWriter:
                 }
             )
         logits = self._head(hidden, tf.fill([rows, 1], masks))[:, 0]
-        return self._possible(tf.cast(logits, tf.float32), ids, place), longer
+        return self._possible(logits, ids, place), longer
 
     def _possible(self, logits, ids, place):
         """The logits of what may come next."""

@@ -49,7 +49,7 @@ class MaskFiller:
             sequence = self._model.encoder(feed, training=False)["sequence_output"]
             position = tf.fill([count, 1], place)
             logits = self._model.named_layers["masked_lm"](sequence, position)[:, 0]
-            logarithms = tf.nn.log_softmax(tf.cast(logits, tf.float32) + self._forbidden)
+            logarithms = tf.nn.log_softmax(logits + self._forbidden)
             best = tf.argmax(logarithms, axis=-1, output_type=tf.int32)
             total += tf.reduce_max(logarithms, axis=-1)
             here = tf.range(self._model.text_length) == place

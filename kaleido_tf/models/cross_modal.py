@@ -155,8 +155,7 @@ class CrossModalBert(losses.SummedLosses, PairMatching, tf.Module):
         sequence = self._encode(*embedded, feed)
         text, patches = sequence[:, :text_length], sequence[:, text_length:]
         logits = {"next_sentence": self._match(sequence, *embedded, feed)}
-        masked_lm = self.named_layers["masked_lm"](text, inputs["masked_lm_positions"])
-        logits["masked_lm"] = tf.cast(masked_lm, tf.float32)
+        logits["masked_lm"] = self.named_layers["masked_lm"](text, inputs["masked_lm_positions"])
         results = {
             "masked_lm": losses.MaskedLanguageLoss()(
                 logits["masked_lm"], inputs["masked_lm_ids"], inputs["masked_lm_weights"]

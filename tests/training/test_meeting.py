@@ -76,23 +76,49 @@ def test_two_that_say_they_are_one_are_refused():
     assert "a --task_index of its own. Received twice: 1" in messages[0]
 
 
-def test_what_is_no_worker_is_passed_over_and_who_left_is_waited_for_again():
-    hosts = free_hosts(2)
-
-    def disturb():
-        hello = {"index": 1, "hosts": hosts, "facts": {"--seed": "5"}}
-        for line in (b"GET / HTTP/1.1\n", b"[1]\n", b'{"index": 1}\n', json.dumps(hello).encode()):
-            name, port = hosts[0].split(":")
-            while True:
+def met_after(strangers, clusters):
+    """Of the chief and another worker, which comes when `strangers` have come, each said its line,
+    and left.
+    """
+    chief, worker = clusters
+    name, port = chief.hosts[0].split(":")
+    with futures.ThreadPoolExecutor(1) as pool:
+        found = pool.submit(result_of, chief, {"--seed": "5"})
+        for line in strangers:
+            while not found.done():
                 try:
                     with socket.create_connection((name, int(port))) as stranger:
                         stranger.sendall(line + b"\n")
                     break
-                except ConnectionRefusedError:
+                except ConnectionRefusedError:  # the chief does not listen yet
                     time.sleep(0.05)
+        return [result_of(worker, {"--seed": "5"}), found.result(timeout=20)]
 
-    (message,) = together(of_hosts(hosts, (0,), timeout=2), before=disturb)
-    assert "Never came" in message
+
+def test_what_is_no_worker_is_passed_over():
+    strangers = b"GET / HTTP/1.1", b"[1]", b'{"index": 1}'
+    assert met_after(strangers, of_hosts(free_hosts(2), (0, 1))) == [None, None]
+
+
+def hello(hosts, index):
+    return json.dumps({"index": index, "hosts": hosts, "facts": {"--seed": "5"}}).encode()
+
+
+def test_who_left_never_came():
+    """The chief waits for the third; by the end of that the second has left for certain."""
+    hosts = free_hosts(3)
+    messages = met_after([hello(hosts, 1)], of_hosts(hosts, (0, 2), timeout=2))
+    assert messages[0] == messages[1]
+    assert messages[0].endswith(f"Never came: {hosts[1]} (--task_index=1)")
+
+
+def test_who_left_may_come_again():
+    hosts = free_hosts(3)
+    chief, *others = of_hosts(hosts, (0, 1, 2))
+    with futures.ThreadPoolExecutor(1) as pool:
+        third = pool.submit(result_of, others[1], {"--seed": "5"})
+        assert met_after([hello(hosts, 1)] * 2, [chief, others[0]]) == [None, None]
+        assert third.result(timeout=20) is None
 
 
 def test_a_port_that_is_taken_is_named():

@@ -57,7 +57,7 @@ def masked_language(
     states = model.joint_states(feed, tokens, training=training)[:, : model.text_length]
     slots = [batch[f"masked_lm_{part}"] for part in ("positions", "ids", "weights")]
     states, positions, ids, weights = UsedPlaces()(states, *slots)
-    logits = tf.cast(model.named_layers["masked_lm"](states, positions), tf.float32)
+    logits = model.named_layers["masked_lm"](states, positions)
     loss = masked_lm_loss(logits, ids, weights)
     hits = tf.cast(tf.argmax(logits, axis=-1, output_type=ids.dtype) == ids, tf.float32)
     return {"loss": loss, "accuracy": WeightedSum(tf.reduce_sum(hits * weights), loss.weight)}

@@ -146,7 +146,7 @@ class Mvlt(losses.SummedLosses, tf.Module):
             self.named_layers["masked_lm_adapter"](words), positions
         )
         logits = {
-            "masked_lm": tf.cast(words, tf.float32),
+            "masked_lm": words,
             "next_sentence": self.named_layers["next_sentence"](texts[-1][:, 0]),
         }
         results = {
