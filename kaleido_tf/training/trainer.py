@@ -4,6 +4,7 @@ trainer and evaluator).
 The trainer knows no family: what it needs of a model is `Trainable`.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -158,21 +159,21 @@ class Trainer(orbit.AbstractTrainer):
         comes. Returns the figures of the global batch.
         """
         if task not in self._updates:
-            gradients = self._gradients_of(task)
-
-            @tf.function(autograph=False)  # which takes its time, and nothing here needs it
-            def update(batch):
-                figures = self.strategy.run(
-                    self._replica_step, args=(batch,), kwargs={"gradients_of": gradients}
-                )
-                # Every replica holds the figures of the global batch already.
-                return {
-                    name: self.strategy.experimental_local_results(value)[0]
-                    for name, value in figures.items()
-                }
-
-            self._updates[task] = update
+            # A partial is a function of its own to TensorFlow, which warns of one that is traced
+            # again and again. No AutoGraph: it takes its time, and nothing here needs it.
+            update = functools.partial(self._update, self._gradients_of(task))
+            self._updates[task] = tf.function(update, autograph=False)
         return self._updates[task]
+
+    def _update(self, gradients_of, batch):
+        figures = self.strategy.run(
+            self._replica_step, args=(batch,), kwargs={"gradients_of": gradients_of}
+        )
+        # Every replica holds the figures of the global batch already.
+        return {
+            name: self.strategy.experimental_local_results(value)[0]
+            for name, value in figures.items()
+        }
 
     def _gradients_of(self, task: str | None):
         def gradients(batch, weights, draw):

@@ -1,5 +1,7 @@
 """The trainer with a model of two matrices."""
 
+import logging
+
 import pytest
 import tensorflow as tf
 
@@ -7,14 +9,16 @@ from kaleido_tf.training.optimizer import AdamW, BertAdam
 from kaleido_tf.training.trainer import Trainer
 from kaleido_tf.training.transformers_adamw import TransformersAdamW
 
+BATCH = {"rows": tf.ones([2, 3])}
 WRITES = ("AssignSubVariableOp", "ResourceApplyAdam")
 
 
 class TwoMatrices:
-    named_layers, step_tasks, fast_variables, needs_whole_batch = {}, {}, (), ""
+    named_layers, fast_variables, needs_whole_batch = {}, (), ""
     loss_names, total_is_linear = ("square_loss",), True
 
-    def __init__(self):
+    def __init__(self, tasks=()):
+        self.step_tasks = dict.fromkeys(tasks, 1.0)
         self.trainable_variables = [tf.Variable(tf.ones([3, 3]), name=name) for name in "ab"]
 
     def losses(self, batch, task=None, training=False):
@@ -38,19 +42,21 @@ def ancestors(operation):
     return found
 
 
+def trainer_of(optimizer_class, tasks=(), **settings):
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+    with strategy.scope():
+        model = TwoMatrices(tasks)
+        optimizer = optimizer_class(0.1, weight_decay_ratio=0.01)
+        optimizer.build(model.trainable_variables)
+    sizes = dict(global_batch=2, log_steps=1, last_step=1)
+    return Trainer(model, optimizer, strategy, **sizes, **settings)
+
+
 @pytest.mark.parametrize("clip_norm", [0.0, 1.0])
 @pytest.mark.parametrize("optimizer_class", [BertAdam, AdamW, TransformersAdamW])
 def test_no_weight_is_written_while_a_pass_may_read_it(optimizer_class, clip_norm):
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
-    with strategy.scope():
-        model = TwoMatrices()
-        optimizer = optimizer_class(0.1, weight_decay_ratio=0.01)
-        optimizer.build(model.trainable_variables)
-    trainer = Trainer(
-        model, optimizer, strategy, global_batch=2, log_steps=1, last_step=1, clip_norm=clip_norm
-    )
-    batch = {"rows": tf.ones([2, 3])}
-    graph = trainer.compiled_update(None).get_concrete_function(batch).graph
+    trainer = trainer_of(optimizer_class, clip_norm=clip_norm)
+    graph = trainer.compiled_update(None).get_concrete_function(BATCH).graph
     operations = graph.get_operations()
     products = {op for op in operations if op.type == "MatMul"}
     assert len(products) == 5  # of the last gradient none to the rows
@@ -59,3 +65,13 @@ def test_no_weight_is_written_while_a_pass_may_read_it(optimizer_class, clip_nor
     for write in writes:
         if write.type == "ResourceApplyAdam" or write.inputs[1].shape == (3, 3):
             assert products <= ancestors(write), write
+
+
+def test_as_many_tasks_as_there_may_be_are_traced_without_a_word(caplog):
+    trainer = trainer_of(AdamW, tasks="abcdef")
+    with caplog.at_level(logging.WARNING):
+        tf.get_logger().addHandler(caplog.handler)
+        for task in trainer.model.step_tasks:
+            trainer.compiled_update(task)(BATCH)
+        tf.get_logger().removeHandler(caplog.handler)
+    assert not caplog.messages
