@@ -115,11 +115,14 @@ def by_rows(values: tf.Tensor, last_axes: int = 1) -> tf.Tensor:
 
 
 def by_matrix(values: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """[B, L, I] x [I, O] -> [B, L, O] as one product. `tf.matmul` of these makes one an example,
-    and a matrix an example in the gradient of the matrix before it adds them up.
+    """[B, L, I] x [I, O] -> [B, L, O] as one product, in the precision of `values`. `tf.matmul` of
+    these makes one an example, and a matrix an example in the gradient of the matrix before it adds
+    them up.
     """
-    product = tf.matmul(by_rows(values), matrix)
-    return tf.reshape(product, [-1, values.shape[1], matrix.shape[1]])
+    values.shape.assert_has_rank(3)
+    # TensorFlow multiplies matrices of two precisions without a word, in float32.
+    product = tf.matmul(by_rows(values), tf.cast(matrix, values.dtype))
+    return tf.reshape(product, [-1, values.shape[1] or tf.shape(values)[1], matrix.shape[1]])
 
 
 class Gelu(NamedTuple):

@@ -63,6 +63,20 @@ def test_a_matrix_is_one_factor_for_all_examples():
     assert not [op for op in graph.get_operations() if op.type.startswith("BatchMatMul")]
 
 
+def test_examples_may_be_of_any_number_and_length():
+    values, matrix = normal(2, 5, 3), normal(3, 4, seed=1)
+    product = tf.function(
+        lambda values: fused.by_matrix(values, matrix),
+        input_signature=[tf.TensorSpec([None, None, 3])],
+    )
+    np.testing.assert_allclose(product(values), values @ matrix, rtol=1e-5)
+    assert product(values[:0]).shape == (0, 5, 4)
+    half = fused.by_matrix(tf.cast(values, tf.bfloat16), matrix)
+    assert half.dtype == tf.bfloat16
+    with pytest.raises(ValueError, match="rank 3"):
+        fused.by_matrix(values[0], matrix)
+
+
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
 def test_dense(dtype):
     check_against(
