@@ -92,7 +92,7 @@ class TextEmbedding(tf_keras.layers.Layer):
         # rows.
         segments = tf.one_hot(segment_ids, self.type_vocab_size, dtype=embedded.dtype)
         embedded += fused.by_matrix(segments, self.segment_embeddings)
-        embedded += positions
+        embedded += tf.cast(positions, embedded.dtype)  # float32 where a layer is not what calls
         return self.output_dropout(self.layer_norm(embedded))
 
     def get_config(self):

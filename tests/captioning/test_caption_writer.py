@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from kaleido_tf.captioning.caption_config import Writing
 from kaleido_tf.captioning.caption_writer import CaptionWriter, _without_repeats
@@ -117,8 +118,15 @@ def test_greedy_captions_are_those_of_the_whole_model(captioner, vocabulary, pho
     assert len({tuple(row) for row in expected}) > 2
 
 
-@pytest.mark.parametrize("beam_size", [1, 4])
-def test_scores_are_log_probabilities_of_the_whole_model(captioner, vocabulary, photos, beam_size):
+@pytest.fixture
+def lower_precision():
+    tf_keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    yield
+    tf_keras.mixed_precision.set_global_policy("float32")
+
+
+def check_scores(captioner, vocabulary, photos, beam_size, **tolerance):
+    """Holds scores against log probabilities of the same captions by the whole model."""
     features, boxes, _ = photos
     writing = Writing(beam_size=beam_size, length_penalty=0.8, longest=5, repeats_trigrams=True)
     writer = CaptionWriter(captioner.backbone, vocabulary, writing)
@@ -131,7 +139,18 @@ def test_scores_are_log_probabilities_of_the_whole_model(captioner, vocabulary, 
             if place < 5:  # behind the longest caption [SEP] is certain
                 total += normalised(without_specials(logits, vocabulary, place > 0))[piece]
         length = len(caption) + 1
-        assert score == pytest.approx(total / ((5 + length) / 6) ** 0.8, rel=1e-4)
+        assert score == pytest.approx(total / ((5 + length) / 6) ** 0.8, **tolerance)
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_scores_are_log_probabilities_of_the_whole_model(captioner, vocabulary, photos, beam_size):
+    check_scores(captioner, vocabulary, photos, beam_size, rel=1e-4)
+
+
+def test_captions_in_lower_precision(vocabulary, photos, lower_precision):
+    captioner = captioner_of(tiny_config())
+    assert captioner.backbone.named_layers["masked_lm"].compute_dtype == "bfloat16"
+    check_scores(captioner, vocabulary, photos, beam_size=2, rel=0.03)
 
 
 def test_a_wider_beam_finds_no_worse_captions(captioner, vocabulary, photos):
