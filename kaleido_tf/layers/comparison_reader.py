@@ -6,8 +6,6 @@ B = pairs, S = text length, H = hidden size.
 import tensorflow as tf
 import tf_keras
 
-from kaleido_tf.layers import fused
-
 WORD_FACTS = 3
 """What a comparison tells of a word: how well it fits, its weight, how rare it is."""
 
@@ -37,9 +35,8 @@ class ComparisonReader(tf_keras.layers.Layer):
         )
 
     def call(self, fits, score):
-        fits = tf.cast(fits, self.compute_dtype)
-        inner = fused.by_matrix(fits, self.inner) + self.inner_bias
-        added = fused.by_matrix(tf_keras.activations.gelu(inner), self.outer)
+        inner = tf.matmul(tf.cast(fits, self.compute_dtype), self.inner) + self.inner_bias
+        added = tf.matmul(tf_keras.activations.gelu(inner), self.outer)
         return added, self.score_weight * tf.cast(score, tf.float32)
 
     def get_config(self):
